@@ -1,0 +1,106 @@
+/**
+ * Every failure Florin reports on purpose. `code` is stable and documented in docs/errors.md; HTTP
+ * statuses and SQLSTATEs are mapped to and from it at the edges (http/problem.ts, db/sqlstate.ts).
+ */
+export type ErrorCode =
+  | 'insufficient_credits'
+  | 'idempotency_key_reused'
+  | 'idempotency_key_invalid'
+  | 'hold_not_open'
+  | 'account_closed'
+  | 'amount_not_allowed'
+  | 'grant_not_found'
+  | 'invalid_input'
+  | 'invalid_configuration'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict'
+  | 'rate_limited'
+  | 'payload_too_large'
+  | 'signature_invalid'
+  | 'price_unknown'
+  | 'already_subscribed'
+  | 'plan_session_invalid'
+  | 'stripe_rejected'
+  | 'stripe_unavailable'
+  | 'database_unavailable'
+  | 'internal';
+
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+export type FlorinErrorOptions = { details?: ErrorDetails; cause?: unknown };
+
+/** An error with a stable `code`, a message that says what to do, and machine-readable `details`. */
+export class FlorinError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, message: string, options: FlorinErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+}
+
+/** The account has fewer credits available than the operation needs. Nothing was written. */
+export class InsufficientCreditsError extends FlorinError {
+  readonly available: number;
+  readonly required: number;
+
+  constructor(amounts: { available: number; required: number }, cause?: unknown) {
+    super(
+      'insufficient_credits',
+      `The account has ${amounts.available} credits available and ${amounts.required} are needed. Grant or buy credits, then retry with the same key.`,
+      { details: amounts, cause },
+    );
+    this.available = amounts.available;
+    this.required = amounts.required;
+  }
+}
+
+/** The idempotency key already names an operation with other input. Nothing was written. */
+export class IdempotencyKeyReusedError extends FlorinError {
+  constructor(message: string, options: FlorinErrorOptions = {}) {
+    super('idempotency_key_reused', message, options);
+  }
+}
+
+/** The hold is unknown, or was captured, released or has expired. Nothing was written. */
+export class HoldNotOpenError extends FlorinError {
+  constructor(message: string, options: FlorinErrorOptions = {}) {
+    super('hold_not_open', message, options);
+  }
+}
+
+/** The account is closed: its ledger is kept and takes no more writes. */
+export class AccountClosedError extends FlorinError {
+  constructor(message: string, options: FlorinErrorOptions = {}) {
+    super('account_closed', message, options);
+  }
+}
+
+/** The amount is not a whole number of credits between 1 and 2^53 - 1. Nothing was written. */
+export class AmountNotAllowedError extends FlorinError {
+  constructor(message: string, options: FlorinErrorOptions = {}) {
+    super('amount_not_allowed', message, options);
+  }
+}
+
+/** One or more settings are missing, malformed or weak; `details.faults` names each. */
+export class InvalidConfigurationError extends FlorinError {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super('invalid_configuration', faults.join('\n'), { details: { faults } });
+    this.faults = faults;
+  }
+}
+
+/** The database cannot be reached or is shutting down. Whether a write happened is unknown: retry with the same key. */
+export class DatabaseUnavailableError extends FlorinError {
+  constructor(message: string, options: FlorinErrorOptions = {}) {
+    super('database_unavailable', message, options);
+  }
+}
