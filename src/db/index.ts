@@ -1,0 +1,17 @@
+export { type DatabaseAddress, parseDatabaseUrl, withDatabase } from './address.ts';
+export { type ConnectOptions, connect } from './connect.ts';
+export type { Database, Executor, Row, SqlValue, Statement } from './database.ts';
+export {
+  type EmbeddedOptions,
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from './embedded.ts';
+export {
+  listMigrations,
+  type MigrateOptions,
+  type MigrateResult,
+  type Migration,
+  migrate,
+  pendingMigrations,
+  shippedMigrations,
+} from './migrate.ts';

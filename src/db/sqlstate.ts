@@ -1,0 +1,116 @@
+import {
+  AccountClosedError,
+  AmountNotAllowedError,
+  DatabaseUnavailableError,
+  FlorinError,
+  HoldNotOpenError,
+  IdempotencyKeyReusedError,
+  InsufficientCreditsError,
+} from '../kernel/index.ts';
+
+/** What the driver and the socket put on an error; anything may be missing. */
+type DriverError = Error & {
+  code?: string;
+  detail?: string;
+  hint?: string;
+  constraint?: string;
+  errors?: unknown[];
+};
+
+type Mapping = (error: DriverError) => FlorinError;
+
+/** The SQLSTATEs that the ledger's functions raise; docs/errors.md lists the same. */
+const LEDGER_ERRORS: Readonly<Record<string, Mapping>> = {
+  CRINS: (error) => new InsufficientCreditsError(parseAmounts(error.detail), error),
+  CRDUP: (error) => new IdempotencyKeyReusedError(error.message, { cause: error }),
+  CRHLD: (error) => new HoldNotOpenError(error.message, { cause: error }),
+  CRACC: (error) => new AccountClosedError(error.message, { cause: error }),
+  CRAMT: (error) => new AmountNotAllowedError(error.message, { cause: error }),
+  CRKEY: (error) => new FlorinError('idempotency_key_invalid', error.message, { cause: error }),
+  CRGRN: (error) => new FlorinError('grant_not_found', error.message, { cause: error }),
+};
+
+/** Errors of the connection itself: the session is gone or never was. */
+const LOST_SQLSTATE = /^(08...|57P0.|53...|28...|3D000|25P03)$/;
+const LOST_SOCKET = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOENT',
+]);
+const LOST_MESSAGE =
+  /connection (terminated|ended|error)|not queryable|read timeout|timeout exceeded|server does not support SSL|certificate|Cannot use a pool/i;
+
+/** The work was undone by the server and may be tried again: timeouts, deadlocks, serialization. */
+const RETRYABLE_SQLSTATE = new Set(['57014', '55P03', '40001', '40P01']);
+
+/** Whether the connection that raised `error` can no longer be used. */
+export function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof Error)) {
+    return false;
+  }
+  const { code, message, errors } = error as DriverError;
+  if (typeof code === 'string' && isSqlState(code)) {
+    return LOST_SQLSTATE.test(code);
+  }
+  return (
+    (code !== undefined && LOST_SOCKET.has(code)) ||
+    LOST_MESSAGE.test(message) ||
+    (Array.isArray(errors) && errors.some(isConnectionLost))
+  );
+}
+
+/**
+ * Turns what the driver threw into a FlorinError, with the original as its cause: the ledger's own
+ * SQLSTATEs by name, lost connections and timeouts as `database_unavailable`, the rest `internal`.
+ */
+export function toFlorinError(error: unknown): FlorinError {
+  if (error instanceof FlorinError) {
+    return error;
+  }
+  if (!(error instanceof Error)) {
+    return new FlorinError('internal', `The database driver threw ${String(error)}.`);
+  }
+  const driverError = error as DriverError;
+  const code = driverError.code ?? '';
+  const mapping = LEDGER_ERRORS[code];
+  if (mapping !== undefined) {
+    return mapping(driverError);
+  }
+  if (isConnectionLost(error)) {
+    return new DatabaseUnavailableError(`The database is not available: ${describe(error)}`, {
+      details: { sqlstate: code },
+      cause: error,
+    });
+  }
+  if (RETRYABLE_SQLSTATE.has(code)) {
+    return new DatabaseUnavailableError(
+      `The database was too busy and undid the work (${describe(error)}). Retry with the same key.`,
+      { details: { sqlstate: code }, cause: error },
+    );
+  }
+  return new FlorinError('internal', `The database refused a statement: ${describe(error)}`, {
+    details: { sqlstate: code, constraint: driverError.constraint },
+    cause: error,
+  });
+}
+
+function isSqlState(code: string): boolean {
+  return /^[0-9A-Z]{5}$/.test(code) && !LOST_SOCKET.has(code);
+}
+
+function describe(error: Error): string {
+  const inner = (error as DriverError).errors?.find((one) => one instanceof Error);
+  return error.message !== '' ? error.message : inner instanceof Error ? inner.message : error.name;
+}
+
+function parseAmounts(detail: string | undefined): { available: number; required: number } {
+  const parsed: unknown = detail === undefined ? {} : JSON.parse(detail);
+  const { available, required } = parsed as { available?: unknown; required?: unknown };
+  return { available: Number(available ?? 0), required: Number(required ?? 0) };
+}

@@ -1,0 +1,127 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { migrate, startEmbeddedPostgres, withDatabase } from '../../src/db/index.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A role that may create databases, connected to none of Florin's. */
+    serverUrl: string;
+    /** The superuser of the embedded cluster; empty when DATABASE_URL is used. */
+    adminUrl: string;
+    /** The migrated database that fresh ones are copied from. */
+    template: string;
+    /** Why the template could not be migrated; empty when it was. */
+    migrationFailure: string;
+  }
+}
+
+const PREFIX = 'florin-test-';
+
+/**
+ * One Postgres a run: an embedded cluster that is thrown away, or the server of DATABASE_URL, on
+ * which only databases of this run's own are made and dropped.
+ */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const own = process.env['DATABASE_URL'];
+  const cluster = own === undefined || own === '' ? await startThrowAway() : undefined;
+  const serverUrl = cluster?.url ?? String(own);
+  const template = `florin_test_${process.pid}_template`;
+  try {
+    await onServer(serverUrl, async (client) => {
+      await client.query(`drop database if exists ${template}`);
+      await client.query(`create database ${template}`);
+    });
+  } catch (error) {
+    await cluster?.stop();
+    throw error;
+  }
+  project.provide('migrationFailure', await tryMigrations(withDatabase(serverUrl, template)));
+  project.provide('serverUrl', serverUrl);
+  project.provide('adminUrl', cluster?.adminUrl ?? '');
+  project.provide('template', template);
+  return async () => {
+    if (cluster !== undefined) {
+      await cluster.stop();
+      return;
+    }
+    await onServer(serverUrl, (client) => dropOwn(client));
+  };
+}
+
+/** Fails no test that needs no ledger: those that do fail with this message. */
+async function tryMigrations(url: string): Promise<string> {
+  try {
+    await migrate({ url });
+    return '';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function startThrowAway() {
+  await sweep();
+  const home = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const server = await startEmbeddedPostgres({
+    dataDirectory: join(home, 'postgres'),
+    durable: false,
+    maxConnections: 200,
+  });
+  return {
+    ...server,
+    async stop() {
+      await server.stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Clusters of runs that were killed: their servers are ended and their files removed. */
+async function sweep(): Promise<void> {
+  for (const entry of await readdir(tmpdir())) {
+    const owner = Number(new RegExp(`^${PREFIX}([0-9]+)-`).exec(entry)?.[1]);
+    if (!Number.isInteger(owner) || isAlive(owner)) {
+      continue;
+    }
+    const home = join(tmpdir(), entry);
+    const pidFile = await readFile(join(home, 'postgres', 'postmaster.pid'), 'utf8').catch(
+      () => '',
+    );
+    const server = Number(pidFile.split('\n')[0]);
+    if (server > 1 && isAlive(server) && pidFile.includes(home)) {
+      process.kill(server, 'SIGQUIT');
+    }
+    await rm(home, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function onServer<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function dropOwn(client: pg.Client): Promise<void> {
+  const own = await client.query<{ datname: string }>(
+    'select datname from pg_catalog.pg_database where datname like $1',
+    [`florin_test_${process.pid}_%`],
+  );
+  for (const { datname } of own.rows) {
+    await client.query(`drop database if exists ${pg.escapeIdentifier(datname)} with (force)`);
+  }
+}

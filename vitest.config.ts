@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+import { TallyReporter } from './test/support/tally.ts';
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.{ts,tsx}', 'test/**/*.test.{ts,tsx}'],
+    globalSetup: ['test/support/cluster.ts'],
+    reporters: ['default', new TallyReporter()],
+    pool: 'forks',
+    // Tests wait for Postgres, processes and a browser more than they compute.
+    maxWorkers: 3,
+    testTimeout: 30_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 30_000,
+    restoreMocks: true,
+  },
+});
