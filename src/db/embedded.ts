@@ -18,6 +18,7 @@ import pg from 'pg';
 import { FlorinError } from '../kernel/index.ts';
 import { findBinaries, type ServerBinaries } from './embedded-binaries.ts';
 import { chooseServerUser, placeDataDirectory, type ServerUser } from './embedded-user.ts';
+import { isRunning } from './process-state.ts';
 
 export type EmbeddedOptions = {
   /** Where the cluster's files are, made at the first start and kept. */
@@ -335,7 +336,7 @@ async function endLeftover(dataDirectory: string): Promise<void> {
     return;
   }
   const owner = Number(await readFile(join(dataDirectory, OWNER_FILE), 'utf8').catch(() => ''));
-  if (owner > 1 && isAlive(owner)) {
+  if (owner > 1 && isRunning(owner)) {
     throw new FlorinError(
       'conflict',
       `The database in ${dataDirectory} is in use by another Florin (process ${owner}). Stop that one first, or start in another directory.`,
@@ -353,7 +354,7 @@ async function endLeftover(dataDirectory: string): Promise<void> {
 
 /** Whether the process is a Postgres of this cluster, and not another that got its number later. */
 async function isServerOf(pid: number, dataDirectory: string): Promise<boolean> {
-  if (!isAlive(pid)) {
+  if (!isRunning(pid)) {
     return false;
   }
   const shown =
@@ -361,15 +362,6 @@ async function isServerOf(pid: number, dataDirectory: string): Promise<boolean> 
       ? await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
       : showProcess(pid);
   return shown.includes(dataDirectory);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 function showProcess(pid: number): string {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { migrate, startEmbeddedPostgres, withDatabase } from '../../src/db/index.ts';
+import { isRunning } from '../../src/db/process-state.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -82,7 +83,7 @@ async function startThrowAway() {
 async function sweep(): Promise<void> {
   for (const entry of await readdir(tmpdir())) {
     const owner = Number(new RegExp(`^${PREFIX}([0-9]+)-`).exec(entry)?.[1]);
-    if (!Number.isInteger(owner) || isAlive(owner)) {
+    if (!Number.isInteger(owner) || isRunning(owner)) {
       continue;
     }
     const home = join(tmpdir(), entry);
@@ -90,19 +91,10 @@ async function sweep(): Promise<void> {
       () => '',
     );
     const server = Number(pidFile.split('\n')[0]);
-    if (server > 1 && isAlive(server) && pidFile.includes(home)) {
+    if (server > 1 && isRunning(server) && pidFile.includes(home)) {
       process.kill(server, 'SIGQUIT');
     }
     await rm(home, { recursive: true, force: true }).catch(() => undefined);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
