@@ -1,0 +1,126 @@
+/**
+ * What the service answers to a browser. Instants are ISO 8601 strings in UTC, amounts are whole
+ * credits, money is `amountMinor` in the currency's smallest unit.
+ */
+
+export type PlanKind = 'one_time' | 'recurring';
+
+/** One thing on sale, from `GET /api/plans`. */
+export type Plan = {
+  readonly priceId: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly kind: PlanKind;
+  readonly planType: string;
+  /** Credits of one unit; credits bought = credits × quantity. */
+  readonly credits: number;
+  /** Null while Stripe cannot be asked: the shop then shows no amount rather than a guess. */
+  readonly amountMinor: number | null;
+  /** ISO 4217, lower case. */
+  readonly currency: string | null;
+  readonly interval: 'day' | 'week' | 'month' | 'year' | null;
+  readonly intervalCount: number | null;
+  /** ISO 8601 duration after which the credits expire, or null. */
+  readonly expiresAfter: string | null;
+  /** `period_end` when a subscription's credits end with its period. */
+  readonly expires: 'period_end' | null;
+};
+
+export type Balance = {
+  readonly posted: number;
+  readonly held: number;
+  readonly available: number;
+  readonly nextExpiryAt: string | null;
+};
+
+/** A grant that still has credits, from `GET /api/balance`. */
+export type LiveGrant = {
+  readonly grantId: string;
+  readonly source: string;
+  readonly reason: string | null;
+  readonly planType: string | null;
+  readonly amount: number;
+  readonly remaining: number;
+  readonly effectiveAt: string;
+  readonly expiresAt: string | null;
+};
+
+/** The balance with the grants behind it, soonest expiry first. */
+export type BalanceReport = Balance & { readonly grants: readonly LiveGrant[] };
+
+export type EntryKind =
+  | 'grant'
+  | 'spend'
+  | 'capture'
+  | 'expiry'
+  | 'void'
+  | 'reversal'
+  | 'restoration'
+  | 'adjustment';
+
+/** Which grant paid for (part of) an entry. */
+export type Allocation = {
+  readonly grantId: string;
+  readonly amount: number;
+  readonly reason: string | null;
+};
+
+/** One line of the ledger, newest first. `amount` is signed. */
+export type Transaction = {
+  readonly entryId: string;
+  readonly entryNo: number;
+  readonly kind: EntryKind | (string & {});
+  readonly amount: number;
+  readonly postedAfter: number;
+  readonly grantId: string | null;
+  readonly holdId: string | null;
+  readonly reason: string | null;
+  readonly planType: string | null;
+  readonly allocations: readonly Allocation[];
+  readonly createdAt: string;
+};
+
+export type TransactionPage = {
+  readonly transactions: readonly Transaction[];
+  readonly nextCursor: string | null;
+};
+
+/** One UTC day of `GET /api/usage`; days without movement are included as zeros. */
+export type UsageDay = {
+  /** YYYY-MM-DD */
+  readonly day: string;
+  readonly spent: number;
+  readonly granted: number;
+};
+
+export type Usage = {
+  readonly from: string;
+  readonly to: string;
+  readonly days: readonly UsageDay[];
+};
+
+/** The chosen plan, as the server has verified it. */
+export type PlanSession = {
+  readonly priceId: string;
+  readonly planType: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly expiresAt: string;
+};
+
+export type CheckoutSession = { readonly sessionId: string; readonly url: string };
+
+/**
+ * `open`: not finished by the buyer. `processing`: paid or about to be, credits not written yet.
+ * `pending`: a payment method that takes days (SEPA) is on its way. `paid`: credits are there.
+ */
+export type CheckoutState = 'open' | 'processing' | 'pending' | 'paid' | 'failed' | 'expired';
+
+/** `GET /api/checkout-sessions/{id}` */
+export type CheckoutStatus = {
+  readonly sessionId: string;
+  readonly state: CheckoutState;
+  readonly priceId: string | null;
+  readonly planType: string | null;
+  /** Credits that this checkout brought, or will bring. */
+  readonly credits: number | null;
+};
