@@ -1,0 +1,75 @@
+import { createWatchBalance, type WatchOptions } from './balance-watch.ts';
+import { type CheckoutInput, createCheckout, verified } from './checkout.ts';
+import { browserHost, type Host } from './host.ts';
+import { createPlanSessions, type PlanSessions } from './plan-session.ts';
+import { createSend, type GetAccessToken, json } from './request.ts';
+import type {
+  Balance,
+  BalanceReport,
+  CheckoutSession,
+  CheckoutStatus,
+  Plan,
+  TransactionPage,
+  Usage,
+} from './shapes.ts';
+
+export type FlorinClientOptions = {
+  /** Where the service is; default: this page's own origin. */
+  readonly baseUrl?: string;
+  /** With supabase-js: `async () => (await supabase.auth.getSession()).data.session?.access_token ?? null`. */
+  readonly getAccessToken?: GetAccessToken;
+  /** For tests and unusual places; default: the browser. */
+  readonly host?: Host;
+};
+
+export type FlorinClient = PlanSessions & {
+  /** What is on sale. Anyone may ask. */
+  plans(): Promise<readonly Plan[]>;
+  /** Starts a checkout; send the buyer to `url`. A second click gets the first session. */
+  checkout(input: CheckoutInput): Promise<CheckoutSession>;
+  /** What became of a checkout. The service settles a paid one itself when the webhook is late. */
+  checkoutStatus(sessionId: string): Promise<CheckoutStatus>;
+  /** The address of Stripe's page for invoices, cards and subscriptions. */
+  portal(): Promise<{ readonly url: string }>;
+  balance(): Promise<BalanceReport>;
+  /** A page of the ledger, newest first. */
+  transactions(options?: { cursor?: string | null }): Promise<TransactionPage>;
+  /** Credits spent and granted by UTC day, both days included (YYYY-MM-DD). */
+  usage(range?: { from?: string; to?: string }): Promise<Usage>;
+  /** The balance now and after each change, until the returned function is called. */
+  watchBalance(onBalance: (balance: Balance) => void, options?: WatchOptions): () => void;
+};
+
+/** The browser's side of Florin. No dependency, no work before the first call. */
+export function createFlorinClient(options: FlorinClientOptions = {}): FlorinClient {
+  const host = options.host ?? browserHost();
+  const send = createSend({
+    host,
+    baseUrl: (options.baseUrl ?? '').replace(/\/+$/, ''),
+    getAccessToken: options.getAccessToken ?? (() => null),
+  });
+  const ask = async <T>(call: Parameters<typeof send>[0]) => json<T>(await send(call));
+
+  return {
+    ...createPlanSessions(host, send),
+    async plans() {
+      return (await ask<{ plans: readonly Plan[] }>({ path: '/api/plans', signedIn: false })).plans;
+    },
+    checkout: createCheckout(host, send),
+    checkoutStatus: (sessionId) =>
+      ask({ path: `/api/checkout-sessions/${encodeURIComponent(sessionId)}` }),
+    async portal() {
+      return verified(
+        await ask<{ url: string }>({
+          path: '/api/create-portal-session',
+          method: 'POST',
+          body: {},
+        }),
+      );
+    },
+    balance: () => ask({ path: '/api/balance' }),
+    transactions: (page = {}) => ask({ path: '/api/transactions', query: { cursor: page.cursor } }),
+    usage: (range = {}) => ask({ path: '/api/usage', query: { from: range.from, to: range.to } }),
+    watchBalance: createWatchBalance(host, send),
+  };
+}

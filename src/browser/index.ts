@@ -1,0 +1,9 @@
+export type { WatchOptions } from './balance-watch.ts';
+export type { CheckoutInput } from './checkout.ts';
+export { createFlorinClient, type FlorinClient, type FlorinClientOptions } from './client.ts';
+export { FlorinClientError } from './error.ts';
+export type { Host, Signal } from './host.ts';
+export type { PlanChoice } from './plan-choice.ts';
+export type { PlanSessions } from './plan-session.ts';
+export type { GetAccessToken } from './request.ts';
+export type * from './shapes.ts';
