@@ -28,6 +28,8 @@ export type EmbeddedOptions = {
   /** False trades the durability of everything in the cluster for speed: throw-away tests only. */
   durable?: boolean;
   maxConnections?: number;
+  /** The programs of another Postgres than the one that came with the package. */
+  programs?: ServerBinaries;
 };
 
 export type EmbeddedPostgres = {
@@ -48,6 +50,8 @@ const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 20_000;
 const PORT_ATTEMPTS = 5;
+/** Sorts the same on every machine, whatever its C library: from Postgres 17 on. */
+const BUILTIN_LOCALE = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 const OWNER_FILE = 'florin-owner';
 
 /**
@@ -57,10 +61,15 @@ const OWNER_FILE = 'florin-owner';
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const user = await chooseServerUser(options.dataDirectory);
-  const binaries = await findBinaries(user);
+  const binaries = options.programs ?? (await findBinaries(user));
   const dataDirectory = await placeDataDirectory(options.dataDirectory, user);
   await endLeftover(dataDirectory);
-  const password = await ensureCluster({ dataDirectory, user, binaries });
+  const password = await ensureCluster({
+    dataDirectory,
+    user,
+    binaries,
+    locale: options.programs === undefined ? BUILTIN_LOCALE : [],
+  });
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await findFreePort());
     try {
@@ -85,8 +94,9 @@ async function ensureCluster(place: {
   dataDirectory: string;
   user: ServerUser;
   binaries: ServerBinaries;
+  locale: readonly string[];
 }): Promise<string> {
-  const { dataDirectory, user, binaries } = place;
+  const { dataDirectory, user, binaries, locale } = place;
   const passwordFile = join(dataDirectory, 'florin-password');
   const known = await readFile(passwordFile, 'utf8').catch(() => undefined);
   if (known !== undefined) {
@@ -104,7 +114,7 @@ async function ensureCluster(place: {
     for (const path of [building, secret, cluster]) {
       await give(path, user);
     }
-    await initialise({ cluster, secret, user, binaries });
+    await initialise({ cluster, secret, user, binaries, locale });
     await writeFile(join(cluster, 'florin-password'), `${password}\n`, { mode: 0o600 });
     await give(join(cluster, 'florin-password'), user);
     await rm(dataDirectory, { recursive: true, force: true });
@@ -137,8 +147,9 @@ async function initialise(place: {
   secret: string;
   user: ServerUser;
   binaries: ServerBinaries;
+  locale: readonly string[];
 }): Promise<void> {
-  const { cluster, secret, user, binaries } = place;
+  const { cluster, secret, user, binaries, locale } = place;
   const child = spawn(
     binaries.initdb,
     [
@@ -147,9 +158,8 @@ async function initialise(place: {
       `--pwfile=${secret}`,
       '--auth=scram-sha-256',
       '--encoding=UTF8',
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
       '--locale=C',
+      ...locale,
       '--no-instructions',
     ],
     {

@@ -6,6 +6,7 @@ export {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from './embedded.ts';
+export { type DatabaseReport, inspectDatabase } from './inspect.ts';
 export {
   listMigrations,
   type MigrateOptions,

@@ -1,0 +1,43 @@
+import { isUuid, parseCredits } from '../kernel/index.ts';
+
+export function readAccountId(text: string): string {
+  if (!isUuid(text)) {
+    throw new Error('An account is a uuid: by default the id of the Supabase user.');
+  }
+  return text.toLowerCase();
+}
+
+export function readCredits(text: string): number {
+  return parseCredits(/^[0-9]+$/.test(text) ? Number(text) : Number.NaN, 'credits');
+}
+
+/** A signed number of credits, other than 0: `+10`, `10` or `-10`. */
+export function readSignedCredits(text: string): number {
+  const [, sign, digits = ''] = /^([+-]?)([0-9]+)$/.exec(text) ?? [];
+  const amount = parseCredits(digits === '' ? Number.NaN : Number(digits), 'credits');
+  return sign === '-' ? -amount : amount;
+}
+
+export function readDate(text: string): Date {
+  const date = new Date(text);
+  if (!/^\d{4}-\d{2}-\d{2}/.test(text) || Number.isNaN(date.getTime())) {
+    throw new Error('A time is written as 2027-01-31 or 2027-01-31T12:00:00Z.');
+  }
+  return date;
+}
+
+export function readCount(text: string): number {
+  const count = Number(text);
+  if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(count) || count < 1 || count > 1_000) {
+    throw new Error('A count is a whole number from 1 to 1000.');
+  }
+  return count;
+}
+
+export function readPort(text: string): number {
+  const port = Number(text);
+  if (!/^[0-9]+$/.test(text) || port < 1 || port > 65_535) {
+    throw new Error('A port is a whole number from 1 to 65535.');
+  }
+  return port;
+}

@@ -1,0 +1,92 @@
+import { createStripeClient, isLiveKey, type StripeClient } from '../../stripe/index.ts';
+import type { Environment } from '../environment.ts';
+import { type Check, fault, messageOf, ok, warning } from './check.ts';
+
+const WEBHOOK_PATH = '/api/stripe/webhook';
+
+/** The key works, its mode, and an endpoint that gets every event that Florin acts on. */
+export async function checkStripe(
+  environment: Environment,
+  eventTypes: readonly string[],
+): Promise<Check[]> {
+  const secretKey = environment['STRIPE_SECRET_KEY'];
+  if (secretKey === undefined) {
+    return [
+      fault(
+        'stripe.key',
+        'STRIPE_SECRET_KEY is not set',
+        'Copy it from Stripe: Developers, API keys.',
+      ),
+    ];
+  }
+  const apiBase = environment['STRIPE_API_BASE'];
+  let stripe: StripeClient;
+  try {
+    stripe = createStripeClient({ secretKey, apiBase, timeoutMs: 5_000, maxNetworkRetries: 1 });
+    await stripe.balance.retrieve();
+  } catch (error) {
+    return [
+      fault(
+        'stripe.key',
+        messageOf(error),
+        'Check STRIPE_SECRET_KEY and that the network lets you through.',
+      ),
+    ];
+  }
+  const where = apiBase === undefined ? '' : ` at ${apiBase}`;
+  const mode = isLiveKey(secretKey) ? 'live' : 'test';
+  return [
+    ok('stripe.key', `works, ${mode} mode${where}`),
+    checkSecret(environment['STRIPE_WEBHOOK_SECRET']),
+    await checkEndpoint(stripe, eventTypes),
+  ];
+}
+
+function checkSecret(secrets: string | undefined): Check {
+  if (secrets === undefined) {
+    return fault(
+      'stripe.webhook_secret',
+      'STRIPE_WEBHOOK_SECRET is not set',
+      'Copy the signing secret of the endpoint from Stripe: Developers, Webhooks.',
+    );
+  }
+  const malformed = secrets.split(',').filter((secret) => !secret.trim().startsWith('whsec_'));
+  return malformed.length === 0
+    ? ok('stripe.webhook_secret', 'set')
+    : fault(
+        'stripe.webhook_secret',
+        'STRIPE_WEBHOOK_SECRET does not start with whsec_',
+        'Copy the signing secret of the endpoint, not its id.',
+      );
+}
+
+async function checkEndpoint(stripe: StripeClient, eventTypes: readonly string[]): Promise<Check> {
+  const name = 'stripe.endpoint';
+  try {
+    const endpoints = await stripe.webhookEndpoints.list({ limit: 100 });
+    const ours = endpoints.data.filter(({ url }) => new URL(url).pathname.endsWith(WEBHOOK_PATH));
+    const enabled = ours.filter(({ status }) => status === 'enabled');
+    if (enabled.length === 0) {
+      return fault(
+        name,
+        ours.length === 0 ? `no endpoint ends with ${WEBHOOK_PATH}` : 'the endpoint is disabled',
+        `In Stripe, create or enable an endpoint for <your service>${WEBHOOK_PATH} with: ${eventTypes.join(', ')}.`,
+      );
+    }
+    const events = new Set(enabled.flatMap((endpoint) => endpoint.enabled_events));
+    const missing = events.has('*') ? [] : eventTypes.filter((type) => !events.has(type as never));
+    return missing.length === 0
+      ? ok(name, enabled.map(({ url }) => url).join(', '))
+      : fault(
+          name,
+          `does not get: ${missing.join(', ')}`,
+          'Add these events to the endpoint in Stripe.',
+        );
+  } catch (error) {
+    return warning(
+      name,
+      `endpoints can not be listed: ${messageOf(error)}`,
+      'Give the restricted key the right to read webhook endpoints, or check them in Stripe.',
+    );
+  }
+}

@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import { HANDLED_EVENT_TYPES } from '../webhooks/index.ts';
+import { checkCatalogue } from './checks/catalogue.ts';
+import { type Check, fault, ok } from './checks/check.ts';
+import { checkDatabase } from './checks/database.ts';
+import { checkIdentity, checkService } from './checks/identity.ts';
+import { checkStripe } from './checks/stripe.ts';
+import { type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
+import { readEnvironment } from './environment.ts';
+
+const SIGNS = { ok: 'ok     ', warning: 'warning', fault: 'FAULT  ' } as const;
+
+/** `florin doctor`: what is configured, what is reachable, what is missing, and how to mend it. */
+export function addDoctor(program: Command, context: CommandContext): void {
+  program
+    .command('doctor')
+    .description(
+      'Look at everything that Florin depends on: settings, database, Stripe, Supabase, catalogue. Changes nothing; exit 1 when something is broken.',
+    )
+    .option('--json', 'print JSON')
+    .action(async (options: OutputOptions) => {
+      const environment = readEnvironment();
+      const groups = await Promise.all([
+        [checkNode()],
+        checkDatabase(environment['DATABASE_URL']),
+        checkStripe(environment, HANDLED_EVENT_TYPES),
+        checkIdentity(environment),
+        checkService(environment),
+        checkCatalogue(environment['FLORIN_CATALOG']),
+      ]);
+      const checks = groups.flat();
+      const healthy = checks.every(({ status }) => status !== 'fault');
+      print(context, { options, value: { healthy, checks }, text: describe(checks) });
+      context.finishWith(healthy ? EXIT.done : EXIT.failed);
+    });
+}
+
+function checkNode(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return major > 20 || (major === 20 && minor >= 19)
+    ? ok('node', process.versions.node)
+    : fault('node', process.versions.node, 'Install Node.js 20.19 or newer.');
+}
+
+function describe(checks: readonly Check[]): string {
+  return checks
+    .map(({ name, status, found, mend }) => {
+      const line = `${SIGNS[status]}  ${name}: ${found}`;
+      return mend === '' ? line : `${line}\n         ${mend}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { InvalidConfigurationError } from '../kernel/index.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The folder in which `florin dev` keeps its data, its secrets and what is running. */
+export const DEV_FOLDER = '.florin';
+
+/** What a running `florin dev` leaves for the other commands; gone when it stops. */
+export type RunningDev = {
+  readonly pid: number;
+  readonly environment: Record<string, string>;
+};
+
+export function runningDevFile(folder: string): string {
+  return join(folder, 'running.json');
+}
+
+/** The environment, then the file `.env` of the working directory. Empty values count as absent. */
+export function readGivenEnvironment(directory = process.cwd()): Environment {
+  const file = join(directory, '.env');
+  const fromFile = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
+  const all = Object.entries({ ...fromFile, ...process.env });
+  return Object.fromEntries(all.filter(([, value]) => value !== undefined && value !== ''));
+}
+
+/** The settings of a command: those given, and where they are silent those of a `florin dev` that runs here. */
+export function readEnvironment(directory = process.cwd()): Environment {
+  const running = readRunningDev(join(directory, DEV_FOLDER));
+  return { ...running?.environment, ...readGivenEnvironment(directory) };
+}
+
+export function readRunningDev(folder: string): RunningDev | undefined {
+  const file = runningDevFile(folder);
+  if (!existsSync(file)) {
+    return undefined;
+  }
+  const running = JSON.parse(readFileSync(file, 'utf8')) as RunningDev;
+  try {
+    process.kill(running.pid, 0);
+    return running;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The database's address, or a fault that says where to get one. */
+export function requireDatabaseUrl(environment: Environment): string {
+  const url = environment['DATABASE_URL'];
+  if (url === undefined) {
+    throw new InvalidConfigurationError([
+      'DATABASE_URL is missing: set it to your Postgres (Supabase: Project Settings, Database), or start `florin dev` in this folder.',
+    ]);
+  }
+  return url;
+}

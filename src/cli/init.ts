@@ -1,0 +1,64 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import { HANDLED_EVENT_TYPES } from '../webhooks/index.ts';
+import { type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
+import { type ProjectFile, projectFiles } from './project-files.ts';
+
+type Options = OutputOptions & { force?: boolean; directory: string };
+
+type Outcome = { readonly path: string; readonly state: 'written' | 'unchanged' | 'differs' };
+
+/** `florin init`: writes the files that a Supabase project needs, and says what remains to do. */
+export function addInit(program: Command, context: CommandContext): void {
+  program
+    .command('init')
+    .description(
+      'Write the files that a Supabase project needs: migrations, florin.config.ts, .env.example. Files that are there and differ are kept, unless --force.',
+    )
+    .option('--directory <path>', 'the project', '.')
+    .option('--force', 'overwrite files that differ')
+    .option('--json', 'print JSON')
+    .action(async (options: Options) => {
+      const files = await projectFiles();
+      const outcomes: Outcome[] = [];
+      for (const file of files) {
+        outcomes.push(await place(file, options));
+      }
+      const kept = outcomes.filter(({ state }) => state === 'differs');
+      print(context, {
+        options,
+        value: { files: outcomes, stripeEvents: HANDLED_EVENT_TYPES },
+        text: describe(outcomes),
+      });
+      context.finishWith(kept.length === 0 ? EXIT.done : EXIT.failed);
+    });
+}
+
+async function place(file: ProjectFile, options: Options): Promise<Outcome> {
+  const path = join(options.directory, file.path);
+  const existing = await readFile(path, 'utf8').catch(() => undefined);
+  if (existing === file.content) {
+    return { path: file.path, state: 'unchanged' };
+  }
+  if (existing !== undefined && options.force !== true) {
+    return { path: file.path, state: 'differs' };
+  }
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, file.content);
+  return { path: file.path, state: 'written' };
+}
+
+function describe(outcomes: readonly Outcome[]): string {
+  const kept = outcomes.some(({ state }) => state === 'differs');
+  const lines = outcomes.map(({ path, state }) => `${state.padEnd(9)}  ${path}`);
+  return `${lines.join('\n')}
+${kept ? '\nFiles that differ were kept. Compare them, or overwrite them with --force.\n' : ''}
+Next:
+  1. Apply the migrations: \`supabase db push\`, or \`npx florin migrate\`.
+  2. Put your prices into florin.config.ts, and copy .env.example to .env.
+  3. In Stripe, create an endpoint for <your service>/api/stripe/webhook with these events:
+${HANDLED_EVENT_TYPES.map((type) => `       ${type}`).join('\n')}
+  4. Check everything: \`npx florin doctor\`.
+`;
+}

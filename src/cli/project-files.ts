@@ -1,0 +1,104 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { listMigrations } from '../db/index.ts';
+
+/** A file that `florin init` puts into a project: its path in the project, and what it holds. */
+export type ProjectFile = { readonly path: string; readonly content: string };
+
+/** Everything a Supabase project needs to use Florin. */
+export async function projectFiles(): Promise<ProjectFile[]> {
+  const migrations = await Promise.all(
+    (await listMigrations()).map(async ({ path }) => ({
+      path: join('supabase', 'migrations', basename(path)),
+      content: await readFile(path, 'utf8'),
+    })),
+  );
+  return [
+    ...migrations,
+    { path: 'florin.config.ts', content: CATALOGUE },
+    { path: '.env.example', content: ENVIRONMENT },
+  ];
+}
+
+/** The OCR service's catalogue, to be changed: the same that Florin sells from when it is given none. */
+const CATALOGUE = `import { defineCatalog } from 'florin';
+
+// What each Stripe price grants. The key is the id of a price, or its lookup_key.
+export default defineCatalog({
+  prices: {
+    price_BASIC_MONTHLY: {
+      credits: 100,
+      reason: 'basic_plan_monthly',
+      planType: 'basic',
+      kind: 'recurring',
+    },
+    price_PRO_MONTHLY: {
+      credits: 500,
+      reason: 'vision_pro_monthly',
+      planType: 'vision_pro',
+      kind: 'recurring',
+    },
+    price_MAX_MONTHLY: {
+      credits: 2000,
+      reason: 'vision_max_monthly',
+      planType: 'vision_max',
+      kind: 'recurring',
+    },
+    price_QUICK_SCAN: {
+      credits: 50,
+      reason: 'quick_scan_purchase',
+      planType: 'credits',
+      kind: 'one_time',
+    },
+    price_POWER_PACK: {
+      credits: 250,
+      reason: 'power_pack_purchase',
+      planType: 'credits',
+      kind: 'one_time',
+    },
+    price_PROFESSIONAL: {
+      credits: 600,
+      reason: 'professional_purchase',
+      planType: 'credits',
+      kind: 'one_time',
+    },
+    price_ENTERPRISE: {
+      credits: 1000,
+      reason: 'enterprise_purchase',
+      planType: 'credits',
+      kind: 'one_time',
+    },
+  },
+});
+`;
+
+const ENVIRONMENT = `# Copy to .env and fill in; .env does not belong into version control. Check with: npx florin doctor
+
+# Supabase: Project Settings > Database. Port 5432 (session) lets balances update at once; 6543 works too.
+DATABASE_URL=
+
+# Stripe: Developers > API keys, and the signing secret of the endpoint <your service>/api/stripe/webhook
+STRIPE_SECRET_KEY=
+STRIPE_WEBHOOK_SECRET=
+
+# Supabase: Project Settings > API. Users' tokens are verified with the keys that it publishes.
+SUPABASE_URL=
+# Only for projects that still sign with the shared secret:
+# SUPABASE_JWT_SECRET=
+
+# Signs plan sessions, and lets your server call the service: at least 32 bytes each, for example
+#   node -e "console.log(require('crypto').randomBytes(32).toString('base64url'))"
+JWT_SECRET=
+FLORIN_SECRET_KEY=
+
+# Where buyers return to, and which web pages may call the service (comma-separated)
+APP_URL=
+ALLOWED_ORIGINS=
+# For a plan session that is shared by subdomains: .example.com
+# COOKIE_DOMAIN=
+
+# FLORIN_CATALOG=florin.config.ts
+# PORT=4242
+# HOST=127.0.0.1
+# LOG_LEVEL=info
+`;
