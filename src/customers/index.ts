@@ -1,0 +1,8 @@
+export {
+  type AccountSubscription,
+  type EnsureCustomer,
+  ensureCustomer,
+  findAccountByCustomer,
+  findPrimaryCustomer,
+  listLiveSubscriptions,
+} from './customers.ts';

@@ -1,0 +1,35 @@
+/** What the ledger must do, in order. The database applies them in the event's own transaction. */
+export type Command = IssueCommand | TakeBackCommand | GiveBackCommand;
+
+export type IssueCommand = {
+  readonly do: 'issue';
+  readonly accountId: string;
+  readonly amount: number;
+  readonly key: string;
+  readonly source: string;
+  readonly priority: number;
+  readonly expiresAt: string | null;
+  readonly metadata: CommandMetadata;
+};
+
+/** Reverses part of the grant that was issued under `grantKey`. */
+export type TakeBackCommand = {
+  readonly do: 'reverse';
+  readonly accountId: string;
+  readonly amount: number;
+  readonly key: string;
+  readonly grantKey: string;
+  readonly metadata: CommandMetadata;
+};
+
+/** Undoes part of earlier reversals of the grant that was issued under `grantKey`. */
+export type GiveBackCommand = {
+  readonly do: 'restore';
+  readonly accountId: string;
+  readonly amount: number;
+  readonly key: string;
+  readonly grantKey: string;
+  readonly metadata: CommandMetadata;
+};
+
+export type CommandMetadata = Readonly<Record<string, string | number>>;

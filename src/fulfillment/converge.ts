@@ -1,0 +1,137 @@
+import type { Command } from './command.ts';
+import { creditsBack, type MoneyBack, moneyBack } from './money-back.ts';
+import type { PaymentState, Purchase } from './state.ts';
+
+export type ConvergeContext = {
+  readonly now: Date;
+  /** Seconds since 1970 when the payment's subscription ended; null while it lives. */
+  readonly subscriptionEndedAt: number | null;
+  /** What is written beside each movement: which event brought it, or which job. */
+  readonly eventId: string | null;
+};
+
+export type Converged = {
+  readonly state: PaymentState;
+  readonly commands: readonly Command[];
+  /** When the next part of a dripped price becomes due, in seconds; null when none is left. */
+  readonly nextDueAt: number | null;
+};
+
+/**
+ * Brings the ledger to what the payment's state says: grants what is due, then takes back or gives
+ * back so that of each grant exactly the share is reversed whose money is back. Pure; run again on
+ * its own result it does nothing.
+ */
+export function converge(state: PaymentState, context: ConvergeContext): Converged {
+  const money = moneyBack(state);
+  const purchases: Record<string, Purchase> = {};
+  const commands: Command[] = [];
+  for (const key of Object.keys(state.purchases).sort()) {
+    const purchase = state.purchases[key];
+    if (purchase !== undefined) {
+      const moved = convergePurchase({ purchase, money, context, state });
+      purchases[key] = moved.purchase;
+      commands.push(...moved.commands);
+    }
+  }
+  return { state: { ...state, purchases }, commands, nextDueAt: nextDue(purchases, money) };
+}
+
+type Step = {
+  purchase: Purchase;
+  money: MoneyBack;
+  context: ConvergeContext;
+  state: PaymentState;
+};
+
+function convergePurchase(step: Step): { purchase: Purchase; commands: Command[] } {
+  const commands: Command[] = [];
+  let purchase = startDue(step);
+  if (purchase.standing === 'issued' && step.purchase.standing !== 'issued') {
+    commands.push({
+      do: 'issue',
+      accountId: purchase.accountId,
+      amount: purchase.credits,
+      key: purchase.key,
+      source: purchase.source,
+      priority: purchase.priority,
+      expiresAt: purchase.expiresAt,
+      metadata: withEvent(purchase.metadata, step.context),
+    });
+  }
+  if (purchase.standing !== 'issued') {
+    return { purchase, commands };
+  }
+  const target = creditsBack(purchase.credits, step.money);
+  if (target !== purchase.reversed) {
+    const taking = target > purchase.reversed;
+    const number = purchase.steps + 1;
+    commands.push({
+      do: taking ? 'reverse' : 'restore',
+      accountId: purchase.accountId,
+      amount: Math.abs(target - purchase.reversed),
+      key: `${taking ? 'reversal' : 'restoration'}:${purchase.key}:${number}`,
+      grantKey: purchase.key,
+      metadata: withEvent(
+        { ...purchase.metadata, reason: backReason(step, purchase) },
+        step.context,
+      ),
+    });
+    purchase = { ...purchase, reversed: target, steps: number };
+  }
+  return { purchase, commands };
+}
+
+/** A planned purchase becomes issued when it is due; a drip stops with its subscription. */
+function startDue({ purchase, money, context }: Step): Purchase {
+  if (purchase.standing !== 'planned') {
+    return purchase;
+  }
+  if (purchase.dueAt === null) {
+    return { ...purchase, standing: 'issued' };
+  }
+  if (context.subscriptionEndedAt !== null && purchase.dueAt >= context.subscriptionEndedAt) {
+    return { ...purchase, standing: 'stopped' };
+  }
+  const due = purchase.dueAt * 1000 <= context.now.getTime();
+  return due && !allBack(money) ? { ...purchase, standing: 'issued' } : purchase;
+}
+
+function allBack(money: MoneyBack): boolean {
+  return money.back > 0 && money.back >= money.paid;
+}
+
+function nextDue(purchases: Record<string, Purchase>, money: MoneyBack): number | null {
+  if (allBack(money)) {
+    return null;
+  }
+  const times = Object.values(purchases)
+    .filter((purchase) => purchase.standing === 'planned')
+    .map((purchase) => purchase.dueAt)
+    .filter((dueAt) => dueAt !== null);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/** Why credits move back: the dispute while one holds the money, else the refunds. */
+function backReason({ money, state }: Step, purchase: Purchase): string {
+  const cause =
+    money.disputed > 0 || Object.keys(state.refunds).length + refundedCharges(state) === 0
+      ? Object.keys(state.disputes).length > 0
+        ? 'dispute'
+        : 'refund'
+      : 'refund';
+  return `${cause}_${purchase.metadata['reason'] ?? 'purchase'}`;
+}
+
+function refundedCharges(state: PaymentState): number {
+  return Object.values(state.charges).filter((charge) => charge.refunded > 0).length;
+}
+
+function withEvent(
+  metadata: Purchase['metadata'] | Record<string, string>,
+  context: ConvergeContext,
+) {
+  return context.eventId === null
+    ? { ...metadata }
+    : { ...metadata, stripe_event_id: context.eventId };
+}

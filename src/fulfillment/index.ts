@@ -1,0 +1,20 @@
+export type { Command, CommandMetadata } from './command.ts';
+export { converge } from './converge.ts';
+export { aliasesOf, type DecisionInput, decide, subjectsOf } from './decide.ts';
+export { creditsBack, type MoneyBack, moneyBack } from './money-back.ts';
+export { settlePayment } from './payment.ts';
+export type {
+  Answer,
+  Answers,
+  CustomerLink,
+  Decision,
+  Details,
+  KnownState,
+  Need,
+  Obstacle,
+  PaymentWrite,
+  Plan,
+  StoredSubscription,
+  SubscriptionLink,
+} from './plan.ts';
+export { EMPTY_PAYMENT, mergePayments, type PaymentState, type Purchase } from './state.ts';

@@ -1,0 +1,145 @@
+import type { InvoiceFact, InvoicePaymentFact, LineFact } from '../stripe/index.ts';
+import { findAccount } from './account.ts';
+import type { DecisionInput } from './decide.ts';
+import { addPurchases, settlePayment } from './payment.ts';
+import { type Decision, failed, processed, skipped, stripeUnavailable } from './plan.ts';
+import { purchasesOf } from './purchase.ts';
+import { joinInvoice, type PaymentState } from './state.ts';
+
+/**
+ * An invoice grants when it is paid, whatever brought it about: the first period, a renewal, an
+ * upgrade, a threshold, an invoice written by hand or from a quote. A session's own invoice (payment
+ * mode) grants nothing once the session has.
+ */
+export function decideInvoice(input: DecisionInput<InvoiceFact>): Decision {
+  const { fact, known, now, eventId } = input;
+  const subject = { customerId: fact.customerId };
+  if (!fact.paid) {
+    return skipped(
+      `The invoice is ${fact.status ?? 'not paid'}; credits follow when it is paid.`,
+      subject,
+    );
+  }
+  const state = joinInvoice(known.payment, fact);
+  const soldBySession =
+    fact.subscriptionId === null &&
+    Object.values(state.purchases).some((purchase) => purchase.via === 'checkout');
+  if (soldBySession) {
+    const settlement = settlePayment(state, { known, now, eventId });
+    return processed('The checkout session of this invoice has granted already.', {
+      ...subject,
+      accountId: settlement.payment.accountId,
+      payment: settlement.payment,
+      commands: settlement.commands,
+    });
+  }
+  const lines = linesOf(input);
+  if (!Array.isArray(lines)) {
+    return lines as Decision;
+  }
+  return decideLines(input, state, lines);
+}
+
+function decideLines(
+  input: DecisionInput<InvoiceFact>,
+  state: PaymentState,
+  lines: readonly LineFact[],
+): Decision {
+  const { fact, known, catalog, details, now, eventId } = input;
+  const subject = { customerId: fact.customerId };
+  if (lines.every((line) => line.priceId === null || line.amount < 0)) {
+    return skipped('No line of this invoice names a price: nothing here is for credits.', subject);
+  }
+  const account = findAccount(
+    {
+      customerId: fact.customerId,
+      clientReferenceId: null,
+      metadata: fact.metadata,
+      subscriptionId: fact.subscriptionId,
+      subscriptionMetadata: fact.subscriptionMetadata,
+    },
+    known,
+    details,
+  );
+  if ('need' in account) {
+    return account;
+  }
+  const made = purchasesOf(lines, {
+    catalog,
+    known,
+    details,
+    now,
+    accountId: 'accountId' in account ? account.accountId : '',
+    via: 'invoice',
+    keyPrefix: `invoice:${fact.id}`,
+    subscriptionId: fact.subscriptionId,
+    metadata: {
+      stripe_payment_id: fact.paymentIntentIds[0] ?? fact.id,
+      stripe_invoice_id: fact.id,
+      ...(fact.subscriptionId === null ? {} : { stripe_subscription_id: fact.subscriptionId }),
+      ...(fact.billingReason === null ? {} : { billing_reason: fact.billingReason }),
+    },
+  });
+  if ('need' in made) {
+    return made;
+  }
+  const unknown = made.obstacles[0];
+  if (unknown === undefined && made.purchases.length === 0) {
+    return skipped('Nothing on this invoice grants credits.', subject);
+  }
+  if ('obstacle' in account) {
+    return failed(unknown ?? account.obstacle, subject);
+  }
+  const settlement = settlePayment(addPurchases(state, made.purchases), { known, now, eventId });
+  const writes = {
+    ...subject,
+    accountId: account.accountId,
+    customer: account.link,
+    payment: settlement.payment,
+    commands: settlement.commands,
+  };
+  if (unknown !== undefined) {
+    return failed(
+      unknown,
+      made.purchases.length === 0 ? { ...subject, accountId: account.accountId } : writes,
+    );
+  }
+  return processed(`Credited ${settlement.issued}, taken back ${settlement.reversed}.`, writes);
+}
+
+/** Which payment intent paid which invoice: links them, so that a refund finds what it pays back. */
+export function decideInvoicePayment(input: DecisionInput<InvoicePaymentFact>): Decision {
+  const { known, now, eventId } = input;
+  const settlement = settlePayment(known.payment, { known, now, eventId });
+  return processed('Linked the payment to its invoice; invoice.paid grants.', {
+    accountId: settlement.payment.accountId,
+    payment: settlement.payment,
+    commands: settlement.commands,
+  });
+}
+
+function linesOf({ fact, details }: DecisionInput<InvoiceFact>): readonly LineFact[] | Decision {
+  if (fact.linesComplete) {
+    return fact.lines;
+  }
+  const answer = details.get('invoiceLines', fact.id);
+  if (answer === undefined) {
+    return { need: { ask: 'invoiceLines', id: fact.id } };
+  }
+  if (answer === 'unavailable') {
+    return failed(stripeUnavailable(`all lines of invoice ${fact.id}`), {
+      customerId: fact.customerId,
+    });
+  }
+  return (
+    answer ??
+    failed(
+      {
+        code: 'object_unknown',
+        message: `Paid, and Stripe does not know invoice ${fact.id}, whose event carries only its first ${fact.lines.length} lines. Check that STRIPE_SECRET_KEY belongs to the endpoint's account, then replay the event.`,
+        needsAttention: true,
+      },
+      { customerId: fact.customerId },
+    )
+  );
+}

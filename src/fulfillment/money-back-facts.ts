@@ -1,0 +1,122 @@
+import type { ChargeFact, CreditNoteFact, DisputeFact, RefundFact } from '../stripe/index.ts';
+import type { DecisionInput } from './decide.ts';
+import { settlePayment } from './payment.ts';
+import {
+  type Decision,
+  failed,
+  type Need,
+  type Obstacle,
+  processed,
+  stripeUnavailable,
+} from './plan.ts';
+import {
+  joinCharge,
+  joinCreditNote,
+  joinDispute,
+  joinRefund,
+  type PaymentState,
+  refundIsOff,
+} from './state.ts';
+
+/** A charge with its cumulative `amount_refunded`. */
+export function decideCharge(input: DecisionInput<ChargeFact>): Decision {
+  return settleBack(input, joinCharge(input.known.payment, input.fact), {
+    paymentIntentId: input.fact.paymentIntentId,
+    invoiceKnown: input.fact.invoiceId !== null,
+  });
+}
+
+/** One refund, whatever its status. */
+export function decideRefund(input: DecisionInput<RefundFact>): Decision {
+  const truth = refundTruth(input);
+  if ('need' in truth) {
+    return truth;
+  }
+  if ('obstacle' in truth) {
+    return failed(truth.obstacle);
+  }
+  return settleBack(input, joinRefund(input.known.payment, truth.fact), {
+    paymentIntentId: input.fact.paymentIntentId,
+    invoiceKnown: false,
+  });
+}
+
+/** A dispute or an inquiry. */
+export function decideDispute(input: DecisionInput<DisputeFact>): Decision {
+  return settleBack(input, joinDispute(input.known.payment, input.fact), {
+    paymentIntentId: input.fact.paymentIntentId,
+    invoiceKnown: false,
+  });
+}
+
+/** A credit note: what it gave back beside refunds counts as money back too. */
+export function decideCreditNote(input: DecisionInput<CreditNoteFact>): Decision {
+  return settleBack(input, joinCreditNote(input.known.payment, input.fact), {
+    paymentIntentId: null,
+    invoiceKnown: true,
+  });
+}
+
+/**
+ * `refund.failed` was recorded with an object that still says `succeeded`: neither is trusted alone.
+ * Where they disagree Stripe is asked; where Stripe does not know the refund the event's type counts,
+ * since Stripe sends it for nothing else.
+ */
+function refundTruth({
+  fact,
+  details,
+}: DecisionInput<RefundFact>): { fact: RefundFact } | { need: Need } | { obstacle: Obstacle } {
+  if (!fact.announcedFailed || refundIsOff(fact.status)) {
+    return { fact };
+  }
+  const answer = details.get('refund', fact.id);
+  if (answer === undefined) {
+    return { need: { ask: 'refund', id: fact.id } };
+  }
+  if (answer === 'unavailable') {
+    return { obstacle: stripeUnavailable(`the true status of refund ${fact.id}`) };
+  }
+  return { fact: answer === null ? { ...fact, status: 'failed' } : answer };
+}
+
+type Trail = { paymentIntentId: string | null; invoiceKnown: boolean };
+
+/**
+ * Settles the payment. Where it has granted nothing yet, it may be known by its invoice only (the
+ * link left the charge in 2025): Stripe is asked once. Money that goes back before its purchase is
+ * known waits in the payment's state and applies when the purchase comes.
+ */
+function settleBack(
+  input: DecisionInput,
+  state: PaymentState,
+  { paymentIntentId, invoiceKnown }: Trail,
+): Decision {
+  const { known, details, now, eventId } = input;
+  const settlement = settlePayment(state, { known, now, eventId });
+  const writes = {
+    accountId: settlement.payment.accountId,
+    payment: settlement.payment,
+    commands: settlement.commands,
+  };
+  if (Object.keys(state.purchases).length > 0) {
+    return processed(
+      settlement.commands.length === 0
+        ? `Nothing to move: ${settlement.reversed} of ${settlement.issued} credits are taken back.`
+        : `Of ${settlement.issued} credits, ${settlement.reversed} are taken back now.`,
+      writes,
+    );
+  }
+  if (paymentIntentId !== null && !invoiceKnown && Object.keys(state.invoices).length === 0) {
+    const answer = details.get('invoiceOfPayment', paymentIntentId);
+    if (answer === undefined) {
+      return { need: { ask: 'invoiceOfPayment', id: paymentIntentId } };
+    }
+    if (answer === 'unavailable') {
+      return failed(stripeUnavailable(`the invoice that ${paymentIntentId} paid`), writes);
+    }
+  }
+  return processed(
+    'No purchase of this payment is known: kept, and applied when it comes.',
+    writes,
+  );
+}

@@ -1,0 +1,133 @@
+import {
+  type ChargeState,
+  type DisputeState,
+  type PaymentState,
+  type RefundState,
+  refundIsOff,
+} from './state.ts';
+
+/** How much of a payment has gone back: `back` of `paid`, in minor units; 0 ≤ back ≤ paid. */
+export type MoneyBack = {
+  readonly back: number;
+  readonly paid: number;
+  /** Of `back`, what disputes hold at this moment. */
+  readonly disputed: number;
+};
+
+/**
+ * The money of a payment that is not ours any more: refunds that did not fail, disputes in force,
+ * and what credit notes gave back beside refunds. Counted per charge and never above what the charge
+ * took, so that the same money is not taken back twice by a refund and a dispute.
+ */
+export function moneyBack(state: PaymentState): MoneyBack {
+  const charges = chargesOf(state);
+  let refunded = 0;
+  let disputed = 0;
+  for (const chargeId of charges) {
+    const charge = state.charges[chargeId];
+    const cap = charge?.amount ?? Number.MAX_SAFE_INTEGER;
+    const refunds = Object.values(state.refunds).filter(
+      (refund) => chargeOf(refund.chargeId, charges) === chargeId,
+    );
+    const disputes = Object.values(state.disputes).filter(
+      (dispute) => chargeOf(dispute.chargeId, charges) === chargeId,
+    );
+    const refundedHere = Math.min(cap, refundedNet(charge, refunds));
+    const disputedHere = disputes.reduce((sum, dispute) => sum + inForce(dispute), 0);
+    refunded += refundedHere;
+    disputed += Math.min(cap - refundedHere, disputedHere);
+  }
+  const noted = Object.values(state.creditNotes)
+    .filter((note) => note.status !== 'void')
+    .reduce((sum, note) => sum + note.outsideRefunds, 0);
+  const paid = paidFor(state, refunded + disputed + noted);
+  const back = Math.min(paid, refunded + disputed + noted);
+  return { back, paid, disputed };
+}
+
+/**
+ * The credits to take back in total when `back` of `paid` has gone back: the same share, rounded
+ * down, so that a full refund takes all and any row of partial ones ends at the same number.
+ */
+export function creditsBack(credits: number, money: MoneyBack): number {
+  if (money.back <= 0) {
+    return 0;
+  }
+  if (money.back >= money.paid) {
+    return credits;
+  }
+  return Number((BigInt(credits) * BigInt(money.back)) / BigInt(money.paid));
+}
+
+/**
+ * Two sources speak about refunds: the refunds themselves, and the charge's cumulative sum. The sum
+ * may include refunds that we never saw, and one that failed after the sum was written; so it counts
+ * less whatever is known to have failed since, and at least the refunds that stand.
+ */
+function refundedNet(charge: ChargeState | undefined, refunds: readonly RefundState[]): number {
+  const standing = refunds
+    .filter((refund) => !refundIsOff(refund.status))
+    .reduce((sum, refund) => sum + refund.amount, 0);
+  if (charge === undefined) {
+    return standing;
+  }
+  const failedSince = refunds
+    .filter((refund) => refundIsOff(refund.status) && (refund.failedAt ?? 0) >= charge.asOf)
+    .reduce((sum, refund) => sum + refund.amount, 0);
+  return Math.max(standing, charge.refunded - failedSince);
+}
+
+/**
+ * What a dispute holds of our money. Won or prevented: nothing. Else its balance transactions say
+ * it; without them the last movement that an event announced, and the status. An inquiry
+ * (`warning_*`) and a status that we do not know move nothing by themselves.
+ */
+function inForce(dispute: DisputeState): number {
+  const { status, balance, movement } = dispute;
+  if (status === 'won' || status === 'prevented') {
+    return 0;
+  }
+  if (balance !== null) {
+    return Math.min(dispute.amount, Math.max(0, -balance));
+  }
+  if (movement === 'reinstated' && !(status === 'lost' && dispute.asOf > dispute.movedAt)) {
+    return 0;
+  }
+  return movement === 'withdrawn' || TAKES_MONEY.has(status) ? dispute.amount : 0;
+}
+
+const TAKES_MONEY = new Set([
+  'needs_response',
+  'under_review',
+  'appeal_needs_response',
+  'appeal_under_review',
+  'lost',
+]);
+
+function chargesOf(state: PaymentState): readonly string[] {
+  const named = new Set(Object.keys(state.charges));
+  for (const one of [...Object.values(state.refunds), ...Object.values(state.disputes)]) {
+    if (one.chargeId !== null) {
+      named.add(one.chargeId);
+    }
+  }
+  return named.size === 0 ? [''] : [...named];
+}
+
+/** A refund or dispute that names no charge belongs to the payment's first. */
+function chargeOf(chargeId: string | null, charges: readonly string[]): string {
+  return chargeId ?? [...charges].sort()[0] ?? '';
+}
+
+/** What the payment was worth: the largest of what its charges, invoices and sessions say. */
+function paidFor(state: PaymentState, atLeast: number): number {
+  const sources = [
+    Object.values(state.charges).map((charge) => charge.amount),
+    Object.values(state.invoices).map((invoice) => invoice.value),
+    Object.values(state.sessions)
+      .filter((session) => session.standing === 'paid')
+      .map((session) => session.amount),
+  ];
+  const paid = Math.max(...sources.map((one) => one.reduce((sum, amount) => sum + amount, 0)));
+  return paid > 0 ? paid : atLeast;
+}

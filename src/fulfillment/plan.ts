@@ -1,0 +1,143 @@
+import type { ErrorCode } from '../kernel/index.ts';
+import type {
+  CustomerFact,
+  InvoiceFact,
+  LineFact,
+  PriceFact,
+  RefundFact,
+  SessionFact,
+  SubscriptionFact,
+} from '../stripe/index.ts';
+import type { Command } from './command.ts';
+import type { PaymentState } from './state.ts';
+
+/** What the database already knows about the things that a fact names. */
+export type KnownState = {
+  /** All payments that the fact's names reach, merged into one. */
+  readonly payment: PaymentState;
+  /** Our own mapping of the fact's customer. */
+  readonly customerAccountId: string | null;
+  readonly subscription: StoredSubscription | null;
+};
+
+export type StoredSubscription = {
+  readonly id: string;
+  readonly accountId: string | null;
+  /** What Stripe last said; null while only a checkout session has named it. */
+  readonly fact: SubscriptionFact | null;
+};
+
+/** Something that only Stripe can say. Asked outside any transaction, then the decision is made again. */
+export type Need =
+  | { readonly ask: 'sessionLines'; readonly id: string }
+  | { readonly ask: 'invoiceLines'; readonly id: string }
+  | { readonly ask: 'invoiceOfPayment'; readonly id: string }
+  | { readonly ask: 'sessionOfSubscription'; readonly id: string }
+  | { readonly ask: 'subscription'; readonly id: string }
+  | { readonly ask: 'customer'; readonly id: string }
+  | { readonly ask: 'price'; readonly id: string }
+  | { readonly ask: 'refund'; readonly id: string };
+
+export type Answers = {
+  readonly sessionLines: readonly LineFact[];
+  readonly invoiceLines: readonly LineFact[];
+  readonly invoiceOfPayment: string;
+  readonly sessionOfSubscription: SessionFact;
+  readonly subscription: SubscriptionFact;
+  readonly customer: CustomerFact;
+  readonly price: PriceFact;
+  readonly refund: RefundFact;
+  readonly invoice: InvoiceFact;
+};
+
+/** An answer, `null` where Stripe knows no such thing, or `unavailable` where Stripe can not be asked now. */
+export type Answer<T> = T | null | 'unavailable';
+
+export type Details = {
+  get<K extends Need['ask']>(ask: K, id: string): Answer<Answers[K]> | undefined;
+};
+
+/** Why an event can not be finished yet. */
+export type Obstacle = {
+  readonly code:
+    | ErrorCode
+    | 'price_unknown'
+    | 'account_unknown'
+    | 'object_unknown'
+    | 'payload_malformed';
+  /** What is wrong and what to do about it, for the operator. */
+  readonly message: string;
+  /** A person has to do something; retrying alone may never help. */
+  readonly needsAttention: boolean;
+};
+
+export type CustomerLink = {
+  readonly customerId: string;
+  readonly accountId: string;
+  readonly origin: 'client_reference_id' | 'metadata' | 'subscription';
+};
+
+export type SubscriptionLink = {
+  readonly subscriptionId: string;
+  readonly customerId: string | null;
+  readonly accountId: string | null;
+  readonly fact: SubscriptionFact | null;
+};
+
+/** Everything that one event writes, in one transaction. */
+export type Plan = {
+  readonly status: 'processed' | 'skipped' | 'failed';
+  /** What was done, or why nothing was: shown beside the event. */
+  readonly reason: string;
+  readonly obstacle: Obstacle | null;
+  readonly accountId: string | null;
+  readonly customerId: string | null;
+  readonly payment: PaymentWrite | null;
+  readonly customer: CustomerLink | null;
+  readonly deletedCustomerId: string | null;
+  readonly subscription: SubscriptionLink | null;
+  readonly commands: readonly Command[];
+};
+
+export type PaymentWrite = {
+  readonly state: PaymentState;
+  readonly accountId: string | null;
+  readonly subscriptionId: string | null;
+  readonly status: 'pending' | 'failed' | 'waiting' | 'credited';
+  readonly nextDueAt: number | null;
+};
+
+export type Decision = { readonly need: Need } | { readonly plan: Plan };
+
+const NOTHING: Plan = {
+  status: 'processed',
+  reason: '',
+  obstacle: null,
+  accountId: null,
+  customerId: null,
+  payment: null,
+  customer: null,
+  deletedCustomerId: null,
+  subscription: null,
+  commands: [],
+};
+
+export function skipped(reason: string, more: Partial<Plan> = {}): Decision {
+  return { plan: { ...NOTHING, ...more, status: 'skipped', reason } };
+}
+
+export function processed(reason: string, more: Partial<Plan> = {}): Decision {
+  return { plan: { ...NOTHING, ...more, status: 'processed', reason } };
+}
+
+export function failed(obstacle: Obstacle, more: Partial<Plan> = {}): Decision {
+  return { plan: { ...NOTHING, ...more, status: 'failed', reason: obstacle.message, obstacle } };
+}
+
+export function stripeUnavailable(what: string): Obstacle {
+  return {
+    code: 'stripe_unavailable',
+    message: `Stripe could not be asked for ${what}; the event is tried again by itself.`,
+    needsAttention: false,
+  };
+}

@@ -1,0 +1,61 @@
+import type { CatalogPrice } from '../catalog/index.ts';
+import type { LineFact } from '../stripe/index.ts';
+import type { Details, KnownState, Need, Obstacle } from './plan.ts';
+
+type ProrationContext = { readonly known: KnownState; readonly details: Details };
+
+/**
+ * The credits of a positive proration line: `credits × line amount ÷ unit amount`, to the nearest
+ * whole credit, halves up. The line's amount covers its whole quantity, so the quantity is in it
+ * already. The unit amount is the price's own: from the line where the API version carries the price,
+ * else from the subscription's items, else from Stripe.
+ */
+export function proratedCredits(
+  line: LineFact,
+  price: CatalogPrice,
+  { known, details }: ProrationContext,
+): number | { need: Need } | { obstacle: Obstacle } {
+  const priceId = line.priceId ?? price.id;
+  const item = known.subscription?.fact?.items.find((one) => one.priceId === priceId);
+  let unitAmount = line.unitAmount ?? item?.unitAmount ?? null;
+  if (unitAmount === null) {
+    const answer = details.get('price', priceId);
+    if (answer === undefined) {
+      return { need: { ask: 'price', id: priceId } };
+    }
+    if (answer === 'unavailable') {
+      return { obstacle: withoutUnitAmount(line, priceId, false) };
+    }
+    unitAmount = answer?.unitAmount ?? null;
+  }
+  const scaled = unitAmount === null ? 0n : toScaled(unitAmount);
+  if (scaled <= 0n) {
+    return { obstacle: withoutUnitAmount(line, priceId, true) };
+  }
+  const numerator = BigInt(price.credits) * BigInt(line.amount) * SCALE;
+  return Number((2n * numerator + scaled) / (2n * scaled));
+}
+
+/** Stripe gives unit amounts with up to twelve decimals. */
+const DECIMALS = 12;
+const SCALE = 10n ** BigInt(DECIMALS);
+
+function toScaled(decimal: string): bigint {
+  const match = /^(\d+)(?:\.(\d{1,12})\d*)?$/.exec(decimal);
+  if (match === null) {
+    return 0n;
+  }
+  return BigInt(match[1] ?? '0') * SCALE + BigInt((match[2] ?? '').padEnd(DECIMALS, '0'));
+}
+
+function withoutUnitAmount(line: LineFact, priceId: string, needsAttention: boolean): Obstacle {
+  return {
+    code: needsAttention ? 'price_unknown' : 'stripe_unavailable',
+    message: `Line ${line.id} is part of price ${priceId}, and its full amount is not known${
+      needsAttention
+        ? ' (tiered or deleted?): grant by hand what it is worth.'
+        : ': Stripe could not be asked; the event is tried again by itself.'
+    }`,
+    needsAttention,
+  };
+}

@@ -1,0 +1,273 @@
+import type { Catalog, CatalogPrice } from '../catalog/index.ts';
+import { MAX_CREDITS } from '../kernel/index.ts';
+import type { LineFact } from '../stripe/index.ts';
+import { addDuration, addMonths, monthsIn, splitEvenly } from './period.ts';
+import type { Details, KnownState, Need, Obstacle } from './plan.ts';
+import { proratedCredits } from './proration.ts';
+import type { Purchase } from './state.ts';
+
+export type PurchaseContext = {
+  readonly catalog: Catalog;
+  readonly known: KnownState;
+  readonly details: Details;
+  readonly now: Date;
+  readonly accountId: string;
+  readonly via: Purchase['via'];
+  /** `checkout:cs_1` or `invoice:in_1`. */
+  readonly keyPrefix: string;
+  readonly subscriptionId: string | null;
+  /** What every grant of this payment says about itself. */
+  readonly metadata: Readonly<Record<string, string>>;
+};
+
+export type Purchases =
+  | { readonly need: Need }
+  | {
+      readonly purchases: readonly Purchase[];
+      readonly obstacles: readonly Obstacle[];
+      /** Lines that are none of the catalogue's business: without a price, negative, or ignored. */
+      readonly ignored: number;
+    };
+
+/** What the settled lines of one payment grant. Pure; the same lines give the same purchases. */
+export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext): Purchases {
+  const purchases: Purchase[] = [];
+  const obstacles: Obstacle[] = [];
+  let ignored = 0;
+  for (const line of lines) {
+    const result = purchasesOfLine(line, context);
+    if ('need' in result) {
+      return result;
+    }
+    if ('obstacle' in result) {
+      obstacles.push(result.obstacle);
+    } else {
+      purchases.push(...result.purchases);
+      ignored += result.purchases.length === 0 ? 1 : 0;
+    }
+  }
+  return { purchases, obstacles, ignored };
+}
+
+type LineResult = { need: Need } | { obstacle: Obstacle } | { purchases: readonly Purchase[] };
+
+const NONE: LineResult = { purchases: [] };
+
+function purchasesOfLine(line: LineFact, context: PurchaseContext): LineResult {
+  // A negative line gives money back for something; it never grants.
+  if (line.priceId === null || line.quantity <= 0 || line.amount < 0) {
+    return NONE;
+  }
+  const priced = findPrice(line, line.priceId, context);
+  if (!('price' in priced)) {
+    return priced;
+  }
+  const { price } = priced;
+  if (price === 'ignored') {
+    return NONE;
+  }
+  const earned = creditsOfLine(line, price, context);
+  if (!('credits' in earned)) {
+    return earned;
+  }
+  if (earned.credits > MAX_CREDITS) {
+    return { obstacle: tooMany(line, earned.credits) };
+  }
+  return earned.credits < 1
+    ? NONE
+    : { purchases: toPurchases({ line, price, context, ...earned }) };
+}
+
+function findPrice(
+  line: LineFact,
+  priceId: string,
+  { catalog, known, details }: PurchaseContext,
+): { price: CatalogPrice | 'ignored' } | { need: Need } | { obstacle: Obstacle } {
+  const direct = catalog.find({ priceId, lookupKey: line.lookupKey ?? null });
+  if (direct !== undefined) {
+    return { price: direct };
+  }
+  let lookupKey = line.lookupKey;
+  if (lookupKey === undefined) {
+    const item = known.subscription?.fact?.items.find((one) => one.priceId === priceId);
+    lookupKey = item?.lookupKey ?? undefined;
+  }
+  if (lookupKey === undefined && catalog.prices.some((one) => one.lookupKey !== undefined)) {
+    const answer = details.get('price', priceId);
+    if (answer === undefined) {
+      return { need: { ask: 'price', id: priceId } };
+    }
+    lookupKey = answer === 'unavailable' ? null : (answer?.lookupKey ?? null);
+  }
+  const byKey = lookupKey == null ? undefined : catalog.find({ priceId, lookupKey });
+  if (byKey !== undefined) {
+    return { price: byKey };
+  }
+  return catalog.ignores?.(priceId) === true
+    ? { price: 'ignored' }
+    : { obstacle: unknownPrice(line, priceId) };
+}
+
+type Earned =
+  | { credits: number; source: Purchase['source'] }
+  | { need: Need }
+  | { obstacle: Obstacle };
+
+function creditsOfLine(line: LineFact, price: CatalogPrice, context: PurchaseContext): Earned {
+  const source = price.kind === 'recurring' ? 'subscription' : 'purchase';
+  if (line.proration) {
+    const prorated = proratedCredits(line, price, context);
+    return typeof prorated === 'number' ? { credits: prorated, source } : prorated;
+  }
+  if (line.amount === 0 && price.kind === 'recurring') {
+    const trial = isTrial(line, context);
+    if (typeof trial !== 'boolean') {
+      return trial;
+    }
+    if (trial) {
+      return { credits: (price.trialCredits ?? 0) * line.quantity, source: 'trial' };
+    }
+  }
+  return { credits: price.credits * line.quantity, source };
+}
+
+/**
+ * A line for nothing is a trial when its price is not free. A coupon leaves the line's amount as it
+ * is; a free price has a unit amount of zero; in doubt the subscription's trial period decides.
+ */
+function isTrial(
+  line: LineFact,
+  { known, details, subscriptionId }: PurchaseContext,
+): boolean | { need: Need } | { obstacle: Obstacle } {
+  if (line.unitAmount !== null) {
+    return Number(line.unitAmount) > 0;
+  }
+  const id = line.subscriptionId ?? subscriptionId;
+  if (id === null) {
+    return false;
+  }
+  const stored = known.subscription?.fact;
+  const subscription = stored?.id === id ? stored : details.get('subscription', id);
+  if (subscription === undefined) {
+    return { need: { ask: 'subscription', id } };
+  }
+  if (subscription === 'unavailable') {
+    return {
+      obstacle: {
+        code: 'stripe_unavailable',
+        message: `Line ${line.id} costs nothing, and Stripe could not be asked whether it is a trial of ${id}.`,
+        needsAttention: false,
+      },
+    };
+  }
+  const trial = subscription?.trial ?? null;
+  return (
+    trial !== null &&
+    (line.period === null || (line.period.start >= trial.start && line.period.start < trial.end))
+  );
+}
+
+type Granting = {
+  line: LineFact;
+  price: CatalogPrice;
+  context: PurchaseContext;
+  credits: number;
+  source: Purchase['source'];
+};
+
+function toPurchases({ line, price, context, credits, source }: Granting): Purchase[] {
+  const base: Purchase = {
+    key: `${context.keyPrefix}:line:${line.id}`,
+    accountId: context.accountId,
+    via: context.via,
+    priceId: line.priceId ?? price.id,
+    credits,
+    quantity: line.quantity,
+    amountMinor: Math.max(0, line.amount - line.discount),
+    currency: line.currency,
+    source,
+    priority: price.priority ?? 0,
+    expiresAt: expiryOf(price, line.period, context.now),
+    dueAt: null,
+    subscriptionId: line.subscriptionId ?? context.subscriptionId,
+    metadata: {
+      ...context.metadata,
+      stripe_price_id: line.priceId ?? price.id,
+      reason: price.reason,
+      plan_type: price.planType,
+    },
+    standing: 'planned',
+    reversed: 0,
+    steps: 0,
+  };
+  return price.drip === 'monthly' && source === 'subscription' && line.period !== null
+    ? drip(base, price, line.period)
+    : [base];
+}
+
+/** A dripped price is granted a month at a time: the first part at once, each later one when due. */
+function drip(
+  base: Purchase,
+  price: CatalogPrice,
+  period: { start: number; end: number },
+): Purchase[] {
+  const count = monthsIn(period);
+  const start = new Date(period.start * 1000);
+  return splitEvenly(base.credits, count).flatMap((credits, index) => {
+    if (credits === 0) {
+      return [];
+    }
+    const from = addMonths(start, index);
+    const to = addMonths(start, index + 1);
+    return {
+      ...base,
+      key: `${base.key}:month:${index + 1}`,
+      credits,
+      amountMinor: Math.floor(base.amountMinor / count),
+      dueAt: index === 0 ? null : Math.floor(from.getTime() / 1000),
+      expiresAt:
+        price.expires === 'period_end'
+          ? to.toISOString()
+          : price.expiresAfter === undefined
+            ? null
+            : addDuration(from, price.expiresAfter).toISOString(),
+    };
+  });
+}
+
+/**
+ * When the credits expire. At the period's end; a period that is over already (the event was late)
+ * counts from now, so that lateness of ours never costs the buyer what they paid for.
+ */
+function expiryOf(
+  price: CatalogPrice,
+  period: { start: number; end: number } | null,
+  now: Date,
+): string | null {
+  if (price.expires === 'period_end' && period !== null) {
+    const end = period.end * 1000;
+    const length = Math.max(1000, (period.end - period.start) * 1000);
+    return new Date(end > now.getTime() ? end : now.getTime() + length).toISOString();
+  }
+  return price.expiresAfter === undefined
+    ? null
+    : addDuration(now, price.expiresAfter).toISOString();
+}
+
+function unknownPrice(line: LineFact, priceId: string): Obstacle {
+  return {
+    code: 'price_unknown',
+    message:
+      `Paid for price ${priceId} (${line.description ?? 'no description'}), which the catalogue does not know. ` +
+      `Add it to the catalogue with its credits, or to its ignored prices if it grants none, then replay the event.`,
+    needsAttention: true,
+  };
+}
+
+function tooMany(line: LineFact, credits: number): Obstacle {
+  return {
+    code: 'amount_not_allowed',
+    message: `Line ${line.id} would grant ${credits} credits, above the limit of ${MAX_CREDITS}. Grant by hand what was meant.`,
+    needsAttention: true,
+  };
+}

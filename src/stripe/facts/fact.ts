@@ -1,0 +1,184 @@
+/**
+ * What a Stripe object truly says, whatever API version it was written in. Amounts are minor units
+ * of `currency`; times are seconds since 1970 as Stripe sends them; null is "it does not say".
+ */
+export type Metadata = Readonly<Record<string, string>>;
+
+export type Period = { readonly start: number; readonly end: number };
+
+export type LineFact = {
+  readonly id: string;
+  readonly priceId: string | null;
+  /** undefined: this API version does not say; null: the price has none. */
+  readonly lookupKey: string | null | undefined;
+  readonly quantity: number;
+  /** Before discounts: what tells a trial (0) from a coupon, and how much of a price a proration is. */
+  readonly amount: number;
+  readonly discount: number;
+  readonly currency: string;
+  /** The price of one unit, in minor units with decimals; null where the shape does not say it. */
+  readonly unitAmount: string | null;
+  /** null: the shape does not say. */
+  readonly recurring: boolean | null;
+  readonly proration: boolean;
+  readonly period: Period | null;
+  readonly subscriptionId: string | null;
+  readonly description: string | null;
+};
+
+export type SessionFact = {
+  readonly kind: 'session';
+  readonly id: string;
+  readonly mode: string;
+  readonly paymentStatus: string;
+  readonly status: string | null;
+  readonly amountTotal: number | null;
+  readonly currency: string | null;
+  readonly customerId: string | null;
+  readonly clientReferenceId: string | null;
+  readonly metadata: Metadata;
+  readonly paymentIntentId: string | null;
+  readonly invoiceId: string | null;
+  readonly subscriptionId: string | null;
+  /** Null when the event does not carry them: they have to be listed. */
+  readonly lines: readonly LineFact[] | null;
+  readonly asOf: number;
+  /** What the event's type adds: a delayed payment failed, or the session ran out. */
+  readonly ended: 'failed' | 'expired' | null;
+};
+
+export type InvoiceFact = {
+  readonly kind: 'invoice';
+  readonly id: string;
+  readonly paid: boolean;
+  readonly status: string | null;
+  readonly billingReason: string | null;
+  readonly amountPaid: number;
+  readonly total: number;
+  /** Of the total, what the customer's balance at Stripe paid. */
+  readonly balanceApplied: number;
+  readonly currency: string;
+  readonly customerId: string | null;
+  readonly subscriptionId: string | null;
+  readonly subscriptionMetadata: Metadata;
+  readonly metadata: Metadata;
+  readonly paymentIntentIds: readonly string[];
+  readonly chargeId: string | null;
+  readonly lines: readonly LineFact[];
+  readonly linesComplete: boolean;
+  readonly asOf: number;
+};
+
+export type InvoicePaymentFact = {
+  readonly kind: 'invoice_payment';
+  readonly id: string;
+  readonly invoiceId: string;
+  readonly paymentIntentId: string | null;
+  readonly chargeId: string | null;
+};
+
+export type RefundFact = {
+  readonly kind: 'refund';
+  readonly id: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly chargeId: string | null;
+  readonly paymentIntentId: string | null;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly asOf: number;
+  /** The event's type says that it failed; the object may still say otherwise. */
+  readonly announcedFailed: boolean;
+};
+
+export type ChargeFact = {
+  readonly kind: 'charge';
+  readonly id: string;
+  readonly amount: number;
+  /** Cumulative over the charge. */
+  readonly refunded: number;
+  readonly currency: string;
+  readonly paymentIntentId: string | null;
+  readonly invoiceId: string | null;
+  readonly customerId: string | null;
+  /** The single refunds, where the API version embeds them. */
+  readonly refunds: readonly RefundFact[];
+  readonly asOf: number;
+};
+
+export type DisputeFact = {
+  readonly kind: 'dispute';
+  readonly id: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly chargeId: string | null;
+  readonly paymentIntentId: string | null;
+  readonly status: string;
+  readonly reason: string | null;
+  /** Sum of its balance transactions, negative while money is gone; null when none is listed. */
+  readonly balance: number | null;
+  /** What the event's type says about the money. */
+  readonly movement: 'withdrawn' | 'reinstated' | null;
+  readonly asOf: number;
+};
+
+export type CreditNoteFact = {
+  readonly kind: 'credit_note';
+  readonly id: string;
+  readonly invoiceId: string;
+  readonly currency: string;
+  readonly status: string;
+  /** What went back after payment other than as a refund: to the customer's balance or out of band. */
+  readonly outsideRefunds: number;
+  readonly asOf: number;
+};
+
+export type SubscriptionItemFact = {
+  readonly priceId: string;
+  readonly unitAmount: string | null;
+  readonly lookupKey: string | null;
+  readonly quantity: number;
+};
+
+export type SubscriptionFact = {
+  readonly kind: 'subscription';
+  readonly id: string;
+  readonly customerId: string | null;
+  readonly status: string;
+  readonly metadata: Metadata;
+  readonly items: readonly SubscriptionItemFact[];
+  readonly trial: Period | null;
+  readonly currentPeriodEnd: number | null;
+  readonly cancelAtPeriodEnd: boolean;
+  readonly endedAt: number | null;
+  readonly asOf: number;
+};
+
+export type CustomerFact = {
+  readonly kind: 'customer';
+  readonly id: string;
+  readonly metadata: Metadata;
+  readonly deleted: boolean;
+};
+
+export type PriceFact = {
+  readonly kind: 'price';
+  readonly id: string;
+  readonly lookupKey: string | null;
+  readonly unitAmount: string | null;
+};
+
+/** Nothing for the ledger to do, and why. */
+export type NothingFact = { readonly kind: 'nothing'; readonly reason: string };
+
+export type Fact =
+  | SessionFact
+  | InvoiceFact
+  | InvoicePaymentFact
+  | RefundFact
+  | ChargeFact
+  | DisputeFact
+  | CreditNoteFact
+  | SubscriptionFact
+  | CustomerFact
+  | NothingFact;

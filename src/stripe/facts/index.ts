@@ -1,0 +1,24 @@
+export { readCharge, readDispute, readRefund } from './charge.ts';
+export { readEvent, type StripeEvent } from './event.ts';
+export type {
+  ChargeFact,
+  CreditNoteFact,
+  CustomerFact,
+  DisputeFact,
+  Fact,
+  InvoiceFact,
+  InvoicePaymentFact,
+  LineFact,
+  Metadata,
+  NothingFact,
+  Period,
+  PriceFact,
+  RefundFact,
+  SessionFact,
+  SubscriptionFact,
+  SubscriptionItemFact,
+} from './fact.ts';
+export { readCreditNote, readInvoice, readInvoicePayment } from './invoice.ts';
+export { invoiceLineFact, sessionLineFact } from './line.ts';
+export { readSession } from './session.ts';
+export { readCustomer, readPrice, readSubscription } from './subscription.ts';

@@ -1,0 +1,21 @@
+import type { Catalog } from '../catalog/index.ts';
+import type { Database } from '../db/index.ts';
+import type { Clock, IdSource, Logger } from '../kernel/index.ts';
+import type { StripeLookups } from '../stripe/index.ts';
+
+/** What processing an event needs from outside. */
+export type WebhookDeps = {
+  readonly db: Database;
+  readonly catalog: Catalog;
+  /** Null when Stripe can not be asked at all (no secret key). */
+  readonly stripe: StripeLookups | null;
+  /** Whether the secret key belongs to live mode: events of the other mode are not ours. */
+  readonly livemode: boolean;
+  /** The connected account that is ours; null: the platform's own events only. */
+  readonly stripeAccount?: string | null;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  /** 0 to 1: the jitter between attempts. */
+  readonly random?: () => number;
+};

@@ -1,0 +1,119 @@
+import { settlePayment } from '../fulfillment/index.ts';
+import { FlorinError } from '../kernel/index.ts';
+import { readEvent } from '../stripe/index.ts';
+import type { WebhookDeps } from './deps.ts';
+import { applyPlan, claimEvents, readState } from './inbox.ts';
+import { type ProcessOutcome, processEvent } from './process.ts';
+
+/** Longer than one event can take: then its worker is gone and another may have it. */
+const LEASE_SECONDS = 300;
+
+export type DrainResult = {
+  readonly claimed: number;
+  readonly finished: number;
+  readonly failed: number;
+};
+
+/**
+ * Works off due events of the inbox, up to `limit`. Any number of workers may drain at once: each
+ * event is leased to one. An event whose worker died is claimed again when its lease is over.
+ */
+export async function drainInbox(
+  deps: WebhookDeps,
+  { limit = 100 }: { limit?: number } = {},
+): Promise<DrainResult> {
+  let claimed = 0;
+  let finished = 0;
+  let failed = 0;
+  while (claimed < limit) {
+    const batch = await claimEvents(deps.db, {
+      limit: Math.min(10, limit - claimed),
+      leaseSeconds: LEASE_SECONDS,
+    });
+    if (batch.length === 0) {
+      break;
+    }
+    claimed += batch.length;
+    for (const { payload, attempts } of batch) {
+      const event = readEvent(payload);
+      if (event === undefined) {
+        continue;
+      }
+      const outcome: ProcessOutcome = await processEvent(deps, {
+        event,
+        json: JSON.stringify({ id: event.id }),
+        claimedAttempt: attempts,
+      });
+      if (outcome.status === 'failed' || outcome.status === 'dead') {
+        failed += 1;
+      } else {
+        finished += 1;
+      }
+    }
+  }
+  return { claimed, finished, failed };
+}
+
+/**
+ * Grants the parts of dripped prices that have become due, up to `limit` payments; how many. Safe
+ * with many workers: of two that meet at one payment one writes, the other finds it changed.
+ */
+export async function grantDueDrips(
+  deps: WebhookDeps,
+  { limit = 100 }: { limit?: number } = {},
+): Promise<number> {
+  const due = await deps.db.query<{ paymentId: string; aliases: string[] }>(
+    'select * from billing.due_payments($1)',
+    [limit],
+  );
+  let granted = 0;
+  for (const { aliases } of due) {
+    granted += (await settleDue(deps, aliases)) ? 1 : 0;
+  }
+  return granted;
+}
+
+async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise<boolean> {
+  const read = await readState(deps.db, {
+    eventId: null,
+    aliases,
+    customerId: null,
+    subscriptionId: null,
+  });
+  const settlement = settlePayment(read.known.payment, {
+    known: read.known,
+    now: deps.clock.now(),
+    eventId: null,
+  });
+  try {
+    await applyPlan(deps.db, {
+      event: null,
+      plan: {
+        status: 'processed',
+        reason: 'drip',
+        obstacle: null,
+        accountId: settlement.payment.accountId,
+        customerId: null,
+        payment: settlement.payment,
+        customer: null,
+        deletedCustomerId: null,
+        subscription: null,
+        commands: settlement.commands,
+      },
+      status: 'processed',
+      retryInSeconds: null,
+      claimed: false,
+      aliases,
+      payments: read.payments,
+      newPaymentId: deps.ids.uuid(),
+      closedSessionId: null,
+    });
+  } catch (error) {
+    if (error instanceof FlorinError && error.details['sqlstate'] === '40001') {
+      return false;
+    }
+    deps.logger.error({ aliases, error: String(error) }, 'a drip could not be granted');
+    return false;
+  }
+  return settlement.commands.length > 0;
+}

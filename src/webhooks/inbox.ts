@@ -1,0 +1,221 @@
+import type { Executor, Row, SqlValue, Statement } from '../db/index.ts';
+import {
+  EMPTY_PAYMENT,
+  type KnownState,
+  mergePayments,
+  type PaymentState,
+  type Plan,
+  type StoredSubscription,
+} from '../fulfillment/index.ts';
+
+const READ_STATE: Statement = {
+  name: 'billing_read_state',
+  text: 'select * from billing.read_state($1, $2, $3, $4)',
+};
+const APPLY_EVENT: Statement = {
+  name: 'billing_apply_event',
+  text: 'select billing.apply_event($1, $2) as outcome',
+};
+const CLAIM_EVENTS: Statement = {
+  name: 'billing_claim_events',
+  text: 'select * from billing.claim_events($1, make_interval(secs => $2))',
+};
+
+export type EventStatus = 'received' | 'processed' | 'skipped' | 'failed' | 'dead';
+
+export type ReadRequest = {
+  readonly eventId: string | null;
+  readonly aliases: readonly string[];
+  readonly customerId: string | null;
+  readonly subscriptionId: string | null;
+};
+
+/** A payment's row as it was read: what the write must find unchanged. */
+export type StoredPayment = {
+  readonly id: string;
+  readonly version: number;
+  readonly aliases: readonly string[];
+  readonly state: PaymentState;
+};
+
+export type StateRead = {
+  readonly eventStatus: EventStatus | null;
+  readonly attempts: number;
+  readonly known: KnownState;
+  readonly payments: readonly StoredPayment[];
+};
+
+/** Reads all that a decision needs, in one round trip. */
+export async function readState(db: Executor, request: ReadRequest): Promise<StateRead> {
+  const rows = await db.query<
+    Row & {
+      eventStatus: EventStatus | null;
+      eventAttempts: number | null;
+      customerAccountId: string | null;
+      subscription: StoredSubscription | null;
+      payments: StoredPayment[] | null;
+    }
+  >(READ_STATE, [request.eventId, request.aliases, request.customerId, request.subscriptionId]);
+  const row = rows[0];
+  const payments = row?.payments ?? [];
+  return {
+    eventStatus: row?.eventStatus ?? null,
+    attempts: row?.eventAttempts ?? 0,
+    payments,
+    known: {
+      payment: payments.reduce((merged, one) => mergePayments(merged, one.state), EMPTY_PAYMENT),
+      customerAccountId: row?.customerAccountId ?? null,
+      subscription: row?.subscription ?? null,
+    },
+  };
+}
+
+export type PlanWrite = {
+  /** The event as JSON text, exactly once parsed; null for a job. */
+  readonly event: string | null;
+  readonly plan: Plan;
+  readonly status: EventStatus;
+  readonly retryInSeconds: number | null;
+  readonly claimed: boolean;
+  readonly aliases: readonly string[];
+  readonly payments: readonly StoredPayment[];
+  readonly newPaymentId: string;
+  readonly closedSessionId: string | null;
+};
+
+/** Writes a plan in one statement and one commit. `duplicate`: the event was finished before. */
+export async function applyPlan(db: Executor, write: PlanWrite): Promise<'applied' | 'duplicate'> {
+  const rows = await db.query<Row & { outcome: 'applied' | 'duplicate' }>(APPLY_EVENT, [
+    write.event,
+    JSON.stringify(toSql(write)),
+  ]);
+  return rows[0]?.outcome ?? 'duplicate';
+}
+
+function toSql(write: PlanWrite): Record<string, unknown> {
+  const { plan } = write;
+  return {
+    status: write.status,
+    retryInSeconds: write.retryInSeconds,
+    claimed: write.claimed,
+    reason: plan.obstacle === null ? plan.reason : null,
+    errorCode: plan.obstacle?.code ?? null,
+    error: plan.obstacle?.message ?? null,
+    needsAttention: plan.obstacle?.needsAttention ?? false,
+    accountId: plan.accountId,
+    customerId: plan.customerId,
+    customer: plan.customer,
+    deletedCustomerId: plan.deletedCustomerId,
+    subscription: plan.subscription,
+    closedSessionId: write.closedSessionId,
+    commands: plan.commands,
+    payment: paymentToSql(write),
+  };
+}
+
+function paymentToSql({ plan, aliases, payments, newPaymentId }: PlanWrite) {
+  if (plan.payment === null) {
+    return null;
+  }
+  const [kept, ...absorbed] = payments;
+  return {
+    ...plan.payment,
+    id: kept?.id ?? newPaymentId,
+    version: kept?.version ?? null,
+    absorbs: absorbed.map(({ id, version }) => ({ id, version })),
+    aliases: [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])],
+  };
+}
+
+export type ClaimedEvent = {
+  readonly eventId: string;
+  readonly attempts: number;
+  readonly payload: unknown;
+};
+
+/** Leases due events to this worker. */
+export async function claimEvents(
+  db: Executor,
+  claim: { limit: number; leaseSeconds: number },
+): Promise<ClaimedEvent[]> {
+  return db.query<Row & ClaimedEvent>(CLAIM_EVENTS, [claim.limit, claim.leaseSeconds]);
+}
+
+export type InboxEvent = {
+  readonly eventId: string;
+  readonly type: string;
+  readonly status: EventStatus;
+  readonly needsAttention: boolean;
+  readonly attempts: number;
+  readonly reason: string | null;
+  readonly errorCode: string | null;
+  readonly error: string | null;
+  readonly accountId: string | null;
+  readonly customerId: string | null;
+  readonly objectId: string | null;
+  readonly apiVersion: string | null;
+  readonly livemode: boolean;
+  readonly createdAt: Date;
+  readonly receivedAt: Date;
+  readonly processedAt: Date | null;
+  readonly nextAttemptAt: Date | null;
+};
+
+export type EventFilter = {
+  readonly status?: EventStatus | undefined;
+  readonly needsAttention?: boolean | undefined;
+  readonly type?: string | undefined;
+  readonly accountId?: string | undefined;
+  /** Only events received before this one: the next page. */
+  readonly before?: Date | undefined;
+  readonly limit?: number | undefined;
+};
+
+const COLUMNS = `event_id, type, status, needs_attention, attempts, reason, error_code, error,
+  account_id, customer_id, object_id, api_version, livemode, created_at, received_at, processed_at,
+  next_attempt_at`;
+
+/** The inbox, newest first. */
+export async function listEvents(db: Executor, filter: EventFilter = {}): Promise<InboxEvent[]> {
+  const values: SqlValue[] = [];
+  const conditions = Object.entries({
+    'status =': filter.status,
+    'needs_attention =': filter.needsAttention,
+    'type =': filter.type,
+    'account_id =': filter.accountId,
+    'received_at <': filter.before,
+  }).flatMap(([condition, value]) => {
+    if (value === undefined) {
+      return [];
+    }
+    values.push(value);
+    return `${condition} $${values.length}`;
+  });
+  values.push(Math.min(filter.limit ?? 50, 500));
+  const where = conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`;
+  return db.query<Row & InboxEvent>(
+    `select ${COLUMNS} from billing.events ${where} order by received_at desc limit $${values.length}`,
+    values,
+  );
+}
+
+/** One event with its payload; undefined when there is none. */
+export async function showEvent(
+  db: Executor,
+  eventId: string,
+): Promise<(InboxEvent & { readonly payload: unknown }) | undefined> {
+  const rows = await db.query<Row & InboxEvent & { payload: unknown }>(
+    `select ${COLUMNS}, payload from billing.events where event_id = $1`,
+    [eventId],
+  );
+  return rows[0];
+}
+
+/** Puts an event back to be processed; false when there is none. Harmless: a key grants once. */
+export async function replayEvent(db: Executor, eventId: string): Promise<boolean> {
+  const rows = await db.query<Row & { found: boolean }>(
+    'select billing.replay_event($1) as found',
+    [eventId],
+  );
+  return rows[0]?.found ?? false;
+}

@@ -1,0 +1,18 @@
+export type { WebhookDeps } from './deps.ts';
+export { type DrainResult, drainInbox, grantDueDrips } from './drain.ts';
+export { factOf, HANDLERS, type Handler, webhookEventTypes } from './handlers.ts';
+export {
+  type EventFilter,
+  type EventStatus,
+  type InboxEvent,
+  listEvents,
+  replayEvent,
+  showEvent,
+} from './inbox.ts';
+export { type EventInHand, type ProcessOutcome, processEvent } from './process.ts';
+export {
+  MAX_BODY_BYTES,
+  type ReceiveOutcome,
+  receiveWebhook,
+  type WebhookRequest,
+} from './receive.ts';

@@ -1,0 +1,62 @@
+import type { Answer, Answers, Details, Need } from '../fulfillment/index.ts';
+import { FlorinError, type Logger } from '../kernel/index.ts';
+import type { StripeLookups } from '../stripe/index.ts';
+
+/** Questions to Stripe for one event at most; an invoice of thousands of unknown prices ends here. */
+const MAX_QUESTIONS = 40;
+
+/** The answers that one decision has collected so far. */
+export type CollectedDetails = Details & {
+  /** Asks Stripe and remembers the answer; `unavailable` where it can not be had now. */
+  ask(need: Need): Promise<void>;
+};
+
+export function collectDetails(stripe: StripeLookups | null, logger: Logger): CollectedDetails {
+  const answers = new Map<string, Answer<unknown>>();
+  return {
+    get: <K extends Need['ask']>(ask: K, id: string) =>
+      answers.get(`${ask}:${id}`) as Answer<Answers[K]> | undefined,
+    async ask(need) {
+      const exhausted = answers.size >= MAX_QUESTIONS;
+      const answer =
+        stripe === null || exhausted ? 'unavailable' : await answerOf(stripe, need, logger);
+      answers.set(`${need.ask}:${need.id}`, answer);
+    },
+  };
+}
+
+async function answerOf(
+  stripe: StripeLookups,
+  need: Need,
+  logger: Logger,
+): Promise<Answer<unknown>> {
+  try {
+    return await lookUp(stripe, need);
+  } catch (error) {
+    const code = error instanceof FlorinError ? error.code : 'internal';
+    const message = error instanceof Error ? error.message : String(error);
+    logger.warn({ ask: need.ask, id: need.id, code, error: message }, 'stripe was not of help');
+    return 'unavailable';
+  }
+}
+
+function lookUp(stripe: StripeLookups, need: Need): Promise<unknown> {
+  switch (need.ask) {
+    case 'sessionLines':
+      return stripe.sessionLines(need.id);
+    case 'invoiceLines':
+      return stripe.invoiceLines(need.id);
+    case 'invoiceOfPayment':
+      return stripe.invoiceOfPayment(need.id);
+    case 'sessionOfSubscription':
+      return stripe.sessionOf({ subscriptionId: need.id });
+    case 'subscription':
+      return stripe.subscription(need.id);
+    case 'customer':
+      return stripe.customer(need.id);
+    case 'price':
+      return stripe.price(need.id);
+    case 'refund':
+      return stripe.refund(need.id);
+  }
+}

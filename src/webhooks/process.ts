@@ -1,0 +1,218 @@
+import { ZodError } from 'zod';
+import {
+  aliasesOf,
+  type Decision,
+  decide,
+  type Obstacle,
+  type Plan,
+  subjectsOf,
+} from '../fulfillment/index.ts';
+import { FlorinError } from '../kernel/index.ts';
+import type { Fact, StripeEvent } from '../stripe/index.ts';
+import type { WebhookDeps } from './deps.ts';
+import { factOf } from './handlers.ts';
+import { applyPlan, type EventStatus, readState, type StateRead } from './inbox.ts';
+import { type CollectedDetails, collectDetails } from './lookups.ts';
+import { MAX_ATTEMPTS, secondsUntilRetry } from './retry.ts';
+
+export type EventInHand = {
+  readonly event: StripeEvent;
+  /** The event as JSON text, to be stored. */
+  readonly json: string;
+  /** Set when the inbox has leased it to us: which attempt this is. */
+  readonly claimedAttempt?: number;
+};
+
+export type ProcessOutcome = {
+  readonly status: EventStatus | 'duplicate';
+  readonly reason: string;
+};
+
+/** How often a decision is made again because the payment changed under it. */
+const MAX_STALE = 20;
+
+/**
+ * Processes one event: reads its fact, decides, asks Stripe what is missing (outside any
+ * transaction), and writes event, payment and ledger in one commit. Returns once the event is
+ * stored, processed or not; raises only when it could not be stored.
+ */
+export async function processEvent(
+  deps: WebhookDeps,
+  inHand: EventInHand,
+): Promise<ProcessOutcome> {
+  const outcome = await attempt(deps, inHand);
+  report(deps, inHand.event, outcome);
+  return outcome;
+}
+
+async function attempt(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessOutcome> {
+  const { event } = inHand;
+  const foreign = notOurs(deps, event);
+  if (foreign !== undefined) {
+    return store(deps, inHand, { plan: planOf({ status: 'skipped', reason: foreign }) });
+  }
+  try {
+    return await settle(deps, inHand, factOf(event));
+  } catch (error) {
+    if (error instanceof FlorinError && error.code === 'database_unavailable') {
+      throw error;
+    }
+    return store(deps, inHand, {
+      plan: planOf({ status: 'failed', obstacle: obstacleOf(error), reason: '' }),
+    });
+  }
+}
+
+/** Events of another mode or of a connected account are not ours; they stay visible in the inbox. */
+function notOurs(deps: WebhookDeps, event: StripeEvent): string | undefined {
+  if (event.livemode !== deps.livemode) {
+    const mode = (live: boolean) => (live ? 'live' : 'test');
+    return `A ${mode(event.livemode)}-mode event, and STRIPE_SECRET_KEY is of ${mode(deps.livemode)} mode.`;
+  }
+  if (event.account !== null && event.account !== (deps.stripeAccount ?? null)) {
+    return `An event of the connected account ${event.account}: not ours.`;
+  }
+  return undefined;
+}
+
+async function settle(deps: WebhookDeps, inHand: EventInHand, fact: Fact): Promise<ProcessOutcome> {
+  const details = collectDetails(deps.stripe, deps.logger);
+  if (fact.kind === 'nothing') {
+    return store(deps, inHand, { plan: planOf({ status: 'skipped', reason: fact.reason }) });
+  }
+  for (let round = 1; ; round += 1) {
+    const decided = await decideOn({ deps, inHand, fact, details });
+    if (decided === 'duplicate') {
+      return { status: 'duplicate', reason: 'Finished before.' };
+    }
+    try {
+      return await store(deps, inHand, decided);
+    } catch (error) {
+      if (round >= MAX_STALE || !isStale(error)) {
+        throw error;
+      }
+    }
+  }
+}
+
+type Decided = { plan: Plan; fact?: Fact; aliases?: readonly string[]; read?: StateRead };
+
+async function decideOn(input: {
+  deps: WebhookDeps;
+  inHand: EventInHand;
+  fact: Fact;
+  details: CollectedDetails;
+}): Promise<Decided | 'duplicate'> {
+  const { deps, inHand, fact, details } = input;
+  let aliases = aliasesOf(fact, details);
+  let read = await readFor(deps, { inHand, fact, aliases });
+  const finished = read.eventStatus === 'processed' || read.eventStatus === 'skipped';
+  if (finished && inHand.claimedAttempt === undefined) {
+    return 'duplicate';
+  }
+  for (;;) {
+    const decision: Decision = decide({
+      fact,
+      details,
+      eventId: inHand.event.id,
+      catalog: deps.catalog,
+      known: read.known,
+      now: deps.clock.now(),
+    });
+    if ('plan' in decision) {
+      return { plan: decision.plan, fact, aliases, read };
+    }
+    await details.ask(decision.need);
+    const named = aliasesOf(fact, details);
+    if (named.length !== aliases.length) {
+      aliases = named;
+      read = await readFor(deps, { inHand, fact, aliases });
+    }
+  }
+}
+
+function readFor(
+  deps: WebhookDeps,
+  input: { inHand: EventInHand; fact: Fact; aliases: readonly string[] },
+): Promise<StateRead> {
+  return readState(deps.db, {
+    eventId: input.inHand.event.id,
+    aliases: input.aliases,
+    ...subjectsOf(input.fact),
+  });
+}
+
+async function store(
+  deps: WebhookDeps,
+  inHand: EventInHand,
+  { plan, fact, aliases, read }: Decided,
+): Promise<ProcessOutcome> {
+  const attempts = inHand.claimedAttempt ?? (read?.attempts ?? 0) + 1;
+  const status =
+    plan.status === 'failed' && attempts >= MAX_ATTEMPTS ? ('dead' as const) : plan.status;
+  const outcome = await applyPlan(deps.db, {
+    event: inHand.json,
+    plan,
+    status,
+    retryInSeconds:
+      status === 'failed' ? secondsUntilRetry(attempts, deps.random ?? Math.random) : null,
+    claimed: inHand.claimedAttempt !== undefined,
+    aliases: aliases ?? [],
+    payments: read?.payments ?? [],
+    newPaymentId: deps.ids.uuid(),
+    closedSessionId: fact?.kind === 'session' ? fact.id : null,
+  });
+  return outcome === 'duplicate'
+    ? { status: 'duplicate', reason: 'Finished before.' }
+    : { status, reason: plan.obstacle?.message ?? plan.reason };
+}
+
+function planOf(plan: Pick<Plan, 'status' | 'reason'> & { obstacle?: Obstacle }): Plan {
+  return {
+    accountId: null,
+    customerId: null,
+    payment: null,
+    customer: null,
+    deletedCustomerId: null,
+    subscription: null,
+    commands: [],
+    obstacle: null,
+    ...plan,
+  };
+}
+
+function obstacleOf(error: unknown): Obstacle {
+  if (error instanceof ZodError) {
+    const where = error.issues.map((issue) => issue.path.join('.') || '(object)').join(', ');
+    return {
+      code: 'payload_malformed',
+      message: `The event's object is not what its type promises: ${where}. Report it with the event's id.`,
+      needsAttention: true,
+    };
+  }
+  const code = error instanceof FlorinError ? error.code : 'internal';
+  return {
+    code,
+    message: error instanceof Error ? error.message : String(error),
+    needsAttention: true,
+  };
+}
+
+/** The payment changed between reading and writing, or two writers met: decide again. */
+function isStale(error: unknown): boolean {
+  return (
+    error instanceof FlorinError &&
+    (error.details['sqlstate'] === '40001' || error.details['sqlstate'] === '40P01')
+  );
+}
+
+function report(deps: WebhookDeps, event: StripeEvent, outcome: ProcessOutcome): void {
+  const fields = { eventId: event.id, type: event.type, ...outcome };
+  if (outcome.status === 'dead') {
+    deps.logger.error(fields, 'event given up: see florin events show, then replay it');
+  } else if (outcome.status === 'failed') {
+    deps.logger.warn(fields, 'event not processed yet');
+  } else {
+    deps.logger.info(fields, 'event handled');
+  }
+}
