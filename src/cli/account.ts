@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { connect, type Database } from '../db/index.ts';
+import type { Database } from '../db/index.ts';
 import { randomIds } from '../kernel/index.ts';
 import { adjust, issueGrant, listEntries, listGrants, readBalance } from '../ledger/index.ts';
 import { readAccountId, readCount, readCredits, readDate, readSignedCredits } from './arguments.ts';
 import { argument, type CommandContext, type OutputOptions, print, table } from './command-line.ts';
-import { readEnvironment, requireDatabaseUrl } from './environment.ts';
+import { withDatabase } from './environment.ts';
 
 type ShowOptions = OutputOptions & { limit: number };
 type GrantOptions = OutputOptions & {
@@ -77,15 +77,6 @@ export function addAccount(program: Command, context: CommandContext): void {
         print(context, { options, value: adjusted, text });
       }),
     );
-}
-
-async function withDatabase(work: (db: Database) => Promise<void>): Promise<void> {
-  const db = connect({ url: requireDatabaseUrl(readEnvironment()), maxConnections: 2 });
-  try {
-    await work(db);
-  } finally {
-    await db.close();
-  }
 }
 
 async function show(shown: {

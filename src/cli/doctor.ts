@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { HANDLED_EVENT_TYPES } from '../webhooks/index.ts';
+import { webhookEventTypes } from '../webhooks/index.ts';
 import { checkCatalogue } from './checks/catalogue.ts';
 import { type Check, fault, ok } from './checks/check.ts';
 import { checkDatabase } from './checks/database.ts';
@@ -23,7 +23,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
       const groups = await Promise.all([
         [checkNode()],
         checkDatabase(environment['DATABASE_URL']),
-        checkStripe(environment, HANDLED_EVENT_TYPES),
+        checkStripe(environment, webhookEventTypes()),
         checkIdentity(environment),
         checkService(environment),
         checkCatalogue(environment['FLORIN_CATALOG']),

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
+import { connect, type Database } from '../db/index.ts';
 import { InvalidConfigurationError } from '../kernel/index.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -55,4 +56,18 @@ export function requireDatabaseUrl(environment: Environment): string {
     ]);
   }
   return url;
+}
+
+/** Runs one command's work on the database and closes it, however the work ends. */
+export async function withDatabase(work: (db: Database) => Promise<void>): Promise<void> {
+  const db = connect({
+    url: requireDatabaseUrl(readEnvironment()),
+    maxConnections: 3,
+    applicationName: 'florin cli',
+  });
+  try {
+    await work(db);
+  } finally {
+    await db.close();
+  }
 }

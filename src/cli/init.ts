@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { HANDLED_EVENT_TYPES } from '../webhooks/index.ts';
+import { webhookEventTypes } from '../webhooks/index.ts';
 import { type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
 import { type ProjectFile, projectFiles } from './project-files.ts';
 
@@ -28,7 +28,7 @@ export function addInit(program: Command, context: CommandContext): void {
       const kept = outcomes.filter(({ state }) => state === 'differs');
       print(context, {
         options,
-        value: { files: outcomes, stripeEvents: HANDLED_EVENT_TYPES },
+        value: { files: outcomes, stripeEvents: webhookEventTypes() },
         text: describe(outcomes),
       });
       context.finishWith(kept.length === 0 ? EXIT.done : EXIT.failed);
@@ -58,7 +58,9 @@ Next:
   1. Apply the migrations: \`supabase db push\`, or \`npx florin migrate\`.
   2. Put your prices into florin.config.ts, and copy .env.example to .env.
   3. In Stripe, create an endpoint for <your service>/api/stripe/webhook with these events:
-${HANDLED_EVENT_TYPES.map((type) => `       ${type}`).join('\n')}
+${webhookEventTypes()
+  .map((type) => `       ${type}`)
+  .join('\n')}
   4. Check everything: \`npx florin doctor\`.
 `;
 }

@@ -1,0 +1,135 @@
+import { type Command, Option } from 'commander';
+import { FlorinError } from '../kernel/index.ts';
+import {
+  type EventStatus,
+  type InboxEvent,
+  listEvents,
+  replayEvent,
+  showEvent,
+} from '../webhooks/index.ts';
+import { readAccountId, readCount, readDate } from './arguments.ts';
+import {
+  argument,
+  type CommandContext,
+  EXIT,
+  type OutputOptions,
+  print,
+  table,
+} from './command-line.ts';
+import { withDatabase } from './environment.ts';
+
+const STATUSES: readonly EventStatus[] = ['received', 'processed', 'skipped', 'failed', 'dead'];
+
+type ListOptions = OutputOptions & {
+  status?: EventStatus;
+  attention?: boolean;
+  type?: string;
+  account?: string;
+  before?: Date;
+  limit: number;
+};
+
+/** `florin events list|show|replay`: the inbox of Stripe's events. */
+export function addEvents(program: Command, context: CommandContext): void {
+  const events = program
+    .command('events')
+    .description("Look at Stripe's events in the inbox, and process one again.");
+
+  events
+    .command('list')
+    .description('Events, newest first.')
+    .addOption(new Option('--status <status>', 'only these').choices(STATUSES))
+    .option('--attention', 'only those that need someone to look at them')
+    .option('--type <type>', 'only of one type: invoice.paid')
+    .option('--account <account>', 'only of one account', argument(readAccountId))
+    .option('--before <time>', 'only received before', argument(readDate))
+    .option('--limit <count>', 'at most', argument(readCount), 50)
+    .option('--json', 'print JSON')
+    .action((options: ListOptions) =>
+      withDatabase(async (db) => {
+        const { status, attention, type, account, before, limit } = options;
+        const found = await listEvents(db, {
+          limit,
+          status,
+          needsAttention: attention,
+          type,
+          accountId: account,
+          before,
+        });
+        print(context, { options, value: found, text: describeList(found) });
+      }),
+    );
+
+  events
+    .command('show')
+    .description('One event: what became of it, its error, its payload.')
+    .argument('<event>', 'its id: evt_…')
+    .option('--json', 'print JSON')
+    .action((eventId: string, options: OutputOptions) =>
+      withDatabase(async (db) => {
+        const event = await showEvent(db, eventId);
+        if (event === undefined) {
+          throw unknownEvent(eventId);
+        }
+        const { payload, ...about } = event;
+        const text = `${describeOne(about)}\n\n${JSON.stringify(payload, undefined, 2)}`;
+        print(context, { options, value: event, text });
+      }),
+    );
+
+  events
+    .command('replay')
+    .description(
+      'Put events back to be processed by the service, whatever became of them. What they granted is not granted twice.',
+    )
+    .argument('<event...>', 'their ids: evt_…')
+    .option('--json', 'print JSON')
+    .action((eventIds: string[], options: OutputOptions) =>
+      withDatabase(async (db) => {
+        const replayed: string[] = [];
+        const unknown: string[] = [];
+        for (const eventId of eventIds) {
+          ((await replayEvent(db, eventId)) ? replayed : unknown).push(eventId);
+        }
+        const text = [
+          ...replayed.map((id) => `${id}: will be processed again`),
+          ...unknown.map((id) => `${id}: not in the inbox`),
+        ].join('\n');
+        print(context, { options, value: { replayed, unknown }, text });
+        context.finishWith(unknown.length === 0 ? EXIT.done : EXIT.failed);
+      }),
+    );
+}
+
+function unknownEvent(eventId: string): FlorinError {
+  return new FlorinError(
+    'not_found',
+    `${eventId} is not in the inbox. If Stripe has it, \`florin reconcile --repair\` brings it in.`,
+    { details: { eventId } },
+  );
+}
+
+function describeList(events: readonly InboxEvent[]): string {
+  if (events.length === 0) {
+    return 'No events.';
+  }
+  return table(
+    ['event', 'type', 'status', 'attempts', 'received', 'account', 'why'],
+    events.map((event) => [
+      event.eventId,
+      event.type,
+      event.needsAttention ? `${event.status} !` : event.status,
+      String(event.attempts),
+      event.receivedAt.toISOString(),
+      event.accountId ?? '',
+      event.error ?? event.reason ?? '',
+    ]),
+  );
+}
+
+function describeOne(event: Omit<InboxEvent, never>): string {
+  return Object.entries(event)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${name}: ${value instanceof Date ? value.toISOString() : value}`)
+    .join('\n');
+}

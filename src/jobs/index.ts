@@ -1,0 +1,47 @@
+import { expireDue } from '../ledger/index.ts';
+import { drainInbox, grantDueDrips, type WebhookDeps } from '../webhooks/index.ts';
+import { type Job, type RunningJob, startJob } from './schedule.ts';
+
+export { type Job, type RunningJob, startJob } from './schedule.ts';
+
+const DRAIN_EVERY_MS = 2_000;
+const EXPIRE_EVERY_MS = 30_000;
+const DRIP_EVERY_MS = 60_000;
+const BATCH = 100;
+const EXPIRE_BATCH = 1_000;
+
+/**
+ * What a service does beside answering requests: works off events that wait for another attempt,
+ * writes down what has expired, grants the parts of yearly plans that fall due. Any number of
+ * services may do it at once; the database hands each piece of work to one.
+ */
+export function backgroundJobs(deps: WebhookDeps): Job[] {
+  return [
+    {
+      name: 'drain',
+      everyMs: DRAIN_EVERY_MS,
+      run: async () => (await drainInbox(deps, { limit: BATCH })).claimed >= BATCH,
+    },
+    {
+      name: 'expire',
+      everyMs: EXPIRE_EVERY_MS,
+      run: async () => (await expireDue(deps.db, EXPIRE_BATCH)) >= EXPIRE_BATCH,
+    },
+    {
+      name: 'drip',
+      everyMs: DRIP_EVERY_MS,
+      run: async () => (await grantDueDrips(deps, { limit: BATCH })) >= BATCH,
+    },
+  ];
+}
+
+/** Starts all of {@link backgroundJobs}; `stop` waits for what is under way. */
+export function startJobs(deps: WebhookDeps): RunningJob {
+  const around = { logger: deps.logger, random: deps.random ?? Math.random };
+  const running = backgroundJobs(deps).map((job) => startJob(job, around));
+  return {
+    async stop() {
+      await Promise.all(running.map((job) => job.stop()));
+    },
+  };
+}
