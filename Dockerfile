@@ -1,0 +1,24 @@
+# The service: `florin serve`. Settings come from the environment (docs/deploy.md); it refuses to
+# start, naming each fault, when one is missing.
+FROM node:20-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+RUN npm run build && npm prune --omit=dev --omit=optional
+
+FROM node:20-slim
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=4242
+WORKDIR /app
+COPY --from=build --chown=root:root /app/package.json ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY --from=build /app/supabase/migrations ./supabase/migrations
+# A catalogue of your own is mounted here, or named by FLORIN_CATALOG.
+COPY --from=build /app/florin.config.* ./
+USER node
+EXPOSE 4242
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD \
+  ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "dist/cli/main.js"]
+CMD ["serve"]
