@@ -60,6 +60,35 @@ describe('the embedded Postgres', () => {
     expect(await ask(second.url, 'select n from kept')).toEqual([{ n: 42 }]);
   });
 
+  it('can be restarted below open connections, which recover by themselves', async () => {
+    const first = await start();
+    const db = connect({ url: first.url, connectTimeoutMs: 1_000 });
+    const heard: string[] = [];
+    const stopListening = await db.listen('news', (payload) => heard.push(payload));
+    expect(await db.query('select 1 as one')).toEqual([{ one: 1 }]);
+    await first.stop();
+    await expect(db.query('select 1')).rejects.toMatchObject({ code: 'database_unavailable' });
+    await expect(db.transaction(async () => 1)).rejects.toMatchObject({
+      code: 'database_unavailable',
+    });
+    running.push(
+      await startEmbeddedPostgres({
+        dataDirectory: join(home, 'postgres'),
+        port: first.port,
+        durable: false,
+      }),
+    );
+    expect(await db.query('select 1 as one')).toEqual([{ one: 1 }]);
+    await expect
+      .poll(async () => {
+        await db.query("select pg_notify('news', 'back')");
+        return heard;
+      })
+      .toContain('back');
+    await stopListening();
+    await db.close();
+  });
+
   it('has the roles of a Supabase project: postgres is ordinary, supabase_admin is not', async () => {
     const server = await start();
     const roles = await ask(

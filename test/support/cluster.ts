@@ -16,6 +16,8 @@ declare module 'vitest' {
     template: string;
     /** Why the template could not be migrated; empty when it was. */
     migrationFailure: string;
+    /** A folder of this run's own, removed at its end. */
+    runFolder: string;
   }
 }
 
@@ -40,10 +42,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     throw error;
   }
   project.provide('migrationFailure', await tryMigrations(withDatabase(serverUrl, template)));
+  const runFolder = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-run-`));
+  project.provide('runFolder', runFolder);
   project.provide('serverUrl', serverUrl);
   project.provide('adminUrl', cluster?.adminUrl ?? '');
   project.provide('template', template);
   return async () => {
+    await rm(runFolder, { recursive: true, force: true });
     if (cluster !== undefined) {
       await cluster.stop();
       return;
