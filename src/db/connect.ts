@@ -4,7 +4,7 @@ import { type DatabaseAddress, parseDatabaseUrl } from './address.ts';
 import type { Database, Executor, Row, SqlValue, Statement } from './database.ts';
 import { createListener } from './listener.ts';
 import { rowTypes, toRows } from './rows.ts';
-import { isConnectionLost, toFlorinError } from './sqlstate.ts';
+import { describe, isConnectionLost, toFlorinError } from './sqlstate.ts';
 
 export type ConnectOptions = {
   url: string;
@@ -56,10 +56,11 @@ export function connect(options: ConnectOptions): Database {
     types: rowTypes,
     ...(address.transactionPooler ? {} : sessionLimits(limits)),
   });
-  const report = (error: Error) =>
-    logger.warn({ error: error.message }, 'a database connection was lost');
-  pool.on('error', report);
-  pool.on('connect', (client) => client.on('error', report));
+  pool.on('error', (error) =>
+    logger.warn({ error: error.message }, 'an idle database connection was lost'),
+  );
+  // While a connection is lent out, its statement tells of the loss; without a listener Node would end.
+  pool.on('connect', (client) => client.on('error', () => undefined));
 
   const listener = createListener({ address, applicationName, logger });
   let closing: Promise<void> | undefined;
@@ -94,10 +95,9 @@ async function withClient<T>(
   try {
     client = await pool.connect();
   } catch (error) {
-    throw new DatabaseUnavailableError(
-      `The database can not be reached: ${error instanceof Error ? toFlorinError(error).message : String(error)}`,
-      { cause: error },
-    );
+    throw new DatabaseUnavailableError(`The database can not be reached: ${describe(error)}`, {
+      cause: error,
+    });
   }
   let broken = false;
   const markBroken = () => {

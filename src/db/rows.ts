@@ -68,8 +68,8 @@ export function toRows<R extends Row>(result: pg.QueryArrayResult): R[] {
   const names = result.fields.map((field) => toCamelCase(field.name));
   return result.rows.map((values) => {
     const row: Row = {};
-    for (const [index, name] of names.entries()) {
-      row[name] = values[index];
+    for (let index = 0; index < names.length; index += 1) {
+      row[names[index] as string] = values[index];
     }
     return row as R;
   });

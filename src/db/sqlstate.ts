@@ -104,7 +104,11 @@ function isSqlState(code: string): boolean {
   return /^[0-9A-Z]{5}$/.test(code) && !LOST_SOCKET.has(code);
 }
 
-function describe(error: Error): string {
+/** What went wrong in words; of several addresses that were tried, what the first one said. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
   const inner = (error as DriverError).errors?.find((one) => one instanceof Error);
   return error.message !== '' ? error.message : inner instanceof Error ? inner.message : error.name;
 }
