@@ -1,0 +1,89 @@
+import { useCallback, useEffect, useRef } from 'react';
+import { useBalance, useFlorin, useLoaded, useTransactions } from '../../src/react/index.ts';
+import { useSession, useSite } from '../session/context.tsx';
+import { SignInForm } from '../session/sign-in-form.tsx';
+import { BalanceNotice } from './balance-notice.tsx';
+import { BalanceStatement } from './balance-statement.tsx';
+import { ExpiryList } from './expiry-list.tsx';
+import { History } from './history.tsx';
+import { ReturnNotice } from './return-notice.tsx';
+import { ScanDemo } from './scan-demo.tsx';
+import { UsagePart } from './usage-part.tsx';
+
+/** `/index.html`; `?success=true&session_id=…&plan=…` on the return from checkout. */
+export function AccountPage() {
+  const session = useSession();
+  return (
+    <main id="content" className="column">
+      {session === null ? <SignedOut /> : <Account key={session.user.id} />}
+    </main>
+  );
+}
+
+function SignedOut() {
+  const returning = new URLSearchParams(window.location.search).get('success') === 'true';
+  return (
+    <div className="signed-out">
+      <div>
+        <h1>Your credits, to the last one.</h1>
+        <p className="lead">
+          {returning
+            ? 'You come back from the checkout. Sign in to see your payment and your credits.'
+            : 'Sign in to see your balance, what expires when, and what every credit was used for.'}
+        </p>
+      </div>
+      <section aria-labelledby="sign-in-here">
+        <h2 id="sign-in-here" className="visually-hidden">
+          Sign in
+        </h2>
+        <SignInForm />
+      </section>
+    </div>
+  );
+}
+
+function Account() {
+  const client = useFlorin();
+  const { config } = useSite();
+  const { balance, error, reload } = useBalance();
+  const transactions = useTransactions();
+  const report = useLoaded(useCallback(() => client.balance(), [client]));
+  const usage = useLoaded(useCallback(() => client.usage(), [client]));
+  const refresh = useRefresh([report.reload, usage.reload, transactions.reload]);
+
+  // The live balance says that something happened; what it was is read anew.
+  const version = balance === null ? null : `${balance.posted} ${balance.held}`;
+  const seen = useRef<string | null>(null);
+  useEffect(() => {
+    if (seen.current !== null && version !== null && seen.current !== version) {
+      refresh();
+    }
+    seen.current = version ?? seen.current;
+  }, [version, refresh]);
+
+  return (
+    <>
+      <h1 className="visually-hidden">Your account</h1>
+      <ReturnNotice onSettled={refresh} />
+      <BalanceNotice balance={balance} />
+      <div className="account">
+        <BalanceStatement balance={balance ?? report.data} error={error} retry={reload} />
+        <ExpiryList report={report} />
+        <UsagePart usage={usage} wide={!config.development} />
+        {config.development ? <ScanDemo onScanned={refresh} /> : null}
+        <History transactions={transactions} />
+      </div>
+    </>
+  );
+}
+
+/** One function that does them all, and stays the same function. */
+function useRefresh(reloads: readonly (() => void)[]): () => void {
+  const latest = useRef(reloads);
+  latest.current = reloads;
+  return useCallback(() => {
+    for (const reload of latest.current) {
+      reload();
+    }
+  }, []);
+}

@@ -1,0 +1,136 @@
+import type { Transaction } from '../../src/browser/index.ts';
+import type { Transactions } from '../../src/react/index.ts';
+import { Button, classes } from '../frame/button.tsx';
+import { formatCredits, formatDay, formatSigned, formatTime, humanize } from '../frame/format.ts';
+import { LoadFailed, sentence } from '../frame/notice.tsx';
+import { groupOperations, type Operation } from './operations.ts';
+
+/** Every change of the balance, newest first, by day and operation, with the grants that paid. */
+export function History({ transactions }: { transactions: Transactions }) {
+  return (
+    <section className="part history-part" aria-labelledby="history-title">
+      <div className="part-head">
+        <h2 id="history-title">History</h2>
+        <p className="soft small">Open a line to see which credits paid for it.</p>
+      </div>
+      <Content transactions={transactions} />
+    </section>
+  );
+}
+
+function Content({ transactions }: { transactions: Transactions }) {
+  const { status, error, transactions: entries } = transactions;
+  if (entries.length === 0) {
+    if (status === 'error') {
+      return <LoadFailed what="Your history" error={error} retry={transactions.reload} />;
+    }
+    return status === 'loading' ? (
+      <div role="status">
+        <span className="visually-hidden">Loading the history</span>
+        <span className="skeleton" />
+      </div>
+    ) : (
+      <div className="empty">
+        <p>Nothing has happened yet. Your first purchase will be the first line.</p>
+        <a className="button" href="/pricing.html">
+          See plans and packs
+        </a>
+      </div>
+    );
+  }
+  return (
+    <>
+      {groupOperations(entries, { humanize, dayOf: formatDay }).map(({ day, operations }) => (
+        <div key={day} className="day-group">
+          <h3>{day}</h3>
+          <ul>
+            {operations.map((operation) => (
+              <OperationItem key={operation.key} operation={operation} />
+            ))}
+          </ul>
+        </div>
+      ))}
+      {error === null ? null : (
+        <p className="form-error" role="alert">
+          {sentence(error)}
+        </p>
+      )}
+      {transactions.hasMore ? (
+        <p className="more">
+          <Button busy={transactions.loadingMore} onClick={() => void transactions.loadMore()}>
+            Show older
+          </Button>
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+function OperationItem({ operation }: { operation: Operation }) {
+  const { entries } = operation;
+  const opens = entries.length > 1 || entries.some(({ allocations }) => allocations.length > 0);
+  return (
+    <li className="operation">
+      {opens ? (
+        <details>
+          <summary>
+            <OperationLine operation={operation} />
+          </summary>
+          <ul className="lines">
+            {entries.map((entry) => (
+              <EntryLine key={entry.entryId} entry={entry} />
+            ))}
+          </ul>
+        </details>
+      ) : (
+        <div className="line">
+          <OperationLine operation={operation} />
+        </div>
+      )}
+    </li>
+  );
+}
+
+function OperationLine({ operation }: { operation: Operation }) {
+  const { title, amount, postedAfter, entries } = operation;
+  const newest = entries[0];
+  const tone = amount > 0 ? 'in' : newest?.kind === 'reversal' ? 'back' : undefined;
+  return (
+    <>
+      <span>
+        {title}
+        {entries.length > 1 ? <span className="soft"> × {entries.length}</span> : null}{' '}
+        <span className="about">{newest === undefined ? '' : formatTime(newest.createdAt)}</span>
+      </span>
+      <span className={classes('amount number', tone)}>{formatSigned(amount)}</span>
+      <span className="after number">
+        <span className="visually-hidden">balance after: </span>
+        {formatCredits(postedAfter)}
+      </span>
+    </>
+  );
+}
+
+function EntryLine({ entry }: { entry: Transaction }) {
+  return (
+    <li>
+      <span>
+        {formatTime(entry.createdAt)} <span className="paid-by">{describeAllocations(entry)}</span>
+      </span>
+      <span className="amount number">{formatSigned(entry.amount)}</span>
+      <span className="after number">{formatCredits(entry.postedAfter)}</span>
+    </li>
+  );
+}
+
+function describeAllocations({ allocations, amount }: Transaction): string {
+  if (allocations.length === 0) {
+    return '';
+  }
+  const parts = allocations.map(({ amount: part, reason }) =>
+    allocations.length === 1
+      ? humanize(reason ?? 'credits').toLowerCase()
+      : `${formatCredits(part)} from ${humanize(reason ?? 'credits').toLowerCase()}`,
+  );
+  return `${amount < 0 && allocations.length === 1 ? 'from ' : ''}${parts.join(', ')}`;
+}

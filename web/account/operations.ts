@@ -1,0 +1,68 @@
+import type { Transaction } from '../../src/browser/index.ts';
+
+/** Entries of one day that are one thing to the buyer: a purchase, or a run of like scans. */
+export type Operation = {
+  readonly key: string;
+  readonly title: string;
+  readonly amount: number;
+  readonly postedAfter: number;
+  /** Newest first. */
+  readonly entries: readonly Transaction[];
+};
+
+export type Day = { readonly day: string; readonly operations: readonly Operation[] };
+
+const TITLES: Readonly<Record<string, string>> = {
+  grant: 'Credits received',
+  spend: 'Credits used',
+  capture: 'Credits used',
+  expiry: 'Credits expired',
+  void: 'Credits withdrawn',
+  reversal: 'Taken back with a refund',
+  restoration: 'Given back',
+  adjustment: 'Adjusted by support',
+};
+
+const USES: ReadonlySet<string> = new Set(['spend', 'capture']);
+
+/** Groups entries (newest first) by the reader's day, and neighbours that are the same use. */
+export function groupOperations(
+  entries: readonly Transaction[],
+  words: { humanize(name: string): string; dayOf(instant: string): string },
+): readonly Day[] {
+  const days: { day: string; operations: Operation[] }[] = [];
+  for (const entry of entries) {
+    const day = words.dayOf(entry.createdAt);
+    let group = days.at(-1);
+    if (group?.day !== day) {
+      group = { day, operations: [] };
+      days.push(group);
+    }
+    const title = titleOf(entry, words.humanize);
+    const before = group.operations.at(-1);
+    if (before !== undefined && before.title === title && USES.has(entry.kind)) {
+      group.operations[group.operations.length - 1] = {
+        ...before,
+        amount: before.amount + entry.amount,
+        entries: [...before.entries, entry],
+      };
+    } else {
+      const { entryId: key, amount, postedAfter } = entry;
+      group.operations.push({ key, title, amount, postedAfter, entries: [entry] });
+    }
+  }
+  return days;
+}
+
+function titleOf(entry: Transaction, humanize: (name: string) => string): string {
+  if (entry.kind === 'reversal' && entry.reason?.startsWith('dispute_')) {
+    return `Held back by a dispute: ${humanize(entry.reason.slice('dispute_'.length)).toLowerCase()}`;
+  }
+  if (entry.kind === 'reversal' && entry.reason?.startsWith('refund_')) {
+    return `Refunded: ${humanize(entry.reason.slice('refund_'.length)).toLowerCase()}`;
+  }
+  if (entry.reason !== null && (entry.kind === 'grant' || USES.has(entry.kind))) {
+    return humanize(entry.reason);
+  }
+  return TITLES[entry.kind] ?? humanize(entry.kind);
+}

@@ -1,0 +1,81 @@
+import { useEffect, useState } from 'react';
+import type { CheckoutStatus } from '../../src/browser/index.ts';
+import { useFlorin } from '../../src/react/index.ts';
+
+export type Return = {
+  /** Null until the service has answered once. */
+  readonly status: CheckoutStatus | null;
+  readonly error: unknown;
+  /** Long enough that something may be wrong; asking goes on. */
+  readonly slow: boolean;
+};
+
+const QUICK_MS = 1_000;
+const QUICK_ROUNDS = 15;
+const SLOW_MS = 5_000;
+/** A bank transfer takes days; the page only keeps half an eye on it. */
+const PENDING_MS = 60_000;
+
+/** Asks what became of a checkout until it is final. Null when the page is no return. */
+export function useReturn(onSettled: () => void): Return | null {
+  const client = useFlorin();
+  const [sessionId] = useState(readSessionId);
+  const [state, setState] = useState<Return>({ status: null, error: null, slow: false });
+
+  useEffect(() => {
+    if (sessionId === null) {
+      return;
+    }
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let stopped = false;
+    let rounds = 0;
+    const ask = async () => {
+      rounds += 1;
+      const slow = rounds > QUICK_ROUNDS;
+      let wait = slow ? SLOW_MS : QUICK_MS;
+      try {
+        const status = await client.checkoutStatus(sessionId);
+        if (stopped) {
+          return;
+        }
+        setState({ status, error: null, slow });
+        if (status.state === 'paid') {
+          onSettled();
+          // Bought: the choice must not come back on the pricing page.
+          client.forgetPlan().catch(() => {});
+        }
+        if (status.state === 'paid' || status.state === 'failed' || status.state === 'expired') {
+          return;
+        }
+        wait = status.state === 'pending' ? PENDING_MS : wait;
+      } catch (error) {
+        if (stopped) {
+          return;
+        }
+        setState((before) => ({ ...before, error, slow }));
+        if (isFinalRefusal(error)) {
+          return;
+        }
+      }
+      timer = setTimeout(ask, wait);
+    };
+    void ask();
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }, [client, sessionId, onSettled]);
+
+  return sessionId === null ? null : state;
+}
+
+function readSessionId(): string | null {
+  const query = new URLSearchParams(window.location.search);
+  return query.get('success') === 'true' ? query.get('session_id') : null;
+}
+
+/** Not this person's checkout, or none at all: asking again cannot help. */
+function isFinalRefusal(error: unknown): boolean {
+  const status = (error as { status?: number }).status;
+  return status === 403 || status === 404 || status === 400;
+}

@@ -1,0 +1,81 @@
+import type { Allocation, Balance, LiveGrant } from '../../src/browser/index.ts';
+
+/** What `/api/admin/…` answers to an operator. Instants are ISO 8601 in UTC. */
+
+export type EventStatus = 'received' | 'processed' | 'skipped' | 'failed' | 'dead';
+
+export type AdminEvent = {
+  readonly eventId: string;
+  readonly type: string;
+  readonly status: EventStatus;
+  readonly attempts: number;
+  readonly error: string | null;
+  readonly accountId: string | null;
+  readonly receivedAt: string;
+  readonly processedAt: string | null;
+  readonly nextAttemptAt: string | null;
+};
+
+export type AdminEventPage = {
+  readonly events: readonly AdminEvent[];
+  readonly nextCursor: string | null;
+};
+
+export type AdminEventDetail = AdminEvent & { readonly payload: unknown };
+
+export type AdminAccountHit = Balance & {
+  readonly accountId: string;
+  readonly customerId: string | null;
+  readonly email: string | null;
+};
+
+export type AdminGrant = LiveGrant & {
+  readonly reversed: number;
+  readonly stripePaymentId: string | null;
+  readonly createdAt: string;
+};
+
+export type AdminHold = {
+  readonly holdId: string;
+  readonly status: 'open' | 'captured' | 'released' | 'expired';
+  readonly amount: number;
+  readonly captured: number | null;
+  readonly expiresAt: string;
+  readonly createdAt: string;
+};
+
+export type AdminEntry = {
+  readonly entryId: string;
+  readonly entryNo: number;
+  readonly kind: string;
+  readonly amount: number;
+  readonly postedAfter: number;
+  readonly grantId: string | null;
+  readonly holdId: string | null;
+  readonly idempotencyKey: string;
+  readonly reason: string | null;
+  readonly allocations: readonly Allocation[];
+  readonly createdAt: string;
+};
+
+export type AdminAccount = {
+  readonly accountId: string;
+  readonly customerId: string | null;
+  readonly email: string | null;
+  readonly closedAt: string | null;
+  readonly balance: Balance;
+  readonly grants: readonly AdminGrant[];
+  readonly holds: readonly AdminHold[];
+  readonly entries: readonly AdminEntry[];
+  readonly nextCursor: string | null;
+};
+
+export type AdminHealth = {
+  readonly database: 'ok' | 'unavailable';
+  readonly stripe: 'ok' | 'unavailable' | 'unknown';
+  readonly events: Readonly<Record<EventStatus, number>>;
+  readonly oldestWaitingAt: string | null;
+  readonly ledgerFaults: number | null;
+  readonly accounts: number;
+  readonly version: string;
+};

@@ -1,0 +1,74 @@
+const whole = new Intl.NumberFormat();
+
+/** 12,345; negative with a real minus sign. */
+export function formatCredits(amount: number): string {
+  return amount < 0 ? `−${whole.format(-amount)}` : whole.format(amount);
+}
+
+/** +50 or −3. */
+export function formatSigned(amount: number): string {
+  return amount > 0 ? `+${formatCredits(amount)}` : formatCredits(amount);
+}
+
+/** 1 credit, 2 credits. */
+export function credits(amount: number): string {
+  return `${formatCredits(amount)} ${Math.abs(amount) === 1 ? 'credit' : 'credits'}`;
+}
+
+const dayFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'long' });
+const shortDayFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const timeFormat = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const instantFormat = new Intl.DateTimeFormat(undefined, {
+  dateStyle: 'medium',
+  timeStyle: 'medium',
+});
+
+export function formatDay(instant: string | Date): string {
+  return dayFormat.format(new Date(instant));
+}
+
+/** `3 Nov`, for a calendar day YYYY-MM-DD wherever the reader is. */
+export function formatCalendarDay(day: string): string {
+  return shortDayFormat.format(new Date(`${day}T12:00:00`));
+}
+
+export function formatTime(instant: string): string {
+  return timeFormat.format(new Date(instant));
+}
+
+export function formatInstant(instant: string): string {
+  return instantFormat.format(new Date(instant));
+}
+
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+
+/** `in 3 days`, `yesterday`, `5 minutes ago`. */
+export function formatRelative(instant: string, now: number = Date.now()): string {
+  const seconds = (Date.parse(instant) - now) / 1000;
+  const size = Math.abs(seconds);
+  if (size < 60) {
+    return relative.format(Math.round(seconds), 'second');
+  }
+  if (size < 3_600) {
+    return relative.format(Math.round(seconds / 60), 'minute');
+  }
+  if (size < 86_400) {
+    return relative.format(Math.round(seconds / 3_600), 'hour');
+  }
+  return relative.format(Math.round(seconds / 86_400), 'day');
+}
+
+/** `quick_scan_purchase` → `Quick scan purchase` */
+export function humanize(name: string): string {
+  const words = name.replaceAll(/[_-]+/g, ' ').trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** `P3M` → `3 months`; other durations as they are written. */
+export function formatDuration(duration: string): string {
+  const found = /^P(\d+)([DWMY])$/.exec(duration);
+  const unit = { D: 'day', W: 'week', M: 'month', Y: 'year' }[found?.[2] ?? ''];
+  return found === null || unit === undefined
+    ? duration
+    : `${found[1]} ${unit}${found[1] === '1' ? '' : 's'}`;
+}

@@ -1,0 +1,38 @@
+import type { Plan } from '../../src/browser/index.ts';
+import { formatMoney, formatUnitPrice } from '../../src/react/index.ts';
+import { formatDuration } from '../frame/format.ts';
+
+/** `$29` or null while the amount is not known. */
+export function priceOf(plan: Plan): string | null {
+  return plan.amountMinor === null || plan.currency === null
+    ? null
+    : formatMoney(plan.amountMinor, plan.currency);
+}
+
+/** `$0.18 a scan` or null. */
+export function unitPriceOf(plan: Plan): string | null {
+  if (plan.amountMinor === null || plan.currency === null || plan.amountMinor === 0) {
+    return null;
+  }
+  const { amountMinor, currency, credits } = plan;
+  return `${formatUnitPrice({ amountMinor, currency, credits })} a scan`;
+}
+
+/** ` / month`, ` / 3 months`, or nothing for a pack. */
+export function intervalOf(plan: Plan): string {
+  if (plan.interval === null) {
+    return '';
+  }
+  const count = plan.intervalCount ?? 1;
+  return count === 1 ? `/ ${plan.interval}` : `/ ${count} ${plan.interval}s`;
+}
+
+/** How long the credits last, as a sentence. */
+export function lifetimeOf(plan: Plan): string {
+  if (plan.expires === 'period_end') {
+    return 'Credits last until the next renewal.';
+  }
+  return plan.expiresAfter === null
+    ? 'Credits never expire.'
+    : `Credits last ${formatDuration(plan.expiresAfter)}.`;
+}

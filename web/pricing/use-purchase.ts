@@ -1,0 +1,101 @@
+import { useState } from 'react';
+import { FlorinClientError, type Plan } from '../../src/browser/index.ts';
+import { useCheckout, useFlorin, usePlanSession } from '../../src/react/index.ts';
+import { onAppOrigin } from '../frame/frame.tsx';
+import { useSession, useSite } from '../session/context.tsx';
+
+export type Purchase = {
+  /** The plan that stays chosen on this page, verified or just clicked. */
+  readonly chosenId: string | null;
+  readonly busyId: string | null;
+  readonly failed: { readonly priceId: string | null; readonly error: unknown } | null;
+  /** The plan that waits for its buyer to sign in. */
+  readonly waiting: Plan | null;
+  choose(plan: Plan): Promise<void>;
+  signedIn(): Promise<void>;
+  stopWaiting(): void;
+  putBack(): Promise<void>;
+  /** Opens the billing portal, for a buyer who has a subscription already. */
+  manage(): Promise<void>;
+};
+
+/** Choose → remember → sign in where needed → checkout; across domains by a hand-off. */
+export function usePurchase(): Purchase {
+  const client = useFlorin();
+  const { config } = useSite();
+  const session = useSession();
+  const planSession = usePlanSession();
+  const checkout = useCheckout();
+  const [clickedId, setClickedId] = useState<string | null>(null);
+  const [leavingId, setLeavingId] = useState<string | null>(null);
+  const [refused, setRefused] = useState<Purchase['failed']>(null);
+  const [waiting, setWaiting] = useState<Plan | null>(null);
+
+  const hint = planSession.data === null ? client.planHint() : null;
+  const starting = checkout.state === 'starting' || checkout.state === 'leaving';
+
+  async function toCheckout(priceId: string): Promise<void> {
+    await checkout.start({ priceId, planSession: client.planToken() });
+  }
+
+  async function choose(plan: Plan): Promise<void> {
+    const { priceId } = plan;
+    setRefused(null);
+    checkout.reset();
+    setClickedId(priceId);
+    const here = onAppOrigin(config.appUrl);
+    if (session === null && here) {
+      setWaiting(plan);
+    }
+    try {
+      await planSession.remember(priceId);
+      if (!here) {
+        setLeavingId(priceId);
+        window.location.assign(await client.handOff(new URL('/pricing.html', config.appUrl).href));
+      } else if (session !== null) {
+        await toCheckout(priceId);
+      }
+    } catch (error) {
+      setLeavingId(null);
+      setWaiting(null);
+      setRefused({ priceId, error });
+    }
+  }
+
+  return {
+    chosenId: clickedId ?? planSession.data?.priceId ?? hint?.priceId ?? null,
+    busyId: leavingId ?? (starting ? checkout.priceId : null),
+    failed:
+      refused ??
+      (checkout.state === 'error' ? { priceId: checkout.priceId, error: checkout.error } : null),
+    waiting,
+    choose,
+    async signedIn() {
+      const plan = waiting;
+      setWaiting(null);
+      if (plan !== null) {
+        await toCheckout(plan.priceId);
+      }
+    },
+    stopWaiting: () => setWaiting(null),
+    async putBack() {
+      setClickedId(null);
+      setRefused(null);
+      checkout.reset();
+      // Forgotten here in any case; the cookie ends by itself.
+      await planSession.forget().catch(() => {});
+    },
+    async manage() {
+      try {
+        window.location.assign((await client.portal()).url);
+      } catch (error) {
+        setRefused({ priceId: null, error });
+      }
+    },
+  };
+}
+
+/** True when the buyer has a subscription and should change it rather than buy a second one. */
+export function isAlreadySubscribed(error: unknown): boolean {
+  return error instanceof FlorinClientError && error.code === 'already_subscribed';
+}

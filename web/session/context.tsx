@@ -1,0 +1,44 @@
+import { createContext, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react';
+import { createFlorinClient } from '../../src/browser/index.ts';
+import { FlorinProvider } from '../../src/react/index.ts';
+import { createAuth, type Session } from './auth.ts';
+import type { SiteConfig } from './config.ts';
+import { createSessionStore, type SessionStore } from './store.ts';
+
+type Site = { readonly config: SiteConfig; readonly store: SessionStore };
+
+const Context = createContext<Site | null>(null);
+
+/** Signs in against the configured Supabase project and gives Florin's client its tokens. */
+export function SiteProvider({ config, children }: { config: SiteConfig; children: ReactNode }) {
+  const site = useMemo(() => ({ config, store: createSessionStore(createAuth(config)) }), [config]);
+  return (
+    <Context.Provider value={site}>
+      <ClientOfUser site={site}>{children}</ClientOfUser>
+    </Context.Provider>
+  );
+}
+
+/** Another person gets another client, so that nothing of the first is left on the screen. */
+function ClientOfUser({ site, children }: { site: Site; children: ReactNode }) {
+  const userId = useSyncExternalStore(site.store.subscribe, site.store.read)?.user.id ?? null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new user asks for a new client.
+  const client = useMemo(
+    () => createFlorinClient({ getAccessToken: site.store.getAccessToken }),
+    [site, userId],
+  );
+  return <FlorinProvider client={client}>{children}</FlorinProvider>;
+}
+
+export function useSite(): Site {
+  const site = useContext(Context);
+  if (site === null) {
+    throw new Error('useSite needs <SiteProvider>.');
+  }
+  return site;
+}
+
+export function useSession(): Session | null {
+  const { store } = useSite();
+  return useSyncExternalStore(store.subscribe, store.read);
+}
