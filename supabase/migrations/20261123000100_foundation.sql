@@ -49,7 +49,7 @@ do $$
 begin
   if not exists (select 1 from pg_catalog.pg_namespace n where n.nspname = 'auth') then
     create schema auth;
-    grant usage on schema auth to anon, authenticated, service_role;
+    grant usage on schema auth to anon, authenticated, service_role, florin_owner;
 
     create function auth.uid() returns uuid
     language sql stable set search_path = '' as $f$
@@ -61,7 +61,7 @@ begin
     $f$;
     comment on function auth.uid() is
       'The signed-in user, read from the request''s verified claims as Supabase does; null when there is none.';
-    grant execute on function auth.uid() to anon, authenticated, service_role;
+    grant execute on function auth.uid() to anon, authenticated, service_role, florin_owner;
   end if;
 end;
 $$;
