@@ -68,6 +68,10 @@ $$;
 
 set role florin_owner;
 
+-- Said again as the owner: default rights belong to the role that creates, and florin_owner creates
+-- everything from here on.
+alter default privileges revoke execute on functions from public;
+
 comment on schema credits is
   'The ledger: accounts, append-only entries, grants, holds. Written only through its functions; not exposed by PostgREST.';
 comment on schema billing is
