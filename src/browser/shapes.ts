@@ -48,6 +48,7 @@ export type LiveGrant = {
 /** The balance with the grants behind it, soonest expiry first. */
 export type BalanceReport = Balance & { readonly grants: readonly LiveGrant[] };
 
+/** The last four move no credits: a grant of the future, a hold placed, a hold ended, a closing. */
 export type EntryKind =
   | 'grant'
   | 'spend'
@@ -55,8 +56,11 @@ export type EntryKind =
   | 'expiry'
   | 'void'
   | 'reversal'
-  | 'restoration'
-  | 'adjustment';
+  | 'adjustment'
+  | 'schedule'
+  | 'hold'
+  | 'release'
+  | 'close';
 
 /** Which grant paid for (part of) an entry. */
 export type Allocation = {

@@ -19,9 +19,12 @@ const TITLES: Readonly<Record<string, string>> = {
   expiry: 'Credits expired',
   void: 'Credits withdrawn',
   reversal: 'Taken back with a refund',
-  restoration: 'Given back',
   adjustment: 'Adjusted by support',
+  schedule: 'Credits on their way',
 };
+
+/** Steps of a job that is not done, and the account's closing: they move no credits. */
+const STILL: ReadonlySet<string> = new Set(['hold', 'release', 'close']);
 
 const USES: ReadonlySet<string> = new Set(['spend', 'capture']);
 
@@ -31,7 +34,7 @@ export function groupOperations(
   words: { humanize(name: string): string; dayOf(instant: string): string },
 ): readonly Day[] {
   const days: { day: string; operations: Operation[] }[] = [];
-  for (const entry of entries) {
+  for (const entry of entries.filter(({ kind }) => !STILL.has(kind))) {
     const day = words.dayOf(entry.createdAt);
     let group = days.at(-1);
     if (group?.day !== day) {
@@ -55,6 +58,9 @@ export function groupOperations(
 }
 
 function titleOf(entry: Transaction, humanize: (name: string) => string): string {
+  if (entry.kind === 'reversal' && entry.amount > 0) {
+    return 'Given back';
+  }
   if (entry.kind === 'reversal' && entry.reason?.startsWith('dispute_')) {
     return `Held back by a dispute: ${humanize(entry.reason.slice('dispute_'.length)).toLowerCase()}`;
   }

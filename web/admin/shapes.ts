@@ -8,9 +8,17 @@ export type AdminEvent = {
   readonly eventId: string;
   readonly type: string;
   readonly status: EventStatus;
+  /** Somebody has to do something before another attempt can succeed. */
+  readonly needsAttention: boolean;
   readonly attempts: number;
+  /** What was done, or why nothing was. */
+  readonly reason: string | null;
+  readonly errorCode: string | null;
   readonly error: string | null;
   readonly accountId: string | null;
+  readonly customerId: string | null;
+  readonly objectId: string | null;
+  readonly createdAt: string;
   readonly receivedAt: string;
   readonly processedAt: string | null;
   readonly nextAttemptAt: string | null;
@@ -29,10 +37,15 @@ export type AdminAccountHit = Balance & {
   readonly email: string | null;
 };
 
+/** amount = remaining + burned + expired + voided + reversed, always. */
 export type AdminGrant = LiveGrant & {
+  readonly priority: number;
+  readonly burned: number;
+  readonly expired: number;
+  readonly voided: number;
   readonly reversed: number;
-  readonly stripePaymentId: string | null;
   readonly createdAt: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
 };
 
 export type AdminHold = {

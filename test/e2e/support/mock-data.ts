@@ -1,0 +1,421 @@
+import type { BalanceReport, Plan, Transaction, Usage } from '../../../src/browser/index.ts';
+import type { AdminAccount, AdminEvent, AdminHealth } from '../../../web/admin/shapes.ts';
+import type { Mock } from './mock-service.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const ACCOUNT = '6b3c0a52-7c1e-4f0f-9a55-0d8a5f0e7c11';
+
+export const PASSWORD = 'correct horse';
+
+function plan(
+  part: Partial<Plan> & Pick<Plan, 'priceId' | 'name' | 'credits' | 'amountMinor'>,
+): Plan {
+  return {
+    description: null,
+    kind: 'one_time',
+    planType: 'credits',
+    currency: 'usd',
+    interval: null,
+    intervalCount: null,
+    expiresAfter: null,
+    expires: null,
+    ...part,
+  };
+}
+
+const monthly = { kind: 'recurring', interval: 'month', intervalCount: 1 } as const;
+
+export const PLANS: readonly Plan[] = [
+  plan({
+    ...monthly,
+    priceId: 'price_BASIC_MONTHLY',
+    name: 'Basic',
+    planType: 'basic',
+    credits: 100,
+    amountMinor: 900,
+  }),
+  plan({
+    ...monthly,
+    priceId: 'price_PRO_MONTHLY',
+    name: 'Vision Pro',
+    planType: 'vision_pro',
+    credits: 500,
+    amountMinor: 2900,
+  }),
+  plan({
+    ...monthly,
+    priceId: 'price_MAX_MONTHLY',
+    name: 'Vision Max',
+    planType: 'vision_max',
+    credits: 2000,
+    amountMinor: 8900,
+  }),
+  plan({
+    priceId: 'price_QUICK_SCAN',
+    name: 'Quick Scan',
+    credits: 50,
+    amountMinor: 500,
+    description: 'For one stack of papers',
+  }),
+  plan({ priceId: 'price_POWER_PACK', name: 'Power Pack', credits: 250, amountMinor: 1900 }),
+  plan({ priceId: 'price_PROFESSIONAL', name: 'Professional', credits: 600, amountMinor: 3900 }),
+  plan({
+    priceId: 'price_ENTERPRISE',
+    name: 'Enterprise',
+    credits: 1000,
+    amountMinor: 5900,
+    expiresAfter: 'P1Y',
+  }),
+];
+
+export function someBalance(now: number): BalanceReport {
+  return {
+    posted: 312,
+    held: 12,
+    available: 300,
+    nextExpiryAt: new Date(now + 4 * DAY).toISOString(),
+    grants: [
+      grant({
+        grantId: 'g1',
+        reason: 'basic_plan_monthly',
+        amount: 100,
+        remaining: 62,
+        expiresAt: new Date(now + 4 * DAY).toISOString(),
+      }),
+      grant({
+        grantId: 'g2',
+        reason: 'power_pack_purchase',
+        amount: 250,
+        remaining: 250,
+        expiresAt: null,
+      }),
+    ],
+  };
+  function grant(part: {
+    grantId: string;
+    reason: string;
+    amount: number;
+    remaining: number;
+    expiresAt: string | null;
+  }) {
+    return {
+      source: 'purchase',
+      planType: null,
+      effectiveAt: new Date(now - DAY).toISOString(),
+      ...part,
+    };
+  }
+}
+
+export function someTransactions(now: number): readonly Transaction[] {
+  const make = (
+    part: Partial<Transaction> & { entryNo: number; amount: number; postedAfter: number },
+  ): Transaction => ({
+    entryId: `e${part.entryNo}`,
+    kind: part.amount > 0 ? 'grant' : 'spend',
+    grantId: null,
+    holdId: null,
+    reason: null,
+    planType: null,
+    allocations: [],
+    createdAt: new Date(now - (20 - part.entryNo) * HOUR).toISOString(),
+    ...part,
+  });
+  const basic = (amount: number) => [{ grantId: 'g1', amount, reason: 'basic_plan_monthly' }];
+  return [
+    make({ entryNo: 9, amount: -3, postedAfter: 312, reason: 'scan', allocations: basic(3) }),
+    make({ entryNo: 8, amount: -12, postedAfter: 315, reason: 'scan', allocations: basic(12) }),
+    make({ entryNo: 7, amount: -1, postedAfter: 327, reason: 'scan', allocations: basic(1) }),
+    make({
+      entryNo: 6,
+      amount: 250,
+      postedAfter: 328,
+      reason: 'power_pack_purchase',
+      grantId: 'g2',
+      planType: 'credits',
+    }),
+    make({
+      entryNo: 5,
+      amount: -50,
+      postedAfter: 78,
+      kind: 'reversal',
+      reason: 'refund_quick_scan_purchase',
+      grantId: 'g0',
+      createdAt: new Date(now - 2 * DAY).toISOString(),
+    }),
+    make({
+      entryNo: 4,
+      amount: 50,
+      postedAfter: 128,
+      reason: 'quick_scan_purchase',
+      grantId: 'g0',
+      createdAt: new Date(now - 2 * DAY - HOUR).toISOString(),
+    }),
+    make({
+      entryNo: 3,
+      amount: -22,
+      postedAfter: 78,
+      reason: 'scan',
+      createdAt: new Date(now - 3 * DAY).toISOString(),
+      allocations: [...basic(20), { grantId: 'gx', amount: 2, reason: 'welcome' }],
+    }),
+    make({
+      entryNo: 2,
+      amount: 100,
+      postedAfter: 100,
+      reason: 'basic_plan_monthly',
+      grantId: 'g1',
+      planType: 'basic',
+      createdAt: new Date(now - 4 * DAY).toISOString(),
+    }),
+  ];
+}
+
+export function someUsage(now: number): Usage {
+  const spent = [
+    0, 4, 9, 0, 0, 14, 22, 31, 12, 3, 0, 0, 18, 25, 7, 11, 0, 0, 0, 40, 16, 8, 2, 0, 5, 9, 22, 0, 0,
+    16,
+  ];
+  const days = spent.map((each, index) => ({
+    day: new Date(now - (spent.length - 1 - index) * DAY).toISOString().slice(0, 10),
+    spent: each,
+    granted: index === 26 ? 100 : 0,
+  }));
+  return { from: days[0]?.day ?? '', to: days.at(-1)?.day ?? '', days };
+}
+
+export function session(role: string | null = null) {
+  return {
+    access_token: 'access',
+    refresh_token: 'refresh',
+    token_type: 'bearer',
+    expires_in: 3600,
+    user: {
+      id: ACCOUNT,
+      email: role === null ? 'ada@example.com' : 'operator@example.com',
+      app_metadata: role === null ? {} : { florin_role: role },
+    },
+  };
+}
+
+export function someEvents(now: number): readonly AdminEvent[] {
+  const make = (
+    part: Partial<AdminEvent> & { eventId: string; type: string },
+    hoursAgo: number,
+  ): AdminEvent => ({
+    status: 'processed',
+    needsAttention: false,
+    attempts: 1,
+    reason: null,
+    errorCode: null,
+    error: null,
+    accountId: ACCOUNT,
+    customerId: 'cus_1',
+    objectId: null,
+    createdAt: new Date(now - hoursAgo * HOUR).toISOString(),
+    receivedAt: new Date(now - hoursAgo * HOUR).toISOString(),
+    processedAt: new Date(now - hoursAgo * HOUR + 40).toISOString(),
+    nextAttemptAt: null,
+    ...part,
+  });
+  return [
+    make(
+      {
+        eventId: 'evt_1QaaF',
+        type: 'invoice.paid',
+        reason: 'Granted 100 credits for price_BASIC_MONTHLY.',
+        objectId: 'in_1Q',
+      },
+      0.2,
+    ),
+    make(
+      {
+        eventId: 'evt_1QaaE',
+        type: 'checkout.session.completed',
+        status: 'failed',
+        needsAttention: true,
+        attempts: 4,
+        errorCode: 'price_unknown',
+        error:
+          'price_SUMMER_SALE is not in the catalogue. Add it to florin.config.ts, then replay this event.',
+        accountId: null,
+        processedAt: null,
+        nextAttemptAt: new Date(now + 12 * 60_000).toISOString(),
+        objectId: 'cs_1Q',
+      },
+      1.5,
+    ),
+    make(
+      {
+        eventId: 'evt_1QaaD',
+        type: 'charge.refunded',
+        reason: 'Took back 50 of 50 credits.',
+        objectId: 'ch_1Q',
+      },
+      26,
+    ),
+    make(
+      {
+        eventId: 'evt_1QaaC',
+        type: 'customer.updated',
+        status: 'skipped',
+        reason: 'Not about credits.',
+        accountId: null,
+      },
+      30,
+    ),
+    make(
+      {
+        eventId: 'evt_1QaaB',
+        type: 'invoice.paid',
+        status: 'dead',
+        needsAttention: true,
+        attempts: 12,
+        errorCode: 'not_found',
+        error: 'No account belongs to customer cus_9.',
+        accountId: null,
+        processedAt: null,
+      },
+      90,
+    ),
+  ];
+}
+
+export const HEALTH: AdminHealth = {
+  database: 'ok',
+  stripe: 'ok',
+  events: { received: 0, processed: 1204, skipped: 310, failed: 1, dead: 1 },
+  oldestWaitingAt: null,
+  ledgerFaults: 0,
+  accounts: 482,
+  version: '0.1.0',
+};
+
+export function someAccount(now: number): AdminAccount {
+  const { grants, ...balance } = someBalance(now);
+  const created = new Date(now - 4 * DAY).toISOString();
+  const full = { priority: 0, expired: 0, voided: 0, reversed: 0, createdAt: created };
+  const [first, second] = grants;
+  return {
+    accountId: ACCOUNT,
+    customerId: 'cus_PqR5tZ',
+    email: 'ada@example.com',
+    closedAt: null,
+    balance,
+    grants:
+      first === undefined || second === undefined
+        ? []
+        : [
+            { ...first, ...full, burned: 38, metadata: { stripe_payment_id: 'pi_3PqA' } },
+            { ...second, ...full, burned: 0, metadata: { stripe_payment_id: 'pi_3PqC' } },
+            {
+              ...second,
+              ...full,
+              grantId: 'g0',
+              reason: 'quick_scan_purchase',
+              amount: 50,
+              remaining: 0,
+              burned: 0,
+              reversed: 50,
+              metadata: { stripe_payment_id: 'pi_3PqB' },
+            },
+          ],
+    holds: [
+      {
+        holdId: 'h-7d1f',
+        status: 'open',
+        amount: 12,
+        captured: null,
+        expiresAt: new Date(now + 600_000).toISOString(),
+        createdAt: new Date(now - 60_000).toISOString(),
+      },
+    ],
+    entries: someTransactions(now).map((entry) => ({
+      ...entry,
+      idempotencyKey: `scan:${entry.entryNo}`,
+    })),
+    nextCursor: null,
+  };
+}
+
+/** A service where all is well, and somebody has been a customer for a month. */
+export function allIsWell(mock: Mock, now: number = Date.now()): void {
+  const { answers } = mock;
+  answers.clear();
+  mock.asked.length = 0;
+  answers.set('GET /api/config', {
+    body: {
+      supabaseUrl: mock.url,
+      supabasePublishableKey: 'sb_publishable_x',
+      appUrl: mock.url,
+      development: true,
+    },
+  });
+  answers.set('POST /auth/v1/token', (body) => {
+    const { email, password, refresh_token } = body as Record<string, string | undefined>;
+    if (refresh_token === undefined && password !== PASSWORD) {
+      return {
+        status: 400,
+        body: { code: 400, error_code: 'invalid_credentials', msg: 'Invalid login credentials' },
+      };
+    }
+    return { body: session(email?.startsWith('operator@') ? 'operator' : null) };
+  });
+  answers.set('POST /auth/v1/signup', { body: session() });
+  answers.set('POST /auth/v1/logout', { status: 200, body: {} });
+  answers.set('GET /api/plans', { body: { plans: PLANS } });
+  answers.set('GET /api/balance', { body: someBalance(now) });
+  answers.set('GET /api/transactions', {
+    body: { transactions: someTransactions(now), nextCursor: 'older' },
+  });
+  answers.set('GET /api/usage', { body: someUsage(now) });
+  answers.set('GET /api/plan-session', { status: 404, body: { code: 'not_found', title: 'None' } });
+  answers.set('POST /api/plan-session', (body) => ({
+    body: {
+      token: 'plan-token',
+      priceId: (body as { priceId?: string }).priceId,
+      planType: 'credits',
+      expiresAt: new Date(Date.now() + 900_000).toISOString(),
+    },
+  }));
+  answers.set('DELETE /api/plan-session', { body: {} });
+  answers.set('POST /api/create-checkout-session', {
+    body: { sessionId: 'cs_1', url: `${mock.url}/favicon.svg?checkout` },
+  });
+  answers.set('POST /api/create-portal-session', {
+    body: { url: `${mock.url}/favicon.svg?portal` },
+  });
+  answers.set('POST /api/demo/scan', {
+    body: { posted: 309, held: 12, available: 297, nextExpiryAt: null },
+  });
+  answers.set('GET /api/admin/health', { body: HEALTH });
+  answers.set('GET /api/admin/events', { body: { events: someEvents(now), nextCursor: null } });
+  answers.set('GET /api/admin/events/evt_1QaaE', {
+    body: {
+      ...someEvents(now)[1],
+      payload: { id: 'evt_1QaaE', type: 'checkout.session.completed' },
+    },
+  });
+  answers.set('POST /api/admin/events/evt_1QaaE/replay', {
+    body: { ...someEvents(now)[1], status: 'processed' },
+  });
+  answers.set('GET /api/admin/accounts', {
+    body: {
+      accounts: [
+        {
+          accountId: ACCOUNT,
+          customerId: 'cus_PqR5tZ',
+          email: 'ada@example.com',
+          posted: 312,
+          held: 12,
+          available: 300,
+          nextExpiryAt: null,
+        },
+      ],
+    },
+  });
+  answers.set(`GET /api/admin/accounts/${ACCOUNT}`, { body: someAccount(now) });
+}
+
+export { ACCOUNT };

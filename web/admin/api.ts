@@ -1,0 +1,89 @@
+import { FlorinClientError } from '../../src/browser/index.ts';
+import type { SessionStore } from '../session/store.ts';
+import type {
+  AdminAccount,
+  AdminAccountHit,
+  AdminEvent,
+  AdminEventDetail,
+  AdminEventPage,
+  AdminHealth,
+  EventStatus,
+} from './shapes.ts';
+
+export type EventQuery = {
+  readonly status?: EventStatus | null;
+  readonly attention?: boolean;
+  readonly account?: string | null;
+  readonly cursor?: string | null;
+};
+
+export type AdminApi = {
+  events(query: EventQuery): Promise<AdminEventPage>;
+  event(eventId: string): Promise<AdminEventDetail>;
+  replay(eventId: string): Promise<AdminEvent>;
+  accounts(query: string): Promise<readonly AdminAccountHit[]>;
+  account(accountId: string, cursor?: string | null): Promise<AdminAccount>;
+  health(): Promise<AdminHealth>;
+};
+
+/** The operator's routes, with the signed-in person's token. */
+export function createAdminApi(store: SessionStore): AdminApi {
+  async function ask<T>(path: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
+    const first = await store.getAccessToken({ refresh: false });
+    let response = await once(path, method, first);
+    if (response.status === 401 && first !== null) {
+      response = await once(path, method, await store.getAccessToken({ refresh: true }));
+    }
+    const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+    if (!response.ok) {
+      const code = String(answer['code'] ?? 'bad_response');
+      const said = answer['detail'] ?? answer['title'];
+      const message = typeof said === 'string' ? said : `The service answered ${response.status}.`;
+      throw new FlorinClientError({ code, message }, { status: response.status });
+    }
+    return answer as T;
+  }
+
+  const id = encodeURIComponent;
+  return {
+    events: ({ status, attention, account, cursor }) =>
+      ask(
+        `/api/admin/events${queryString({
+          status,
+          attention: attention === true ? 'true' : null,
+          account,
+          cursor,
+        })}`,
+      ),
+    event: (eventId) => ask(`/api/admin/events/${id(eventId)}`),
+    replay: (eventId) => ask(`/api/admin/events/${id(eventId)}/replay`, 'POST'),
+    async accounts(query) {
+      type Found = { accounts: readonly AdminAccountHit[] };
+      return (await ask<Found>(`/api/admin/accounts${queryString({ query })}`)).accounts;
+    },
+    account: (accountId, cursor) =>
+      ask(`/api/admin/accounts/${id(accountId)}${queryString({ cursor })}`),
+    health: () => ask('/api/admin/health'),
+  };
+}
+
+async function once(path: string, method: string, token: string | null): Promise<Response> {
+  const headers = { accept: 'application/json', authorization: `Bearer ${token ?? ''}` };
+  try {
+    return await fetch(path, { method, headers, signal: AbortSignal.timeout(20_000) });
+  } catch (cause) {
+    const message = 'The service could not be reached. Check the connection.';
+    throw new FlorinClientError({ code: 'network', message }, { cause });
+  }
+}
+
+function queryString(query: Readonly<Record<string, string | null | undefined>>): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value != null && value !== '') {
+      params.set(name, value);
+    }
+  }
+  const text = params.toString();
+  return text === '' ? '' : `?${text}`;
+}

@@ -1,0 +1,189 @@
+import { useCallback, useState } from 'react';
+import { useLoaded } from '../../src/react/index.ts';
+import { Button } from '../frame/button.tsx';
+import { formatInstant, formatRelative } from '../frame/format.ts';
+import { LoadFailed, sentence } from '../frame/notice.tsx';
+import type { AdminApi } from './api.ts';
+import { EventDetail } from './event-detail.tsx';
+import type { AdminEvent, AdminEventPage, EventStatus } from './shapes.ts';
+
+type Filter = EventStatus | 'attention' | 'all';
+
+const FILTERS: readonly { value: Filter; label: string }[] = [
+  { value: 'all', label: 'All' },
+  { value: 'attention', label: 'Needs attention' },
+  { value: 'received', label: 'Received' },
+  { value: 'processed', label: 'Processed' },
+  { value: 'skipped', label: 'Skipped' },
+  { value: 'failed', label: 'Failed, will retry' },
+  { value: 'dead', label: 'Dead' },
+];
+
+/** Stripe's events as they came, newest first. */
+export function EventTimeline({ api, openId }: { api: AdminApi; openId: string | null }) {
+  const [filter, setFilter] = useState<Filter>('all');
+  const query = useCallback(
+    (cursor: string | null) =>
+      api.events({
+        status: filter === 'all' || filter === 'attention' ? null : filter,
+        attention: filter === 'attention',
+        cursor,
+      }),
+    [api, filter],
+  );
+  const first = useLoaded(useCallback(() => query(null), [query]));
+  return (
+    <section className="part" aria-labelledby="events-title">
+      <div className="part-head">
+        <h2 id="events-title">Events</h2>
+        <div className="toolbar">
+          <label className="small" htmlFor="event-filter">
+            Show
+          </label>
+          <select
+            id="event-filter"
+            className="select"
+            value={filter}
+            onChange={({ target }) => setFilter(target.value as Filter)}
+          >
+            {FILTERS.map(({ value, label }) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </select>
+          <Button slim busy={first.status === 'loading'} onClick={first.reload}>
+            Refresh
+          </Button>
+        </div>
+      </div>
+      {openId === null ? null : (
+        <EventDetail key={openId} api={api} eventId={openId} onReplayed={first.reload} />
+      )}
+      {first.data === null ? (
+        first.status === 'error' ? (
+          <LoadFailed what="The events" error={first.error} retry={first.reload} />
+        ) : (
+          <div role="status">
+            <span className="visually-hidden">Loading the events</span>
+            <span className="skeleton" />
+          </div>
+        )
+      ) : (
+        <Pages key={filter} first={first.data} more={query} openId={openId} />
+      )}
+    </section>
+  );
+}
+
+function Pages(props: {
+  first: AdminEventPage;
+  more: (cursor: string | null) => Promise<AdminEventPage>;
+  openId: string | null;
+}) {
+  const { first, more, openId } = props;
+  const [older, setOlder] = useState<{ after: AdminEventPage; page: AdminEventPage } | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const rest = older?.after === first ? older.page : null;
+  const cursor = (rest ?? first).nextCursor;
+  const events = [...first.events, ...(rest?.events ?? [])];
+
+  async function load() {
+    setBusy(true);
+    setError(null);
+    try {
+      const page = await more(cursor);
+      const joined = [...(rest?.events ?? []), ...page.events];
+      setOlder({ after: first, page: { events: joined, nextCursor: page.nextCursor } });
+    } catch (failure) {
+      setError(failure);
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  if (events.length === 0) {
+    return <p className="empty">No events here.</p>;
+  }
+  return (
+    <>
+      <EventTable events={events} openId={openId} />
+      {error === null ? null : (
+        <p className="form-error" role="alert">
+          {sentence(error)}
+        </p>
+      )}
+      {cursor === null ? null : (
+        <p className="more">
+          <Button busy={busy} onClick={() => void load()}>
+            Show older
+          </Button>
+        </p>
+      )}
+    </>
+  );
+}
+
+/** Events as rows that open their detail. */
+export function EventTable(props: { events: readonly AdminEvent[]; openId: string | null }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
+    <section className="wide" tabIndex={0} aria-label="Events, newest first">
+      <table className="grid">
+        <thead>
+          <tr>
+            <th scope="col">Received</th>
+            <th scope="col">Type</th>
+            <th scope="col">Status</th>
+            <th scope="col">Account</th>
+            <th scope="col">What happened</th>
+          </tr>
+        </thead>
+        <tbody>
+          {props.events.map((event) => (
+            <tr key={event.eventId} data-open={event.eventId === props.openId ? '' : undefined}>
+              <td className="number" title={formatInstant(event.receivedAt)}>
+                {formatRelative(event.receivedAt)}
+              </td>
+              <th scope="row">
+                <a href={`#/events/${encodeURIComponent(event.eventId)}`}>{event.type}</a>
+                <span className="mono soft block">{event.eventId}</span>
+              </th>
+              <td>
+                <StatusMark event={event} />
+              </td>
+              <td>
+                <AccountLink accountId={event.accountId} />
+              </td>
+              <td className="said">{event.error ?? event.reason}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+export function StatusMark({ event }: { event: AdminEvent }) {
+  return (
+    <span
+      className="status"
+      data-status={event.status}
+      data-attention={event.needsAttention || undefined}
+    >
+      {event.status}
+      {event.attempts > 1 ? ` (${event.attempts} attempts)` : ''}
+    </span>
+  );
+}
+
+export function AccountLink({ accountId }: { accountId: string | null }) {
+  return accountId === null ? (
+    <span className="soft">–</span>
+  ) : (
+    <a className="mono" href={`#/accounts/${accountId}`} title={accountId}>
+      {accountId.slice(0, 8)}…
+    </a>
+  );
+}

@@ -1,0 +1,140 @@
+import { formatCredits, formatInstant, humanize } from '../frame/format.ts';
+import type { AdminGrant, AdminHold } from './shapes.ts';
+
+const PARTS = ['burned', 'reversed', 'expired', 'voided', 'remaining'] as const;
+
+const PART_NAMES: Readonly<Record<(typeof PARTS)[number], string>> = {
+  burned: 'used or held',
+  reversed: 'taken back',
+  expired: 'expired',
+  voided: 'voided',
+  remaining: 'left',
+};
+
+/** Grants with where each of their credits is now. */
+export function GrantTable(props: {
+  grants: readonly AdminGrant[];
+  marked: string | null;
+  onMark: (grantId: string | null) => void;
+}) {
+  const { grants, marked, onMark } = props;
+  if (grants.length === 0) {
+    return <p className="soft">No credits were ever given.</p>;
+  }
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
+    <section className="wide" tabIndex={0} aria-label="Grants">
+      <table className="grid">
+        <thead>
+          <tr>
+            <th scope="col">Grant</th>
+            <th scope="col">Given</th>
+            <th scope="col">Expires</th>
+            <th scope="col" className="end">
+              Amount
+            </th>
+            <th scope="col" className="end">
+              Left
+            </th>
+            <th scope="col">Where its credits are</th>
+          </tr>
+        </thead>
+        <tbody>
+          {grants.map((grant) => (
+            <tr key={grant.grantId} data-open={grant.grantId === marked ? '' : undefined}>
+              <th scope="row">
+                <button
+                  type="button"
+                  className="link"
+                  aria-pressed={grant.grantId === marked}
+                  onClick={() => onMark(grant.grantId === marked ? null : grant.grantId)}
+                >
+                  {humanize(grant.reason ?? grant.source)}
+                </button>
+                <span className="block soft mono">{sourceOf(grant)}</span>
+              </th>
+              <td>{formatInstant(grant.createdAt)}</td>
+              <td>{grant.expiresAt === null ? 'Never' : formatInstant(grant.expiresAt)}</td>
+              <td className="number end">{formatCredits(grant.amount)}</td>
+              <td className="number end">{formatCredits(grant.remaining)}</td>
+              <td>
+                <GrantBar grant={grant} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function GrantBar({ grant }: { grant: AdminGrant }) {
+  let at = 0;
+  const parts = PARTS.filter((part) => grant[part] > 0).map((part) => {
+    const from = at;
+    at += grant[part];
+    return { part, from, amount: grant[part] };
+  });
+  const text = parts.map(({ part, amount }) => `${formatCredits(amount)} ${PART_NAMES[part]}`);
+  return (
+    <>
+      <svg className="parts" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+        {parts.map(({ part, from, amount }) => (
+          <rect
+            key={part}
+            data-part={part}
+            x={(100 * from) / grant.amount}
+            width={(100 * amount) / grant.amount}
+            height="4"
+          />
+        ))}
+      </svg>
+      <span className="small soft">{text.join(', ')}</span>
+    </>
+  );
+}
+
+function sourceOf({ metadata, source }: AdminGrant): string {
+  const payment = metadata['stripe_payment_id'];
+  return typeof payment === 'string' ? payment : source;
+}
+
+export function HoldTable({ holds }: { holds: readonly AdminHold[] }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
+    <section className="wide" tabIndex={0} aria-label="Holds">
+      <table className="grid">
+        <thead>
+          <tr>
+            <th scope="col">Hold</th>
+            <th scope="col">Status</th>
+            <th scope="col">Placed</th>
+            <th scope="col">Expires</th>
+            <th scope="col" className="end">
+              Amount
+            </th>
+            <th scope="col" className="end">
+              Captured
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {holds.map((hold) => (
+            <tr key={hold.holdId}>
+              <th scope="row" className="mono">
+                {hold.holdId}
+              </th>
+              <td>{hold.status}</td>
+              <td>{formatInstant(hold.createdAt)}</td>
+              <td>{formatInstant(hold.expiresAt)}</td>
+              <td className="number end">{formatCredits(hold.amount)}</td>
+              <td className="number end">
+                {hold.captured === null ? '–' : formatCredits(hold.captured)}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

@@ -1,0 +1,129 @@
+import { useState } from 'react';
+import { Button } from '../frame/button.tsx';
+import { formatCredits, formatInstant, formatSigned, humanize } from '../frame/format.ts';
+import { sentence } from '../frame/notice.tsx';
+import type { AdminAccount, AdminEntry } from './shapes.ts';
+
+type Marking = { marked: string | null; onMark: (grantId: string | null) => void };
+
+/** Every entry, newest first, with the grants that paid for it. */
+export function LedgerTable(
+  props: { first: AdminAccount; more: (cursor: string) => Promise<AdminAccount> } & Marking,
+) {
+  const { first, more, marked, onMark } = props;
+  const [older, setOlder] = useState<{
+    after: AdminAccount;
+    entries: readonly AdminEntry[];
+    nextCursor: string | null;
+  } | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const rest = older?.after === first ? older : null;
+  const cursor = (rest ?? first).nextCursor;
+  const entries = [...first.entries, ...(rest?.entries ?? [])];
+
+  async function load(from: string) {
+    setBusy(true);
+    setError(null);
+    try {
+      const page = await more(from);
+      const joined = [...(rest?.entries ?? []), ...page.entries];
+      setOlder({ after: first, entries: joined, nextCursor: page.nextCursor });
+    } catch (failure) {
+      setError(failure);
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  if (entries.length === 0) {
+    return <p className="soft">No entries.</p>;
+  }
+  return (
+    <>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard. */}
+      <section className="wide" tabIndex={0} aria-label="Ledger entries, newest first">
+        <table className="grid">
+          <thead>
+            <tr>
+              <th scope="col" className="end">
+                No.
+              </th>
+              <th scope="col">When</th>
+              <th scope="col">Entry</th>
+              <th scope="col" className="end">
+                Amount
+              </th>
+              <th scope="col" className="end">
+                Posted after
+              </th>
+              <th scope="col">Paid by</th>
+            </tr>
+          </thead>
+          <tbody>
+            {entries.map((entry) => (
+              <tr key={entry.entryNo} data-open={touches(entry, marked) ? '' : undefined}>
+                <td className="number end soft">{entry.entryNo}</td>
+                <td>{formatInstant(entry.createdAt)}</td>
+                <th scope="row">
+                  {humanize(entry.kind)}
+                  {entry.reason === null ? null : (
+                    <span className="soft"> · {humanize(entry.reason).toLowerCase()}</span>
+                  )}
+                  <span className="block soft mono">{entry.idempotencyKey}</span>
+                </th>
+                <td className="number end">{formatSigned(entry.amount)}</td>
+                <td className="number end">{formatCredits(entry.postedAfter)}</td>
+                <td>
+                  <PaidBy entry={entry} marked={marked} onMark={onMark} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      {error === null ? null : (
+        <p className="form-error" role="alert">
+          {sentence(error)}
+        </p>
+      )}
+      {cursor === null ? null : (
+        <p className="more">
+          <Button busy={busy} onClick={() => void load(cursor)}>
+            Show older
+          </Button>
+        </p>
+      )}
+    </>
+  );
+}
+
+function PaidBy({ entry, marked, onMark }: { entry: AdminEntry } & Marking) {
+  if (entry.allocations.length === 0) {
+    return <span className="soft">–</span>;
+  }
+  return (
+    <ul>
+      {entry.allocations.map(({ grantId, amount, reason }) => (
+        <li key={grantId}>
+          <span className="number">{formatCredits(amount)}</span>{' '}
+          <button
+            type="button"
+            className="link"
+            aria-pressed={grantId === marked}
+            onClick={() => onMark(grantId === marked ? null : grantId)}
+          >
+            {humanize(reason ?? grantId.slice(0, 8))}
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function touches(entry: AdminEntry, grantId: string | null): boolean {
+  return (
+    grantId !== null &&
+    (entry.grantId === grantId || entry.allocations.some((each) => each.grantId === grantId))
+  );
+}

@@ -1,0 +1,5 @@
+import '../style/admin.css';
+import { start } from '../frame/start.tsx';
+import { AdminPage } from './admin-page.tsx';
+
+start('admin', <AdminPage />);
