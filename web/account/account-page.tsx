@@ -71,7 +71,7 @@ function Account() {
         <ExpiryList report={report} />
         <UsagePart usage={usage} wide={!config.development} />
         {config.development ? <ScanDemo onScanned={refresh} /> : null}
-        <History transactions={transactions} />
+        <History transactions={transactions} grants={report.data?.grants ?? null} />
       </div>
     </>
   );

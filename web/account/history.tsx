@@ -1,24 +1,30 @@
-import type { Transaction } from '../../src/browser/index.ts';
+import type { LiveGrant, Transaction } from '../../src/browser/index.ts';
 import type { Transactions } from '../../src/react/index.ts';
 import { Button, classes } from '../frame/button.tsx';
 import { formatCredits, formatDay, formatSigned, formatTime, humanize } from '../frame/format.ts';
 import { LoadFailed, sentence } from '../frame/notice.tsx';
 import { groupOperations, type Operation } from './operations.ts';
 
+type HistoryProps = {
+  transactions: Transactions;
+  /** The grants that still have credits; null while they are not known. */
+  grants: readonly LiveGrant[] | null;
+};
+
 /** Every change of the balance, newest first, by day and operation, with the grants that paid. */
-export function History({ transactions }: { transactions: Transactions }) {
+export function History(props: HistoryProps) {
   return (
     <section className="part history-part" aria-labelledby="history-title">
       <div className="part-head">
         <h2 id="history-title">History</h2>
         <p className="soft small">Open a line to see which credits paid for it.</p>
       </div>
-      <Content transactions={transactions} />
+      <Content {...props} />
     </section>
   );
 }
 
-function Content({ transactions }: { transactions: Transactions }) {
+function Content({ transactions, grants }: HistoryProps) {
   const { status, error, transactions: entries } = transactions;
   if (entries.length === 0) {
     if (status === 'error') {
@@ -45,7 +51,7 @@ function Content({ transactions }: { transactions: Transactions }) {
           <h3>{day}</h3>
           <ul>
             {operations.map((operation) => (
-              <OperationItem key={operation.key} operation={operation} />
+              <OperationItem key={operation.key} operation={operation} grants={grants} />
             ))}
           </ul>
         </div>
@@ -66,7 +72,9 @@ function Content({ transactions }: { transactions: Transactions }) {
   );
 }
 
-function OperationItem({ operation }: { operation: Operation }) {
+type OperationProps = { operation: Operation; grants: readonly LiveGrant[] | null };
+
+function OperationItem({ operation, grants }: OperationProps) {
   const { entries } = operation;
   const opens = entries.length > 1 || entries.some(({ allocations }) => allocations.length > 0);
   return (
@@ -74,7 +82,7 @@ function OperationItem({ operation }: { operation: Operation }) {
       {opens ? (
         <details>
           <summary>
-            <OperationLine operation={operation} />
+            <OperationLine operation={operation} grants={grants} />
           </summary>
           <ul className="lines">
             {entries.map((entry) => (
@@ -84,14 +92,40 @@ function OperationItem({ operation }: { operation: Operation }) {
         </details>
       ) : (
         <div className="line">
-          <OperationLine operation={operation} />
+          <OperationLine operation={operation} grants={grants} />
         </div>
       )}
     </li>
   );
 }
 
-function OperationLine({ operation }: { operation: Operation }) {
+function Clock({ instant }: { instant: string }) {
+  return (
+    <time className="about" dateTime={instant}>
+      {formatTime(instant)}
+    </time>
+  );
+}
+
+/** What has become of the credits that an entry brought. */
+function GrantNow(props: { entry: Transaction | undefined; grants: readonly LiveGrant[] | null }) {
+  const { entry, grants } = props;
+  if (entry?.kind !== 'grant' || grants === null) {
+    return null;
+  }
+  const grant = grants.find(({ grantId }) => grantId === entry.grantId);
+  return (
+    <span className="about block">
+      {grant === undefined
+        ? 'None of them left'
+        : `${formatCredits(grant.remaining)} of ${formatCredits(grant.amount)} left${
+            grant.expiresAt === null ? '' : `, until ${formatDay(grant.expiresAt)}`
+          }`}
+    </span>
+  );
+}
+
+function OperationLine({ operation, grants }: OperationProps) {
   const { title, amount, postedAfter, entries } = operation;
   const newest = entries[0];
   const tone = amount > 0 ? 'in' : newest?.kind === 'reversal' ? 'back' : undefined;
@@ -99,8 +133,9 @@ function OperationLine({ operation }: { operation: Operation }) {
     <>
       <span>
         {title}
-        {entries.length > 1 ? <span className="soft"> × {entries.length}</span> : null}{' '}
-        <span className="about">{newest === undefined ? '' : formatTime(newest.createdAt)}</span>
+        {entries.length > 1 ? <span className="soft"> × {entries.length}</span> : null}
+        {newest === undefined ? null : <Clock instant={newest.createdAt} />}
+        <GrantNow entry={newest} grants={grants} />
       </span>
       <span className={classes('amount number', tone)}>{formatSigned(amount)}</span>
       <span className="after number">

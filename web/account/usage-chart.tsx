@@ -23,9 +23,12 @@ export function UsageChart({ days }: { days: readonly UsageDay[] }) {
   return (
     <figure className="chart">
       <p className="chart-said" aria-hidden="true">
-        {shown === undefined
-          ? `${credits(total)} in ${days.length} days`
-          : `${formatCalendarDay(shown.day)}: ${credits(shown.spent)} used`}
+        <span>
+          {shown === undefined
+            ? `${credits(total)} in ${days.length} days`
+            : `${formatCalendarDay(shown.day)}: ${credits(shown.spent)} used`}
+        </span>
+        <span className="number">{formatCredits(top)}</span>
       </p>
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
@@ -62,7 +65,6 @@ export function UsageChart({ days }: { days: readonly UsageDay[] }) {
       </svg>
       <div className="chart-scale" aria-hidden="true">
         <span>{formatCalendarDay(first.day)}</span>
-        <span>Top line: {formatCredits(top)}</span>
         <span>{formatCalendarDay(last.day)}</span>
       </div>
     </figure>

@@ -1,7 +1,7 @@
 import type { Plan } from '../../src/browser/index.ts';
 import { Button } from '../frame/button.tsx';
 import { credits } from '../frame/format.ts';
-import { intervalOf, priceOf } from './plan-facts.ts';
+import { priceText } from './plan-facts.ts';
 import type { Purchase } from './use-purchase.ts';
 
 /** What is chosen, and the way on. */
@@ -13,9 +13,7 @@ export function ChoiceBar(props: { plan: Plan; purchase: Purchase; signedIn: boo
       <div className="column">
         <p>
           <strong>{plan.name}</strong> · {credits(plan.credits)} ·{' '}
-          <span className="number">
-            {[priceOf(plan), intervalOf(plan)].filter(Boolean).join(' ')}
-          </span>
+          <span className="number">{priceText(plan)}</span>
         </p>
         <div className="choice-actions">
           <Button bare disabled={busy} onClick={() => void purchase.putBack()}>

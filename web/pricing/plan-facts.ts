@@ -36,3 +36,9 @@ export function lifetimeOf(plan: Plan): string {
     ? 'Credits never expire.'
     : `Credits last ${formatDuration(plan.expiresAfter)}.`;
 }
+
+/** `$29 / month` on one line, or nothing while the amount is not known. */
+export function priceText(plan: Plan): string {
+  const price = priceOf(plan);
+  return price === null ? '' : `${price} ${intervalOf(plan)}`.trim().replaceAll(' ', '\u00a0');
+}

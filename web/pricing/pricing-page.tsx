@@ -8,19 +8,27 @@ import { useSession } from '../session/context.tsx';
 import { SignInSheet } from '../session/sign-in-sheet.tsx';
 import { ChoiceBar } from './choice-bar.tsx';
 import { PackLines, PlanCards } from './plan-cards.tsx';
-import { intervalOf, priceOf } from './plan-facts.ts';
+import { priceText } from './plan-facts.ts';
 import { isAlreadySubscribed, type Purchase, usePurchase } from './use-purchase.ts';
 
 /** `/pricing.html`; `?canceled=true&plan=…` after a cancelled checkout. */
 export function PricingPage() {
   const plans = usePlans();
-  const purchase = usePurchase();
+  const flow = usePurchase();
   const signedIn = useSession() !== null;
   const [canceled, setCanceled] = useState(readCanceled);
   const all = plans.data ?? [];
   const chosen =
-    all.find(({ priceId }) => priceId === purchase.chosenId) ??
+    all.find(({ priceId }) => priceId === flow.chosenId) ??
     (canceled === null ? undefined : planNamed(all, canceled.plan));
+  const purchase: Purchase = {
+    ...flow,
+    chosenId: chosen?.priceId ?? null,
+    async putBack() {
+      setCanceled(null);
+      await flow.putBack();
+    },
+  };
 
   return (
     <>
@@ -63,10 +71,7 @@ export function PricingPage() {
         {purchase.waiting === null ? null : (
           <p>
             To buy <strong>{purchase.waiting.name}</strong>, {credits(purchase.waiting.credits)}
-            {priceOf(purchase.waiting) === null
-              ? ''
-              : ` for ${[priceOf(purchase.waiting), intervalOf(purchase.waiting)].join(' ').trim()}`}
-            .
+            {priceText(purchase.waiting) === '' ? '' : ` for ${priceText(purchase.waiting)}`}.
           </p>
         )}
       </SignInSheet>
