@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Executor, Row, SqlValue, Statement } from '../db/index.ts';
 import {
   EMPTY_PAYMENT,
@@ -118,6 +119,9 @@ function paymentToSql({ plan, aliases, payments, newPaymentId }: PlanWrite) {
     return null;
   }
   const [kept, ...absorbed] = payments;
+  if (kept !== undefined && absorbed.length === 0 && saysNothingNew(kept, { plan, aliases })) {
+    return null;
+  }
   return {
     ...plan.payment,
     id: kept?.id ?? newPaymentId,
@@ -125,6 +129,18 @@ function paymentToSql({ plan, aliases, payments, newPaymentId }: PlanWrite) {
     absorbs: absorbed.map(({ id, version }) => ({ id, version })),
     aliases: [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])],
   };
+}
+
+/** A repetition: no need to write, and so no need to be refused when others write at the same time. */
+function saysNothingNew(
+  kept: StoredPayment,
+  { plan, aliases }: Pick<PlanWrite, 'plan' | 'aliases'>,
+): boolean {
+  return (
+    plan.commands.length === 0 &&
+    aliases.every((alias) => kept.aliases.includes(alias)) &&
+    isDeepStrictEqual(plan.payment?.state, kept.state)
+  );
 }
 
 export type ClaimedEvent = {

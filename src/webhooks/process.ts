@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { ZodError } from 'zod';
 import {
   aliasesOf,
@@ -28,8 +29,9 @@ export type ProcessOutcome = {
   readonly reason: string;
 };
 
-/** How often a decision is made again because the payment changed under it. */
-const MAX_STALE = 20;
+/** How often a decision is made again because the payment changed under it; one writer wins each time. */
+const MAX_STALE = 60;
+const STALE_PAUSE_MS = 5;
 
 /**
  * Processes one event: reads its fact, decides, asks Stripe what is missing (outside any
@@ -91,6 +93,8 @@ async function settle(deps: WebhookDeps, inHand: EventInHand, fact: Fact): Promi
       if (round >= MAX_STALE || !isStale(error)) {
         throw error;
       }
+      const spread = (deps.random ?? Math.random)() * Math.min(20, round) * STALE_PAUSE_MS;
+      await pause(spread);
     }
   }
 }

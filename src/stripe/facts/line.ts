@@ -4,14 +4,12 @@ import { flag, minorUnits, optionalMinorUnits, reference, text } from './shapes.
 
 const price = z
   .union([
-    z.string().transform((id) => ({ id, lookup_key: undefined, type: null, recurring: undefined })),
+    z.string().transform((id) => ({ id, lookup_key: undefined })),
     z.object({
       id: z.string(),
       lookup_key: z.string().nullish(),
       unit_amount: optionalMinorUnits,
       unit_amount_decimal: text,
-      type: text,
-      recurring: z.unknown(),
     }),
   ])
   .nullish();

@@ -1,0 +1,157 @@
+import type { Catalog } from '../../src/catalog/index.ts';
+import {
+  aliasesOf,
+  type Command,
+  decide,
+  EMPTY_PAYMENT,
+  mergePayments,
+  type Need,
+  type PaymentState,
+  type Plan,
+  type StoredSubscription,
+  subjectsOf,
+} from '../../src/fulfillment/index.ts';
+import { readEvent } from '../../src/stripe/index.ts';
+import { factOf } from '../../src/webhooks/index.ts';
+
+type Payment = { aliases: Set<string>; state: PaymentState };
+type Grant = { accountId: string; amount: number; reversed: number };
+
+/**
+ * The database and the ledger as plain objects, so that thousands of orders of events can be played
+ * through the real decisions. It refuses what the ledger would refuse.
+ */
+export class MemoryWorld {
+  readonly grants = new Map<string, Grant>();
+  readonly unfinished = new Map<string, unknown>();
+  #payments: Payment[] = [];
+  readonly #customers = new Map<string, string>();
+  readonly #subscriptions = new Map<string, StoredSubscription>();
+  readonly #finished = new Set<string>();
+  readonly #keys = new Map<string, string>();
+  readonly #catalog: Catalog;
+  readonly #answer: (need: Need) => unknown;
+
+  constructor(catalog: Catalog, answer: (need: Need) => unknown = () => null) {
+    this.#catalog = catalog;
+    this.#answer = answer;
+  }
+
+  deliver(payload: unknown): Plan['status'] | 'duplicate' {
+    const event = readEvent(payload);
+    if (event === undefined) {
+      throw new Error('not an event');
+    }
+    if (this.#finished.has(event.id)) {
+      return 'duplicate';
+    }
+    const fact = factOf(event);
+    const answers = new Map<string, unknown>();
+    const details = {
+      get: (ask: string, id: string) => answers.get(`${ask}:${id}`) as never,
+    };
+    for (;;) {
+      const aliases = aliasesOf(fact, details);
+      const found = this.#payments.filter((one) => aliases.some((name) => one.aliases.has(name)));
+      const { customerId, subscriptionId } = subjectsOf(fact);
+      const decision = decide({
+        fact,
+        eventId: event.id,
+        catalog: this.#catalog,
+        details,
+        now: new Date(1_790_000_100_000),
+        known: {
+          payment: found.reduce((all, one) => mergePayments(all, one.state), EMPTY_PAYMENT),
+          customerAccountId: this.#customers.get(customerId ?? '') ?? null,
+          subscription: this.#subscriptions.get(subscriptionId ?? '') ?? null,
+        },
+      });
+      if ('need' in decision) {
+        const answer = this.#answer(decision.need);
+        answers.set(`${decision.need.ask}:${decision.need.id}`, answer ?? null);
+        continue;
+      }
+      this.#write(decision.plan, { found, aliases });
+      if (decision.plan.status === 'failed') {
+        this.unfinished.set(event.id, payload);
+      } else {
+        this.unfinished.delete(event.id);
+        this.#finished.add(event.id);
+      }
+      return decision.plan.status;
+    }
+  }
+
+  /** Tries unfinished events again until none makes progress, as the inbox does. */
+  settle(): void {
+    for (let before = -1; before !== this.unfinished.size; ) {
+      before = this.unfinished.size;
+      for (const payload of [...this.unfinished.values()]) {
+        this.deliver(payload);
+      }
+    }
+  }
+
+  balance(accountId: string): number {
+    return [...this.grants.values()]
+      .filter((grant) => grant.accountId === accountId)
+      .reduce((sum, grant) => sum + grant.amount - grant.reversed, 0);
+  }
+
+  /** What must be the same in the end: each grant and how much of it is taken back. */
+  summary(): string {
+    return [...this.grants]
+      .map(([key, grant]) => `${key} ${grant.accountId} ${grant.amount} -${grant.reversed}`)
+      .sort()
+      .join('\n');
+  }
+
+  #write(plan: Plan, { found, aliases }: { found: Payment[]; aliases: string[] }): void {
+    if (plan.payment !== null) {
+      const names = new Set([...aliases, ...found.flatMap((one) => [...one.aliases])]);
+      this.#payments = this.#payments.filter((one) => !found.includes(one));
+      // Through JSON, as the database keeps it.
+      const state = JSON.parse(JSON.stringify(plan.payment.state)) as PaymentState;
+      this.#payments.push({ aliases: names, state });
+    }
+    if (plan.customer !== null && !this.#customers.has(plan.customer.customerId)) {
+      this.#customers.set(plan.customer.customerId, plan.customer.accountId);
+    }
+    if (plan.subscription !== null) {
+      const { subscriptionId, accountId, fact } = plan.subscription;
+      const known = this.#subscriptions.get(subscriptionId);
+      this.#subscriptions.set(subscriptionId, {
+        id: subscriptionId,
+        accountId: known?.accountId ?? accountId,
+        fact: fact ?? known?.fact ?? null,
+      });
+    }
+    for (const command of plan.commands) {
+      this.#run(command);
+    }
+  }
+
+  #run(command: Command): void {
+    const text = JSON.stringify({ ...command, metadata: null });
+    if (this.#keys.has(command.key)) {
+      throw new Error(`key used twice: ${command.key} ${text} ${this.#keys.get(command.key)}`);
+    }
+    this.#keys.set(command.key, text);
+    if (command.amount < 1 || !Number.isSafeInteger(command.amount)) {
+      throw new Error(`amount not allowed: ${text}`);
+    }
+    if (command.do === 'issue') {
+      const { accountId, amount } = command;
+      this.grants.set(command.key, { accountId, amount, reversed: 0 });
+      return;
+    }
+    const grant = this.grants.get(command.grantKey);
+    if (grant === undefined) {
+      throw new Error(`no such grant: ${text}`);
+    }
+    grant.reversed += command.do === 'reverse' ? command.amount : -command.amount;
+    if (grant.reversed < 0 || grant.reversed > grant.amount) {
+      throw new Error(`reversed out of range: ${text}`);
+    }
+  }
+}

@@ -1,0 +1,267 @@
+import { describe, expect, it } from 'vitest';
+import { testCatalog } from '../integration/webhooks/catalog.ts';
+import {
+  ACCOUNT,
+  charge,
+  dispute,
+  event,
+  invoice,
+  invoicePayment,
+  type Json,
+  refund,
+  type Shape,
+  session,
+  sessionLine,
+  subscription,
+  withLines,
+} from '../integration/webhooks/objects.ts';
+import { MemoryWorld } from './memory-world.ts';
+
+type Scenario = { name: string; events: (shape: Shape) => Json[]; balance: number };
+
+const quickScan = (at = 0) =>
+  event('checkout.session.completed', session(withLines([sessionLine('price_QUICK_SCAN')])), {
+    at,
+  });
+
+const basic = (shape: Shape, more: Json = {}) =>
+  event('invoice.paid', invoice([{ priceId: 'price_BASIC_MONTHLY' }], shape, more), { shape });
+
+const userSubscription = (status = 'active', at = 0, more: Json = {}) =>
+  event(
+    'customer.subscription.updated',
+    subscription(status, { metadata: { userId: ACCOUNT }, ...more }),
+    { at },
+  );
+
+const SCENARIOS: Scenario[] = [
+  {
+    name: 'a purchase and its full refund',
+    events: () => [
+      quickScan(),
+      event('charge.refunded', charge(500), { at: 10 }),
+      event('refund.created', refund('re_1', 500, 'succeeded'), { at: 10 }),
+      event('refund.updated', refund('re_1', 500, 'succeeded'), { at: 11 }),
+    ],
+    balance: 0,
+  },
+  {
+    name: 'three partial refunds, cumulative on the charge',
+    events: () => [
+      quickScan(),
+      event('charge.refunded', charge(100), { at: 10 }),
+      event('charge.refunded', charge(250), { at: 20 }),
+      event('charge.refunded', charge(333), { at: 30 }),
+      event('refund.created', refund('re_1', 100, 'succeeded'), { at: 10 }),
+      event('refund.created', refund('re_3', 83, 'succeeded'), { at: 30 }),
+    ],
+    // 333 of 500 are back: floor(50 × 333 / 500) = 33 are taken.
+    balance: 17,
+  },
+  {
+    name: 'a refund that fails after the charge has counted it',
+    events: () => [
+      quickScan(),
+      event('charge.refunded', charge(500), { at: 10 }),
+      event('refund.created', refund('re_1', 500, 'pending'), { at: 10 }),
+      event('refund.updated', refund('re_1', 500, 'failed'), { at: 20 }),
+      event('refund.failed', refund('re_1', 500, 'failed'), { at: 20 }),
+    ],
+    balance: 50,
+  },
+  {
+    name: 'a failed refund, then one that works',
+    events: () => [
+      quickScan(),
+      event('refund.created', refund('re_1', 500, 'pending'), { at: 10 }),
+      event('refund.failed', refund('re_1', 500, 'failed'), { at: 20 }),
+      event('refund.created', refund('re_2', 200, 'succeeded'), { at: 30 }),
+      event('charge.refunded', charge(200), { at: 30 }),
+    ],
+    balance: 30,
+  },
+  {
+    name: 'a dispute that is won',
+    events: () => [
+      quickScan(),
+      event('charge.dispute.created', dispute('needs_response'), { at: 10 }),
+      event('charge.dispute.funds_withdrawn', dispute('needs_response'), { at: 10 }),
+      event('charge.dispute.updated', dispute('under_review'), { at: 20 }),
+      event('charge.dispute.closed', dispute('won'), { at: 30 }),
+      event('charge.dispute.funds_reinstated', dispute('won'), { at: 30 }),
+    ],
+    balance: 50,
+  },
+  {
+    name: 'a dispute that is lost',
+    events: () => [
+      quickScan(),
+      event('charge.dispute.created', dispute('needs_response', 300), { at: 10 }),
+      event('charge.dispute.funds_withdrawn', dispute('needs_response', 300), { at: 10 }),
+      event('charge.dispute.closed', dispute('lost', 300), { at: 30 }),
+    ],
+    balance: 20,
+  },
+  {
+    name: 'an inquiry that is closed moves nothing',
+    events: () => [
+      quickScan(),
+      event('charge.dispute.created', dispute('warning_needs_response'), { at: 10 }),
+      event('charge.dispute.updated', dispute('warning_under_review'), { at: 20 }),
+      event('charge.dispute.closed', dispute('warning_closed'), { at: 30 }),
+    ],
+    balance: 50,
+  },
+  {
+    name: 'an inquiry that becomes a dispute and is lost after a partial refund',
+    events: () => [
+      quickScan(),
+      event('charge.dispute.created', dispute('warning_needs_response', 400), { at: 10 }),
+      event('refund.created', refund('re_1', 100, 'succeeded'), { at: 15 }),
+      event('charge.refunded', charge(100), { at: 15 }),
+      event('charge.dispute.funds_withdrawn', dispute('needs_response', 400), { at: 20 }),
+      event('charge.dispute.closed', dispute('lost', 400), { at: 30 }),
+    ],
+    balance: 0,
+  },
+  {
+    name: 'a refund after a dispute counts the same money once',
+    events: () => [
+      quickScan(),
+      event('charge.dispute.created', dispute('needs_response', 500), { at: 10 }),
+      event('charge.dispute.closed', dispute('lost', 500), { at: 20 }),
+      event('refund.created', refund('re_1', 500, 'succeeded'), { at: 30 }),
+      event('charge.refunded', charge(500), { at: 30 }),
+    ],
+    balance: 0,
+  },
+  {
+    name: 'a won dispute beside a refund leaves the refund',
+    events: () => [
+      quickScan(),
+      event('refund.created', refund('re_1', 200, 'succeeded'), { at: 5 }),
+      event('charge.dispute.created', dispute('needs_response', 300), { at: 10 }),
+      event('charge.dispute.closed', dispute('won', 300), { at: 20 }),
+    ],
+    balance: 30,
+  },
+  {
+    name: 'an invoice, its payment and its refund',
+    events: (shape) => [
+      userSubscription(),
+      basic(shape),
+      event('invoice.payment_succeeded', invoice([{ priceId: 'price_BASIC_MONTHLY' }], shape), {
+        shape,
+      }),
+      event('invoice_payment.paid', invoicePayment()),
+      event('charge.refunded', charge(400, { amount: 1000, amount_captured: 1000 }), { at: 10 }),
+    ],
+    balance: 60,
+  },
+  {
+    name: 'a subscription checkout: session, invoice and end',
+    events: (shape) => [
+      event(
+        'checkout.session.completed',
+        session({
+          mode: 'subscription',
+          subscription: 'sub_1',
+          invoice: 'in_1',
+          payment_intent: null,
+        }),
+      ),
+      basic(shape),
+      event('customer.subscription.created', subscription('incomplete'), { at: -1 }),
+      event('customer.subscription.updated', subscription('active'), { at: 1 }),
+      event(
+        'customer.subscription.deleted',
+        subscription('canceled', { ended_at: 1_790_000_050 }),
+        { at: 50 },
+      ),
+    ],
+    balance: 100,
+  },
+  {
+    name: 'a session with its own invoice grants once',
+    events: (shape) => [
+      event(
+        'checkout.session.completed',
+        session({ ...withLines([sessionLine('price_QUICK_SCAN')]), invoice: 'in_1' }),
+      ),
+      event(
+        'invoice.paid',
+        invoice([{ priceId: 'price_QUICK_SCAN', amount: 500, subscription: null }], shape, {
+          subscription: null,
+          billing_reason: 'manual',
+          metadata: { userId: ACCOUNT },
+        }),
+        { shape },
+      ),
+      event('charge.refunded', charge(250), { at: 10 }),
+    ],
+    balance: 25,
+  },
+  {
+    name: 'a delayed payment that succeeds',
+    events: () => [
+      event(
+        'checkout.session.completed',
+        session({ ...withLines([sessionLine('price_QUICK_SCAN')]), payment_status: 'unpaid' }),
+      ),
+      event(
+        'checkout.session.async_payment_succeeded',
+        session(withLines([sessionLine('price_QUICK_SCAN')])),
+        { at: 100 },
+      ),
+    ],
+    balance: 50,
+  },
+];
+
+function* permutations<T>(items: readonly T[]): Generator<T[]> {
+  if (items.length === 0) {
+    yield [];
+    return;
+  }
+  for (const [index, item] of items.entries()) {
+    for (const rest of permutations([...items.slice(0, index), ...items.slice(index + 1)])) {
+      yield [item, ...rest];
+    }
+  }
+}
+
+/** The same object under another event id. */
+function underAnotherId(payload: Json): Json {
+  return { ...payload, id: `${String(payload['id'])}_again` };
+}
+
+describe('any order of refund and dispute events ends at the same balance', () => {
+  for (const shape of ['old', 'new'] as const) {
+    for (const scenario of SCENARIOS) {
+      it(`${scenario.name} (${shape} shapes)`, () => {
+        const events = scenario.events(shape);
+        let expected: string | undefined;
+        let played = 0;
+        for (const order of permutations(events)) {
+          // Every event a second time, and every second one under another id, in another order.
+          const again = [...order].reverse();
+          const world = new MemoryWorld(testCatalog(), (need) =>
+            need.ask === 'invoiceOfPayment' ? 'unavailable' : null,
+          );
+          for (const payload of [...order, ...again, ...again.map(underAnotherId)]) {
+            world.deliver(payload);
+          }
+          world.settle();
+          expect(world.balance(ACCOUNT)).toBe(scenario.balance);
+          const keyed = world
+            .summary()
+            .replaceAll(/(checkout:cs_1|invoice:in_1):line:\w+/g, 'line');
+          expected ??= keyed;
+          expect(keyed).toBe(expected);
+          played += 1;
+        }
+        expect(played).toBeGreaterThan(1);
+      });
+    }
+  }
+});
