@@ -1,9 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { FlorinError } from '../kernel/index.ts';
 
 /** What was started, to be stopped in the opposite order, each part within its time. */
 export type Shutdown = {
   /** Remembers how to stop a part that has just started. */
   add(name: string, stop: () => Promise<void>): void;
+  /** A part that must not end before it is stopped: then {@link broken} says so. */
+  watch(ended: Promise<void>, message: string): void;
+  /** Resolves with the reason when a watched part has ended by itself. */
+  readonly broken: Promise<FlorinError>;
   /** Stops everything, newest first. A part that fails or hangs does not keep the others. */
   run(): Promise<readonly string[]>;
 };
@@ -14,9 +19,19 @@ const IMPATIENT_AFTER_MS = 1_500;
 
 export function createShutdown(): Shutdown {
   const parts: { name: string; stop: () => Promise<void> }[] = [];
+  let stopping = false;
+  let report: (reason: FlorinError) => void = () => undefined;
+  const broken = new Promise<FlorinError>((resolve) => {
+    report = resolve;
+  });
   return {
+    broken,
+    watch(ended, message) {
+      ended.then(() => stopping || report(new FlorinError('internal', message)));
+    },
     add: (name, stop) => void parts.push({ name, stop }),
     async run() {
+      stopping = true;
       const failures: string[] = [];
       for (const { name, stop } of parts.splice(0).reverse()) {
         const failure = await Promise.race([

