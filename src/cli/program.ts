@@ -7,10 +7,12 @@ import {
   runCommandLine,
   type Terminal,
 } from './command-line.ts';
+import { addDev } from './dev.ts';
 import { addDoctor } from './doctor.ts';
 import { addEvents } from './events.ts';
 import { addInit } from './init.ts';
 import { addMigrate } from './migrate.ts';
+import { addServe } from './serve.ts';
 import { addVerify } from './verify.ts';
 import { packageVersion } from './version.ts';
 
@@ -44,6 +46,8 @@ function createProgram(context: CommandContext): Command {
       writeErr: (text) => context.terminal.err(text),
     })
     .exitOverride();
+  addDev(program, context);
+  addServe(program, context);
   addMigrate(program, context);
   addDoctor(program, context);
   addInit(program, context);
