@@ -36,9 +36,12 @@ export function AdminPage() {
       {session.user.role === 'operator' ? (
         <Console />
       ) : (
-        <Notice tone="bad" title="This page is for operators.">
-          Your account is not one. An operator has “florin_role”: “operator” in its app metadata.
-        </Notice>
+        <>
+          <h1 className="visually-hidden">Operator console</h1>
+          <Notice tone="bad" title="This page is for operators.">
+            Your account is not one. An operator has “florin_role”: “operator” in its app metadata.
+          </Notice>
+        </>
       )}
     </main>
   );

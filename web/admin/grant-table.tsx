@@ -23,7 +23,7 @@ export function GrantTable(props: {
   }
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
-    <section className="wide" tabIndex={0} aria-label="Grants">
+    <section className="wide" tabIndex={0} aria-label="Table of grants">
       <table className="grid">
         <thead>
           <tr>
@@ -102,7 +102,7 @@ function sourceOf({ metadata, source }: AdminGrant): string {
 export function HoldTable({ holds }: { holds: readonly AdminHold[] }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
-    <section className="wide" tabIndex={0} aria-label="Holds">
+    <section className="wide" tabIndex={0} aria-label="Table of holds">
       <table className="grid">
         <thead>
           <tr>

@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import type { Transaction } from '../../src/browser/index.ts';
+import { formatMoney, formatUnitPrice } from '../../src/react/index.ts';
+import { groupOperations } from '../../web/account/operations.ts';
+import { niceTop } from '../../web/account/usage-chart.tsx';
+import {
+  credits,
+  formatDuration,
+  formatRelative,
+  formatSigned,
+  humanize,
+} from '../../web/frame/format.ts';
+
+describe('money', () => {
+  it.each([
+    [500, 'usd', '$5'],
+    [950, 'usd', '$9.50'],
+    [1200, 'jpy', '¥1,200'],
+    [1234, 'kwd', 'KWD 1.234'],
+    [150_000, 'isk', 'ISK 1,500'],
+    [5000, 'mga', 'MGA 5,000'],
+    [0, 'eur', '€0'],
+  ])('%i in %s is counted as Stripe counts it', (amount, currency, text) => {
+    expect(formatMoney(amount, currency, 'en-US').replaceAll('\u00a0', ' ')).toBe(text);
+  });
+
+  it('shows enough decimals of a unit price to tell two plans apart', () => {
+    const price = { currency: 'usd', credits: 2000, amountMinor: 8900 };
+    expect(formatUnitPrice(price, 'en-US')).toBe('$0.045');
+    expect(formatUnitPrice({ ...price, credits: 10 }, 'en-US')).toBe('$8.90');
+  });
+});
+
+describe('words', () => {
+  it.each([
+    ['P1Y', '1 year'],
+    ['P3M', '3 months'],
+    ['P1Y6M', 'P1Y6M'],
+  ])('%s lasts %s', (duration, text) => {
+    expect(formatDuration(duration)).toBe(text);
+  });
+
+  it('counts credits with real signs and plurals', () => {
+    expect([credits(1), credits(-1), credits(0), credits(2)]).toEqual([
+      '1 credit',
+      '−1 credit',
+      '0 credits',
+      '2 credits',
+    ]);
+    expect([formatSigned(3), formatSigned(-3), formatSigned(0)]).toEqual(['+3', '−3', '0']);
+  });
+
+  it('says how far away an instant is', () => {
+    const now = Date.parse('2026-11-23T12:00:00Z');
+    expect(formatRelative('2026-11-27T12:00:00Z', now)).toBe('in 4 days');
+    expect(formatRelative('2026-11-23T11:55:00Z', now)).toBe('5 minutes ago');
+  });
+});
+
+describe('the history', () => {
+  const entry = (part: Partial<Transaction> & { entryNo: number }): Transaction => ({
+    entryId: `e${part.entryNo}`,
+    kind: 'spend',
+    amount: -1,
+    postedAfter: 0,
+    grantId: null,
+    holdId: null,
+    reason: 'scan',
+    planType: null,
+    allocations: [],
+    createdAt: '2026-11-23T12:00:00Z',
+    ...part,
+  });
+  const group = (entries: readonly Transaction[]) =>
+    groupOperations(entries, { humanize, dayOf: (instant) => instant.slice(0, 10) }).map(
+      ({ day, operations }) => [
+        day,
+        ...operations.map(({ title, amount }) => `${title} ${amount}`),
+      ],
+    );
+
+  it('puts neighbouring uses of a day together, and nothing else', () => {
+    const entries = [
+      entry({ entryNo: 7, amount: -3 }),
+      entry({ entryNo: 6, amount: -2, kind: 'capture' }),
+      entry({ entryNo: 5, amount: 50, kind: 'grant', reason: 'quick_scan_purchase' }),
+      entry({ entryNo: 4, amount: 50, kind: 'grant', reason: 'quick_scan_purchase' }),
+      entry({ entryNo: 3, amount: -4, reason: 'export' }),
+      entry({ entryNo: 2, amount: -1 }),
+      entry({ entryNo: 1, amount: -1, createdAt: '2026-11-22T12:00:00Z' }),
+    ];
+    expect(group(entries)).toEqual([
+      [
+        '2026-11-23',
+        'Scan -5',
+        'Quick scan purchase 50',
+        'Quick scan purchase 50',
+        'Export -4',
+        'Scan -1',
+      ],
+      ['2026-11-22', 'Scan -1'],
+    ]);
+  });
+
+  it('leaves out steps that move no credits, and names money that went back', () => {
+    const entries = [
+      entry({ entryNo: 6, kind: 'hold', amount: 0 }),
+      entry({ entryNo: 5, kind: 'release', amount: 0 }),
+      entry({ entryNo: 4, kind: 'reversal', amount: -50, reason: 'refund_quick_scan_purchase' }),
+      entry({ entryNo: 3, kind: 'reversal', amount: -50, reason: 'dispute_quick_scan_purchase' }),
+      entry({ entryNo: 2, kind: 'reversal', amount: 50, reason: 'dispute_quick_scan_purchase' }),
+      entry({ entryNo: 1, kind: 'expiry', reason: null }),
+    ];
+    expect(group(entries)).toEqual([
+      [
+        '2026-11-23',
+        'Refunded: quick scan purchase -50',
+        'Held back by a dispute: quick scan purchase -50',
+        'Given back 50',
+        'Credits expired -1',
+      ],
+    ]);
+  });
+});
+
+describe('the chart', () => {
+  it.each([
+    [0, 4],
+    [4, 4],
+    [5, 5],
+    [11, 20],
+    [40, 50],
+    [101, 200],
+    [999, 1000],
+    [1000, 1000],
+  ])('a day of %i fits under a line at %i', (largest, top) => {
+    expect(niceTop(largest)).toBe(top);
+  });
+});

@@ -1,0 +1,426 @@
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  axeViolations,
+  type BuiltPages,
+  buildPages,
+  hasBrowser,
+  launchBrowser,
+} from './support/browser.ts';
+import { ACCOUNT, allIsWell, PASSWORD, PLANS, someBalance } from './support/mock-data.ts';
+import { type Mock, startMock } from './support/mock-service.ts';
+
+const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' } as const;
+/** Colours in the middle of a transition have contrasts that no rule means. */
+const SETTLE = `for (const animation of document.getAnimations()) {
+  if (animation.effect.getComputedTiming().endTime !== Infinity) animation.finish();
+}`;
+const UNAVAILABLE = {
+  status: 503,
+  body: { code: 'database_unavailable', title: 'Unavailable', detail: 'Try again in a moment.' },
+};
+
+describe.skipIf(!hasBrowser)('the pages, in every state a service can put them in', () => {
+  let browser: Browser;
+  let pages: BuiltPages;
+  let mock: Mock;
+  let page: Page;
+  let faults: string[];
+
+  beforeAll(async () => {
+    pages = await buildPages();
+    mock = await startMock(pages.directory);
+    browser = await launchBrowser();
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await mock?.close();
+    await pages?.remove();
+  });
+
+  beforeEach(() => {
+    allIsWell(mock);
+    faults = [];
+  });
+
+  afterEach(async () => {
+    await page.context().close();
+    expect(faults).toEqual([]);
+  });
+
+  type Opening = BrowserContextOptions & { as?: 'buyer' | 'operator'; storage?: 'blocked' };
+
+  async function open(path: string, options: Opening = {}): Promise<void> {
+    const { as, storage, ...context } = options;
+    page = await (await browser.newContext(context)).newPage();
+    page.setDefaultTimeout(10_000);
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('console', (message) => {
+      if (message.text().includes('Content Security Policy')) {
+        faults.push(message.text());
+      }
+    });
+    if (storage === 'blocked') {
+      await page.addInitScript(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } })",
+      );
+    }
+    await page.goto(mock.url + path);
+    if (as !== undefined) {
+      await page.getByLabel('Email').fill(`${as}@example.com`);
+      await page.getByLabel('Password').fill(PASSWORD);
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    }
+  }
+
+  async function expectAccessible(): Promise<void> {
+    await page.evaluate(SETTLE);
+    expect(await axeViolations(page)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThan(
+      1,
+    );
+  }
+
+  describe('pricing', () => {
+    it.each([
+      ['desktop, light', {}],
+      ['phone, dark', PHONE],
+    ])('shows plans and packs with what a credit costs (%s)', async (_name, options) => {
+      await open('/pricing.html', options);
+      await page.getByRole('heading', { name: 'Vision Pro' }).waitFor();
+      expect(await page.getByRole('listitem').count()).toBe(PLANS.length);
+      expect(await page.getByText('$0.058 a scan').isVisible()).toBe(true);
+      expect(await page.getByText('Credits last 1 year').count()).toBe(0);
+      await expectAccessible();
+    });
+
+    it.each([
+      ['desktop, light', {}],
+      ['phone, dark', PHONE],
+    ])('asks a visitor to sign in, then goes on to payment (%s)', async (_name, options) => {
+      await open('/pricing.html', options);
+      await page.getByRole('button', { name: 'Choose Quick Scan' }).click();
+      const sheet = page.getByRole('dialog', { name: 'Sign in' });
+      await sheet.waitFor();
+      await expectAccessible();
+      await sheet.getByLabel('Email').fill('ada@example.com');
+      await sheet.getByLabel('Password').fill('wrong');
+      await sheet.getByRole('button', { name: 'Sign in and continue to payment' }).click();
+      await sheet.getByRole('alert').getByText('do not match').waitFor();
+      await expectAccessible();
+      await sheet.getByLabel('Password').fill(PASSWORD);
+      await sheet.getByRole('button', { name: 'Sign in and continue to payment' }).click();
+      await page.waitForURL('**/favicon.svg?checkout');
+      expect(
+        mock.asked.findLast(({ path }) => path === '/api/create-checkout-session'),
+      ).toMatchObject({
+        body: { priceId: 'price_QUICK_SCAN', planSession: 'plan-token' },
+      });
+    });
+
+    it('starts one checkout for a double click', async () => {
+      mock.answers.set('POST /api/create-checkout-session', { never: true });
+      await open('/index.html', { as: 'buyer' });
+      await page.getByTestId('available').waitFor();
+      await page.goto(`${mock.url}/pricing.html`);
+      await page.getByRole('button', { name: 'Buy Power Pack' }).dblclick();
+      await page.getByRole('button', { name: 'Opening… Power Pack' }).waitFor();
+      const started = mock.asked.filter(({ path }) => path === '/api/create-checkout-session');
+      expect(started).toHaveLength(1);
+      await expectAccessible();
+    });
+
+    it('restores the chosen plan after a cancelled checkout, and puts it back on request', async () => {
+      await open('/pricing.html?canceled=true&plan=vision_pro', PHONE);
+      await page.getByRole('status').getByText('Vision Pro is still chosen').waitFor();
+      const choice = page.getByRole('region', { name: 'Your choice' });
+      expect(await choice.textContent()).toContain('500 credits');
+      await expectAccessible();
+      await choice.getByRole('button', { name: 'Put back' }).click();
+      await choice.waitFor({ state: 'detached' });
+    });
+
+    it('remembers the choice over a reload when cookies are blocked', async () => {
+      await open('/pricing.html');
+      await page.getByRole('button', { name: 'Choose Professional' }).click();
+      await page.getByRole('button', { name: 'Close' }).click();
+      await page.reload();
+      await page.getByRole('region', { name: 'Your choice' }).getByText('Professional').waitFor();
+    });
+
+    it('works where storage is blocked altogether', async () => {
+      await open('/pricing.html', { storage: 'blocked' });
+      await page.getByRole('button', { name: 'Choose Quick Scan' }).click();
+      const sheet = page.getByRole('dialog', { name: 'Sign in' });
+      await sheet.getByLabel('Email').fill('ada@example.com');
+      await sheet.getByLabel('Password').fill(PASSWORD);
+      await sheet.getByRole('button', { name: 'Sign in and continue to payment' }).click();
+      await page.waitForURL('**/favicon.svg?checkout');
+    });
+
+    it('shows another tab’s choice', async () => {
+      await open('/pricing.html');
+      await page.getByRole('heading', { name: 'Quick Scan' }).waitFor();
+      const other = await page.context().newPage();
+      await other.goto(`${mock.url}/pricing.html`);
+      await other.getByRole('button', { name: 'Choose Basic' }).click();
+      await page.getByRole('region', { name: 'Your choice' }).getByText('Basic').waitFor();
+    });
+
+    it('hands the choice to the sign-in domain behind #, and takes it out of the address there', async () => {
+      const { port } = new URL(mock.url);
+      const body = {
+        supabaseUrl: null,
+        supabasePublishableKey: null,
+        appUrl: `http://app.localhost:${port}`,
+        development: true,
+      };
+      mock.answers.set('GET /api/config', { body });
+      mock.answers.set('POST /api/plan-session', (asked) => ({
+        body: {
+          token: 'secret-token',
+          priceId: (asked as { priceId?: string }).priceId ?? 'price_BASIC_MONTHLY',
+          planType: 'basic',
+          expiresAt: new Date(Date.now() + 900_000).toISOString(),
+        },
+      }));
+      await open('/pricing.html');
+      await page.getByRole('button', { name: 'Choose Basic' }).click();
+      await page.waitForURL(`http://app.localhost:${port}/pricing.html`);
+      await page.getByRole('region', { name: 'Your choice' }).getByText('Basic').waitFor();
+      expect(mock.asked.filter(({ path }) => path.includes('secret-token'))).toEqual([]);
+      expect(mock.asked.map((each) => each.body)).toContainEqual({ token: 'secret-token' });
+    });
+
+    it('sends a subscriber to change the plan instead of buying a second one', async () => {
+      mock.answers.set('POST /api/create-checkout-session', {
+        status: 409,
+        body: {
+          code: 'already_subscribed',
+          title: 'Subscribed',
+          detail: 'Change it in the portal.',
+        },
+      });
+      await open('/index.html', { as: 'buyer' });
+      await page.getByTestId('available').waitFor();
+      await page.goto(`${mock.url}/pricing.html`);
+      await page.getByRole('button', { name: 'Subscribe Vision Max' }).click();
+      await page.getByText('You have a subscription already.').waitFor();
+      await expectAccessible();
+      await page.getByRole('button', { name: 'Change my plan' }).click();
+      await page.waitForURL('**/favicon.svg?portal');
+    });
+
+    it('says that it loads, that it failed and that nothing is on sale', async () => {
+      mock.answers.set('GET /api/plans', { never: true });
+      await open('/pricing.html', PHONE);
+      await page.getByText('Loading the plans').waitFor();
+      await expectAccessible();
+      mock.answers.set('GET /api/plans', UNAVAILABLE);
+      await page.reload();
+      await page.getByRole('alert').getByText('The plans could not be loaded').waitFor();
+      await expectAccessible();
+      mock.answers.set('GET /api/plans', { body: { plans: [] } });
+      await page.getByRole('button', { name: 'Try again' }).click();
+      await page.getByText('Nothing is on sale').waitFor();
+      await expectAccessible();
+    });
+
+    it('shows no amount rather than a wrong one while Stripe cannot be asked', async () => {
+      const plans = PLANS.map((plan) => ({ ...plan, amountMinor: null, currency: null }));
+      mock.answers.set('GET /api/plans', { body: { plans } });
+      await open('/pricing.html');
+      await page.getByText('Price at checkout').first().waitFor();
+      expect(await page.getByText('NaN').count()).toBe(0);
+    });
+  });
+
+  describe('account', () => {
+    it.each([
+      ['desktop, light', {}],
+      ['phone, dark', PHONE],
+    ])('shows the balance, what expires, usage and history (%s)', async (_name, options) => {
+      await open('/index.html', options);
+      await page.getByRole('heading', { name: /Your credits/ }).waitFor();
+      await expectAccessible();
+      await page.getByLabel('Email').fill('ada@example.com');
+      await page.getByLabel('Password').fill(PASSWORD);
+      await page.keyboard.press('Enter');
+      await page.getByTestId('available').getByText('300', { exact: true }).waitFor();
+      await page.getByText('Expires in 4 days').waitFor();
+      await page.getByRole('img', { name: /274 in all, at most 40 in one day/ }).waitFor();
+      await page.getByText('Scan × 3').click();
+      await page.getByText('from basic plan monthly').first().waitFor();
+      await page.getByText('Show as a table').click();
+      await expectAccessible();
+    });
+
+    it('follows the live balance', async () => {
+      await open('/index.html', { as: 'buyer' });
+      const available = page.getByTestId('available');
+      await available.getByText('300', { exact: true }).waitFor();
+      mock.pushBalance({ posted: 350, held: 12, available: 338, nextExpiryAt: null });
+      await available.getByText('338', { exact: true }).waitFor();
+      await page.getByText('338 credits', { exact: true }).waitFor();
+    });
+
+    it('greets a new customer with empty states', async () => {
+      mock.answers.set('GET /api/balance', {
+        body: { posted: 0, held: 0, available: 0, nextExpiryAt: null, grants: [] },
+      });
+      mock.answers.set('GET /api/transactions', { body: { transactions: [], nextCursor: null } });
+      mock.answers.set('GET /api/usage', { body: { from: '', to: '', days: [] } });
+      await open('/index.html', { ...PHONE, as: 'buyer' });
+      await page.getByText('No credits available').waitFor();
+      await page.getByText('Nothing has happened yet').waitFor();
+      await page.getByText('No credits used yet').waitFor();
+      await expectAccessible();
+    });
+
+    it.each([
+      ['a low balance', { posted: 7, held: 0, available: 7 }, '7 credits left'],
+      ['a debt', { posted: -12, held: 0, available: -12 }, '12 credits to settle'],
+      ['everything held', { posted: 20, held: 20, available: 0 }, '20 credits are held'],
+    ])('tells of %s', async (_name, balance, said) => {
+      mock.answers.set('GET /api/balance', {
+        body: { ...someBalance(Date.now()), ...balance, nextExpiryAt: null },
+      });
+      await open('/index.html', { as: 'buyer' });
+      await page.getByText(said).waitFor();
+      await expectAccessible();
+    });
+
+    it('says what could not be loaded and tries again on request', async () => {
+      for (const path of ['balance', 'transactions', 'usage', 'balance/stream']) {
+        mock.answers.set(`GET /api/${path}`, UNAVAILABLE);
+      }
+      await open('/index.html', { ...PHONE, as: 'buyer' });
+      await page.getByText('Your history could not be loaded').waitFor();
+      await page.getByText('The balance could not be loaded').waitFor();
+      await expectAccessible();
+      allIsWell(mock);
+      mock.answers.delete('GET /api/balance/stream');
+      for (const part of ['expiry', 'usage', 'history']) {
+        await page.locator(`.${part}-part`).getByRole('button', { name: 'Try again' }).click();
+      }
+      await page.getByTestId('available').getByText('300', { exact: true }).waitFor();
+      await page.getByText('Power pack purchase').first().waitFor();
+    });
+
+    it('spends credits on a demo scan, and says when there are too few', async () => {
+      await open('/index.html', { as: 'buyer' });
+      await page.getByLabel('Pages').fill('3');
+      await page.getByRole('button', { name: 'Scan' }).click();
+      await page.getByText('3 pages read. 297 credits left.').waitFor();
+      mock.answers.set('POST /api/demo/scan', {
+        status: 402,
+        body: { code: 'insufficient_credits', title: 'Too few', available: 1, required: 3 },
+      });
+      await page.getByRole('button', { name: 'Scan' }).click();
+      await page.getByText('not enough credits').waitFor();
+      await expectAccessible();
+    });
+  });
+
+  describe('the return from checkout', () => {
+    const RETURN = '/index.html?success=true&session_id=cs_1&plan=credits';
+    const status = (state: string) => ({
+      body: {
+        sessionId: 'cs_1',
+        state,
+        priceId: 'price_QUICK_SCAN',
+        planType: 'credits',
+        credits: 50,
+      },
+    });
+
+    it('waits for a late webhook, then says what arrived and forgets the choice', async () => {
+      mock.answers.set('GET /api/checkout-sessions/cs_1', status('processing'));
+      await open(RETURN, { as: 'buyer' });
+      await page.getByText('Confirming your payment…').waitFor();
+      await expectAccessible();
+      mock.answers.set('GET /api/checkout-sessions/cs_1', status('paid'));
+      await page.getByText('Payment received. 50 credits added.').waitFor();
+      await expectAccessible();
+      await expect
+        .poll(() =>
+          mock.asked.some(({ method, path }) => `${method} ${path}` === 'DELETE /api/plan-session'),
+        )
+        .toBe(true);
+      await page.getByRole('button', { name: 'Dismiss' }).click();
+      expect(new URL(page.url()).search).toBe('');
+    });
+
+    it.each([
+      ['pending', 'Payment pending', 'need not pay again'],
+      ['failed', 'The payment did not go through.', 'Nothing was charged'],
+      ['expired', 'This checkout has expired.', 'Nothing was charged'],
+      ['open', 'This checkout is not finished.', 'Nothing was charged yet'],
+    ])('tells a %s payment as what it is', async (state, title, said) => {
+      mock.answers.set('GET /api/checkout-sessions/cs_1', status(state));
+      await open(RETURN, { ...PHONE, as: 'buyer' });
+      const notice = page.locator('.notice').filter({ hasText: title });
+      await notice.waitFor();
+      expect(await notice.textContent()).toContain(said);
+      expect(await notice.getAttribute('role')).toBe(state === 'failed' ? 'alert' : 'status');
+      await expectAccessible();
+    });
+
+    it('does not take somebody else’s session for a failure to pay', async () => {
+      mock.answers.set('GET /api/checkout-sessions/cs_1', {
+        status: 404,
+        body: { code: 'not_found', title: 'Not found', detail: 'No such checkout.' },
+      });
+      await open(RETURN, { as: 'buyer' });
+      await page.getByText('We could not look up your payment.').waitFor();
+      await expectAccessible();
+    });
+  });
+
+  describe('the console', () => {
+    it.each([
+      ['desktop, light', {}],
+      ['phone, dark', PHONE],
+    ])('shows an event with its error and replays it (%s)', async (_name, options) => {
+      await open('/admin', { ...options, as: 'operator' });
+      await page.getByRole('link', { name: 'checkout.session.completed' }).click();
+      const detail = page.getByRole('article');
+      await detail.getByText('price_SUMMER_SALE is not in the catalogue').waitFor();
+      await expectAccessible();
+      await detail.getByRole('button', { name: 'Replay' }).click();
+      await detail.getByText('the event is now processed').waitFor();
+    });
+
+    it.each([
+      ['desktop, light', {}],
+      ['phone, dark', PHONE],
+    ])('finds an account and shows which grant paid for what (%s)', async (_name, options) => {
+      await open('/admin#/accounts', { ...options, as: 'operator' });
+      await page.getByLabel('Account id, email').fill('cus_PqR5tZ');
+      await page.getByRole('button', { name: 'Search' }).click();
+      await page.getByRole('link', { name: ACCOUNT }).click();
+      await page.getByText('38 used or held, 62 left').waitFor();
+      await page.getByRole('button', { name: 'Basic plan monthly' }).first().click();
+      expect(await page.locator('[data-open]').count()).toBe(6);
+      await expectAccessible();
+    });
+
+    it('is closed to people who are no operators', async () => {
+      await open('/admin', { as: 'buyer' });
+      await page.getByText('This page is for operators.').waitFor();
+      expect(mock.asked.filter(({ path }) => path.startsWith('/api/admin'))).toEqual([]);
+      await expectAccessible();
+    });
+  });
+
+  it('says so when the service does not answer at all', async () => {
+    mock.answers.set('GET /api/config', UNAVAILABLE);
+    await open('/index.html');
+    await page.getByRole('alert').waitFor();
+    await expectAccessible();
+    allIsWell(mock);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('heading', { name: /Your credits/ }).waitFor();
+  });
+});

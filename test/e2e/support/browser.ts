@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { build } from 'vite';
+
+const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
+
+/**
+ * True where there is a browser to test with. In CI there must be one: there the tests run in any
+ * case and fail with the reason.
+ */
+export const hasBrowser = existsSync(CHROMIUM) || Boolean(process.env['CI']);
+
+/** Debian's Chromium, quiet: it asks nobody for updates, components or addresses. */
+export async function launchBrowser(): Promise<Browser> {
+  if (!existsSync(CHROMIUM)) {
+    throw new Error(`No Chromium at ${CHROMIUM}. Install it: apt-get install chromium`);
+  }
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+export type BuiltPages = { readonly directory: string; remove(): Promise<void> };
+
+/** The pages as they are shipped, built into a directory of their own. */
+export async function buildPages(): Promise<BuiltPages> {
+  const directory = await mkdtemp(join(tmpdir(), 'florin-pages-'));
+  await build({
+    configFile: resolve(import.meta.dirname, '../../../vite.config.ts'),
+    logLevel: 'error',
+    build: { outDir: directory },
+  });
+  return { directory, remove: () => rm(directory, { recursive: true, force: true }) };
+}
+
+type AxeResult = { violations: { id: string; help: string; nodes: { html: string }[] }[] };
+
+/**
+ * What axe-core finds wrong with the page as it is now, as `rule: element` lines. Run through the
+ * debugger, so that the page keeps its content security policy.
+ */
+export async function axeViolations(page: Page): Promise<readonly string[]> {
+  const path = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+  await page.evaluate(await readFile(path, 'utf8'));
+  const { violations } = await page.evaluate<AxeResult>('axe.run(document)');
+  return violations.flatMap(({ id, help, nodes }) =>
+    nodes.map(({ html }) => `${id} (${help}): ${html.slice(0, 160)}`),
+  );
+}
