@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { listFiles, ROOT } from './sources.ts';
 
 const EMPTY_NAMES = /(^|\/)(utils?|helpers?|common|lib|services?|types|misc|shared)(\/|\.tsx?$)/;
-const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|config|d))?\.tsx?$/;
+const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.(e2e|test|config|d))*\.tsx?$/;
 const COMPONENT = /^[A-Z][A-Za-z0-9]*(\.test)?\.tsx$/;
 
 describe('names', () => {
