@@ -111,7 +111,7 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await expectAccessible();
       await sheet.getByLabel('Password').fill(PASSWORD);
       await sheet.getByRole('button', { name: 'Sign in and continue to payment' }).click();
-      await page.waitForURL('**/favicon.svg?checkout');
+      await page.waitForURL('**/elsewhere?checkout');
       expect(
         mock.asked.findLast(({ path }) => path === '/api/create-checkout-session'),
       ).toMatchObject({
@@ -156,7 +156,7 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await sheet.getByLabel('Email').fill('ada@example.com');
       await sheet.getByLabel('Password').fill(PASSWORD);
       await sheet.getByRole('button', { name: 'Sign in and continue to payment' }).click();
-      await page.waitForURL('**/favicon.svg?checkout');
+      await page.waitForURL('**/elsewhere?checkout');
     });
 
     it('shows another tab’s choice', async () => {
@@ -209,7 +209,7 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await page.getByText('You have a subscription already.').waitFor();
       await expectAccessible();
       await page.getByRole('button', { name: 'Change my plan' }).click();
-      await page.waitForURL('**/favicon.svg?portal');
+      await page.waitForURL('**/elsewhere?portal');
     });
 
     it('says that it loads, that it failed and that nothing is on sale', async () => {

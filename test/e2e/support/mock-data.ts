@@ -381,10 +381,10 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
   }));
   answers.set('DELETE /api/plan-session', { body: {} });
   answers.set('POST /api/create-checkout-session', {
-    body: { sessionId: 'cs_1', url: `${mock.url}/favicon.svg?checkout` },
+    body: { sessionId: 'cs_1', url: `${mock.url}/elsewhere?checkout` },
   });
   answers.set('POST /api/create-portal-session', {
-    body: { url: `${mock.url}/favicon.svg?portal` },
+    body: { url: `${mock.url}/elsewhere?portal` },
   });
   answers.set('POST /api/demo/scan', {
     body: { posted: 309, held: 12, available: 297, nextExpiryAt: null },

@@ -104,6 +104,12 @@ export async function startMock(pages: string): Promise<Mock> {
 }
 
 async function page(pages: string, pathname: string, response: ServerResponse): Promise<void> {
+  if (pathname === '/elsewhere') {
+    // Where Stripe's own pages would be.
+    response.writeHead(200, { 'content-type': 'text/html' });
+    response.end('<!doctype html><title>Elsewhere</title><h1>Elsewhere</h1>');
+    return;
+  }
   const name = pathname === '/' ? '/index.html' : pathname === '/admin' ? '/admin.html' : pathname;
   const path = join(pages, normalize(name));
   const found = await stat(path).catch(() => null);
