@@ -1,0 +1,38 @@
+import { emit } from '../events/emit.ts';
+import type { Subscription } from '../shapes.ts';
+import type { World } from '../world.ts';
+
+/** Ends a subscription now. What was paid stays paid. */
+export function endSubscription(
+  world: World,
+  before: Subscription,
+  reason: 'cancellation_requested' | 'payment_failed',
+  details: { comment?: string | undefined } = {},
+): Subscription {
+  const now = world.now();
+  const subscription = world.store.put('subscription', {
+    ...before,
+    status: 'canceled',
+    canceled_at: before.canceled_at ?? now,
+    ended_at: now,
+    cancellation_details: {
+      comment: details.comment ?? null,
+      feedback: null,
+      feedback_option: null,
+      reason,
+    },
+  });
+  emit(world, 'customer.subscription.deleted', subscription);
+  return subscription;
+}
+
+/** The first payment never came: 23 hours after it was made. */
+export function expireIncomplete(world: World, before: Subscription): Subscription {
+  const subscription = world.store.put('subscription', {
+    ...before,
+    status: 'incomplete_expired',
+    ended_at: world.now(),
+  });
+  emit(world, 'customer.subscription.updated', subscription, before);
+  return subscription;
+}

@@ -1,0 +1,202 @@
+import { invalid, noSuch } from '../api/errors.ts';
+import { filtered, page } from '../api/page.ts';
+import type { Params } from '../api/params.ts';
+import type { Route } from '../api/route.ts';
+import { needPrice, priceOfLine } from '../catalog/prices.ts';
+import { needCustomer } from '../customers/customers.ts';
+import { emit } from '../events/emit.ts';
+import type { Invoice, InvoiceItem, Price, ProrationDetails } from '../shapes.ts';
+import { inTimeOf, newId, type World } from '../world.ts';
+import { appendLine, needInvoice } from './invoices.ts';
+import { type DraftLine, priceAmount, pricingOf } from './lines.ts';
+
+export type NewItem = {
+  customer: string;
+  currency: string;
+  amount: number;
+  quantity: number;
+  price: Price | null;
+  description: string | null;
+  period: { start: number; end: number };
+  subscription?: string | null;
+  subscriptionItem?: string;
+  invoice?: string | null;
+  proration?: boolean;
+  prorationDetails?: ProrationDetails;
+  metadata?: Record<string, string>;
+};
+
+/** Something to charge that waits for an invoice. */
+export function addInvoiceItem(world: World, input: NewItem): InvoiceItem {
+  const proration = input.proration ?? false;
+  const item = world.store.put('invoice_item', {
+    id: newId('ii'),
+    object: 'invoiceitem',
+    amount: input.amount,
+    currency: input.currency,
+    customer: input.customer,
+    customer_account: null,
+    date: world.now(),
+    description: input.description,
+    discountable: !proration,
+    discounts: [],
+    invoice: input.invoice ?? null,
+    livemode: false,
+    metadata: input.metadata ?? {},
+    parent:
+      input.subscription == null
+        ? null
+        : {
+            type: 'subscription_details',
+            subscription_details: {
+              subscription: input.subscription,
+              ...(input.subscriptionItem === undefined
+                ? {}
+                : { subscription_item: input.subscriptionItem }),
+            },
+          },
+    period: input.period,
+    pricing:
+      input.price === null
+        ? null
+        : pricingOf(input.price, { amount: input.amount, proration, quantity: input.quantity }),
+    proration,
+    ...(proration
+      ? { proration_details: (input.prorationDetails ?? { credited_items: null }) as never }
+      : {}),
+    quantity: input.quantity,
+    quantity_decimal: String(input.quantity),
+    tax_rates: [],
+    test_clock: world.store.get('customer', input.customer)?.test_clock ?? null,
+  });
+  emit(world, 'invoiceitem.created', item);
+  return item;
+}
+
+/** The customer's waiting items as lines; from now on they belong to that invoice. */
+export function takePendingItems(
+  world: World,
+  of: { customer: string; subscription: string | null; currency?: string },
+): DraftLine[] {
+  const items = world.store
+    .where('invoice_item', 'customer', of.customer)
+    .filter((item) => item.invoice === null && !isTaken(world, item.id))
+    .filter((item) => of.currency === undefined || item.currency === of.currency)
+    .filter((item) => {
+      const wanted = item.parent?.subscription_details?.subscription ?? null;
+      return wanted === null || wanted === of.subscription;
+    });
+  return items.map((item) => {
+    world.store.put('counter', { id: `taken:${item.id}`, value: 1 });
+    return lineOfItem(world, item);
+  });
+}
+
+function isTaken(world: World, id: string): boolean {
+  return world.store.get('counter', `taken:${id}`) !== undefined;
+}
+
+export function lineOfItem(world: World, item: InvoiceItem): DraftLine {
+  const price = item.pricing === null ? null : needPrice(world, item.pricing.price_details.price);
+  return {
+    price,
+    quantity: item.quantity,
+    amount: item.amount,
+    currency: item.currency,
+    description: item.description ?? price?.nickname ?? price?.id ?? 'Item',
+    period: item.period,
+    subscription: item.parent?.subscription_details?.subscription ?? null,
+    subscriptionItem: null,
+    invoiceItem: item.id,
+    proration: item.proration,
+    ...(item.proration_details === undefined
+      ? {}
+      : { prorationDetails: item.proration_details as unknown as ProrationDetails }),
+    discountable: item.discountable,
+    metadata: item.metadata ?? {},
+  };
+}
+
+function createItem(world: World, params: Params): InvoiceItem {
+  const customer = needCustomer(world, params.need('customer'), 'customer');
+  const quantity = params.integer('quantity') ?? 1;
+  const pricing = params.object('pricing');
+  const price =
+    pricing?.text('price') !== undefined
+      ? needPrice(world, pricing.need('price'), 'pricing[price]')
+      : params.has('price_data') || params.has('price')
+        ? priceOfLine(world, params)
+        : null;
+  const amount =
+    params.integer('amount') ?? (price === null ? undefined : priceAmount(price, quantity));
+  if (amount === undefined) {
+    throw invalid('You must pass either amount or pricing.', { param: 'amount' });
+  }
+  const draft = draftOf(world, params.text('invoice'));
+  return inTimeOf(world, customer.id, () => {
+    const item = addInvoiceItem(world, {
+      customer: customer.id,
+      currency: params.text('currency') ?? price?.currency ?? world.settings.currency,
+      amount,
+      quantity,
+      price,
+      description: params.text('description') ?? null,
+      period: { start: world.now(), end: world.now() },
+      subscription: params.text('subscription') ?? null,
+      invoice: draft?.id ?? null,
+      metadata: params.metadata(),
+    });
+    if (draft !== undefined) {
+      appendLine(world, draft, lineOfItem(world, item));
+    }
+    return item;
+  });
+}
+
+function draftOf(world: World, id: string | undefined): Invoice | undefined {
+  if (id === undefined) {
+    return undefined;
+  }
+  const invoice = needInvoice(world, id, 'invoice');
+  if (invoice.status !== 'draft') {
+    throw invalid(`Invoice ${id} is no longer editable.`, {
+      param: 'invoice',
+      code: 'invoice_not_editable',
+    });
+  }
+  return invoice;
+}
+
+function needItem(world: World, id: string): InvoiceItem {
+  const item = world.store.get('invoice_item', id);
+  if (item === undefined) {
+    throw noSuch('invoiceitem', id);
+  }
+  return item;
+}
+
+export const invoiceItemRoutes: readonly Route[] = [
+  ['post', '/v1/invoiceitems', ({ world, params }) => createItem(world, params)],
+  [
+    'get',
+    '/v1/invoiceitems',
+    ({ world, params }) => {
+      const all = filtered(world.store.all('invoice_item').reverse(), params, [
+        'customer',
+        'invoice',
+      ]);
+      return page(all, params, '/v1/invoiceitems');
+    },
+  ],
+  ['get', '/v1/invoiceitems/:id', ({ world, path }) => needItem(world, path('id'))],
+  [
+    'delete',
+    '/v1/invoiceitems/:id',
+    ({ world, path }) => {
+      const item = needItem(world, path('id'));
+      world.store.remove('invoice_item', item.id);
+      emit(world, 'invoiceitem.deleted', item);
+      return { id: item.id, object: 'invoiceitem', deleted: true };
+    },
+  ],
+];

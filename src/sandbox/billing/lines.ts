@@ -1,0 +1,96 @@
+import type { InvoiceLine, LinePricing, Price, ProrationDetails } from '../shapes.ts';
+import { newId } from '../world.ts';
+
+/** What is to be charged, before it is a line of an invoice. */
+export type DraftLine = {
+  price: Price | null;
+  quantity: number;
+  /** In the smallest unit; negative for a credit. */
+  amount: number;
+  currency: string;
+  description: string;
+  period: { start: number; end: number };
+  subscription: string | null;
+  /** Set for a line of the subscription itself; absent: an invoice item. */
+  subscriptionItem: string | null;
+  invoiceItem: string | null;
+  proration: boolean;
+  prorationDetails?: ProrationDetails | null;
+  discountable?: boolean;
+  metadata?: Record<string, string>;
+};
+
+export function buildLine(
+  invoice: string,
+  draft: DraftLine,
+  discountAmounts: { amount: number; discount: string }[],
+): InvoiceLine {
+  return {
+    id: newId('il'),
+    object: 'line_item',
+    amount: draft.amount,
+    currency: draft.currency,
+    description: draft.description,
+    discount_amounts: discountAmounts,
+    discountable: draft.discountable ?? !draft.proration,
+    discounts: [],
+    invoice,
+    livemode: false,
+    metadata: draft.metadata ?? {},
+    parent: parentOf(draft),
+    period: draft.period,
+    pretax_credit_amounts: [],
+    pricing: draft.price === null ? null : pricingOf(draft.price, draft),
+    quantity: draft.quantity,
+    quantity_decimal: String(draft.quantity),
+    subscription: draft.subscription,
+    subtotal: draft.amount,
+    taxes: [],
+  };
+}
+
+function parentOf(draft: DraftLine): InvoiceLine['parent'] {
+  const proration = {
+    proration: draft.proration,
+    proration_details: draft.prorationDetails ?? { credited_items: null },
+  };
+  if (draft.subscriptionItem !== null && draft.invoiceItem === null) {
+    return {
+      type: 'subscription_item_details',
+      invoice_item_details: null,
+      subscription_item_details: {
+        ...proration,
+        invoice_item: null,
+        subscription: draft.subscription,
+        subscription_item: draft.subscriptionItem,
+      },
+    };
+  }
+  return {
+    type: 'invoice_item_details',
+    subscription_item_details: null,
+    invoice_item_details: {
+      ...proration,
+      invoice_item: draft.invoiceItem ?? newId('ii'),
+      subscription: draft.subscription,
+    },
+  };
+}
+
+export function pricingOf(
+  price: Price,
+  line: { amount: number; proration: boolean; quantity: number },
+): LinePricing {
+  return {
+    type: 'price_details',
+    price_details: { price: price.id, product: price.product },
+    unit_amount_decimal: line.proration
+      ? String(line.amount / Math.max(1, line.quantity))
+      : price.unit_amount_decimal,
+  };
+}
+
+/** The amount of `quantity` of a price, rounded to whole units as Stripe does. */
+export function priceAmount(price: Price, quantity: number): number {
+  return Math.round(Number(price.unit_amount_decimal ?? price.unit_amount ?? 0) * quantity);
+}

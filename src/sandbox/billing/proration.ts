@@ -1,0 +1,103 @@
+import type { Price, Subscription, SubscriptionItem } from '../shapes.ts';
+import type { World } from '../world.ts';
+import { addInvoiceItem } from './invoice-items.ts';
+import { priceAmount } from './lines.ts';
+
+export type ItemChange = {
+  before: SubscriptionItem | null;
+  /** Null: the item is taken off. */
+  after: { price: Price; quantity: number; item: string } | null;
+};
+
+/**
+ * Credits the unused part of what was and charges the rest of the period for what comes: two invoice
+ * items a change, both prorations. They wait for the next invoice, or for one that is made at once.
+ */
+export function prorate(
+  world: World,
+  subscription: Subscription,
+  { change, at }: { change: ItemChange; at: number },
+): void {
+  const old = change.before;
+  const period =
+    old === null
+      ? periodOf(subscription)
+      : { start: old.current_period_start, end: old.current_period_end };
+  const share = remainingShare(period, at);
+  const rest = { start: at, end: period.end };
+  if (old !== null) {
+    credit(world, subscription, { old, share, rest });
+  }
+  if (change.after !== null) {
+    charge(world, subscription, { after: change.after, share, rest });
+  }
+}
+
+/** The part of the period that is left, from 1 at its start to 0 at its end. */
+export function remainingShare(period: { start: number; end: number }, at: number): number {
+  return Math.min(1, Math.max(0, (period.end - at) / (period.end - period.start)));
+}
+
+function periodOf(subscription: Subscription): { start: number; end: number } {
+  const [first] = subscription.items.data;
+  return { start: first?.current_period_start ?? 0, end: first?.current_period_end ?? 1 };
+}
+
+type Rest = { share: number; rest: { start: number; end: number } };
+
+function credit(
+  world: World,
+  subscription: Subscription,
+  { old, share, rest }: Rest & { old: SubscriptionItem },
+): void {
+  const quantity = old.quantity ?? 1;
+  if (subscription.status === 'trialing') {
+    return;
+  }
+  addInvoiceItem(world, {
+    customer: subscription.customer,
+    currency: subscription.currency,
+    amount: -Math.round(priceAmount(old.price, quantity) * share),
+    quantity,
+    price: old.price,
+    description: `Unused time on ${quantity} × ${old.price.nickname ?? old.price.id}`,
+    period: rest,
+    subscription: subscription.id,
+    subscriptionItem: old.id,
+    proration: true,
+    prorationDetails: { credited_items: creditedLines(world, subscription, old) },
+    metadata: subscription.metadata,
+  });
+}
+
+/** The line that is being given back, where the invoice of this period is known. */
+function creditedLines(world: World, subscription: Subscription, old: SubscriptionItem) {
+  const invoice = subscription.latest_invoice ?? '';
+  const line = world.store
+    .get('invoice_lines', invoice)
+    ?.lines.find((one) => one.parent?.subscription_item_details?.subscription_item === old.id);
+  return line === undefined ? null : { invoice, invoice_line_items: [line.id] };
+}
+
+function charge(
+  world: World,
+  subscription: Subscription,
+  { after, share, rest }: Rest & { after: { price: Price; quantity: number; item: string } },
+): void {
+  if (subscription.status === 'trialing') {
+    return;
+  }
+  addInvoiceItem(world, {
+    customer: subscription.customer,
+    currency: subscription.currency,
+    amount: Math.round(priceAmount(after.price, after.quantity) * share),
+    quantity: after.quantity,
+    price: after.price,
+    description: `Remaining time on ${after.quantity} × ${after.price.nickname ?? after.price.id}`,
+    period: rest,
+    subscription: subscription.id,
+    subscriptionItem: after.item,
+    proration: true,
+    metadata: subscription.metadata,
+  });
+}

@@ -1,0 +1,143 @@
+import { emit } from '../events/emit.ts';
+import type { Invoice, Subscription } from '../shapes.ts';
+import type { World } from '../world.ts';
+import { endSubscription } from './end-subscription.ts';
+import { takePendingItems } from './invoice-items.ts';
+import { addInvoice, finalizeInvoice, markUncollectible, voidInvoice } from './invoices.ts';
+import { invoicePaymentFailed, methodFor, payInvoice, subscriptionOf } from './pay-invoice.ts';
+import { periodEnd } from './periods.ts';
+import { changeSubscription } from './subscription-status.ts';
+import { cycleLines, liveDiscounts, needSubscription } from './subscriptions.ts';
+
+/** The earliest end of a period among the items. */
+export function nextPeriodEnd(subscription: Subscription): number {
+  return Math.min(...subscription.items.data.map((item) => item.current_period_end));
+}
+
+/** A period (or the trial) has ended: the next begins, with an invoice that is a draft for an hour. */
+export function renew(world: World, before: Subscription): void {
+  const endsNow =
+    before.cancel_at_period_end || (before.cancel_at !== null && before.cancel_at <= world.now());
+  if (endsNow) {
+    endSubscription(world, before, 'cancellation_requested');
+    return;
+  }
+  const trialEnds = before.status === 'trialing';
+  if (trialEnds && !hasMethod(world, before)) {
+    const behavior = before.trial_settings?.end_behavior.missing_payment_method;
+    if (behavior === 'pause') {
+      const paused = changeSubscription(world, before, { status: 'paused' });
+      emit(world, 'customer.subscription.paused', paused);
+      return;
+    }
+    if (behavior === 'cancel') {
+      endSubscription(world, before, 'cancellation_requested');
+      return;
+    }
+  }
+  const anchored = trialEnds ? { ...before, billing_cycle_anchor: world.now() } : before;
+  const rolled = changeSubscription(world, before, {
+    ...(trialEnds ? { status: 'active', billing_cycle_anchor: world.now() } : {}),
+    items: { ...before.items, data: rollItems(anchored, world.now()) },
+  });
+  invoiceCycle(world, rolled);
+}
+
+function hasMethod(world: World, subscription: Subscription): boolean {
+  const customer = world.store.get('customer', subscription.customer);
+  return (
+    subscription.default_payment_method !== null ||
+    customer?.invoice_settings.default_payment_method != null
+  );
+}
+
+function rollItems(subscription: Subscription, now: number): Subscription['items']['data'] {
+  return subscription.items.data.map((item) => {
+    if (item.current_period_end > now) {
+      return item;
+    }
+    const every = item.price.recurring ?? { interval: 'month', interval_count: 1 };
+    const start = item.current_period_end;
+    return {
+      ...item,
+      current_period_start: start,
+      current_period_end: periodEnd(subscription.billing_cycle_anchor, start, every),
+    };
+  });
+}
+
+/** The draft of a new period. It collects itself after the draft time, unless collection is paused. */
+export function invoiceCycle(world: World, subscription: Subscription): Invoice {
+  const now = world.now();
+  const [first] = subscription.items.data;
+  const draft = addInvoice(world, {
+    customer: subscription.customer,
+    currency: subscription.currency,
+    reason: 'subscription_cycle',
+    subscription: { id: subscription.id, metadata: subscription.metadata },
+    lines: [
+      ...takePendingItems(world, {
+        customer: subscription.customer,
+        subscription: subscription.id,
+      }),
+      ...cycleLines(subscription, { trialing: false }),
+    ],
+    discounts: liveDiscounts(world, subscription),
+    collectionMethod: subscription.collection_method,
+    daysUntilDue: subscription.days_until_due,
+    finalizesAt: now + world.settings.draftSeconds,
+    period: { start: now, end: first?.current_period_start ?? now },
+  });
+  world.store.put('subscription', {
+    ...needSubscription(world, subscription.id),
+    latest_invoice: draft.id,
+  });
+  const pause = subscription.pause_collection?.behavior;
+  if (pause !== undefined) {
+    holdBack(world, draft, pause);
+  }
+  return draft;
+}
+
+function holdBack(world: World, draft: Invoice, behavior: string): void {
+  const held = world.store.put('invoice', {
+    ...draft,
+    auto_advance: false,
+    automatically_finalizes_at: null,
+  });
+  world.store.put('invoice_plan', {
+    id: draft.id,
+    finalizesAt: null,
+    drafts: world.store.get('invoice_plan', draft.id)?.drafts ?? [],
+  });
+  if (behavior === 'void') {
+    voidInvoice(world, held);
+  } else if (behavior === 'mark_uncollectible') {
+    markUncollectible(world, held);
+  }
+}
+
+/** The draft's hour is over: it is finalized and collected. */
+export function advanceDraft(world: World, draft: Invoice): void {
+  const invoice = finalizeInvoice(world, draft);
+  if (invoice.status === 'open') {
+    collect(world, invoice);
+  }
+}
+
+/** One try to collect an open invoice without the buyer; nothing on file counts as a failure. */
+export function collect(world: World, invoice: Invoice): void {
+  if (invoice.collection_method !== 'charge_automatically') {
+    emit(world, 'invoice.sent', invoice);
+    return;
+  }
+  if (methodFor(world, invoice) !== null) {
+    payInvoice(world, invoice, { offSession: true });
+    return;
+  }
+  const payment = world.store.where('invoice_payment', 'invoice', invoice.id).at(-1);
+  const intent = world.store.get('payment_intent', payment?.payment.payment_intent ?? '');
+  if (intent !== undefined && subscriptionOf(world, invoice) !== undefined) {
+    invoicePaymentFailed(world, invoice.id, intent);
+  }
+}

@@ -1,0 +1,237 @@
+import { invalid } from '../api/errors.ts';
+import { planOf } from '../catalog/plan.ts';
+import { emit } from '../events/emit.ts';
+import type { Invoice, Price, Subscription, SubscriptionItem } from '../shapes.ts';
+import { newId, type World } from '../world.ts';
+import { addDiscount, type Redemption } from './discounts.ts';
+import { takePendingItems } from './invoice-items.ts';
+import { addInvoice, finalizeInvoice } from './invoices.ts';
+import { methodFor, payInvoice } from './pay-invoice.ts';
+import { periodEnd } from './periods.ts';
+import { type ItemChange, prorate } from './proration.ts';
+import { buildItem, cycleLines, liveDiscounts, needSubscription } from './subscriptions.ts';
+
+export type ItemUpdate = {
+  id?: string | undefined;
+  price?: Price | undefined;
+  quantity?: number | undefined;
+  deleted?: boolean | undefined;
+  metadata?: Record<string, string> | undefined;
+};
+
+export type SubscriptionUpdate = {
+  items?: readonly ItemUpdate[];
+  prorationBehavior?: string | undefined;
+  prorationDate?: number | undefined;
+  /** Start a new cycle now. */
+  resetCycle?: boolean;
+  trialEnd?: number | null;
+  discounts?: readonly Redemption[];
+  fields?: Partial<Subscription>;
+};
+
+/** Changes a subscription as `POST /v1/subscriptions/:id` does, with its prorations and invoices. */
+export function updateSubscription(
+  world: World,
+  before: Subscription,
+  update: SubscriptionUpdate,
+): Subscription {
+  const at = update.prorationDate ?? world.now();
+  const behavior = update.prorationBehavior ?? 'create_prorations';
+  const changes = planChanges(before, update.items ?? []);
+  const moved = changes.some(changesInterval) || update.resetCycle === true;
+  const endsTrial =
+    update.trialEnd !== undefined &&
+    before.status === 'trialing' &&
+    (update.trialEnd ?? 0) <= world.now();
+  if (behavior !== 'none' && !endsTrial) {
+    for (const change of changes.filter(matters)) {
+      prorate(world, before, { change: moved ? { ...change, after: null } : change, at });
+    }
+  }
+  const discounts = (update.discounts ?? []).map(
+    (one) => addDiscount(world, { ...one, customer: before.customer, subscription: before.id }).id,
+  );
+  const after = world.store.put('subscription', {
+    ...before,
+    ...update.fields,
+    ...(update.discounts === undefined ? {} : { discounts }),
+    items: { ...before.items, data: applyChanges(world, before, changes) },
+  });
+  const cycled = moved || endsTrial ? restartCycle(world, after) : withTrial(world, after, update);
+  emit(world, 'customer.subscription.updated', cycled, before);
+  if (moved || endsTrial) {
+    billNow(world, cycled, {
+      full: true,
+      reason: endsTrial ? 'subscription_cycle' : 'subscription_update',
+    });
+  } else if (behavior === 'always_invoice' && changes.some(matters)) {
+    billNow(world, cycled, { full: false, reason: 'subscription_update' });
+  }
+  return needSubscription(world, before.id);
+}
+
+function planChanges(before: Subscription, updates: readonly ItemUpdate[]): ItemChange[] {
+  return updates.map((update) => {
+    const item = before.items.data.find((one) => one.id === update.id);
+    if (update.id !== undefined && item === undefined) {
+      throw invalid(`No such subscription item: '${update.id}'`, {
+        param: 'items',
+        code: 'resource_missing',
+      });
+    }
+    if (update.deleted) {
+      return { before: item ?? null, after: null };
+    }
+    const price = update.price ?? item?.price;
+    if (price === undefined || price.recurring === null) {
+      throw invalid('A subscription item needs a recurring price.', { param: 'items' });
+    }
+    const quantity =
+      update.quantity ??
+      (item !== undefined && update.price === undefined ? item.quantity : undefined) ??
+      item?.quantity ??
+      1;
+    const made = item?.id ?? newId('si', 14);
+    return { before: item ?? null, after: { price, quantity, item: made } };
+  });
+}
+
+function matters({ before, after }: ItemChange): boolean {
+  return (
+    before?.price.id !== after?.price.id ||
+    (before?.quantity ?? 1) !== (after?.quantity ?? 1) ||
+    before === null
+  );
+}
+
+/** A monthly item that becomes yearly starts a new cycle at once. */
+function changesInterval({ before, after }: ItemChange): boolean {
+  const [old, next] = [before?.price.recurring, after?.price.recurring];
+  return (
+    old != null &&
+    next != null &&
+    (old.interval !== next.interval || old.interval_count !== next.interval_count)
+  );
+}
+
+function applyChanges(
+  world: World,
+  before: Subscription,
+  changes: readonly ItemChange[],
+): SubscriptionItem[] {
+  const [first] = before.items.data;
+  const kept = before.items.data.flatMap((item) => {
+    const change = changes.find((one) => one.before?.id === item.id);
+    if (change === undefined) {
+      return [item];
+    }
+    return change.after === null ? [] : [withPrice(item, change.after)];
+  });
+  const added = changes.flatMap(({ before: old, after }) => {
+    if (old !== null || after === null) {
+      return [];
+    }
+    const period = {
+      start: first?.current_period_start ?? world.now(),
+      end: first?.current_period_end ?? world.now(),
+    };
+    const item = buildItem(world, { subscription: before.id, ...after, period });
+    return [{ ...item, id: after.item }];
+  });
+  return [...kept, ...added];
+}
+
+function withPrice(
+  item: SubscriptionItem,
+  after: { price: Price; quantity: number },
+): SubscriptionItem {
+  return { ...item, price: after.price, plan: planOf(after.price), quantity: after.quantity };
+}
+
+function restartCycle(world: World, subscription: Subscription): Subscription {
+  const now = world.now();
+  return world.store.put('subscription', {
+    ...subscription,
+    billing_cycle_anchor: now,
+    ...(subscription.status === 'trialing' ? { status: 'active', trial_end: now } : {}),
+    items: {
+      ...subscription.items,
+      data: subscription.items.data.map((item) => ({
+        ...item,
+        current_period_start: now,
+        current_period_end: periodEnd(
+          now,
+          now,
+          item.price.recurring ?? { interval: 'month', interval_count: 1 },
+        ),
+      })),
+    },
+  });
+}
+
+/** A trial that is prolonged, or given to a running subscription. */
+function withTrial(
+  world: World,
+  subscription: Subscription,
+  update: SubscriptionUpdate,
+): Subscription {
+  const end = update.trialEnd;
+  if (end == null || end <= world.now()) {
+    return subscription;
+  }
+  return world.store.put('subscription', {
+    ...subscription,
+    status: 'trialing',
+    trial_start: subscription.trial_start ?? world.now(),
+    trial_end: end,
+    billing_cycle_anchor: end,
+    items: {
+      ...subscription.items,
+      data: subscription.items.data.map((item) => ({ ...item, current_period_end: end })),
+    },
+  });
+}
+
+/** Makes, finalizes and collects an invoice at once: the prorations, and a full period where one starts. */
+export function billNow(
+  world: World,
+  subscription: Subscription,
+  { full, reason }: { full: boolean; reason: string },
+): Invoice | undefined {
+  const [first] = subscription.items.data;
+  const lines = [
+    ...takePendingItems(world, {
+      customer: subscription.customer,
+      subscription: subscription.id,
+    }),
+    ...(full ? cycleLines(subscription, { trialing: false }) : []),
+  ];
+  if (lines.length === 0) {
+    return undefined;
+  }
+  const draft = addInvoice(world, {
+    customer: subscription.customer,
+    currency: subscription.currency,
+    reason,
+    subscription: { id: subscription.id, metadata: subscription.metadata },
+    lines,
+    discounts: liveDiscounts(world, subscription),
+    collectionMethod: subscription.collection_method,
+    daysUntilDue: subscription.days_until_due,
+    period: {
+      start: first?.current_period_start ?? world.now(),
+      end: world.now(),
+    },
+  });
+  world.store.put('subscription', {
+    ...needSubscription(world, subscription.id),
+    latest_invoice: draft.id,
+  });
+  const invoice = finalizeInvoice(world, draft);
+  const collects = invoice.collection_method === 'charge_automatically';
+  if (invoice.status === 'open' && collects && methodFor(world, invoice) !== null) {
+    payInvoice(world, invoice, { offSession: true });
+  }
+  return invoice;
+}

@@ -1,0 +1,93 @@
+import { invalid } from '../api/errors.ts';
+import type { Params } from '../api/params.ts';
+import { type Redemption, takeOff } from '../billing/discounts.ts';
+import { priceAmount } from '../billing/lines.ts';
+import { needCoupon } from '../catalog/coupons.ts';
+import { priceOfLine } from '../catalog/prices.ts';
+import { needProduct } from '../catalog/products.ts';
+import type { SessionLine } from '../shapes.ts';
+import { newId, type World } from '../world.ts';
+
+const MAX_LINES = 100;
+const MAX_QUANTITY = 999_999;
+
+/** `line_items[]` of a session or payment link. */
+export function readLines(world: World, params: Params): SessionLine[] {
+  const items = params.objects('line_items');
+  if (items.length > MAX_LINES) {
+    throw invalid(`A session can have up to ${MAX_LINES} line items.`, { param: 'line_items' });
+  }
+  return items.map((item) => {
+    const price = priceOfLine(world, item);
+    const quantity = item.integer('quantity');
+    if (quantity === undefined && price.recurring === null) {
+      throw invalid('Quantity is required. Add `quantity` to `line_items[0]`', {
+        param: item.name('quantity'),
+      });
+    }
+    if (quantity !== undefined && (quantity < 1 || quantity > MAX_QUANTITY)) {
+      throw invalid(`Invalid quantity: must be between 1 and ${MAX_QUANTITY}`, {
+        param: item.name('quantity'),
+        code: 'parameter_invalid_integer',
+      });
+    }
+    const amount = priceAmount(price, quantity ?? 1);
+    const product = needProduct(world, price.product);
+    const adjustable = item.object('adjustable_quantity');
+    return {
+      id: newId('li'),
+      object: 'item',
+      adjustable_quantity:
+        adjustable?.flag('enabled') === true
+          ? {
+              enabled: true,
+              maximum: adjustable.integer('maximum') ?? 99,
+              minimum: adjustable.integer('minimum') ?? 0,
+            }
+          : null,
+      amount_discount: 0,
+      amount_subtotal: amount,
+      amount_tax: 0,
+      amount_total: amount,
+      currency: price.currency,
+      description: product.name,
+      metadata: item.metadata(),
+      price,
+      quantity: quantity ?? 1,
+    } satisfies SessionLine;
+  });
+}
+
+/** The lines again with what the coupons take off. */
+export function discountLines(
+  world: World,
+  lines: readonly SessionLine[],
+  redemptions: readonly Redemption[],
+): SessionLine[] {
+  let left = lines.map((line) => line.amount_subtotal);
+  for (const { coupon } of redemptions) {
+    const off = takeOff(needCoupon(world, coupon), left);
+    left = left.map((amount, at) => amount - (off[at] ?? 0));
+  }
+  return lines.map((line, at) => ({
+    ...line,
+    amount_total: left[at] ?? 0,
+    amount_discount: line.amount_subtotal - (left[at] ?? 0),
+  }));
+}
+
+/** The sums a session shows. During a trial nothing recurring is due today. */
+export function totals(lines: readonly SessionLine[], { trial }: { trial: boolean }) {
+  const due = lines.filter((line) => !trial || line.price.recurring === null);
+  const sum = (of: (line: SessionLine) => number) =>
+    due.reduce((total, line) => total + of(line), 0);
+  return {
+    amount_subtotal: sum((line) => line.amount_subtotal),
+    amount_total: sum((line) => line.amount_total),
+    total_details: {
+      amount_discount: sum((line) => line.amount_discount),
+      amount_shipping: 0,
+      amount_tax: 0,
+    },
+  };
+}

@@ -1,0 +1,11 @@
+export type { Advance } from './clock/advance.ts';
+export type { SandboxControl } from './control/control.ts';
+export type { Faults } from './events/faults.ts';
+export { signatureHeader } from './events/sign.ts';
+export { createSandbox, type Sandbox, type SandboxOptions } from './sandbox.ts';
+export {
+  SANDBOX_API_VERSION,
+  type SandboxSettings,
+  type SeedEndpoint,
+  type SeedPrice,
+} from './settings.ts';

@@ -1,0 +1,118 @@
+import { html } from 'hono/html';
+import { isTrial, needSession, redemptionsOf, sessionPlan } from '../checkout/sessions.ts';
+import type { CheckoutSession, SessionLine } from '../shapes.ts';
+import type { World } from '../world.ts';
+import { document, every, type Html, money } from './html.ts';
+
+export const TEST_METHODS = [
+  ['4242 4242 4242 4242', 'succeeds'],
+  ['4000 0000 0000 0002', 'is declined'],
+  ['4000 0025 0000 3155', 'asks for 3-D Secure'],
+  ['4000 0000 0000 9995', 'has insufficient funds'],
+  ['4000 0000 0000 0341', 'is declined each time'],
+  ['4000 0000 0000 0259', 'succeeds and is disputed'],
+] as const;
+
+export type CheckoutNotice = { error?: string | undefined };
+
+/** The hosted page of a session: what is bought, how to pay, and a way back. */
+export function checkoutPage(world: World, id: string, notice: CheckoutNotice = {}): Html {
+  const session = needSession(world, id);
+  if (session.status !== 'open') {
+    return closedPage(session);
+  }
+  const { lines, subscriptionData } = sessionPlan(world, id);
+  const trial = isTrial(subscriptionData);
+  const total = session.amount_total ?? 0;
+  const currency = session.currency ?? 'usd';
+  return document(
+    'Checkout',
+    html`
+<h1>${lines.length === 1 ? (lines[0]?.description ?? 'Your order') : 'Your order'}</h1>
+<p class="total" data-testid="total">${money(total, currency)}</p>
+<p class="dim">${session.mode === 'subscription' ? html`${trial ? 'due today; then ' : ''}${every(lines.find((line) => line.price.recurring !== null)?.price.recurring ?? null)}` : 'paid once'}</p>
+${notice.error === undefined ? '' : html`<p class="notice bad" role="alert" data-testid="error">${notice.error}</p>`}
+<section class="card" aria-labelledby="items"><h2 id="items">Items</h2>
+<div class="scroll"><table><thead><tr><th>Item</th><th class="num">Quantity</th><th class="num">Amount</th></tr></thead>
+<tbody>${lines.map((line) => lineRow(session, line))}</tbody>
+${discountRow(session, currency)}</table></div>
+${session.allow_promotion_codes ? promotionForm(world, session) : ''}
+</section>
+${payForm(session, { total, trial })}
+<form method="post" action="/c/pay/${id}/cancel"><button type="submit" data-testid="cancel">Cancel and go back</button></form>`,
+    { narrow: true },
+  );
+}
+
+function closedPage(session: CheckoutSession): Html {
+  const text =
+    session.status === 'complete'
+      ? 'This order is complete. You can close this page.'
+      : 'This checkout has expired. Go back to the shop and start again.';
+  return document(
+    'Checkout',
+    html`<h1>${session.status === 'complete' ? 'Thank you' : 'Expired'}</h1><p data-testid="closed">${text}</p>`,
+    { narrow: true },
+  );
+}
+
+function lineRow(session: CheckoutSession, line: SessionLine): Html {
+  const adjustable = line.adjustable_quantity !== null;
+  return html`<tr><td>${line.description}<br><span class="dim">${money(line.price.unit_amount ?? 0, line.currency)} ${every(line.price.recurring)}</span></td>
+<td class="num">${
+    adjustable
+      ? html`<form method="post" action="/c/pay/${session.id}/quantity"><input type="hidden" name="line" value="${line.id}"><input type="number" name="quantity" min="1" max="${String(line.adjustable_quantity?.maximum ?? 99)}" value="${String(line.quantity)}" aria-label="Quantity of ${line.description ?? ''}"><button class="small" type="submit">Update</button></form>`
+      : String(line.quantity)
+  }</td>
+<td class="num">${money(line.amount_subtotal, line.currency)}</td></tr>`;
+}
+
+function discountRow(session: CheckoutSession, currency: string): Html | '' {
+  const off = session.total_details?.amount_discount ?? 0;
+  return off === 0
+    ? ''
+    : html`<tfoot><tr><td colspan="2">Discount</td><td class="num good" data-testid="discount">−${money(off, currency)}</td></tr></tfoot>`;
+}
+
+function promotionForm(world: World, session: CheckoutSession): Html {
+  const [redeemed] = redemptionsOf(world, session);
+  const code =
+    redeemed?.promotionCode == null
+      ? ''
+      : (world.store.get('promotion_code', redeemed.promotionCode)?.code ?? '');
+  return html`<form class="row" method="post" action="/c/pay/${session.id}/promotion">
+<div class="grow"><label for="code">Promotion code</label><input id="code" type="text" name="code" value="${code}" autocomplete="off" autocapitalize="characters" required></div>
+<button type="submit">Apply</button></form>`;
+}
+
+function payForm(session: CheckoutSession, due: { total: number; trial: boolean }): Html {
+  const needsMethod = due.total > 0 || session.mode === 'subscription';
+  const label = due.trial
+    ? 'Start trial'
+    : due.total === 0
+      ? 'Complete order'
+      : session.mode === 'subscription'
+        ? 'Subscribe'
+        : `Pay ${money(due.total, session.currency ?? 'usd')}`;
+  return html`<form class="card" method="post" action="/c/pay/${session.id}">
+<label for="email">Email</label>
+<input id="email" type="email" name="email" autocomplete="email" required value="${session.customer_email ?? session.customer_details?.email ?? ''}" ${session.customer === null ? '' : 'disabled'}>
+${needsMethod ? methodFields(session) : ''}
+<button class="main" type="submit" data-testid="pay">${label}</button></form>`;
+}
+
+function methodFields(session: CheckoutSession): Html {
+  const sepa = session.payment_method_types.includes('sepa_debit');
+  return html`<label for="card">Card number</label>
+<input id="card" type="text" name="card" inputmode="numeric" autocomplete="off" list="cards" value="4242 4242 4242 4242" aria-describedby="card-help">
+<datalist id="cards">${TEST_METHODS.map(([number, does]) => html`<option value="${number}">${does}</option>`)}</datalist>
+<details><summary id="card-help">Test cards</summary><ul>${TEST_METHODS.map(([number, does]) => html`<li><code>${number}</code> ${does}</li>`)}</ul></details>
+${
+  sepa
+    ? html`<fieldset><legend>Or pay by bank debit</legend>
+<label class="choice"><input type="radio" name="way" value="card" checked> Card</label>
+<label class="choice"><input type="radio" name="way" value="sepa_debit"> SEPA debit that arrives in days</label>
+<label class="choice"><input type="radio" name="way" value="sepa_debit_fails"> SEPA debit that bounces after days</label></fieldset>`
+    : html`<input type="hidden" name="way" value="card">`
+}`;
+}

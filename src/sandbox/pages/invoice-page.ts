@@ -1,0 +1,27 @@
+import { html } from 'hono/html';
+import { needInvoice } from '../billing/invoices.ts';
+import { needCharge } from '../payments/charges.ts';
+import type { World } from '../world.ts';
+import { day, document, type Html, money } from './html.ts';
+
+export function invoicePage(world: World, id: string): Html {
+  const invoice = needInvoice(world, id);
+  const lines = world.store.get('invoice_lines', id)?.lines ?? [];
+  return document(
+    `Invoice ${invoice.number ?? ''}`,
+    html`<h1>Invoice ${invoice.number ?? id}</h1>
+<p class="total">${money(invoice.total, invoice.currency)}</p><p>${invoice.status}, ${day(invoice.created)}</p>
+<div class="card scroll"><table><thead><tr><th>Item</th><th class="num">Quantity</th><th class="num">Amount</th></tr></thead>
+<tbody>${lines.map((line) => html`<tr><td>${line.description}</td><td class="num">${String(line.quantity)}</td><td class="num">${money(line.amount, line.currency)}</td></tr>`)}</tbody></table></div>`,
+  );
+}
+
+export function receiptPage(world: World, id: string): Html {
+  const charge = needCharge(world, id);
+  return document(
+    'Receipt',
+    html`<h1>Receipt</h1><p class="total">${money(charge.amount, charge.currency)}</p>
+<p>${charge.status}, ${day(charge.created)}; refunded ${money(charge.amount_refunded, charge.currency)}</p>`,
+    { narrow: true },
+  );
+}

@@ -1,0 +1,268 @@
+import { invalid, noSuch } from '../api/errors.ts';
+import { filtered, momentFilter, page } from '../api/page.ts';
+import type { Params } from '../api/params.ts';
+import type { Route } from '../api/route.ts';
+import { behaviourOf } from '../customers/payment-methods.ts';
+import { emit } from '../events/emit.ts';
+import type { Charge, Refund } from '../shapes.ts';
+import { newId, type World } from '../world.ts';
+import { addBalanceTransaction } from './balance.ts';
+import { needCharge } from './charges.ts';
+import { needIntent } from './intent-routes.ts';
+
+/** Seconds until a pending refund succeeds, or one on a failing card fails. */
+const REFUND_SETTLES_SECONDS = 5 * 86_400;
+
+const COUNTED = ['succeeded', 'pending', 'requires_action'];
+
+export type NewRefund = {
+  charge: string;
+  /** Absent: all that is left. */
+  amount?: number | undefined;
+  reason?: string | null | undefined;
+  metadata?: Record<string, string>;
+  /** What it starts as; absent: as the card of the charge behaves. */
+  status?: 'succeeded' | 'pending' | 'requires_action' | undefined;
+};
+
+/** Gives money back, in part or whole. Raises 400 when the charge has not that much left. */
+export function refundCharge(world: World, input: NewRefund): Refund {
+  const charge = needCharge(world, input.charge, 'charge');
+  const left = charge.amount_captured - charge.amount_refunded;
+  const amount = input.amount ?? left;
+  assertRefundable(charge, { amount, left, given: input.amount });
+  const behaviour = behaviourOf(world, charge.payment_method ?? '');
+  const status = input.status ?? (behaviour.refunds === 'pending' ? 'pending' : 'succeeded');
+  const refund = world.store.put('refund', buildRefund(world, { charge, amount, status, input }));
+  world.store.put('refund_plan', {
+    id: refund.id,
+    becomes: behaviour.refunds === 'fails' ? 'failed' : 'succeeded',
+    dueAt:
+      behaviour.refunds === 'fails' || status === 'pending'
+        ? world.now() + REFUND_SETTLES_SECONDS
+        : null,
+  });
+  const after = recount(world, charge);
+  emit(world, 'refund.created', refund);
+  emit(world, 'charge.refunded', after, charge);
+  if (status === 'succeeded') {
+    emit(world, 'refund.updated', refund, refund);
+    emit(world, 'charge.refund.updated', refund, refund);
+  }
+  return refund;
+}
+
+function assertRefundable(
+  charge: Charge,
+  asked: { amount: number; left: number; given: number | undefined },
+): void {
+  if (charge.status !== 'succeeded' || !charge.captured) {
+    throw invalid(`Charge ${charge.id} has not succeeded and cannot be refunded.`, {
+      param: 'charge',
+    });
+  }
+  if (asked.left <= 0) {
+    throw invalid(`Charge ${charge.id} has already been refunded.`, {
+      code: 'charge_already_refunded',
+    });
+  }
+  if (asked.given !== undefined && asked.given < 1) {
+    throw invalid('Invalid positive integer', {
+      param: 'amount',
+      code: 'parameter_invalid_integer',
+    });
+  }
+  if (asked.amount > asked.left) {
+    throw invalid(
+      `Refund amount (${asked.amount}) is greater than unrefunded amount on charge (${asked.left})`,
+      { param: 'amount' },
+    );
+  }
+}
+
+function buildRefund(
+  world: World,
+  made: { charge: Charge; amount: number; status: string; input: NewRefund },
+): Refund {
+  const { charge, amount, status, input } = made;
+  const id = newId('re');
+  return {
+    id,
+    object: 'refund',
+    amount,
+    balance_transaction: moveOut(world, { id, charge, amount }),
+    charge: charge.id,
+    created: world.now(),
+    currency: charge.currency,
+    customer: charge.customer,
+    customer_account: null,
+    destination_details: {
+      card: {
+        type: 'refund',
+        reference_status: 'pending',
+        reference_type: 'acquirer_reference_number',
+      },
+      type: 'card',
+    },
+    metadata: input.metadata ?? {},
+    payment_intent: charge.payment_intent,
+    payment_method: charge.payment_method,
+    ...(status === 'pending' ? { pending_reason: 'processing' } : {}),
+    reason: input.reason ?? null,
+    receipt_number: null,
+    source_transfer_reversal: null,
+    status,
+    transfer_reversal: null,
+  };
+}
+
+function moveOut(world: World, move: { id: string; charge: Charge; amount: number }): string {
+  return addBalanceTransaction(world, {
+    amount: -move.amount,
+    currency: move.charge.currency,
+    source: move.id,
+    type: 'refund',
+  }).id;
+}
+
+/** `amount_refunded` is the sum of the refunds that have not failed: it can fall again. */
+function recount(world: World, charge: Charge): Charge {
+  const refunded = world.store
+    .where('refund', 'charge', charge.id)
+    .filter((one) => COUNTED.includes(one.status ?? ''))
+    .reduce((sum, one) => sum + one.amount, 0);
+  return world.store.put('charge', {
+    ...charge,
+    amount_refunded: refunded,
+    refunded: refunded === charge.amount_captured,
+  });
+}
+
+/** A refund that was pending, or that seemed to succeed, ends. The money of a failed one is back. */
+export function finishRefund(
+  world: World,
+  before: Refund,
+  end: { as: 'succeeded' | 'failed' | 'canceled'; reason?: string },
+): Refund {
+  const plan = world.store.get('refund_plan', before.id);
+  if (plan !== undefined) {
+    world.store.put('refund_plan', { ...plan, dueAt: null });
+  }
+  if (before.status === end.as || before.status === 'failed' || before.status === 'canceled') {
+    return before;
+  }
+  const charge = needCharge(world, before.charge ?? '');
+  const { pending_reason: _, ...rest } = before;
+  const refund = world.store.put('refund', {
+    ...rest,
+    status: end.as,
+    ...(end.as === 'succeeded'
+      ? {}
+      : {
+          failure_balance_transaction: addBalanceTransaction(world, {
+            amount: before.amount,
+            currency: before.currency,
+            source: before.id,
+            type: 'refund_failure',
+          }).id,
+        }),
+    ...(end.as === 'failed' ? { failure_reason: end.reason ?? 'lost_or_stolen_card' } : {}),
+  });
+  const after = recount(world, charge);
+  emit(world, 'refund.updated', refund, before);
+  emit(world, 'charge.refund.updated', refund, before);
+  if (end.as === 'failed') {
+    emit(world, 'refund.failed', refund, before);
+  }
+  if (after.amount_refunded !== charge.amount_refunded) {
+    emit(world, 'charge.updated', after, charge);
+  }
+  return refund;
+}
+
+export function needRefund(world: World, id: string, param?: string): Refund {
+  const refund = world.store.get('refund', id);
+  if (refund === undefined) {
+    throw noSuch('refund', id, param);
+  }
+  return refund;
+}
+
+function createRefund(world: World, params: Params): Refund {
+  const intent = params.text('payment_intent');
+  const charge =
+    intent === undefined
+      ? params.need('charge')
+      : needIntent(world, intent, 'payment_intent').latest_charge;
+  if (charge == null) {
+    throw invalid('This PaymentIntent does not have a successful charge to refund.', {
+      param: 'payment_intent',
+    });
+  }
+  return refundCharge(world, {
+    charge,
+    amount: params.integer('amount'),
+    reason: params.oneOf('reason', ['duplicate', 'fraudulent', 'requested_by_customer']),
+    metadata: params.metadata(),
+  });
+}
+
+export const refundRoutes: readonly Route[] = [
+  ['post', '/v1/refunds', ({ world, params }) => createRefund(world, params)],
+  [
+    'get',
+    '/v1/refunds',
+    ({ world, params }) => {
+      const created = momentFilter(params, 'created');
+      const all = world.store
+        .all('refund')
+        .filter((one) => created(one.created))
+        .reverse();
+      return page(filtered(all, params, ['charge', 'payment_intent']), params, '/v1/refunds');
+    },
+  ],
+  ['get', '/v1/refunds/:id', ({ world, path }) => needRefund(world, path('id'))],
+  [
+    'post',
+    '/v1/refunds/:id',
+    ({ world, path, params }) => {
+      const before = needRefund(world, path('id'));
+      const refund = world.store.put('refund', {
+        ...before,
+        metadata: params.metadata(before.metadata ?? {}),
+      });
+      emit(world, 'refund.updated', refund, before);
+      emit(world, 'charge.refund.updated', refund, before);
+      return refund;
+    },
+  ],
+  [
+    'post',
+    '/v1/refunds/:id/cancel',
+    ({ world, path }) => {
+      const refund = needRefund(world, path('id'));
+      if (refund.status !== 'pending' && refund.status !== 'requires_action') {
+        throw invalid(`You cannot cancel a refund with the status ${refund.status}.`);
+      }
+      return finishRefund(world, refund, { as: 'canceled' });
+    },
+  ],
+  [
+    'get',
+    '/v1/charges/:id/refunds',
+    ({ world, path, params }) => {
+      const charge = needCharge(world, path('id'));
+      const all = world.store.where('refund', 'charge', charge.id).toReversed();
+      return page(all, params, `/v1/charges/${charge.id}/refunds`);
+    },
+  ],
+  [
+    'post',
+    '/v1/test_helpers/refunds/:id/expire',
+    ({ world, path }) =>
+      finishRefund(world, needRefund(world, path('id')), {
+        as: 'failed',
+        reason: 'expired_or_canceled_card',
+      }),
+  ],
+];
