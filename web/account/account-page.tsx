@@ -64,7 +64,7 @@ function Account() {
   return (
     <>
       <h1 className="visually-hidden">Your account</h1>
-      <ReturnNotice onSettled={refresh} />
+      <ReturnNotice onSettled={refresh} version={version} />
       <BalanceNotice balance={balance} />
       <div className="account">
         <BalanceStatement balance={balance ?? report.data} error={error} retry={reload} />

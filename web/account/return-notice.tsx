@@ -6,8 +6,8 @@ import { Notice, sentence } from '../frame/notice.tsx';
 import { type Return, useReturn } from './use-return.ts';
 
 /** The return from checkout, told as it is: never a failure that is none, never a success too early. */
-export function ReturnNotice({ onSettled }: { onSettled: () => void }) {
-  const found = useReturn(onSettled);
+export function ReturnNotice(props: { onSettled: () => void; version: string | null }) {
+  const found = useReturn(props.onSettled, props.version);
   const [dismissed, setDismissed] = useState(false);
   if (found === null || dismissed) {
     return null;

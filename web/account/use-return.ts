@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { CheckoutStatus } from '../../src/browser/index.ts';
 import { useFlorin } from '../../src/react/index.ts';
 
@@ -16,14 +16,19 @@ const SLOW_MS = 5_000;
 /** A bank transfer takes days; the page only keeps half an eye on it. */
 const PENDING_MS = 60_000;
 
-/** Asks what became of a checkout until it is final. Null when the page is no return. */
-export function useReturn(onSettled: () => void): Return | null {
+/**
+ * Asks what became of a checkout until it is final, at once again when `version` (of the balance)
+ * changes: a payment that took days may just have arrived. Null when the page is no return.
+ */
+export function useReturn(onSettled: () => void, version: string | null): Return | null {
   const client = useFlorin();
   const [sessionId] = useState(readSessionId);
+  const final = useRef(false);
   const [state, setState] = useState<Return>({ status: null, error: null, slow: false });
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `version` asks for another question.
   useEffect(() => {
-    if (sessionId === null) {
+    if (sessionId === null || final.current) {
       return;
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -45,6 +50,7 @@ export function useReturn(onSettled: () => void): Return | null {
           client.forgetPlan().catch(() => {});
         }
         if (status.state === 'paid' || status.state === 'failed' || status.state === 'expired') {
+          final.current = true;
           return;
         }
         wait = status.state === 'pending' ? PENDING_MS : wait;
@@ -64,7 +70,7 @@ export function useReturn(onSettled: () => void): Return | null {
       stopped = true;
       clearTimeout(timer);
     };
-  }, [client, sessionId, onSettled]);
+  }, [client, sessionId, onSettled, version]);
 
   return sessionId === null ? null : state;
 }

@@ -1,0 +1,67 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Stripe from 'stripe';
+import { ensureBuilt, freePorts, startFlorin } from '../../support/florin-process.ts';
+
+export type Product = {
+  /** Where buyers sign in and return to. */
+  readonly app: string;
+  /** Another origin of the same service: the shop. */
+  readonly shop: string;
+  readonly sandbox: string;
+  /** Stripe's own SDK on the sandbox, as a person at the dashboard would act. */
+  readonly stripe: Stripe;
+  /** What a bank, bad luck or time would do: an action of the sandbox by its name. */
+  control(action: string, body: object): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** `florin dev` as a newcomer starts it, in a folder and on ports of its own, with two origins. */
+export async function startProduct(): Promise<Product> {
+  await ensureBuilt();
+  const folder = await mkdtemp(join(tmpdir(), 'florin-product-'));
+  const [service = 0, sandbox = 0, issuer = 0] = await freePorts(3);
+  const app = `http://app.localhost:${service}`;
+  const shop = `http://shop.localhost:${service}`;
+  const dev = await startFlorin(
+    ['dev', '--sandbox-port', String(sandbox), '--issuer-port', String(issuer)],
+    {
+      cwd: folder,
+      env: { PORT: String(service), APP_URL: app, ALLOWED_ORIGINS: `${app},${shop}` },
+    },
+  );
+  const stop = async () => {
+    dev.child.kill('SIGTERM');
+    await dev.finished;
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await dev.until(/^ready$/m);
+    const secrets = JSON.parse(await readFile(join(folder, '.florin', 'secrets.json'), 'utf8'));
+    return {
+      app,
+      shop,
+      sandbox: `http://localhost:${sandbox}`,
+      stripe: new Stripe(secrets.STRIPE_SECRET_KEY, {
+        host: 'localhost',
+        port: sandbox,
+        protocol: 'http',
+      }),
+      async control(action, body) {
+        const response = await fetch(`http://localhost:${sandbox}/sandbox/api/${action}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        });
+        if (!response.ok) {
+          throw new Error(`${action}: ${response.status} ${await response.text()}`);
+        }
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
