@@ -1,5 +1,5 @@
 /** What the ledger must do, in order. The database applies them in the event's own transaction. */
-export type Command = IssueCommand | TakeBackCommand | GiveBackCommand;
+export type Command = IssueCommand | RolloverCommand | TakeBackCommand | GiveBackCommand;
 
 export type IssueCommand = {
   readonly do: 'issue';
@@ -10,6 +10,16 @@ export type IssueCommand = {
   readonly priority: number;
   readonly expiresAt: string | null;
   readonly metadata: CommandMetadata;
+};
+
+/**
+ * Grants again what expired unspent of a subscription's period, up to `amount`. How much that is only
+ * the ledger knows, so it is found under the account's lock; nothing unspent, nothing granted.
+ */
+export type RolloverCommand = Omit<IssueCommand, 'do'> & {
+  readonly do: 'rollover';
+  /** When the period that is over ended, in seconds. */
+  readonly periodEnd: number;
 };
 
 /** Reverses part of the grant that was issued under `grantKey`. */

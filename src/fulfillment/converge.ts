@@ -48,18 +48,10 @@ function convergePurchase(step: Step): { purchase: Purchase; commands: Command[]
   const commands: Command[] = [];
   let purchase = startDue(step);
   if (purchase.standing === 'issued' && step.purchase.standing !== 'issued') {
-    commands.push({
-      do: 'issue',
-      accountId: purchase.accountId,
-      amount: purchase.credits,
-      key: purchase.key,
-      source: purchase.source,
-      priority: purchase.priority,
-      expiresAt: purchase.expiresAt,
-      metadata: withEvent(purchase.metadata, step.context),
-    });
+    commands.push(issueCommand(purchase, step.context));
   }
-  if (purchase.standing !== 'issued') {
+  // What is carried over was paid for in an earlier period: this payment's refund does not touch it.
+  if (purchase.standing !== 'issued' || purchase.rollsOverFrom !== null) {
     return { purchase, commands };
   }
   const target = creditsBack(purchase.credits, step.money);
@@ -80,6 +72,21 @@ function convergePurchase(step: Step): { purchase: Purchase; commands: Command[]
     purchase = { ...purchase, reversed: target, steps: number };
   }
   return { purchase, commands };
+}
+
+function issueCommand(purchase: Purchase, context: ConvergeContext): Command {
+  const issue = {
+    accountId: purchase.accountId,
+    amount: purchase.credits,
+    key: purchase.key,
+    source: purchase.source,
+    priority: purchase.priority,
+    expiresAt: purchase.expiresAt,
+    metadata: withEvent(purchase.metadata, context),
+  };
+  return purchase.rollsOverFrom === null
+    ? { do: 'issue', ...issue }
+    : { do: 'rollover', ...issue, periodEnd: purchase.rollsOverFrom };
 }
 
 /** A planned purchase becomes issued when it is due; a drip stops with its subscription. */

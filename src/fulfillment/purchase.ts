@@ -190,6 +190,7 @@ function toPurchases({ line, price, context, credits, source }: Granting): Purch
     expiresAt: expiryOf(price, line.period, context.now),
     dueAt: null,
     subscriptionId: line.subscriptionId ?? context.subscriptionId,
+    rollsOverFrom: null,
     metadata: {
       ...context.metadata,
       stripe_price_id: line.priceId ?? price.id,
@@ -200,9 +201,28 @@ function toPurchases({ line, price, context, credits, source }: Granting): Purch
     reversed: 0,
     steps: 0,
   };
-  return price.drip === 'monthly' && source === 'subscription' && line.period !== null
-    ? drip(base, price, line.period)
+  if (source !== 'subscription' || line.period === null) {
+    return [base];
+  }
+  if (price.drip === 'monthly') {
+    return drip(base, price, line.period);
+  }
+  return price.rollover !== undefined && price.expires === 'period_end' && !line.proration
+    ? [base, rollover(base, price.rollover.max, line.period.start)]
     : [base];
+}
+
+/** Beside a renewal: what the period that ends now leaves unspent, up to `max`, for the new period. */
+function rollover(base: Purchase, max: number, periodEnd: number): Purchase {
+  return {
+    ...base,
+    key: `${base.key}:rollover`,
+    credits: max,
+    amountMinor: 0,
+    source: 'rollover',
+    rollsOverFrom: periodEnd,
+    metadata: { ...base.metadata, reason: `rollover_${base.metadata['reason'] ?? 'period'}` },
+  };
 }
 
 /** A dripped price is granted a month at a time: the first part at once, each later one when due. */

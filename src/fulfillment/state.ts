@@ -89,6 +89,8 @@ export type Purchase = {
   /** Seconds since 1970 when a part of a dripped price becomes due; null: at once. */
   readonly dueAt: number | null;
   readonly subscriptionId: string | null;
+  /** Of a rollover: when the period that is over ended, in seconds; its credits are the most it may carry. */
+  readonly rollsOverFrom: number | null;
   readonly metadata: Readonly<Record<string, string>>;
   readonly standing: 'planned' | 'issued' | 'stopped';
   readonly reversed: number;

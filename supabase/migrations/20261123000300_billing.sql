@@ -272,6 +272,34 @@ $$;
 comment on function billing.read_state(text, text[], text, text) is
   'All that a decision about one event needs to know, in one round trip. Locks nothing: apply_event checks the versions it was made from.';
 
+create function billing.unspent_of_period(
+  p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamptz)
+returns bigint
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_account credits.accounts := credits.lock_account(p_account_id, true);
+  v_unspent bigint;
+begin
+  if credits.needs_settling(v_account, clock_timestamp()) then
+    v_account := credits.settle(v_account, clock_timestamp());
+    perform credits.save_account(v_account);
+  end if;
+  select coalesce(sum(g.expired), 0) into v_unspent
+    from credits.grants g
+   where g.account_id = p_account_id
+     and g.source in ('subscription', 'rollover')
+     and g.metadata ->> 'stripe_subscription_id' = p_subscription_id
+     and g.metadata ->> 'stripe_price_id' = p_price_id
+     and g.expires_at between p_period_end - interval '1 day' and p_period_end + interval '1 day';
+  return v_unspent;
+end;
+$$;
+comment on function billing.unspent_of_period(uuid, text, text, timestamptz) is
+  'The credits of a subscription''s price that expired unspent when a period ended. Writes down what has expired, with the account locked. Internal.';
+
 create function billing.apply_commands(p_commands jsonb)
 returns void
 language plpgsql
@@ -282,13 +310,22 @@ declare
   v_command jsonb;
   v_account_id uuid;
   v_grant_id uuid;
+  v_amount bigint;
 begin
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
-    if v_command ->> 'do' = 'issue' then
+    v_amount := (v_command ->> 'amount')::bigint;
+    if v_command ->> 'do' = 'rollover' then
+      v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
+        v_command #>> '{metadata,stripe_subscription_id}',
+        v_command #>> '{metadata,stripe_price_id}',
+        to_timestamp((v_command ->> 'periodEnd')::double precision)));
+      continue when v_amount < 1;
+    end if;
+    if v_command ->> 'do' in ('issue', 'rollover') then
       perform credits.issue_grant(
         p_account_id => v_account_id,
-        p_amount => (v_command ->> 'amount')::bigint,
+        p_amount => v_amount,
         p_idempotency_key => v_command ->> 'key',
         p_source => v_command ->> 'source',
         p_priority => (v_command ->> 'priority')::integer,
@@ -299,11 +336,11 @@ begin
         from credits.entries e
        where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
       if v_command ->> 'do' = 'reverse' then
-        perform credits.reverse_grant(v_account_id, v_grant_id, (v_command ->> 'amount')::bigint,
-          v_command ->> 'key', v_command -> 'metadata');
+        perform credits.reverse_grant(v_account_id, v_grant_id, v_amount, v_command ->> 'key',
+          v_command -> 'metadata');
       else
-        perform credits.restore_grant(v_account_id, v_grant_id, (v_command ->> 'amount')::bigint,
-          v_command ->> 'key', v_command -> 'metadata');
+        perform credits.restore_grant(v_account_id, v_grant_id, v_amount, v_command ->> 'key',
+          v_command -> 'metadata');
       end if;
     end if;
   end loop;

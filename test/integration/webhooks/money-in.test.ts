@@ -1,6 +1,8 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { FlorinError } from '../../../src/kernel/index.ts';
 import { invoiceLineFact, readSubscription, sessionLineFact } from '../../../src/stripe/index.ts';
+import { grantDueDrips, replayEvent } from '../../../src/webhooks/index.ts';
+import { testCatalog } from './catalog.ts';
 import {
   ACCOUNT,
   event,
@@ -386,7 +388,6 @@ describe('an invoice', () => {
         ),
       ),
     );
-    const { grantDueDrips } = await import('../../../src/webhooks/index.ts');
     // The first month at once; the second is due since ten days and follows with the job.
     expect(await shop.balance()).toBe(200);
     expect(await grantDueDrips(shop.deps)).toBe(0);
@@ -404,6 +405,68 @@ describe('an invoice', () => {
     });
     await Promise.all([grantDueDrips(later.deps), grantDueDrips(later.deps)]);
     expect(await shop.balance()).toBe(300);
+  });
+});
+
+describe('credits that end with their period', () => {
+  const seconds = () => Math.floor(Date.now() / 1000);
+  const renewal = (id: string, period: { start: number; end: number }) =>
+    event(
+      'invoice.paid',
+      invoice([{ priceId: 'price_ROLLING', id: `il_${id}`, period }], 'new', {
+        id,
+        billing_reason: 'subscription_cycle',
+      }),
+    );
+
+  it('what is left unspent is carried over at a renewal, up to the cap', async () => {
+    const now = seconds();
+    const rolling = await openShop({
+      catalog: testCatalog([
+        {
+          id: 'price_ROLLING',
+          credits: 100,
+          reason: 'rolling',
+          planType: 'basic',
+          kind: 'recurring',
+          expires: 'period_end',
+          rollover: { max: 30 },
+        },
+      ]),
+    });
+    opened.push(rolling);
+    await rolling.deliver(subscribed());
+    const ends = now + 2;
+    await rolling.deliver(renewal('in_1', { start: now - 1000, end: ends }));
+    expect(await rolling.balance()).toBe(100);
+    await expect.poll(() => Date.now() / 1000, { timeout: 5000 }).toBeGreaterThan(ends);
+    const second = renewal('in_2', { start: ends, end: now + 1_000_000 });
+    await rolling.deliver(second);
+    await rolling.deliver({ ...second, id: 'evt_again' });
+    expect((await rolling.grants()).map((grant) => [grant['amount'], grant['source']])).toEqual([
+      [100, 'subscription'],
+      [100, 'subscription'],
+      [30, 'rollover'],
+    ]);
+    expect(await rolling.balance()).toBe(130);
+  });
+
+  it('credits of a period that was over before its invoice came last as long from now', async () => {
+    const now = seconds();
+    await shop.deliver(subscribed());
+    await shop.deliver(
+      event(
+        'invoice.paid',
+        invoice(
+          [{ priceId: 'price_USE_OR_LOSE', period: { start: now - 5000, end: now - 1000 } }],
+          'new',
+        ),
+      ),
+    );
+    const expiries = (await shop.grants()).map((grant) => grant['expiresAt'] as Date);
+    const expiresIn = Number(expiries[0]) / 1000 - now;
+    expect(expiresIn).toBeGreaterThan(3900);
+    expect(expiresIn).toBeLessThan(4100);
   });
 });
 
@@ -460,7 +523,6 @@ describe('events that wait', () => {
     expect(shop.logs).toContainEqual(
       expect.objectContaining({ level: 'warn', eventId: eventId(payload) }),
     );
-    const { testCatalog } = await import('./catalog.ts');
     const known = shop.with({
       catalog: testCatalog([
         { id: 'price_NEW', credits: 7, reason: 'new', planType: 'credits', kind: 'one_time' },
@@ -510,7 +572,6 @@ describe('events that wait', () => {
       errorCode: 'stripe_unavailable',
     });
     expect(shop.logs).toContainEqual(expect.objectContaining({ level: 'error' }));
-    const { replayEvent } = await import('../../../src/webhooks/index.ts');
     expect(await replayEvent(shop.deps.db, eventId(payload))).toBe(true);
     const back = shop.with({
       stripe: {
