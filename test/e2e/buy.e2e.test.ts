@@ -169,10 +169,10 @@ describe.skipIf(!hasBrowser)('buying, in a browser, on the product as a newcomer
       await page.getByText('Payment received. 50 credits added.').waitFor();
       await available(50);
     } finally {
-      await product.control('faults', { down: false });
+      await product.control('reset-faults', {});
     }
-    await product.control('retryNow', {});
-    await product.control('settled', {});
+    await product.control('retry-now', {});
+    await expect.poll(() => product.undelivered(), { timeout: 15_000 }).toBe(0);
     await page.reload();
     await available(50);
     expect(await page.getByText('+50', { exact: true }).count()).toBe(1);

@@ -119,6 +119,27 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       });
     });
 
+    it('can be used with the keyboard alone', async () => {
+      await open('/pricing.html');
+      await page.getByRole('heading', { name: 'Basic' }).waitFor();
+      await page.keyboard.press('Tab');
+      expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to content');
+      const focused = () => page.evaluate('document.activeElement.textContent');
+      for (let presses = 0; presses < 10; presses += 1) {
+        await page.keyboard.press('Tab');
+        if ((await focused()) === 'Choose Basic') {
+          break;
+        }
+      }
+      await page.keyboard.press('Enter');
+      const sheet = page.getByRole('dialog', { name: 'Sign in' });
+      await sheet.waitFor();
+      expect(await page.evaluate("document.activeElement.closest('dialog') !== null")).toBe(true);
+      await page.keyboard.press('Escape');
+      await sheet.waitFor({ state: 'hidden' });
+      expect(await focused()).toBe('Choose Basic');
+    });
+
     it('starts one checkout for a double click', async () => {
       mock.answers.set('POST /api/create-checkout-session', { never: true });
       await open('/index.html', { as: 'buyer' });

@@ -14,6 +14,8 @@ export type Product = {
   readonly stripe: Stripe;
   /** What a bank, bad luck or time would do: an action of the sandbox by its name. */
   control(action: string, body: object): Promise<void>;
+  /** How many deliveries of events have not been answered with success yet. */
+  undelivered(): Promise<number>;
   stop(): Promise<void>;
 };
 
@@ -57,6 +59,11 @@ export async function startProduct(): Promise<Product> {
         if (!response.ok) {
           throw new Error(`${action}: ${response.status} ${await response.text()}`);
         }
+      },
+      async undelivered() {
+        const response = await fetch(`http://localhost:${sandbox}/sandbox/api/deliveries`);
+        const deliveries = (await response.json()) as { status: string }[];
+        return deliveries.filter(({ status }) => status === 'pending').length;
       },
       stop,
     };
