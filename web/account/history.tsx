@@ -17,7 +17,9 @@ export function History(props: HistoryProps) {
     <section className="part history-part" aria-labelledby="history-title">
       <div className="part-head">
         <h2 id="history-title">History</h2>
-        <p className="soft small">Open a line to see which credits paid for it.</p>
+        {props.transactions.transactions.some(({ allocations }) => allocations.length > 0) ? (
+          <p className="soft small">Open a line to see which credits paid for it.</p>
+        ) : null}
       </div>
       <Content {...props} />
     </section>
