@@ -103,6 +103,7 @@ async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise
       status: 'processed',
       retryInSeconds: null,
       claimed: false,
+      firstWord: false,
       aliases,
       payments: read.payments,
       newPaymentId: deps.ids.uuid(),

@@ -78,6 +78,8 @@ export type PlanWrite = {
   readonly status: EventStatus;
   readonly retryInSeconds: number | null;
   readonly claimed: boolean;
+  /** Decided without reading: refused when the customer turns out to be linked to another account. */
+  readonly firstWord: boolean;
   readonly aliases: readonly string[];
   readonly payments: readonly StoredPayment[];
   readonly newPaymentId: string;
@@ -99,6 +101,7 @@ function toSql(write: PlanWrite): Record<string, unknown> {
     status: write.status,
     retryInSeconds: write.retryInSeconds,
     claimed: write.claimed,
+    firstWord: write.firstWord,
     reason: plan.obstacle === null ? plan.reason : null,
     errorCode: plan.obstacle?.code ?? null,
     error: plan.obstacle?.message ?? null,

@@ -5,6 +5,9 @@ import type { StripeLookups } from '../stripe/index.ts';
 /** Questions to Stripe for one event at most; an invoice of thousands of unknown prices ends here. */
 const MAX_QUESTIONS = 40;
 
+/** Milliseconds that Stripe may take for all answers together: the delivery itself waits for ours. */
+const BUDGET_MS = 10_000;
+
 /** The answers that one decision has collected so far. */
 export type CollectedDetails = Details & {
   /** Asks Stripe and remembers the answer; `unavailable` where it can not be had now. */
@@ -13,16 +16,37 @@ export type CollectedDetails = Details & {
 
 export function collectDetails(stripe: StripeLookups | null, logger: Logger): CollectedDetails {
   const answers = new Map<string, Answer<unknown>>();
+  let budget = BUDGET_MS;
   return {
     get: <K extends Need['ask']>(ask: K, id: string) =>
       answers.get(`${ask}:${id}`) as Answer<Answers[K]> | undefined,
     async ask(need) {
-      const exhausted = answers.size >= MAX_QUESTIONS;
+      const exhausted = answers.size >= MAX_QUESTIONS || budget <= 0;
+      const started = performance.now();
       const answer =
-        stripe === null || exhausted ? 'unavailable' : await answerOf(stripe, need, logger);
+        stripe === null || exhausted
+          ? 'unavailable'
+          : await within(budget, answerOf(stripe, need, logger));
+      budget -= performance.now() - started;
       answers.set(`${need.ask}:${need.id}`, answer);
     },
   };
+}
+
+/** `unavailable` when the answer takes longer; what still comes then is dropped. */
+async function within(
+  milliseconds: number,
+  answer: Promise<Answer<unknown>>,
+): Promise<Answer<unknown>> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'unavailable'>((resolve) => {
+    timer = setTimeout(() => resolve('unavailable'), milliseconds);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function answerOf(

@@ -4,6 +4,7 @@ import {
   aliasesOf,
   type Decision,
   decide,
+  EMPTY_PAYMENT,
   type Obstacle,
   type Plan,
   subjectsOf,
@@ -82,6 +83,10 @@ async function settle(deps: WebhookDeps, inHand: EventInHand, fact: Fact): Promi
   if (fact.kind === 'nothing') {
     return store(deps, inHand, { plan: planOf({ status: 'skipped', reason: fact.reason }) });
   }
+  const atOnce = await tryFirstWord(deps, inHand, fact);
+  if (atOnce !== undefined) {
+    return atOnce;
+  }
   for (let round = 1; ; round += 1) {
     const decided = await decideOn({ deps, inHand, fact, details });
     if (decided === 'duplicate') {
@@ -99,7 +104,49 @@ async function settle(deps: WebhookDeps, inHand: EventInHand, fact: Fact): Promi
   }
 }
 
-type Decided = { plan: Plan; fact?: Fact; aliases?: readonly string[]; read?: StateRead };
+/**
+ * Most events are the first word about a new payment. Then nothing needs to be read: the decision is
+ * made as if nothing were known and written on that condition, in one round trip. Undefined when
+ * something is known after all, or more is needed: nothing was written, and the long way is taken.
+ */
+async function tryFirstWord(
+  deps: WebhookDeps,
+  inHand: EventInHand,
+  fact: Fact,
+): Promise<ProcessOutcome | undefined> {
+  if (inHand.claimedAttempt !== undefined || fact.kind !== 'session' || fact.mode !== 'payment') {
+    return undefined;
+  }
+  const details = collectDetails(null, deps.logger);
+  const decision = decide({
+    fact,
+    details,
+    eventId: inHand.event.id,
+    catalog: deps.catalog,
+    known: { payment: EMPTY_PAYMENT, customerAccountId: null, subscription: null },
+    now: deps.clock.now(),
+  });
+  if ('need' in decision || decision.plan.status !== 'processed') {
+    return undefined;
+  }
+  try {
+    const aliases = aliasesOf(fact, details);
+    return await store(deps, inHand, { plan: decision.plan, fact, aliases, firstWord: true });
+  } catch (error) {
+    if (isStale(error)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+type Decided = {
+  plan: Plan;
+  fact?: Fact;
+  aliases?: readonly string[];
+  read?: StateRead;
+  firstWord?: boolean;
+};
 
 async function decideOn(input: {
   deps: WebhookDeps;
@@ -149,7 +196,7 @@ function readFor(
 async function store(
   deps: WebhookDeps,
   inHand: EventInHand,
-  { plan, fact, aliases, read }: Decided,
+  { plan, fact, aliases, read, firstWord }: Decided,
 ): Promise<ProcessOutcome> {
   const attempts = inHand.claimedAttempt ?? (read?.attempts ?? 0) + 1;
   const status =
@@ -161,6 +208,7 @@ async function store(
     retryInSeconds:
       status === 'failed' ? secondsUntilRetry(attempts, deps.random ?? Math.random) : null,
     claimed: inHand.claimedAttempt !== undefined,
+    firstWord: firstWord ?? false,
     aliases: aliases ?? [],
     payments: read?.payments ?? [],
     newPaymentId: deps.ids.uuid(),

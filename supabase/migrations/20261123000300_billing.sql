@@ -488,6 +488,12 @@ declare
   v_new boolean := false;
   v_known text;
 begin
+  if coalesce((p_plan ->> 'firstWord')::boolean, false) and exists (
+       select 1 from billing.customers c
+        where c.customer_id = p_plan ->> 'customerId'
+          and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
+    perform billing.raise_stale();
+  end if;
   if p_event is not null then
     if not v_claimed then
       insert into billing.events (event_id, type, api_version, livemode, stripe_account, object_id,

@@ -274,38 +274,45 @@ describe('an invoice', () => {
     expect(await shop.balance()).toBe(300);
   });
 
-  for (const shape of ['old', 'new'] as const) {
-    it(`\`subscription_update\` lines grant their prorated part (${shape} shape)`, async () => {
-      await shop.deliver(subscribed());
-      const priced = shop.with({
-        stripe: {
-          ...shop.deps.stripe,
-          price: async (id: string) => ({ kind: 'price', id, lookupKey: null, unitAmount: '5000' }),
-        } as never,
-      });
-      await priced.deliver(
-        event(
-          'invoice.paid',
-          invoice(
-            [
-              { id: 'il_1', priceId: 'price_BASIC_MONTHLY', amount: -500, proration: true },
-              {
-                id: 'il_2',
-                priceId: 'price_PRO_MONTHLY',
-                amount: 2500,
-                unitAmount: 5000,
-                proration: true,
-              },
-            ],
-            shape,
-            { billing_reason: 'subscription_update' },
+  describe('`subscription_update` lines grant their prorated part', () => {
+    for (const shape of ['old', 'new'] as const) {
+      it(`in the ${shape} shape`, async () => {
+        await shop.deliver(subscribed());
+        const priced = shop.with({
+          stripe: {
+            ...shop.deps.stripe,
+            price: async (id: string) => ({
+              kind: 'price',
+              id,
+              lookupKey: null,
+              unitAmount: '5000',
+            }),
+          } as never,
+        });
+        await priced.deliver(
+          event(
+            'invoice.paid',
+            invoice(
+              [
+                { id: 'il_1', priceId: 'price_BASIC_MONTHLY', amount: -500, proration: true },
+                {
+                  id: 'il_2',
+                  priceId: 'price_PRO_MONTHLY',
+                  amount: 2500,
+                  unitAmount: 5000,
+                  proration: true,
+                },
+              ],
+              shape,
+              { billing_reason: 'subscription_update' },
+            ),
+            { shape },
           ),
-          { shape },
-        ),
-      );
-      expect(await shop.grants()).toMatchObject([{ amount: 250 }]);
-    });
-  }
+        );
+        expect(await shop.grants()).toMatchObject([{ amount: 250 }]);
+      });
+    }
+  });
 
   it('a trial grants its trial credits, the first paid period grants in full', async () => {
     const trial = { start: 1_790_000_000, end: 1_790_600_000 };
