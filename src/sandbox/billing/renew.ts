@@ -23,17 +23,8 @@ export function renew(world: World, before: Subscription): void {
     return;
   }
   const trialEnds = before.status === 'trialing';
-  if (trialEnds && !hasMethod(world, before)) {
-    const behavior = before.trial_settings?.end_behavior.missing_payment_method;
-    if (behavior === 'pause') {
-      const paused = changeSubscription(world, before, { status: 'paused' });
-      emit(world, 'customer.subscription.paused', paused);
-      return;
-    }
-    if (behavior === 'cancel') {
-      endSubscription(world, before, 'cancellation_requested');
-      return;
-    }
+  if (trialEnds && endTrialWithoutMethod(world, before)) {
+    return;
   }
   const anchored = trialEnds ? { ...before, billing_cycle_anchor: world.now() } : before;
   const rolled = changeSubscription(world, before, {
@@ -41,6 +32,21 @@ export function renew(world: World, before: Subscription): void {
     items: { ...before.items, data: rollItems(anchored, world.now()) },
   });
   invoiceCycle(world, rolled);
+}
+
+/** A trial that ends with nothing on file is paused or cancelled, where it says so. */
+export function endTrialWithoutMethod(world: World, before: Subscription): boolean {
+  const behavior = before.trial_settings?.end_behavior.missing_payment_method;
+  if (hasMethod(world, before) || (behavior !== 'pause' && behavior !== 'cancel')) {
+    return false;
+  }
+  if (behavior === 'cancel') {
+    endSubscription(world, before, 'cancellation_requested');
+    return true;
+  }
+  const paused = changeSubscription(world, before, { status: 'paused' });
+  emit(world, 'customer.subscription.paused', paused);
+  return true;
 }
 
 function hasMethod(world: World, subscription: Subscription): boolean {

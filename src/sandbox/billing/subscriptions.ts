@@ -13,6 +13,7 @@ import { methodFor, payInvoice } from './pay-invoice.ts';
 import { periodEnd } from './periods.ts';
 
 const INCOMPLETE_SECONDS = 23 * 3600;
+export const TRIAL_NOTICE_SECONDS = 3 * 86_400;
 
 export type NewSubscription = {
   customer: string;
@@ -73,11 +74,23 @@ export function addSubscription(world: World, input: NewSubscription): Subscript
     latest_invoice: draft.id,
   });
   emit(world, 'customer.subscription.created', withInvoice);
+  if (trialing && (input.trialEnd ?? 0) - now <= TRIAL_NOTICE_SECONDS) {
+    sendTrialNotice(world, withInvoice);
+  }
   const invoice = finalizeInvoice(world, draft);
   if (invoice.status === 'open' && input.firstPayment === 'now') {
     payFirst(world, invoice, input.offSession ?? false);
   }
   return needSubscription(world, id);
+}
+
+/** Three days before a trial ends, or at once when it is shorter. */
+export function sendTrialNotice(world: World, subscription: Subscription): void {
+  const state = world.store.get('subscription_state', subscription.id);
+  if (state !== undefined) {
+    world.store.put('subscription_state', { ...state, trialWillEndSent: true });
+  }
+  emit(world, 'customer.subscription.trial_will_end', subscription);
 }
 
 function payFirst(world: World, invoice: Invoice, offSession: boolean): void {

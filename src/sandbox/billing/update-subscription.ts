@@ -9,6 +9,7 @@ import { addInvoice, finalizeInvoice } from './invoices.ts';
 import { methodFor, payInvoice } from './pay-invoice.ts';
 import { periodEnd } from './periods.ts';
 import { type ItemChange, prorate } from './proration.ts';
+import { endTrialWithoutMethod } from './renew.ts';
 import { buildItem, cycleLines, liveDiscounts, needSubscription } from './subscriptions.ts';
 
 export type ItemUpdate = {
@@ -44,6 +45,9 @@ export function updateSubscription(
     update.trialEnd !== undefined &&
     before.status === 'trialing' &&
     (update.trialEnd ?? 0) <= world.now();
+  if (endsTrial && endTrialWithoutMethod(world, { ...before, trial_end: world.now() })) {
+    return needSubscription(world, before.id);
+  }
   if (behavior !== 'none' && !endsTrial) {
     for (const change of changes.filter(matters)) {
       prorate(world, before, { change: moved ? { ...change, after: null } : change, at });

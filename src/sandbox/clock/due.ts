@@ -1,8 +1,8 @@
 import { expireIncomplete } from '../billing/end-subscription.ts';
 import { advanceDraft, collect, nextPeriodEnd, renew } from '../billing/renew.ts';
 import { changeSubscription } from '../billing/subscription-status.ts';
+import { sendTrialNotice, TRIAL_NOTICE_SECONDS } from '../billing/subscriptions.ts';
 import { expireSession } from '../checkout/sessions.ts';
-import { emit } from '../events/emit.ts';
 import { settleIntent } from '../payments/intents.ts';
 import { finishRefund } from '../payments/refunds.ts';
 import type { Subscription } from '../shapes.ts';
@@ -14,7 +14,6 @@ type Due = { at: number; happen: () => void };
 /** Which things a clock moves: a test clock's customers', or everyone's without one. */
 export type Scope = { testClock: string | null };
 
-const TRIAL_NOTICE = 3 * 86_400;
 const MAX_STEPS = 100_000;
 
 /** Lets everything happen that is due until `until`, in its order, each at its own time. */
@@ -83,11 +82,8 @@ function* dueOf(world: World, subscription: Subscription): Iterable<Due> {
   }
   if (subscription.status === 'trialing' && state?.trialWillEndSent === false) {
     yield {
-      at: Math.max(subscription.created, (subscription.trial_end ?? 0) - TRIAL_NOTICE),
-      happen: () => {
-        world.store.put('subscription_state', { ...state, trialWillEndSent: true });
-        emit(world, 'customer.subscription.trial_will_end', subscription);
-      },
+      at: Math.max(subscription.created, (subscription.trial_end ?? 0) - TRIAL_NOTICE_SECONDS),
+      happen: () => sendTrialNotice(world, subscription),
     };
   }
   const resumes = subscription.pause_collection?.resumes_at;
