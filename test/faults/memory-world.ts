@@ -140,7 +140,7 @@ export class MemoryWorld {
     if (command.amount < 1 || !Number.isSafeInteger(command.amount)) {
       throw new Error(`amount not allowed: ${text}`);
     }
-    if (command.do === 'issue') {
+    if (command.do === 'issue' || command.do === 'rollover') {
       const { accountId, amount } = command;
       this.grants.set(command.key, { accountId, amount, reversed: 0 });
       return;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { LineFact } from './fact.ts';
-import { flag, minorUnits, optionalMinorUnits, reference, text } from './shapes.ts';
+import { decimal, flag, minorUnits, optionalMinorUnits, reference, text } from './shapes.ts';
 
 const price = z
   .union([
@@ -9,7 +9,7 @@ const price = z
       id: z.string(),
       lookup_key: z.string().nullish(),
       unit_amount: optionalMinorUnits,
-      unit_amount_decimal: text,
+      unit_amount_decimal: decimal,
     }),
   ])
   .nullish();
@@ -18,7 +18,7 @@ const plan = z
   .object({
     id: z.string(),
     amount: optionalMinorUnits,
-    amount_decimal: text,
+    amount_decimal: decimal,
     interval: text,
   })
   .nullish();
@@ -40,7 +40,7 @@ const invoiceLine = z.object({
   plan,
   pricing: z
     .object({
-      unit_amount_decimal: text,
+      unit_amount_decimal: decimal,
       price_details: z.object({ price }).nullish(),
     })
     .nullish(),

@@ -32,6 +32,12 @@ export const text = z
   .nullish()
   .transform((value) => value ?? null);
 
+/** A decimal number as text; the SDK makes an object of it, an event carries a string. */
+export const decimal = z
+  .unknown()
+  .optional()
+  .transform((value) => (value == null ? null : String(value)));
+
 export const flag = z
   .boolean()
   .nullish()

@@ -1,17 +1,26 @@
 import { z } from 'zod';
 import type { CustomerFact, PriceFact, SubscriptionFact } from './fact.ts';
-import { flag, list, metadata, optionalMinorUnits, reference, seconds, text } from './shapes.ts';
+import {
+  decimal,
+  flag,
+  list,
+  metadata,
+  optionalMinorUnits,
+  reference,
+  seconds,
+  text,
+} from './shapes.ts';
 
 const price = z.object({
   id: z.string(),
   lookup_key: text,
   unit_amount: optionalMinorUnits,
-  unit_amount_decimal: text,
+  unit_amount_decimal: decimal,
 });
 
 const item = z.object({
   price: price.nullish(),
-  plan: z.object({ id: z.string(), amount: optionalMinorUnits, amount_decimal: text }).nullish(),
+  plan: z.object({ id: z.string(), amount: optionalMinorUnits, amount_decimal: decimal }).nullish(),
   quantity: z.number().nullish(),
   current_period_end: seconds,
 });
