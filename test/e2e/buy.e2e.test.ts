@@ -239,9 +239,10 @@ describe.skipIf(!hasBrowser)('buying, in a browser, on the product as a newcomer
     await page.getByRole('button', { name: 'Sign out' }).click();
 
     await page.goto(`${product.app}/admin`);
+    await page.getByRole('button', { name: 'Create an account instead' }).click();
     await page.getByLabel('Email').fill('operator@example.com');
     await page.getByLabel('Password').fill(PASSWORD);
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByRole('button', { name: 'Create account' }).click();
     await page.getByRole('link', { name: 'checkout.session.completed' }).first().waitFor();
     await expectAccessible();
     await page.getByRole('link', { name: 'Accounts' }).click();
