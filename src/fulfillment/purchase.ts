@@ -87,6 +87,9 @@ function findPrice(
   if (direct !== undefined) {
     return { price: direct };
   }
+  if (catalog.ignores?.(priceId) === true) {
+    return { price: 'ignored' };
+  }
   let lookupKey = line.lookupKey;
   if (lookupKey === undefined) {
     const item = known.subscription?.fact?.items.find((one) => one.priceId === priceId);
@@ -100,12 +103,7 @@ function findPrice(
     lookupKey = answer === 'unavailable' ? null : (answer?.lookupKey ?? null);
   }
   const byKey = lookupKey == null ? undefined : catalog.find({ priceId, lookupKey });
-  if (byKey !== undefined) {
-    return { price: byKey };
-  }
-  return catalog.ignores?.(priceId) === true
-    ? { price: 'ignored' }
-    : { obstacle: unknownPrice(line, priceId) };
+  return byKey === undefined ? { obstacle: unknownPrice(line, priceId) } : { price: byKey };
 }
 
 type Earned =

@@ -539,6 +539,14 @@ describe('events that wait', () => {
     expect(await shop.balance()).toBe(7);
   });
 
+  it('a price that the catalogue ignores grants nothing and keeps nobody waiting', async () => {
+    const catalog = { ...testCatalog(), ignores: (id: string) => id === 'price_T_SHIRT' };
+    const payload = purchase(withLines([sessionLine('price_T_SHIRT')]));
+    await shop.with({ catalog }).deliver(payload);
+    expect(await shop.inbox(eventId(payload))).toMatchObject({ status: 'skipped' });
+    expect(await shop.balance()).toBe(0);
+  });
+
   it('of a mixed checkout the known line is granted at once and the unknown one waits', async () => {
     const payload = purchase(
       withLines([
