@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'insufficient_credits'
   | 'idempotency_key_reused'
   | 'idempotency_key_invalid'
+  | 'idempotency_key_missing'
   | 'hold_not_open'
   | 'account_closed'
   | 'amount_not_allowed'
@@ -15,6 +16,8 @@ export type ErrorCode =
   | 'unauthenticated'
   | 'forbidden'
   | 'not_found'
+  | 'method_not_allowed'
+  | 'unsupported_media_type'
   | 'conflict'
   | 'rate_limited'
   | 'payload_too_large'
@@ -25,6 +28,7 @@ export type ErrorCode =
   | 'stripe_rejected'
   | 'stripe_unavailable'
   | 'database_unavailable'
+  | 'identity_unavailable'
   | 'internal';
 
 export type ErrorDetails = Readonly<Record<string, unknown>>;

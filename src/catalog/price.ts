@@ -1,0 +1,61 @@
+/** What one Stripe price grants. */
+export type CatalogPrice = {
+  /** The key in the catalogue: the id of a Stripe price, or its lookup_key. */
+  readonly id: string;
+  /** The price's lookup_key; the key itself unless said. */
+  readonly lookupKey?: string;
+  /** Whole credits of one unit; a purchase brings credits × quantity. */
+  readonly credits: number;
+  /** Why credits were given, as the ledger records it: `quick_scan_purchase`. */
+  readonly reason: string;
+  readonly planType: string;
+  readonly kind: 'one_time' | 'recurring';
+  readonly name?: string;
+  readonly description?: string;
+  /** ISO 8601 duration from the purchase on; absent: credits never expire. */
+  readonly expiresAfter?: string;
+  /** A subscription's credits end with the period that they were paid for. */
+  readonly expires?: 'period_end';
+  /** Burn order: lower first. Default 0. */
+  readonly priority?: number;
+  /** Unspent credits that go on into the next period, at most. */
+  readonly rollover?: { readonly max: number };
+  /** Credits of a free trial's first period; absent: none. */
+  readonly trialCredits?: number;
+  /** Grants an annual price's credits a month at a time. */
+  readonly drip?: 'monthly';
+};
+
+/** How checkouts are made. */
+export type CheckoutSettings = {
+  /** Stripe Tax computes taxes. Default false: it must be set up in Stripe first. */
+  readonly automaticTax: boolean;
+  /** Buyers may enter a promotion code. Default true. */
+  readonly promotionCodes: boolean;
+  /** Units in one checkout at most. Default 100. */
+  readonly maxQuantity: number;
+  /** Supabase users without an email may buy; their credits are lost with their browser. Default false. */
+  readonly anonymousBuyers: boolean;
+};
+
+/** What each price grants, checked. Changing it never touches what was granted before. */
+export type Catalog = {
+  readonly prices: readonly CatalogPrice[];
+  readonly checkout: CheckoutSettings;
+  /** By price id first, then by lookup_key. */
+  find(ref: { priceId: string; lookupKey?: string | null }): CatalogPrice | undefined;
+  /** Whether a price is sold by the same Stripe account and has nothing to do with credits. */
+  ignores?(priceId: string): boolean;
+};
+
+/** A price as the catalogue's file says it, under its key. */
+export type PriceInput = {
+  [Field in keyof Omit<CatalogPrice, 'id'>]: CatalogPrice[Field] | undefined;
+} & Pick<CatalogPrice, 'credits' | 'reason' | 'planType' | 'kind'>;
+
+export type CatalogInput = {
+  readonly prices: Readonly<Record<string, PriceInput>>;
+  /** Prices of the same Stripe account that have nothing to do with credits. */
+  readonly ignore?: readonly string[];
+  readonly checkout?: Partial<CheckoutSettings>;
+};

@@ -1,0 +1,8 @@
+export { createPlanCookie, type PlanCookie } from './cookie.ts';
+export {
+  createPlanSessions,
+  PLAN_SESSION_SECONDS,
+  type PlanChoice,
+  type PlanSession,
+  type PlanSessions,
+} from './token.ts';
