@@ -33,7 +33,7 @@ export function checkoutPage(world: World, id: string, notice: CheckoutNotice = 
 <p class="dim">${session.mode === 'subscription' ? html`${trial ? 'due today; then ' : ''}${every(lines.find((line) => line.price.recurring !== null)?.price.recurring ?? null)}` : 'paid once'}</p>
 ${notice.error === undefined ? '' : html`<p class="notice bad" role="alert" data-testid="error">${notice.error}</p>`}
 <section class="card" aria-labelledby="items"><h2 id="items">Items</h2>
-<div class="scroll"><table><thead><tr><th>Item</th><th class="num">Quantity</th><th class="num">Amount</th></tr></thead>
+<div class="scroll" role="group" tabindex="0" aria-label="Table"><table><thead><tr><th>Item</th><th class="num">Quantity</th><th class="num">Amount</th></tr></thead>
 <tbody>${lines.map((line) => lineRow(session, line))}</tbody>
 ${discountRow(session, currency)}</table></div>
 ${session.allow_promotion_codes ? promotionForm(world, session) : ''}

@@ -22,7 +22,7 @@ ${
   pending.length === 0
     ? ''
     : html`<section class="card"><h2>Bank debits on their way</h2>${table(
-        ['Payment', 'Amount', ''],
+        ['Payment', 'Amount', 'Actions'],
         pending.map(
           (intent) =>
             html`<tr><td><code>${intent.id}</code></td><td class="num">${money(intent.amount, intent.currency)}</td><td>${act('settle', { intent: intent.id, as: 'succeeded' }, 'Arrives')} ${act('settle', { intent: intent.id, as: 'failed' }, 'Bounces')}</td></tr>`,
@@ -30,12 +30,12 @@ ${
         '',
       )}</section>`
 }
-${refunds.length === 0 ? '' : html`<section class="card"><h2>Refunds on their way</h2>${table(['Refund', 'Amount', ''], refunds.map(refundRow), '')}</section>`}
-<section class="card"><h2>Subscriptions</h2>${table(['Customer', 'Plan', 'Status', 'Period ends', ''], subscriptions.map(subscriptionRow), 'No subscription yet.')}</section>
-${disputes.length === 0 ? '' : html`<section class="card"><h2>Disputes</h2>${table(['Dispute', 'Amount', 'Status', ''], disputes.map(disputeRow), '')}</section>`}
+${refunds.length === 0 ? '' : html`<section class="card"><h2>Refunds on their way</h2>${table(['Refund', 'Amount', 'Actions'], refunds.map(refundRow), '')}</section>`}
+<section class="card"><h2>Subscriptions</h2>${table(['Customer', 'Plan', 'Status', 'Period ends', 'Actions'], subscriptions.map(subscriptionRow), 'No subscription yet.')}</section>
+${disputes.length === 0 ? '' : html`<section class="card"><h2>Disputes</h2>${table(['Dispute', 'Amount', 'Status', 'Actions'], disputes.map(disputeRow), '')}</section>`}
 ${faultCard(world)}
 <section class="card"><h2>Events</h2>${table(
-      ['When', 'Type', 'Deliveries', ''],
+      ['When', 'Type', 'Deliveries', 'Actions'],
       newest(world.store.all('event')).map((event) => eventRow(world, event)),
       'No event yet.',
     )}</section>`,
@@ -49,7 +49,7 @@ function newest<T>(all: readonly T[]): T[] {
 function table(heads: readonly string[], rows: readonly Html[], empty: string): Html {
   return rows.length === 0
     ? html`<p class="dim">${empty}</p>`
-    : html`<div class="scroll"><table><thead><tr>${heads.map((head) => html`<th>${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
+    : html`<div class="scroll" role="group" tabindex="0" aria-label="Table"><table><thead><tr>${heads.map((head) => html`<th>${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 /** One button that does one thing. */

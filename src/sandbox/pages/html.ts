@@ -62,7 +62,7 @@ export function document(
 <style>${raw(STYLE)}</style>
 </head>
 <body>
-<div class="banner" role="note">Sandbox: no real money moves. Test cards only.</div>
+<aside class="banner" aria-label="Notice">Sandbox: no real money moves. Test cards only.</aside>
 <main class="${options.narrow ? 'narrow' : ''}">${body}</main>
 </body>
 </html>`;

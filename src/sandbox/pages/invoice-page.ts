@@ -11,7 +11,7 @@ export function invoicePage(world: World, id: string): Html {
     `Invoice ${invoice.number ?? ''}`,
     html`<h1>Invoice ${invoice.number ?? id}</h1>
 <p class="total">${money(invoice.total, invoice.currency)}</p><p>${invoice.status}, ${day(invoice.created)}</p>
-<div class="card scroll"><table><thead><tr><th>Item</th><th class="num">Quantity</th><th class="num">Amount</th></tr></thead>
+<div class="card scroll" role="group" tabindex="0" aria-label="Table"><table><thead><tr><th>Item</th><th class="num">Quantity</th><th class="num">Amount</th></tr></thead>
 <tbody>${lines.map((line) => html`<tr><td>${line.description}</td><td class="num">${String(line.quantity)}</td><td class="num">${money(line.amount, line.currency)}</td></tr>`)}</tbody></table></div>`,
   );
 }

@@ -23,7 +23,7 @@ export function portalPage(world: World, id: string): Html {
     html`<h1>Your billing</h1>
 ${subscriptions.length === 0 ? html`<p data-testid="none">You have no subscription.</p>` : ''}
 ${subscriptions.map((subscription) => subscriptionCard(world, id, subscription))}
-<section class="card"><h2>Invoices</h2><div class="scroll"><table>
+<section class="card"><h2>Invoices</h2><div class="scroll" role="group" tabindex="0" aria-label="Table"><table>
 <thead><tr><th>Date</th><th>Number</th><th class="num">Total</th><th>Status</th></tr></thead>
 <tbody>${invoices.map(invoiceRow)}</tbody></table></div></section>
 ${session.return_url === null ? '' : html`<p><a href="${session.return_url}" data-testid="return">Back to the shop</a></p>`}`,
