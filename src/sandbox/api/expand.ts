@@ -66,7 +66,7 @@ function expandAt(world: World, { value, steps, path }: Walk): unknown {
     return value;
   }
   const object = value as Shown;
-  const inside = object[step] ?? includable(world, object, step);
+  const inside = step in object ? object[step] : includable(world, object, step);
   if (inside === undefined) {
     throw invalid(`This property cannot be expanded (${path}).`, { param: 'expand' });
   }

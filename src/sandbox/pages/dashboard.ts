@@ -65,7 +65,7 @@ function clockCard(world: World): Html {
     ['months', '12', '1 year'],
   ];
   return html`<section class="card"><h2>Clock</h2><p data-testid="now">${day(world.now())} UTC</p>
-<p class="row">${steps.map(([unit, count, label]) => act('advance', { [unit]: count }, `Advance ${label}`))}</p></section>`;
+<div class="row">${steps.map(([unit, count, label]) => act('advance', { [unit]: count }, `Advance ${label}`))}</div></section>`;
 }
 
 function chargeRow(charge: Charge): Html {
@@ -113,7 +113,7 @@ function faultCard(world: World): Html {
     .filter(([, value]) => (Array.isArray(value) ? value.length > 0 : Boolean(value)))
     .map(([name, value]) => `${name}: ${String(value)}`);
   return html`<section class="card"><h2>Deliveries</h2><p>${on.length === 0 ? 'Delivered as they should be.' : `Going wrong on purpose: ${on.join(', ')}.`}</p>
-<p class="row">${act('faults', { down: '1' }, 'Endpoints down')} ${act('faults', { duplicates: '1' }, 'Twice each')} ${act('faults', { reorder: '1' }, 'Out of order')} ${act('faults', { dropNext: '1' }, 'Lose the next')} ${act('faults', { twins: '1' }, 'Under two ids')} ${act('reset-faults', {}, 'As it should be')} ${act('retry-now', {}, 'Retry now')}</p></section>`;
+<div class="row">${act('faults', { down: '1' }, 'Endpoints down')} ${act('faults', { duplicates: '1' }, 'Twice each')} ${act('faults', { reorder: '1' }, 'Out of order')} ${act('faults', { dropNext: '1' }, 'Lose the next')} ${act('faults', { twins: '1' }, 'Under two ids')} ${act('reset-faults', {}, 'As it should be')} ${act('retry-now', {}, 'Retry now')}</div></section>`;
 }
 
 function eventRow(world: World, event: StripeEvent): Html {

@@ -48,11 +48,11 @@ function subscriptionCard(world: World, session: string, subscription: Subscript
 <form class="row" method="post" action="${action}"><div class="grow"><label for="plan-${subscription.id}">Change plan</label>
 <select id="plan-${subscription.id}" name="price">${plans.map((price) => planOption(price, item?.price.id))}</select></div>
 <button type="submit" name="act" value="change">Change</button></form>
-<form method="post" action="${action}"><p class="row">${
+<form method="post" action="${action}"><div class="row">${
     subscription.cancel_at_period_end
       ? html`<button type="submit" name="act" value="keep">Keep the subscription</button>`
       : html`<button type="submit" name="act" value="cancel" data-testid="cancel-plan">Cancel at the end of the period</button>`
-  } <button type="submit" name="act" value="cancel_now">Cancel now</button></p></form></section>`;
+  } <button type="submit" name="act" value="cancel_now">Cancel now</button></div></form></section>`;
 }
 
 function planOption(price: Price, current: string | undefined): Html {
