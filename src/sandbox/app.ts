@@ -17,6 +17,7 @@ import { testClockRoutes } from './clock/test-clocks.ts';
 import { customerRoutes } from './customers/customers.ts';
 import { paymentMethodRoutes } from './customers/payment-methods.ts';
 import { eventRoutes } from './events/event-routes.ts';
+import { balanceRoutes } from './payments/balance-routes.ts';
 import { chargeRoutes } from './payments/charges.ts';
 import { disputeRoutes } from './payments/disputes.ts';
 import { fraudWarningRoutes } from './payments/fraud-warnings.ts';
@@ -37,6 +38,7 @@ const ROUTES: readonly Route[] = [
   ...portalRoutes,
   ...intentRoutes,
   ...chargeRoutes,
+  ...balanceRoutes,
   ...refundRoutes,
   ...disputeRoutes,
   ...fraudWarningRoutes,

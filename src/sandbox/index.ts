@@ -3,9 +3,7 @@ export type { SandboxControl } from './control/control.ts';
 export type { Faults } from './events/faults.ts';
 export { signatureHeader } from './events/sign.ts';
 export { createSandbox, type Sandbox, type SandboxOptions } from './sandbox.ts';
-export {
-  SANDBOX_API_VERSION,
-  type SandboxSettings,
-  type SeedEndpoint,
-  type SeedPrice,
+export type {
+  SeedEndpoint,
+  SeedPrice,
 } from './settings.ts';

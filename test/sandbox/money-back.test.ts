@@ -35,6 +35,8 @@ describe('refunds', () => {
     });
     const told = sandbox.events('charge.refunded');
     expect(told.map((event) => event.data.object['amount_refunded'])).toEqual([300, 500, 1000]);
+    const { available } = await stripe.balance.retrieve();
+    expect(available).toMatchObject([{ amount: -59, currency: 'usd' }]);
     expect(types(sandbox)).toEqual(
       expect.arrayContaining(['refund.created', 'refund.updated', 'charge.refund.updated']),
     );
