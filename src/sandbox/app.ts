@@ -23,6 +23,7 @@ import { disputeRoutes } from './payments/disputes.ts';
 import { fraudWarningRoutes } from './payments/fraud-warnings.ts';
 import { intentRoutes } from './payments/intent-routes.ts';
 import { refundRoutes } from './payments/refunds.ts';
+import { setupIntentRoutes } from './payments/setup-intents.ts';
 import { newId, type World } from './world.ts';
 
 const MAX_BODY = 1024 * 1024;
@@ -37,6 +38,7 @@ const ROUTES: readonly Route[] = [
   ...paymentLinkRoutes,
   ...portalRoutes,
   ...intentRoutes,
+  ...setupIntentRoutes,
   ...chargeRoutes,
   ...balanceRoutes,
   ...refundRoutes,

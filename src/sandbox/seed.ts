@@ -44,16 +44,18 @@ export function seedEndpoints(world: World, endpoints: readonly SeedEndpoint[]):
   world.store.commit(() => {
     for (const endpoint of endpoints) {
       const known = world.store.where('webhook_endpoint', 'url', endpoint.url)[0];
-      const version = endpoint.apiVersion ?? null;
       if (known === undefined) {
         addEndpoint(world, endpoint);
-      } else if (known.secret !== endpoint.secret || known.api_version !== version) {
-        world.store.put('webhook_endpoint', {
-          ...known,
-          secret: endpoint.secret,
-          api_version: version,
-          enabled_events: [...(endpoint.enabledEvents ?? ['*'])],
-        });
+        continue;
+      }
+      const wanted = {
+        ...known,
+        secret: endpoint.secret,
+        api_version: endpoint.apiVersion ?? null,
+        enabled_events: [...(endpoint.enabledEvents ?? ['*'])],
+      };
+      if (JSON.stringify(wanted) !== JSON.stringify(known)) {
+        world.store.put('webhook_endpoint', wanted);
       }
     }
   });

@@ -281,3 +281,48 @@ describe('a subscription checkout', () => {
     expect(types(sandbox)).toContain('customer.subscription.trial_will_end');
   });
 });
+
+describe('a setup', () => {
+  it('keeps a card that later pays without the buyer, or is declined', async () => {
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const customer = await stripe.customers.create();
+    const session = await stripe.checkout.sessions.create({
+      mode: 'setup',
+      currency: 'usd',
+      customer: customer.id,
+      ...URLS,
+    });
+    expect(sandbox.pay(session.id, { card: 'chargeDeclined' }).outcome).toBe('declined');
+    sandbox.pay(session.id, { card: 'authenticationRequiredOnSetup' });
+    const done = await stripe.checkout.sessions.retrieve(session.id, {
+      expand: ['setup_intent'],
+    });
+    expect(done).toMatchObject({
+      status: 'complete',
+      payment_status: 'no_payment_required',
+      setup_intent: { status: 'succeeded' },
+    });
+    const [method] = (await stripe.customers.listPaymentMethods(customer.id)).data;
+    const topUp = (payment_method: string) =>
+      stripe.paymentIntents.create({
+        amount: 500,
+        currency: 'usd',
+        customer: customer.id,
+        payment_method,
+        off_session: true,
+        confirm: true,
+      });
+    expect((await topUp(String(method?.id))).status).toBe('succeeded');
+    const setup = await stripe.setupIntents.create({
+      customer: customer.id,
+      payment_method: 'pm_card_chargeCustomerFail',
+      confirm: true,
+    });
+    await expect(topUp(String(setup.payment_method))).rejects.toMatchObject({
+      code: 'card_declined',
+    });
+    await expect(topUp('pm_card_authenticationRequired')).rejects.toMatchObject({
+      code: 'authentication_required',
+    });
+  });
+});

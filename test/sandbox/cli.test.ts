@@ -66,6 +66,8 @@ const TRIGGERS = [
   'subscription.payment_succeeded',
   'credit_note.created',
   'payment_link.created',
+  'setup_intent.succeeded',
+  'setup_intent.setup_failed',
   'test_helpers.test_clock.ready',
 ];
 

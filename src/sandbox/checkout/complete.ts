@@ -6,6 +6,7 @@ import { addCustomer, changeCustomer, needCustomer } from '../customers/customer
 import { attachPaymentMethod, needPaymentMethod } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
 import { addIntent, confirmIntent, planOf } from '../payments/intents.ts';
+import { addSetupIntent, confirmSetup } from '../payments/setup-intents.ts';
 import type { CheckoutSession, PaymentIntent } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { isTrial, needSession, redeemForGood, redemptionsOf, sessionPlan } from './sessions.ts';
@@ -19,7 +20,7 @@ export type Submission = {
 
 export type Submitted =
   | { outcome: 'complete'; session: CheckoutSession }
-  | { outcome: 'declined'; message: string; intent: PaymentIntent }
+  | { outcome: 'declined'; message: string; intent: PaymentIntent | null }
   | { outcome: 'requires_action'; url: string; intent: PaymentIntent };
 
 /** The buyer presses Pay. A declined session stays open, and the next press goes on with it. */
@@ -79,7 +80,10 @@ function remember(
 }
 
 function submitPayment(world: World, session: CheckoutSession, given: Submission): Submitted {
-  if (session.mode === 'setup' || session.amount_total === 0) {
+  if (session.mode === 'setup') {
+    return submitSetup(world, session, given);
+  }
+  if (session.amount_total === 0) {
     redeemForGood(world, session);
     return { outcome: 'complete', session: complete(world, session, 'no_payment_required') };
   }
@@ -105,6 +109,22 @@ function submitPayment(world: World, session: CheckoutSession, given: Submission
   world.store.put('checkout_session', { ...session, payment_intent: intent.id });
   const method = methodOf(world, session, given, plan.setupFutureUsage !== null);
   return told(world, session.id, confirmIntent(world, intent, { method }));
+}
+
+/** Setup mode keeps a card and takes no money. */
+function submitSetup(world: World, session: CheckoutSession, given: Submission): Submitted {
+  const intent = addSetupIntent(world, {
+    customer: session.customer,
+    metadata: session.metadata ?? {},
+  });
+  const method = methodOf(world, { ...session, customer: null }, given, false);
+  const set = confirmSetup(world, intent, { method, authenticated: true });
+  if (set.last_setup_error !== null) {
+    const message = String(set.last_setup_error.message);
+    return { outcome: 'declined', message, intent: null };
+  }
+  const kept = { ...session, setup_intent: set.id };
+  return { outcome: 'complete', session: complete(world, kept, 'no_payment_required') };
 }
 
 /** `invoice_creation`: the payment is that of an invoice made by hand. */

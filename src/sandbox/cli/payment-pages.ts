@@ -35,7 +35,7 @@ export const paymentPageRoutes: readonly Route[] = [
       const submitted = submitSession(world, session.id, {
         method: params.text('payment_method'),
       });
-      if (submitted.outcome === 'declined') {
+      if (submitted.outcome === 'declined' && submitted.intent !== null) {
         throw declined(submitted.intent);
       }
       return pageOf(needSession(world, session.id));

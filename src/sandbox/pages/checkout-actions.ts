@@ -18,7 +18,7 @@ export function pressPay(world: World, id: string, fields: Fields): Step {
   if (open.status !== 'open') {
     return { to: afterwards(world, open) };
   }
-  const needsMethod = (open.amount_total ?? 0) > 0 || open.mode === 'subscription';
+  const needsMethod = (open.amount_total ?? 0) > 0 || open.mode !== 'payment';
   const behaviour = needsMethod ? behaviourOfForm(fields) : null;
   if (behaviour === undefined) {
     return { error: 'This is no test card. Take one of those listed below the card number.' };

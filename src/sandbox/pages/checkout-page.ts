@@ -86,14 +86,17 @@ function promotionForm(world: World, session: CheckoutSession): Html {
 }
 
 function payForm(session: CheckoutSession, due: { total: number; trial: boolean }): Html {
-  const needsMethod = due.total > 0 || session.mode === 'subscription';
-  const label = due.trial
-    ? 'Start trial'
-    : due.total === 0
-      ? 'Complete order'
-      : session.mode === 'subscription'
-        ? 'Subscribe'
-        : `Pay ${money(due.total, session.currency ?? 'usd')}`;
+  const needsMethod = due.total > 0 || session.mode !== 'payment';
+  const label =
+    session.mode === 'setup'
+      ? 'Save card'
+      : due.trial
+        ? 'Start trial'
+        : due.total === 0
+          ? 'Complete order'
+          : session.mode === 'subscription'
+            ? 'Subscribe'
+            : `Pay ${money(due.total, session.currency ?? 'usd')}`;
   return html`<form class="card" method="post" action="/c/pay/${session.id}">
 <label for="email">Email</label>
 <input id="email" type="email" name="email" autocomplete="email" required value="${session.customer_email ?? session.customer_details?.email ?? ''}" ${session.customer === null ? '' : 'disabled'}>

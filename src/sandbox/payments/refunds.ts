@@ -46,9 +46,27 @@ export function refundCharge(world: World, input: NewRefund): Refund {
   emit(world, 'refund.created', refund);
   emit(world, 'charge.refunded', after, charge);
   if (status === 'succeeded') {
-    emit(world, 'refund.updated', refund, refund);
-    emit(world, 'charge.refund.updated', refund, refund);
+    return traceRefund(world, refund);
   }
+  return refund;
+}
+
+/** Soon after, the card network's reference is known: Stripe tells the refund again. */
+function traceRefund(world: World, before: Refund): Refund {
+  const refund = world.store.put('refund', {
+    ...before,
+    destination_details: {
+      card: {
+        type: 'refund',
+        reference: newId('ref', 12).slice(4),
+        reference_status: 'available',
+        reference_type: 'acquirer_reference_number',
+      },
+      type: 'card',
+    },
+  });
+  emit(world, 'refund.updated', refund, before);
+  emit(world, 'charge.refund.updated', refund, before);
   return refund;
 }
 
