@@ -1,0 +1,71 @@
+import type { Executor, Statement } from '../db/index.ts';
+import { type Balance, callOne, type Metadata } from './written.ts';
+
+const READ: Statement = {
+  name: 'ledger_read_balance',
+  text: 'select posted, held, available, next_expiry_at from credits.balances where account_id = $1',
+};
+
+/** The balance to the instant, by primary key whatever the history; zeros for an unknown account. */
+export async function readBalance(
+  db: Executor,
+  accountId: string,
+): Promise<Balance & { readonly nextExpiryAt: Date | null }> {
+  const [row] = await db.query<Balance & { nextExpiryAt: Date | null }>(READ, [accountId]);
+  return row ?? { posted: 0, held: 0, available: 0, nextExpiryAt: null };
+}
+
+/** Where the credits of one grant are; `contributes` of all items adds up to what is available. */
+export type BalanceItem = {
+  readonly item: 'grant' | 'scheduled' | 'debt';
+  readonly grantId: string | null;
+  readonly source: string | null;
+  readonly amount: number;
+  readonly spent: number | null;
+  readonly reserved: number | null;
+  readonly expired: number | null;
+  readonly voided: number | null;
+  readonly reversed: number | null;
+  readonly contributes: number;
+  readonly expiresAt: Date | null;
+  readonly issuedAt: Date | null;
+  readonly metadata: Metadata | null;
+};
+
+const EXPLAIN: Statement = {
+  name: 'ledger_explain_balance',
+  text: 'select * from credits.explain_balance($1)',
+};
+
+/** Why the balance is what it is: one item a grant, and one for debt. */
+export async function explainBalance(db: Executor, accountId: string): Promise<BalanceItem[]> {
+  return db.query<BalanceItem>(EXPLAIN, [accountId]);
+}
+
+/** One broken invariant of the ledger. */
+export type BrokenInvariant = {
+  readonly accountId: string;
+  readonly invariant: string;
+  readonly detail: string;
+};
+
+const VERIFY: Statement = {
+  name: 'ledger_verify',
+  text: 'select * from credits.verify_ledger($1)',
+};
+
+/** Proves the ledger's invariants for one account, or for all: nothing when sound. */
+export async function verifyLedger(db: Executor, accountId?: string): Promise<BrokenInvariant[]> {
+  return db.query<BrokenInvariant>(VERIFY, [accountId ?? null]);
+}
+
+const EXPIRE: Statement = {
+  name: 'ledger_expire_due',
+  text: 'select credits.expire_due($1) as written',
+};
+
+/** Writes down what time has changed, for up to `limit` accounts; returns how many entries. */
+export async function expireDue(db: Executor, limit = 1000): Promise<number> {
+  const row = await callOne<{ written: number }>(db, EXPIRE, [limit]);
+  return row.written;
+}

@@ -1,0 +1,94 @@
+import type { Executor } from '../db/index.ts';
+import {
+  AccountClosedError,
+  IdempotencyKeyReusedError,
+  InsufficientCreditsError,
+} from '../kernel/index.ts';
+import { type BatchResult, type Spend, spend, spendBatch } from './spend.ts';
+import type { Written } from './written.ts';
+
+type Waiting = {
+  readonly request: Spend;
+  readonly resolve: (written: Written) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+/** The most spends in one call: larger ones gain little and hold the account's row longer. */
+const MAX_BATCH = 200;
+
+/**
+ * A `spend` for hot accounts. While one call for an account is under way, further spends of the same
+ * account wait and then go together as one batch: one commit instead of one each. An account that
+ * nobody else is spending from is not delayed. Spends with metadata go alone. When a batch as a
+ * whole fails, each of its spends is tried by itself and gets its own error.
+ */
+export function createSpendBatcher(db: Executor): (request: Spend) => Promise<Written> {
+  const queues = new Map<string, Waiting[]>();
+
+  async function drain(accountId: string, queue: Waiting[]): Promise<void> {
+    while (queue.length > 0) {
+      const batch = queue.splice(0, MAX_BATCH);
+      await (batch.length === 1 ? alone(db, batch) : together(db, batch));
+    }
+    queues.delete(accountId);
+  }
+
+  return (request) => {
+    if (request.metadata !== undefined && Object.keys(request.metadata).length > 0) {
+      return spend(db, request);
+    }
+    return new Promise<Written>((resolve, reject) => {
+      const waiting = { request, resolve, reject };
+      const queue = queues.get(request.accountId);
+      if (queue === undefined) {
+        const fresh = [waiting];
+        queues.set(request.accountId, fresh);
+        void drain(request.accountId, fresh);
+      } else {
+        queue.push(waiting);
+      }
+    });
+  };
+}
+
+async function alone(db: Executor, batch: readonly Waiting[]): Promise<void> {
+  await Promise.all(
+    batch.map(({ request, resolve, reject }) => spend(db, request).then(resolve, reject)),
+  );
+}
+
+async function together(db: Executor, batch: readonly Waiting[]): Promise<void> {
+  let results: BatchResult[];
+  try {
+    results = await spendBatch(
+      db,
+      batch.map((waiting) => waiting.request),
+    );
+  } catch {
+    await alone(db, batch);
+    return;
+  }
+  for (const [index, waiting] of batch.entries()) {
+    const result = results[index];
+    if (result !== undefined) {
+      settle(waiting, result);
+    }
+  }
+}
+
+function settle({ request, resolve, reject }: Waiting, result: BatchResult): void {
+  const { status, entryId, posted, held, available } = result;
+  if (status === 'insufficient_credits') {
+    reject(new InsufficientCreditsError({ available, required: request.amount }));
+  } else if (status === 'account_closed') {
+    reject(new AccountClosedError(`The account ${request.accountId} is closed.`));
+  } else if (status === 'idempotency_key_reused' || entryId === null) {
+    reject(
+      new IdempotencyKeyReusedError(
+        `The idempotency key ${request.idempotencyKey} was used before with other input.`,
+      ),
+    );
+  } else {
+    resolve({ entryId, posted, held, available, replayed: status === 'replayed' });
+  }
+}

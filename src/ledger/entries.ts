@@ -1,0 +1,88 @@
+import type { Executor, Statement } from '../db/index.ts';
+import type { Metadata } from './written.ts';
+
+/** One row of the journal. */
+export type Entry = {
+  readonly entryId: string;
+  /** Counts from 1 within the account. */
+  readonly entryNo: number;
+  readonly kind:
+    | 'grant'
+    | 'spend'
+    | 'capture'
+    | 'expiry'
+    | 'void'
+    | 'reversal'
+    | 'adjustment'
+    | 'schedule'
+    | 'hold'
+    | 'release'
+    | 'close';
+  /** Signed credits; 0 for what only reserves, schedules or closes. */
+  readonly amount: number;
+  readonly postedAfter: number;
+  readonly grantId: string | null;
+  readonly holdId: string | null;
+  readonly idempotencyKey: string;
+  readonly metadata: Metadata | null;
+  readonly createdAt: Date;
+};
+
+const LIST: Statement = {
+  name: 'ledger_list_entries',
+  text: `select credits.entry_id(account_id, entry_no) as entry_id, entry_no, kind::text as kind, amount,
+                posted_after, grant_id, hold_id, idempotency_key, metadata, created_at
+           from credits.entries
+          where account_id = $1 and entry_no < coalesce($2::bigint, 9223372036854775807)
+          order by entry_no desc limit $3`,
+};
+
+/** Entries of an account, newest first; `before` is the entry number that the last page ended with. */
+export async function listEntries(
+  db: Executor,
+  page: { accountId: string; before?: number; limit: number },
+): Promise<Entry[]> {
+  return db.query<Entry>(LIST, [page.accountId, page.before ?? null, page.limit]);
+}
+
+/** How much of an entry one grant paid for; without a grant: debt. */
+export type Allocation = {
+  readonly entryNo: number;
+  readonly grantId: string | null;
+  readonly amount: number;
+};
+
+const ALLOCATIONS: Statement = {
+  name: 'ledger_list_allocations',
+  text: `select entry_no, grant_id, amount from credits.allocations
+          where account_id = $1 and entry_no between $2 and $3 order by entry_no desc`,
+};
+
+/** Which grants paid for the account's entries of a range of numbers, up to the last settlement. */
+export async function listAllocations(
+  db: Executor,
+  range: { accountId: string; from: number; to: number },
+): Promise<Allocation[]> {
+  return db.query<Allocation>(ALLOCATIONS, [range.accountId, range.from, range.to]);
+}
+
+/** Credits used and given on one day (UTC). */
+export type DailyUsage = { readonly day: string; readonly spent: number; readonly granted: number };
+
+const USAGE: Statement = {
+  name: 'ledger_daily_usage',
+  text: `select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as day,
+                coalesce(-sum(amount) filter (where kind in ('spend', 'capture')), 0)::bigint as spent,
+                coalesce(sum(amount) filter (where kind = 'grant'), 0)::bigint as granted
+           from credits.entries
+          where account_id = $1 and created_at >= $2 and created_at < $3
+          group by 1 order by 1`,
+};
+
+/** Usage by day, from `from` up to but without `to`. */
+export async function dailyUsage(
+  db: Executor,
+  range: { accountId: string; from: Date; to: Date },
+): Promise<DailyUsage[]> {
+  return db.query<DailyUsage>(USAGE, [range.accountId, range.from, range.to]);
+}

@@ -1,0 +1,31 @@
+export { adjust, closeAccount, ensureAccount } from './account.ts';
+export {
+  type BalanceItem,
+  type BrokenInvariant,
+  expireDue,
+  explainBalance,
+  readBalance,
+  verifyLedger,
+} from './balance.ts';
+export { createSpendBatcher } from './batcher.ts';
+export {
+  type Allocation,
+  type DailyUsage,
+  dailyUsage,
+  type Entry,
+  listAllocations,
+  listEntries,
+} from './entries.ts';
+export {
+  type Grant,
+  type GrantPart,
+  type IssueGrant,
+  issueGrant,
+  listGrants,
+  restoreGrant,
+  reverseGrant,
+  voidGrant,
+} from './grant.ts';
+export { captureHold, type PlaceHold, placeHold, releaseHold } from './hold.ts';
+export { type BatchItem, type BatchResult, type Spend, spend, spendBatch } from './spend.ts';
+export type { Balance, Metadata, Written } from './written.ts';

@@ -1,0 +1,65 @@
+import type { Executor, Statement } from '../db/index.ts';
+import { callOne, type Metadata, type Written } from './written.ts';
+
+export type Spend = {
+  accountId: string;
+  /** Whole credits above 0. */
+  amount: number;
+  /** Names the intent, 1 to 255 characters: `scan:<job id>`. Repeat it on every retry. */
+  idempotencyKey: string;
+  metadata?: Metadata;
+};
+
+const SPEND: Statement = {
+  name: 'ledger_spend',
+  text: 'select * from credits.spend($1, $2, $3, $4)',
+};
+
+/**
+ * Takes credits, from the grants in burn order, in one round trip. The same key and input again
+ * returns the first result with `replayed` true. Throws `insufficient_credits` (also for an unknown
+ * account), `idempotency_key_reused`, `account_closed`, `amount_not_allowed`, and
+ * `database_unavailable` when the ledger is down: then retry with the same key.
+ */
+export async function spend(db: Executor, request: Spend): Promise<Written> {
+  return callOne(db, SPEND, [
+    request.accountId,
+    request.amount,
+    request.idempotencyKey,
+    request.metadata ?? {},
+  ]);
+}
+
+export type BatchItem = Omit<Spend, 'metadata'>;
+
+export type BatchResult = {
+  readonly accountId: string;
+  readonly idempotencyKey: string;
+  readonly status:
+    | 'spent'
+    | 'replayed'
+    | 'insufficient_credits'
+    | 'idempotency_key_reused'
+    | 'account_closed';
+  readonly entryId: string | null;
+  readonly posted: number;
+  readonly held: number;
+  readonly available: number;
+};
+
+const SPEND_BATCH: Statement = {
+  name: 'ledger_spend_batch',
+  text: 'select * from credits.spend_batch($1::uuid[], $2::bigint[], $3::text[])',
+};
+
+/** Many spends in one call and one commit, each accepted or refused on its own, answered in order. */
+export async function spendBatch(
+  db: Executor,
+  items: readonly BatchItem[],
+): Promise<BatchResult[]> {
+  return db.query<BatchResult>(SPEND_BATCH, [
+    items.map((item) => item.accountId),
+    items.map((item) => item.amount),
+    items.map((item) => item.idempotencyKey),
+  ]);
+}

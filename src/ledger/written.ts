@@ -1,0 +1,33 @@
+import type { Executor, Row, SqlValue, Statement } from '../db/index.ts';
+import { FlorinError } from '../kernel/index.ts';
+
+/** Credits of an account: posted is the sum of its entries, available what it may spend now. */
+export type Balance = {
+  readonly posted: number;
+  readonly held: number;
+  /** posted − held; below 0 only while money that went back has left a debt. */
+  readonly available: number;
+};
+
+/** What every write answers: the balance after it, and whether it had happened before. */
+export type Written = Balance & {
+  readonly entryId: string;
+  /** True when the key was used before with the same input: this is the first result, nothing was written. */
+  readonly replayed: boolean;
+};
+
+/** Free fields kept with an entry; part of the input that an idempotency key stands for. */
+export type Metadata = Readonly<Record<string, unknown>>;
+
+/** Calls a write function of the ledger: one row, in one round trip. */
+export async function callOne<R extends Row>(
+  db: Executor,
+  statement: Statement,
+  values: readonly SqlValue[],
+): Promise<R> {
+  const [row] = await db.query<R>(statement, values);
+  if (row === undefined) {
+    throw new FlorinError('internal', `${statement.name} answered without a row.`);
+  }
+  return row;
+}
