@@ -7,14 +7,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/index.ts';
 import { endpointUnderTest, KEY, sandboxUnderTest, types } from './sandbox-under-test.ts';
 
-const STRIPE = join(
-  dirname(createRequire(import.meta.url).resolve('@stripe/cli-linux-x64/package.json')),
-  'bin/stripe',
-);
+const require = createRequire(import.meta.url);
+const stripePath = () =>
+  join(dirname(require.resolve('@stripe/cli-linux-x64/package.json')), 'bin/stripe');
 
 /** The official CLI with a home of its own and the sandbox in Stripe's place. */
 function start(sandbox: Sandbox, home: string, args: readonly string[]) {
-  const child = spawn(STRIPE, [...args, '--api-base', sandbox.url, '--api-key', KEY], {
+  const child = spawn(stripePath(), [...args, '--api-base', sandbox.url, '--api-key', KEY], {
     env: {
       HOME: home,
       XDG_CONFIG_HOME: home,
@@ -71,7 +70,10 @@ const TRIGGERS = [
   'test_helpers.test_clock.ready',
 ];
 
-describe('the official Stripe CLI', () => {
+/** The package holds the binary of one platform: the one that CI has. */
+const hasCli = process.platform === 'linux' && process.arch === 'x64';
+
+describe.runIf(hasCli)('the official Stripe CLI', () => {
   it.each(TRIGGERS)('triggers %s', async (type) => {
     const { sandbox } = await sandboxUnderTest();
     const cli = start(sandbox, await homeUnderTest(), ['trigger', type]);

@@ -13,6 +13,11 @@ export function present(world: World, object: object): Shown {
   if (kind === 'invoice') {
     return presentInvoice(world, object as Invoice);
   }
+  if (kind === 'event') {
+    const deliveries = world.store.where('delivery', 'event', (object as { id: string }).id);
+    const pending = deliveries.filter((delivery) => delivery.status === 'pending').length;
+    return { ...object, pending_webhooks: pending };
+  }
   return { ...object };
 }
 

@@ -34,31 +34,50 @@ export function createDeliverer(world: World): Deliverer {
     timer.unref();
   };
 
-  const pump = () => {
-    const now = deliveryTime(world);
-    const limit = world.faults.reorder ? 1 : world.settings.concurrentDeliveries;
+  /** Those that may go now, read anew when the last of them has gone. */
+  let queue: Delivery[] = [];
+
+  const refill = (now: number) => {
     const waiting = world.store
       .where('delivery', 'status', 'pending')
       .filter((delivery) => !flying.has(delivery.id));
-    for (const delivery of dueNow(world, waiting, now)) {
-      if (flying.size >= limit) {
-        break;
-      }
-      const flight = attempt(world, delivery).finally(() => {
-        flying.delete(delivery.id);
-        pump();
-      });
-      flying.set(delivery.id, flight);
-    }
-    if (flying.size === 0) {
+    queue = dueNow(world, waiting, now);
+    if (queue.length === 0 && flying.size === 0) {
       const next = Math.min(...waiting.map((delivery) => dueAt(world, delivery)));
-      if (waiting.every((delivery) => delivery.attempts > 0) && next > now) {
+      if (waiting.every((delivery) => delivery.attempts > 0)) {
         release();
       }
       if (Number.isFinite(next)) {
         wake(Math.max(1, next - now));
       }
     }
+  };
+
+  const pump = () => {
+    const limit = world.faults.reorder ? 1 : world.settings.concurrentDeliveries;
+    if (flying.size >= limit) {
+      return;
+    }
+    if (queue.length === 0) {
+      refill(deliveryTime(world));
+    }
+    while (running && flying.size < limit) {
+      const delivery = queue.shift();
+      if (delivery === undefined) {
+        break;
+      }
+      if (world.store.get('delivery', delivery.id)?.status === 'pending') {
+        fly(delivery);
+      }
+    }
+  };
+
+  const fly = (delivery: Delivery) => {
+    const flight = attempt(world, delivery).finally(() => {
+      flying.delete(delivery.id);
+      pump();
+    });
+    flying.set(delivery.id, flight);
   };
 
   const release = () => {
@@ -178,11 +197,6 @@ function record(world: World, before: Delivery, result: Result): void {
     nextAttemptAt:
       status === 'pending' ? deliveryTime(world) + (gap ?? 0) * 1000 : before.nextAttemptAt,
   });
-  const event = world.store.get('event', before.event);
-  if (event !== undefined && status !== 'pending') {
-    const left = Math.max(0, event.pending_webhooks - 1);
-    world.store.put('event', { ...event, pending_webhooks: left });
-  }
   if (!delivered) {
     world.logger.debug(
       { event: before.event, attempts, status: result.status, error: result.error },
