@@ -1,0 +1,144 @@
+-- The seed's names in public, for code written against it with supabase-js or plain SQL: views over
+-- the ledger under row level security, and thin functions. Nothing here is executable by anon.
+
+create view public.credits_transactions with (security_invoker = true) as
+  select credits.entry_id(e.account_id, e.entry_no) as id,
+         e.account_id as user_id,
+         e.metadata ->> 'stripe_event_id' as stripe_event_id,
+         e.metadata ->> 'stripe_payment_id' as stripe_payment_id,
+         e.metadata ->> 'stripe_price_id' as stripe_price_id,
+         e.amount as delta,
+         coalesce(e.metadata ->> 'reason', e.kind::text) as reason,
+         coalesce(e.metadata ->> 'plan_type', 'credits') as plan_type,
+         coalesce(e.metadata, '{}') as metadata,
+         e.created_at,
+         e.created_at as updated_at
+    from credits.entries e
+   where e.amount <> 0;
+comment on view public.credits_transactions is
+  'Every movement of credits, as the seed named it. A signed-in user sees their own rows.';
+
+create view public.credits_balance_mv with (security_invoker = true) as
+  select b.account_id as user_id,
+         b.posted as balance,
+         (select count(*) from public.credits_transactions t where t.user_id = b.account_id)
+           as transaction_count,
+         (select max(t.created_at) from public.credits_transactions t where t.user_id = b.account_id)
+           as last_transaction,
+         (select min(t.created_at) from public.credits_transactions t where t.user_id = b.account_id)
+           as first_transaction
+    from credits.balances b;
+comment on view public.credits_balance_mv is
+  'The balance of each account, always current; the name is the seed''s. Reading only balance costs one row.';
+
+create view public.stripe_events_raw with (security_invoker = true) as
+  select e.event_id as id,
+         e.event_id,
+         e.type as event_type,
+         e.payload as event_data,
+         e.status in ('processed', 'skipped') as processed,
+         e.processed_at,
+         e.error as error_message,
+         e.received_at as created_at
+    from billing.events e;
+comment on view public.stripe_events_raw is 'The event inbox, as the seed named it. For service_role only.';
+
+create function public.get_user_credit_balance(target_user_id uuid)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_posted bigint;
+begin
+  if current_user = 'authenticated' and target_user_id is distinct from credits.current_account() then
+    raise exception 'You may read your own balance only.'
+      using errcode = '42501', hint = 'Pass the signed-in user''s id, or call with the service role.';
+  end if;
+  select b.posted into v_posted from credits.balances b where b.account_id = target_user_id;
+  return coalesce(v_posted, 0);
+end;
+$$;
+comment on function public.get_user_credit_balance(uuid) is
+  'Posted credits of a user, 0 for a new one. A signed-in user may ask for themselves only (42501).';
+
+create function public.get_user_credit_balance_fast(target_user_id uuid)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return public.get_user_credit_balance(target_user_id);
+end;
+$$;
+comment on function public.get_user_credit_balance_fast(uuid) is
+  'The same as get_user_credit_balance: every read is fast and current.';
+
+create function public.add_user_credits(
+  target_user_id uuid,
+  credit_amount integer,
+  stripe_event_id text,
+  stripe_payment_id text,
+  stripe_price_id text,
+  transaction_reason text,
+  transaction_plan_type text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if coalesce(stripe_event_id, '') = '' then
+    raise exception 'The stripe_event_id is missing.'
+      using errcode = 'CRKEY', hint = 'Pass the id of the Stripe object that was paid: it makes the call repeatable.';
+  end if;
+  perform 1 from credits.issue_grant(
+    p_account_id => target_user_id,
+    p_amount => credit_amount,
+    p_idempotency_key => 'seed:' || md5(
+      concat_ws('|', stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))),
+    p_source => 'purchase',
+    p_metadata => jsonb_strip_nulls(jsonb_build_object(
+      'stripe_event_id', stripe_event_id,
+      'stripe_payment_id', stripe_payment_id,
+      'stripe_price_id', stripe_price_id,
+      'reason', transaction_reason,
+      'plan_type', transaction_plan_type)));
+  return true;
+end;
+$$;
+comment on function public.add_user_credits(uuid, integer, text, text, text, text, text) is
+  'Gives credits once for an event, payment and price: true when credited or credited before. Errors are raised: CRAMT for amounts below 1 (money that goes back is credits.reverse_grant), CRDUP for other input under the same names, CRACC.';
+
+create function public.refresh_credits_balance()
+returns bigint
+language plpgsql
+set search_path = ''
+as $$
+begin
+  return credits.recompute_balances();
+end;
+$$;
+comment on function public.refresh_credits_balance() is
+  'Recomputes stored balances from the entries and returns how many differed: 0 when sound.';
+
+revoke all on public.credits_transactions, public.credits_balance_mv, public.stripe_events_raw
+  from public, anon, authenticated, service_role;
+grant select on public.credits_transactions, public.credits_balance_mv to authenticated, service_role;
+grant select on public.stripe_events_raw to service_role;
+
+revoke all on function
+  public.get_user_credit_balance(uuid),
+  public.get_user_credit_balance_fast(uuid),
+  public.add_user_credits(uuid, integer, text, text, text, text, text),
+  public.refresh_credits_balance()
+  from public, anon, authenticated, service_role;
+grant execute on function
+  public.get_user_credit_balance(uuid),
+  public.get_user_credit_balance_fast(uuid)
+  to authenticated, service_role;
+grant execute on function
+  public.add_user_credits(uuid, integer, text, text, text, text, text),
+  public.refresh_credits_balance()
+  to service_role;
