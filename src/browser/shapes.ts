@@ -62,9 +62,9 @@ export type EntryKind =
   | 'release'
   | 'close';
 
-/** Which grant paid for (part of) an entry. */
+/** Which grant paid for (part of) an entry; none: it became debt. */
 export type Allocation = {
-  readonly grantId: string;
+  readonly grantId: string | null;
   readonly amount: number;
   readonly reason: string | null;
 };
@@ -89,7 +89,7 @@ export type TransactionPage = {
   readonly nextCursor: string | null;
 };
 
-/** One UTC day of `GET /api/usage`; days without movement are included as zeros. */
+/** One UTC day of `GET /api/usage`; days without movement may be left out. */
 export type UsageDay = {
   /** YYYY-MM-DD */
   readonly day: string;

@@ -3,6 +3,7 @@ import type { Transaction } from '../../src/browser/index.ts';
 import { formatMoney, formatUnitPrice } from '../../src/react/index.ts';
 import { groupOperations } from '../../web/account/operations.ts';
 import { niceTop } from '../../web/account/usage-chart.tsx';
+import { everyDay } from '../../web/account/usage-days.ts';
 import {
   credits,
   formatDuration,
@@ -124,6 +125,17 @@ describe('the history', () => {
 });
 
 describe('the chart', () => {
+  it('shows quiet days as zeros, over the end of a month', () => {
+    const days = [{ day: '2026-10-31', spent: 4, granted: 0 }];
+    expect(everyDay({ from: '2026-10-30', to: '2026-11-01T08:00:00Z', days })).toEqual([
+      { day: '2026-10-30', spent: 0, granted: 0 },
+      { day: '2026-10-31', spent: 4, granted: 0 },
+      { day: '2026-11-01', spent: 0, granted: 0 },
+    ]);
+    expect(everyDay({ from: '2024-01-01', to: '2026-11-01', days })).toHaveLength(92);
+    expect(everyDay({ from: '', to: '', days: [] })).toEqual([]);
+  });
+
   it.each([
     [0, 4],
     [4, 4],

@@ -1,4 +1,4 @@
-import type { LiveGrant, Transaction } from '../../src/browser/index.ts';
+import type { Allocation, LiveGrant, Transaction } from '../../src/browser/index.ts';
 import type { Transactions } from '../../src/react/index.ts';
 import { Button, classes } from '../frame/button.tsx';
 import { formatCredits, formatDay, formatSigned, formatTime, humanize } from '../frame/format.ts';
@@ -161,13 +161,11 @@ function EntryLine({ entry }: { entry: Transaction }) {
 }
 
 function describeAllocations({ allocations, amount }: Transaction): string {
-  if (allocations.length === 0) {
-    return '';
+  const name = ({ grantId, reason }: Allocation) =>
+    grantId === null ? 'debt' : humanize(reason ?? 'credits').toLowerCase();
+  const [only] = allocations;
+  if (allocations.length === 1 && only !== undefined) {
+    return `${amount < 0 ? 'from ' : ''}${name(only)}`;
   }
-  const parts = allocations.map(({ amount: part, reason }) =>
-    allocations.length === 1
-      ? humanize(reason ?? 'credits').toLowerCase()
-      : `${formatCredits(part)} from ${humanize(reason ?? 'credits').toLowerCase()}`,
-  );
-  return `${amount < 0 && allocations.length === 1 ? 'from ' : ''}${parts.join(', ')}`;
+  return allocations.map((each) => `${formatCredits(each.amount)} from ${name(each)}`).join(', ');
 }

@@ -2,6 +2,7 @@ import type { Usage } from '../../src/browser/index.ts';
 import type { Loaded } from '../../src/react/index.ts';
 import { LoadFailed } from '../frame/notice.tsx';
 import { UsageChart, UsageTable } from './usage-chart.tsx';
+import { everyDay } from './usage-days.ts';
 
 export function UsagePart({ usage, wide }: { usage: Loaded<Usage>; wide: boolean }) {
   return (
@@ -23,7 +24,7 @@ function Content({ usage }: { usage: Loaded<Usage> }) {
       </div>
     );
   }
-  const { days } = usage.data;
+  const days = everyDay(usage.data);
   if (days.every(({ spent }) => spent === 0)) {
     return <p className="empty">No credits used yet. Days with scans will show here.</p>;
   }

@@ -105,16 +105,20 @@ function PaidBy({ entry, marked, onMark }: { entry: AdminEntry } & Marking) {
   return (
     <ul>
       {entry.allocations.map(({ grantId, amount, reason }) => (
-        <li key={grantId}>
+        <li key={grantId ?? 'debt'}>
           <span className="number">{formatCredits(amount)}</span>{' '}
-          <button
-            type="button"
-            className="link"
-            aria-pressed={grantId === marked}
-            onClick={() => onMark(grantId === marked ? null : grantId)}
-          >
-            {humanize(reason ?? grantId.slice(0, 8))}
-          </button>
+          {grantId === null ? (
+            'debt'
+          ) : (
+            <button
+              type="button"
+              className="link"
+              aria-pressed={grantId === marked}
+              onClick={() => onMark(grantId === marked ? null : grantId)}
+            >
+              {humanize(reason ?? grantId.slice(0, 8))}
+            </button>
+          )}
         </li>
       ))}
     </ul>
