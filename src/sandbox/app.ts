@@ -67,7 +67,7 @@ export function createApiApp(
   { switches, more }: { switches: ApiSwitches; more: readonly Route[] },
 ): Hono {
   const app = new Hono();
-  app.use('/v1/*', bodyLimit({ maxSize: MAX_BODY }));
+  app.use('*', bodyLimit({ maxSize: MAX_BODY }));
   app.use('/v1/*', async (context, next) => {
     const refusal = refuse(world, context, switches);
     if (refusal === undefined) {
