@@ -1,8 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Catalog } from './catalog/index.ts';
+import { type Config, type Environment, parseConfig } from './config.ts';
 import { connect, type Database } from './db/index.ts';
-import { type Logger, silentLogger } from './kernel/index.ts';
+import { createApp } from './http/index.ts';
+import { type RunningJob, startJobs } from './jobs/index.ts';
+import { type Logger, randomIds, silentLogger, systemClock } from './kernel/index.ts';
 import {
   captureHold,
+  createSpendBatcher,
   type IssueGrant,
   issueGrant,
   type PlaceHold,
@@ -10,9 +15,11 @@ import {
   readBalance,
   releaseHold,
   type Spend,
-  spend,
   verifyLedger,
+  type Written,
 } from './ledger/index.ts';
+import { createStripeClient, createStripeLookups, isLiveKey } from './stripe/index.ts';
+import { drainInbox, type WebhookDeps } from './webhooks/index.ts';
 import {
   type HoldOutcome,
   type HoldRequest,
@@ -33,7 +40,7 @@ export type LedgerConfig = {
 /** The ledger's part of the library: credits in, credits out, and proof. */
 export type FlorinLedger = {
   /** Takes credits. The same key again answers with the first result. Throws `insufficient_credits`. */
-  spend(request: Spend): ReturnType<typeof spend>;
+  spend(request: Spend): Promise<Written>;
   /** Gives credits. The same key again answers with the first result. */
   grant(request: IssueGrant): ReturnType<typeof issueGrant>;
   /** Reserves, runs `work`, charges what it used, gives the rest back. See {@link withHold}. */
@@ -62,7 +69,7 @@ const FIRST_PAUSE_MS = 100;
 export function createLedger(db: Database, logger: Logger): FlorinLedger {
   const pause = (attempt: number) => wait(FIRST_PAUSE_MS * 2 ** attempt);
   return {
-    spend: (request) => spend(db, request),
+    spend: createSpendBatcher(db),
     grant: (request) => issueGrant(db, request),
     withHold: (request, work) => withHold({ db, logger, pause }, request, work),
     placeHold: (request) => placeHold(db, request),
@@ -82,4 +89,62 @@ export function connectLedger(config: LedgerConfig): FlorinLedger & { close(): P
     ...(config.maxConnections === undefined ? {} : { maxConnections: config.maxConnections }),
   });
   return { ...createLedger(db, logger), close: () => db.close() };
+}
+
+export type FlorinOptions = {
+  /** From `defineCatalog`: what each Stripe price grants. */
+  catalog: Catalog;
+  /** The settings; default: parsed from `environment`. */
+  config?: Config;
+  /** Default: `process.env`. Throws `invalid_configuration`, naming each fault. */
+  environment?: Environment;
+  /** Default: says nothing. */
+  logger?: Logger;
+  /** True in `florin dev` only: pages may offer what is only for show. */
+  development?: boolean;
+};
+
+/** The whole service in a program of yours. */
+export type Florin = FlorinLedger & {
+  /** Every route of the service: mount it in Hono, Next.js, Express or an Edge Function. */
+  fetch(request: Request, ...platform: unknown[]): Promise<Response>;
+  /** Works off events that wait for another attempt: for a cron call where nothing runs on. */
+  drain(limit?: number): Promise<void>;
+  /** Starts the background jobs of a process that runs on: drain, expire, drip. */
+  startJobs(): RunningJob;
+  /** Ends the connections to the database. */
+  close(): Promise<void>;
+};
+
+const DRAIN_LIMIT = 100;
+
+/** Wires the parts together: the only place where all of them meet. Connects on first use. */
+export function createFlorin(options: FlorinOptions): Florin {
+  const { catalog, logger = silentLogger, development = false } = options;
+  const config = options.config ?? parseConfig(options.environment ?? process.env);
+  const stripe = createStripeClient({
+    secretKey: config.stripe.secretKey,
+    apiBase: config.stripe.apiBase,
+  });
+  const db = connect({ url: config.databaseUrl, logger });
+  const webhooks: WebhookDeps = {
+    db,
+    catalog,
+    stripe: createStripeLookups(stripe),
+    livemode: isLiveKey(config.stripe.secretKey),
+    logger,
+    clock: systemClock,
+    ids: randomIds,
+  };
+  const ledger = createLedger(db, logger);
+  const app = createApp({ config, webhooks, stripe, development, spend: ledger.spend });
+  return {
+    ...ledger,
+    fetch: async (request, ...platform) => app.fetch(request, ...platform),
+    async drain(limit = DRAIN_LIMIT) {
+      await drainInbox(webhooks, { limit });
+    },
+    startJobs: () => startJobs(webhooks),
+    close: () => db.close(),
+  };
 }

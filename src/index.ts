@@ -1,6 +1,13 @@
 /** `florin`: the server library. */
 export { type Catalog, type CatalogPrice, defineCatalog } from './catalog/index.ts';
-export { connectLedger, type FlorinLedger, type LedgerConfig } from './florin.ts';
+export {
+  connectLedger,
+  createFlorin,
+  type Florin,
+  type FlorinLedger,
+  type FlorinOptions,
+  type LedgerConfig,
+} from './florin.ts';
 export {
   AccountClosedError,
   AmountNotAllowedError,

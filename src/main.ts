@@ -1,12 +1,8 @@
 import { loadCatalog } from './catalog/index.ts';
 import type { Config } from './config.ts';
-import { connect } from './db/index.ts';
-import { createApp } from './http/index.ts';
-import { startJobs } from './jobs/index.ts';
-import { type Logger, randomIds, systemClock } from './kernel/index.ts';
+import { createFlorin } from './florin.ts';
+import type { Logger } from './kernel/index.ts';
 import { listen } from './server.ts';
-import { createStripeClient, createStripeLookups, isLiveKey } from './stripe/index.ts';
-import type { WebhookDeps } from './webhooks/index.ts';
 
 /** A running service, in `florin serve` and in `florin dev`. */
 export type Service = {
@@ -15,43 +11,29 @@ export type Service = {
   stop(): Promise<void>;
 };
 
-/** Wires the parts together and starts them: the only place where all of them meet. */
+/** Starts the service as a process: the library, a listening server, and the background jobs. */
 export async function startService(options: {
   config: Config;
   logger: Logger;
   /** True in `florin dev`, where pages may offer what is only for show. */
   development: boolean;
 }): Promise<Service> {
-  const { config, logger, development } = options;
+  const { config } = options;
   const catalog = await loadCatalog(config.catalogPath);
-  const stripe = createStripeClient({
-    secretKey: config.stripe.secretKey,
-    apiBase: config.stripe.apiBase,
-  });
-  const db = connect({ url: config.databaseUrl, logger });
-  const webhooks: WebhookDeps = {
-    db,
-    catalog,
-    stripe: createStripeLookups(stripe),
-    livemode: isLiveKey(config.stripe.secretKey),
-    logger,
-    clock: systemClock,
-    ids: randomIds,
-  };
-  const app = createApp({ config, webhooks, stripe, development });
+  const florin = createFlorin({ ...options, catalog });
   try {
-    const server = await listen({ fetch: app.fetch, host: config.host, port: config.port });
-    const jobs = startJobs(webhooks);
+    const server = await listen({ fetch: florin.fetch, host: config.host, port: config.port });
+    const jobs = florin.startJobs();
     return {
       url: server.url,
       async stop() {
         await server.close();
         await jobs.stop();
-        await db.close();
+        await florin.close();
       },
     };
   } catch (error) {
-    await db.close();
+    await florin.close();
     throw error;
   }
 }
