@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import type { Catalog, CatalogPrice } from '../catalog/index.ts';
+import { FlorinError } from '../kernel/index.ts';
+import type { PlanSession } from '../plan-session/index.ts';
+
+/** What a buyer asks for, before any of it is believed. */
+export type CheckoutRequest = {
+  readonly accountId: string;
+  readonly email?: string | undefined;
+  readonly priceId?: string | undefined;
+  /** What the page believes the price's plan type to be; refused when it is another. */
+  readonly planType?: string | undefined;
+  readonly quantity?: number | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** A plan session's token. */
+  readonly planSession?: string | undefined;
+};
+
+/** What will be bought: the catalogue's price, a whole quantity, and notes that say nothing about money. */
+export type Choice = {
+  readonly price: CatalogPrice;
+  readonly quantity: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Equal for equal choices: what makes a second click the same checkout. */
+  readonly fingerprint: string;
+};
+
+/** Stripe allows 50 keys; ours take some of them. */
+const MOST_METADATA_KEYS = 20;
+const LONGEST_KEY = 40;
+const LONGEST_VALUE = 500;
+const KEY = /^[A-Za-z0-9][\w.-]*$/;
+/** Who is credited, for what, and how much: never said by a buyer, in whatever spelling. */
+const RESERVED =
+  /^(user|account|customer|supabaseuser|clientreference)(id)?$|^(plan|plantype|price|priceid|product|productid|credits?|quantity|amount|currency|reason|source|mode)$|^(florin|stripe|supabase)/;
+
+/** Checks a request against the catalogue. Throws `price_unknown`, `plan_session_invalid` or `invalid_input`. */
+export function toChoice(
+  catalog: Catalog,
+  request: CheckoutRequest,
+  planSession: PlanSession | undefined,
+): Choice {
+  const price = findPrice(catalog, request, planSession);
+  if (request.planType !== undefined && request.planType !== price.planType) {
+    throw invalid(`planType: ${price.id} is of the plan type ${price.planType}. Leave it out.`);
+  }
+  const quantity = request.quantity ?? 1;
+  const most = catalog.checkout.maxQuantity;
+  if (!Number.isSafeInteger(quantity) || quantity < 1 || quantity > most) {
+    throw invalid(`quantity: must be a whole number from 1 to ${most}.`);
+  }
+  const metadata = checkMetadata({ ...planSession?.metadata, ...request.metadata });
+  return { price, quantity, metadata, fingerprint: fingerprintOf({ price, quantity, metadata }) };
+}
+
+function findPrice(
+  catalog: Catalog,
+  request: CheckoutRequest,
+  planSession: PlanSession | undefined,
+): CatalogPrice {
+  const asked = request.priceId === undefined ? undefined : forSale(catalog, request.priceId);
+  const chosen = planSession === undefined ? undefined : forSale(catalog, planSession.priceId);
+  if (asked !== undefined && chosen !== undefined && asked.id !== chosen.id) {
+    throw invalid(`priceId: the plan session is for ${chosen.id}, not for ${asked.id}.`);
+  }
+  const price = asked ?? chosen;
+  if (price === undefined) {
+    throw invalid('priceId: say which price to buy, or pass a plan session.');
+  }
+  return price;
+}
+
+/** The catalogue's price. Throws `price_unknown`. */
+export function forSale(catalog: Catalog, priceId: string): CatalogPrice {
+  const price = catalog.find({ priceId, lookupKey: priceId });
+  if (price === undefined) {
+    throw new FlorinError('price_unknown', 'This price is not in the catalogue.', {
+      details: { priceId: priceId.slice(0, LONGEST_VALUE) },
+    });
+  }
+  return price;
+}
+
+/** Checks what a page wants to note beside a purchase. Throws `invalid_input`. */
+export function checkMetadata(
+  metadata: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const entries = Object.entries(metadata);
+  if (entries.length > MOST_METADATA_KEYS) {
+    throw invalid(`metadata: at most ${MOST_METADATA_KEYS} keys.`);
+  }
+  for (const [key, value] of entries) {
+    if (key.length > LONGEST_KEY || !KEY.test(key)) {
+      throw invalid(
+        `metadata: keys hold up to ${LONGEST_KEY} letters, digits, and _ . - only; not ${JSON.stringify(key.slice(0, LONGEST_KEY))}.`,
+      );
+    }
+    if (RESERVED.test(key.toLowerCase().replaceAll(/[^a-z0-9]/g, ''))) {
+      throw invalid(`metadata.${key}: this key is the service's own. Use another name.`);
+    }
+    if (value.length > LONGEST_VALUE) {
+      throw invalid(`metadata.${key}: at most ${LONGEST_VALUE} characters.`);
+    }
+  }
+  return metadata;
+}
+
+function fingerprintOf(choice: Omit<Choice, 'fingerprint'>): string {
+  const { price, quantity, metadata } = choice;
+  const notes = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = JSON.stringify([price.id, quantity, notes]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+}
+
+function invalid(message: string): FlorinError {
+  return new FlorinError('invalid_input', message);
+}

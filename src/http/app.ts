@@ -1,0 +1,97 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { HTTPException } from 'hono/http-exception';
+import { FlorinError } from '../kernel/index.ts';
+import type { AppEnv, RequestContext } from './context.ts';
+import type { AppDeps } from './deps.ts';
+import { API_HEADERS, STRICT_TRANSPORT, withCookies } from './headers.ts';
+import { observe } from './observe.ts';
+import { createOriginGate } from './origins.ts';
+import { addPages } from './pages.ts';
+import { asFlorinError, problemHeaders, toProblem } from './problem.ts';
+import { type App, addFallback } from './route.ts';
+import { addAccounts } from './routes/accounts.ts';
+import { addBalance } from './routes/balance.ts';
+import { addCheckout } from './routes/checkout.ts';
+import { addDemo } from './routes/demo.ts';
+import { addDocuments } from './routes/documents.ts';
+import { addHealth } from './routes/health.ts';
+import { addPlanSession } from './routes/plan-session.ts';
+import { addShop } from './routes/shop.ts';
+import { addWebhook } from './routes/webhook.ts';
+import { createServices } from './services.ts';
+
+export type FlorinApp = {
+  /** For any server of the Fetch API: Node through @hono/node-server, Next.js, Express, Deno. */
+  readonly fetch: (request: Request, env?: unknown) => Response | Promise<Response>;
+  /** Calls the app without a network, for tests. */
+  readonly request: App['request'];
+  /** Ends live streams; the rest ends by itself. */
+  close(): void;
+};
+
+/** The service as a Fetch handler: routes, guards and pages over what is passed in. */
+export function createApp(deps: AppDeps): FlorinApp {
+  const services = createServices(deps);
+  const { logger, ids } = deps.webhooks;
+  const app = new OpenAPIHono<AppEnv>({ strict: false });
+
+  app.onError((thrown, c) => answerProblem(thrown, { c, services: deps }));
+  app.use('*', observe({ logger, ids, metrics: services.metrics }));
+  if (deps.config.appUrl.startsWith('https:')) {
+    app.use('*', async (c, next) => {
+      await next();
+      c.res.headers.set('strict-transport-security', STRICT_TRANSPORT);
+    });
+  }
+  // Machines first: no page of any origin calls these, and no guard of browsers slows them down.
+  addWebhook(app, services);
+  addAccounts(app, services);
+  addHealth(app, services);
+  app.use('/api/*', createOriginGate(deps.config.allowedOrigins));
+  addShop(app, services);
+  addPlanSession(app, services);
+  addCheckout(app, services);
+  addBalance(app, services);
+  addDemo(app, services);
+  addDocuments(app);
+  addPages(app, services);
+  addFallback(app);
+  return {
+    fetch: (request, env) => app.fetch(request, (env ?? {}) as AppEnv['Bindings']),
+    request: app.request,
+    close: () => services.feed.close(),
+  };
+}
+
+function answerProblem(
+  thrown: unknown,
+  { c, services }: { c: RequestContext; services: AppDeps },
+): Response {
+  const error = asFlorinError(fromHono(thrown));
+  const requestId = c.get('requestId') ?? '';
+  const problem = toProblem(error, requestId);
+  c.set('code', error.code);
+  if (problem.status >= 500) {
+    // The cause is for the log alone; problems carry words that were written for callers.
+    const fields = { requestId, code: error.code, error: error.message, stack: stackOf(error) };
+    services.webhooks.logger.error(fields, 'request met an error');
+  }
+  const response = new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { ...API_HEADERS, ...problemHeaders(error), 'x-request-id': requestId },
+  });
+  return withCookies(response, c.get('cookies') ?? []);
+}
+
+/** What the framework itself refuses: a broken body, a path that cannot be decoded. */
+function fromHono(thrown: unknown): unknown {
+  return thrown instanceof HTTPException || thrown instanceof URIError
+    ? new FlorinError('invalid_input', 'The request is malformed.', { cause: thrown })
+    : thrown;
+}
+
+function stackOf(error: FlorinError): string | undefined {
+  return error.code === 'internal'
+    ? (error.cause instanceof Error ? error.cause : error).stack
+    : undefined;
+}

@@ -1,0 +1,91 @@
+import type { Context } from 'hono';
+import type { ZodType, z } from 'zod';
+import { FlorinError } from '../kernel/index.ts';
+
+/** Far above any body of ours; the webhook has its own limit. */
+const LONGEST_BODY = 64 * 1024;
+const JSON_TYPE = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
+
+/**
+ * The body as JSON of this shape. Only `application/json` is read: a form or a text, which another
+ * site's page can post without asking, is refused. Throws `unsupported_media_type`,
+ * `payload_too_large` or `invalid_input` with every fault.
+ */
+export async function readJson<S extends ZodType>(c: Context, schema: S): Promise<z.infer<S>> {
+  if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
+    throw new FlorinError(
+      'unsupported_media_type',
+      'Send the body as JSON with the header Content-Type: application/json.',
+    );
+  }
+  const text = await readText(c);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new FlorinError('invalid_input', 'The body is not valid JSON.', { cause });
+  }
+  return check(schema, value);
+}
+
+/** The query's parameters in this shape. Throws `invalid_input`. */
+export function readQuery<S extends ZodType>(c: Context, schema: S): z.infer<S> {
+  return check(schema, c.req.query());
+}
+
+function check<S extends ZodType>(schema: S, value: unknown): z.infer<S> {
+  const result = schema.safeParse(value);
+  if (result.success) {
+    return result.data;
+  }
+  const faults = result.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join('.')}: ${message}`,
+  );
+  throw new FlorinError('invalid_input', faults.join('; '), { details: { faults } });
+}
+
+async function readText(c: Context): Promise<string> {
+  return declaredLength(c, LONGEST_BODY) === undefined
+    ? Buffer.from(await readCounted(c, LONGEST_BODY)).toString('utf8')
+    : c.req.text();
+}
+
+/** The body's bytes exactly as they came, up to `limit`. Throws `payload_too_large`. */
+export async function readBytes(c: Context, limit: number): Promise<Uint8Array> {
+  return declaredLength(c, limit) === undefined
+    ? readCounted(c, limit)
+    : new Uint8Array(await c.req.arrayBuffer());
+}
+
+/** What Content-Length says, which the server holds the sender to; undefined for a chunked body. */
+function declaredLength(c: Context, limit: number): number | undefined {
+  const header = c.req.header('content-length');
+  if (header === undefined) {
+    return undefined;
+  }
+  const length = Number(header);
+  if (!(length <= limit)) {
+    throw tooLarge(limit);
+  }
+  return c.req.header('transfer-encoding') === undefined ? length : undefined;
+}
+
+async function readCounted(c: Context, limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = c.req.raw.body?.getReader();
+  for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
+    length += part.value.byteLength;
+    if (length > limit) {
+      // Not awaited: the sender may never end.
+      reader?.cancel().catch(() => undefined);
+      throw tooLarge(limit);
+    }
+    chunks.push(part.value);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(limit: number): FlorinError {
+  return new FlorinError('payload_too_large', `The body is larger than ${limit} bytes.`);
+}

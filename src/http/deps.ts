@@ -1,0 +1,24 @@
+import type { SettleSession } from '../checkout/index.ts';
+import type { Config } from '../config.ts';
+import type { Spend, Written } from '../ledger/index.ts';
+import type { StripeClient } from '../stripe/index.ts';
+import type { WebhookDeps } from '../webhooks/index.ts';
+import type { Limits } from './limits.ts';
+
+/** All that the service is made of, passed in. */
+export type AppDeps = {
+  readonly config: Config;
+  /** The database, the catalogue, the clock, the ids and the logger, as the webhooks use them too. */
+  readonly webhooks: WebhookDeps;
+  readonly stripe: StripeClient;
+  /** True in `florin dev`, where pages may offer what is only for show. */
+  readonly development: boolean;
+  /** Takes credits; default: the ledger's own, one call a spend. */
+  readonly spend?: (request: Spend) => Promise<Written>;
+  /** Processes a paid checkout whose webhook is late; default: asks Stripe for its events. */
+  readonly settleSession?: SettleSession;
+  /** Requests a minute. */
+  readonly limits?: Partial<Limits>;
+  /** Where the built pages are; default: beside the built code. */
+  readonly pagesDirectory?: string;
+};

@@ -1,0 +1,76 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { IdSource, Logger } from '../kernel/index.ts';
+import type { Middleware } from './context.ts';
+
+export type Metrics = {
+  readonly registry: Registry;
+  readonly requests: Histogram<'method' | 'route' | 'status'>;
+  readonly deliveries: Counter<'outcome'>;
+  readonly streams: Gauge;
+};
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** The service's own figures, in a registry of its own: several apps may live in one process. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    requests: new Histogram({
+      name: 'florin_http_request_duration_seconds',
+      help: 'How long requests took, by route, method and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: SECONDS,
+      registers,
+    }),
+    deliveries: new Counter({
+      name: 'florin_webhook_deliveries_total',
+      help: 'Deliveries from Stripe by what became of them.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    streams: new Gauge({
+      name: 'florin_balance_streams',
+      help: 'Open live-balance streams.',
+      registers,
+    }),
+  };
+}
+
+/** One structured line and one measurement a request: ids and outcomes, no bodies, no credentials. */
+export function observe(options: { logger: Logger; metrics: Metrics; ids: IdSource }): Middleware {
+  const { logger, metrics, ids } = options;
+  return async function observed(c, next) {
+    const started = performance.now();
+    c.set('requestId', ids.uuid());
+    await next();
+    const ms = performance.now() - started;
+    const { status } = c.res;
+    const { method } = c.req;
+    const route = c.get('route') ?? 'unknown';
+    metrics.requests.observe({ method, route, status }, ms / 1000);
+    const code = c.get('code');
+    const accountId = c.get('accountId');
+    const fields = {
+      requestId: c.get('requestId'),
+      method,
+      route,
+      status,
+      ms: Math.round(ms * 10) / 10,
+      ...(code === undefined ? {} : { code }),
+      ...(accountId === undefined ? {} : { accountId }),
+    };
+    if (status >= 500) {
+      logger.error(fields, 'request failed');
+    } else if (QUIET.has(route) && status < 400) {
+      logger.debug(fields, 'request answered');
+    } else {
+      logger.info(fields, 'request answered');
+    }
+  };
+}
+
+/** Asked every few seconds by machines: worth a line only when they fail. */
+const QUIET = new Set(['/healthz', '/readyz', '/metrics', '/assets/*']);

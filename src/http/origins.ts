@@ -1,0 +1,85 @@
+import { FlorinError } from '../kernel/index.ts';
+import type { Middleware, RequestContext } from './context.ts';
+import { noContent } from './headers.ts';
+
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+const PREFLIGHT_SECONDS = '600';
+
+/**
+ * Which pages may call (CORS), and which may not even be believed to mean it (CSRF). Origins are
+ * compared with ALLOWED_ORIGINS; none is echoed that is not on it, and no address is made of one.
+ * A writing request that names another origin, or comes from another site, is `forbidden`.
+ */
+export function createOriginGate(allowedOrigins: readonly string[]): Middleware {
+  const allowed = new Set(allowedOrigins);
+
+  return async function originGate(c, next) {
+    const origin = c.req.header('origin');
+    if (origin === undefined) {
+      refuseForeignWrites(c);
+      await next();
+      c.res.headers.append('vary', 'Origin');
+      return;
+    }
+    if (!allowed.has(origin)) {
+      if (!SAFE_METHODS.has(c.req.method) || isPreflight(c)) {
+        throw notAllowed();
+      }
+      await next();
+      c.res.headers.append('vary', 'Origin');
+      return;
+    }
+    if (isPreflight(c)) {
+      const answer = noContent();
+      allow(answer, origin);
+      answer.headers.set('access-control-allow-methods', 'GET, POST, DELETE');
+      answer.headers.set(
+        'access-control-allow-headers',
+        'authorization, content-type, idempotency-key, last-event-id',
+      );
+      answer.headers.set('access-control-max-age', PREFLIGHT_SECONDS);
+      return answer;
+    }
+    await next();
+    allow(c.res, origin);
+    c.res.headers.set('access-control-expose-headers', 'retry-after, x-request-id');
+    return;
+  };
+}
+
+/** Refuses a request of a page that is on no allowed origin, reading ones included. */
+export function requireAllowedOrigin(allowedOrigins: readonly string[]): Middleware {
+  const allowed = new Set(allowedOrigins);
+  return async function allowedOriginOnly(c, next) {
+    const origin = c.req.header('origin');
+    if (origin !== undefined && !allowed.has(origin)) {
+      throw notAllowed();
+    }
+    await next();
+  };
+}
+
+function isPreflight(c: RequestContext): boolean {
+  return c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined;
+}
+
+/** Browsers always name the origin of a writing request; a cross-site one without it is made up. */
+function refuseForeignWrites(c: RequestContext): void {
+  if (!SAFE_METHODS.has(c.req.method) && c.req.header('sec-fetch-site') === 'cross-site') {
+    throw notAllowed();
+  }
+}
+
+function allow(response: Response, origin: string): void {
+  response.headers.set('access-control-allow-origin', origin);
+  response.headers.set('access-control-allow-credentials', 'true');
+  response.headers.append('vary', 'Origin');
+}
+
+function notAllowed(): FlorinError {
+  return new FlorinError(
+    'forbidden',
+    'Pages of this origin may not call the service. Add it to ALLOWED_ORIGINS if they should.',
+    { details: { reason: 'origin_not_allowed' } },
+  );
+}

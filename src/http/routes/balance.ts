@@ -1,0 +1,270 @@
+import { z } from '@hono/zod-openapi';
+import { FlorinError } from '../../kernel/index.ts';
+import {
+  type BalanceItem,
+  dailyUsage,
+  type Entry,
+  explainBalance,
+  type Grant,
+  listAllocations,
+  listEntries,
+  listGrants,
+  readBalance,
+} from '../../ledger/index.ts';
+import { readQuery } from '../body.ts';
+import { API_HEADERS, json } from '../headers.ts';
+import { type App, addRoute } from '../route.ts';
+import type { Services } from '../services.ts';
+import { answers, BUYER, balance, liveGrant } from '../shapes.ts';
+
+const PAGE = 50;
+const DAY_MS = 86_400_000;
+const USUAL_DAYS = 30;
+const MOST_DAYS = 366;
+
+const cursor = z
+  .string()
+  .regex(/^[1-9]\d{0,15}$/, { error: 'is not a cursor of this list' })
+  .transform(Number)
+  .optional();
+
+const day = z.iso.date({ error: 'must be a day such as 2026-11-23' }).optional();
+
+export const transaction = z.object({
+  entryId: z.string(),
+  entryNo: z.int(),
+  kind: z.string(),
+  amount: z.int(),
+  postedAfter: z.int(),
+  grantId: z.string().nullable(),
+  holdId: z.string().nullable(),
+  reason: z.string().nullable(),
+  planType: z.string().nullable(),
+  allocations: z.array(
+    z.object({ grantId: z.string().nullable(), amount: z.int(), reason: z.string().nullable() }),
+  ),
+  createdAt: z.string(),
+});
+
+/** What a buyer sees of their own account, and of no other. */
+export function addBalance(app: App, services: Services): void {
+  const { callers, feed, rateLimits } = services;
+  const { db, clock } = services.webhooks;
+  const own = { tags: ['Buyer'], security: BUYER };
+
+  addRoute(app, {
+    method: 'get',
+    path: '/api/balance',
+    docs: {
+      ...own,
+      summary: 'The balance, with the grants that still have credits',
+      responses: answers(
+        { description: 'The balance', schema: balance.extend({ grants: z.array(liveGrant) }) },
+        { 401: 'Not signed in' },
+      ),
+    },
+    async handler(c) {
+      const { accountId } = await callers.buyer(c);
+      await rateLimits.take('buyer', accountId);
+      const [now, items] = await Promise.all([
+        readBalance(db, accountId),
+        explainBalance(db, accountId),
+      ]);
+      return json({ ...now, grants: items.filter(isLive).sort(bySoonestExpiry).map(toLiveGrant) });
+    },
+  });
+
+  addRoute(app, {
+    method: 'get',
+    path: '/api/transactions',
+    docs: {
+      ...own,
+      summary: 'The ledger of the account, newest first',
+      request: { query: z.object({ cursor: z.string().optional() }) },
+      responses: answers(
+        {
+          description: 'A page, and where the next one begins',
+          schema: z.object({
+            transactions: z.array(transaction),
+            nextCursor: z.string().nullable(),
+          }),
+        },
+        { 401: 'Not signed in' },
+      ),
+    },
+    async handler(c) {
+      const { accountId } = await callers.buyer(c);
+      await rateLimits.take('buyer', accountId);
+      const query = readQuery(c, z.object({ cursor }));
+      const page = await readEntries(services, { accountId, before: query.cursor });
+      return json({
+        transactions: page.entries.map(({ idempotencyKey: _, ...entry }) => entry),
+        nextCursor: page.nextCursor,
+      });
+    },
+  });
+
+  addRoute(app, {
+    method: 'get',
+    path: '/api/usage',
+    docs: {
+      ...own,
+      summary: 'Credits spent and granted by day (UTC), both days included',
+      request: { query: z.object({ from: z.string().optional(), to: z.string().optional() }) },
+      responses: answers(
+        {
+          description: 'Every day of the range, also those without movement',
+          schema: z.object({
+            from: z.string(),
+            to: z.string(),
+            days: z.array(z.object({ day: z.string(), spent: z.int(), granted: z.int() })),
+          }),
+        },
+        { 400: 'Not a range of days, or longer than a year', 401: 'Not signed in' },
+      ),
+    },
+    async handler(c) {
+      const { accountId } = await callers.buyer(c);
+      await rateLimits.take('buyer', accountId);
+      const range = toRange(readQuery(c, z.object({ from: day, to: day })), clock.now());
+      const used = await dailyUsage(db, {
+        accountId,
+        from: new Date(range.from),
+        to: new Date(range.to + DAY_MS),
+      });
+      const byDay = new Map(used.map((one) => [one.day, one]));
+      const days = Array.from({ length: (range.to - range.from) / DAY_MS + 1 }, (_, index) => {
+        const each = toDay(range.from + index * DAY_MS);
+        return byDay.get(each) ?? { day: each, spent: 0, granted: 0 };
+      });
+      return json({ from: toDay(range.from), to: toDay(range.to), days });
+    },
+  });
+
+  addRoute(app, {
+    method: 'get',
+    path: '/api/balance/stream',
+    docs: {
+      ...own,
+      summary: 'The balance now and after each change, as server-sent events named `balance`',
+      responses: answers(
+        {
+          description: 'A stream that ends when the token does',
+          schema: z.string(),
+          type: 'text/event-stream',
+        },
+        { 401: 'Not signed in', 429: 'Too many streams' },
+      ),
+    },
+    async handler(c) {
+      const buyer = await callers.buyer(c);
+      await rateLimits.take('buyer', buyer.accountId);
+      const stream = feed.open({
+        accountId: buyer.accountId,
+        until: buyer.tokenExpiresAt,
+        lastEventId: c.req.header('last-event-id'),
+      });
+      return new Response(stream, {
+        headers: {
+          ...API_HEADERS,
+          'content-type': 'text/event-stream',
+          // Asks nginx and its kind to pass events on as they come.
+          'x-accel-buffering': 'no',
+        },
+      });
+    },
+  });
+}
+
+export type ShownEntry = z.infer<typeof transaction> & { readonly idempotencyKey: string };
+
+/** A page of entries with the grants that paid for each. Settles the account, so that all are known. */
+export async function readEntries(
+  { webhooks: { db } }: Services,
+  page: { accountId: string; before: number | undefined },
+): Promise<{ entries: ShownEntry[]; grants: Grant[]; nextCursor: string | null }> {
+  const { accountId, before } = page;
+  const grants = await listGrants(db, accountId);
+  const found = await listEntries(db, {
+    accountId,
+    limit: PAGE + 1,
+    ...(before === undefined ? {} : { before }),
+  });
+  const entries = found.slice(0, PAGE);
+  const last = entries.at(-1);
+  const allocations =
+    last === undefined
+      ? []
+      : await listAllocations(db, { accountId, from: last.entryNo, to: entries[0]?.entryNo ?? 0 });
+  const reasons = new Map(grants.map((grant) => [grant.grantId, textOf(grant.metadata, 'reason')]));
+  const paidBy = (entry: Entry) =>
+    allocations
+      .filter(({ entryNo }) => entryNo === entry.entryNo)
+      .map(({ grantId, amount }) => ({
+        grantId,
+        amount,
+        reason: grantId === null ? null : (reasons.get(grantId) ?? null),
+      }));
+  return {
+    grants,
+    entries: entries.map((entry) => toEntry(entry, paidBy(entry))),
+    nextCursor: found.length > PAGE && last !== undefined ? String(last.entryNo) : null,
+  };
+}
+
+function toEntry(entry: Entry, allocations: ShownEntry['allocations']): ShownEntry {
+  const { metadata, createdAt, ...rest } = entry;
+  return {
+    ...rest,
+    reason: textOf(metadata, 'reason'),
+    planType: textOf(metadata, 'plan_type'),
+    allocations,
+    createdAt: createdAt.toISOString(),
+  };
+}
+
+function isLive({ item, contributes }: BalanceItem): boolean {
+  return item === 'grant' && contributes > 0;
+}
+
+function bySoonestExpiry(a: BalanceItem, b: BalanceItem): number {
+  const at = ({ expiresAt }: BalanceItem) => expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
+  return at(a) === at(b) ? 0 : at(a) - at(b);
+}
+
+function toLiveGrant(item: BalanceItem): z.infer<typeof liveGrant> {
+  return {
+    grantId: item.grantId ?? '',
+    source: item.source ?? '',
+    reason: textOf(item.metadata, 'reason'),
+    planType: textOf(item.metadata, 'plan_type'),
+    amount: item.amount,
+    remaining: item.contributes,
+    effectiveAt: item.issuedAt?.toISOString() ?? '',
+    expiresAt: item.expiresAt?.toISOString() ?? null,
+  };
+}
+
+export function textOf(metadata: Readonly<Record<string, unknown>> | null, key: string) {
+  const value = metadata?.[key];
+  return typeof value === 'string' ? value : null;
+}
+
+function toRange(
+  asked: { from?: string | undefined; to?: string | undefined },
+  now: Date,
+): { from: number; to: number } {
+  const to = Date.parse(asked.to ?? toDay(now.getTime()));
+  const from = asked.from === undefined ? to - (USUAL_DAYS - 1) * DAY_MS : Date.parse(asked.from);
+  if (from > to || to - from >= MOST_DAYS * DAY_MS) {
+    throw new FlorinError(
+      'invalid_input',
+      `from, to: must be in order and span at most ${MOST_DAYS} days.`,
+    );
+  }
+  return { from, to };
+}
+
+function toDay(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { API_HEADERS, json, pageHeaders } from '../headers.ts';
+import type { App } from '../route.ts';
+import { renderDocs } from './docs-page.ts';
+
+type Document = ReturnType<App['getOpenAPI31Document']>;
+
+/** `/openapi.json`, and `/docs`: the same for people, made here, with nothing from elsewhere. */
+export function addDocuments(app: App): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'user', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: "A signed-in user's Supabase access token",
+  });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'server', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'FLORIN_SECRET_KEY',
+  });
+  let document: Document | undefined;
+  const read = () => {
+    document ??= app.getOpenAPI31Document({
+      openapi: '3.1.0',
+      info: {
+        title: 'Florin',
+        version: packageVersion(),
+        description:
+          'Prepaid credits for Supabase + Stripe. Errors are RFC 9457 problem documents with a stable `code`.',
+      },
+    });
+    return document;
+  };
+  app.get('/openapi.json', (c) => {
+    c.set('route', '/openapi.json');
+    return json(read());
+  });
+  let page: { html: string; style: string } | undefined;
+  const rendered = () => {
+    page ??= renderDocs(read());
+    return page;
+  };
+  app.get('/docs', (c) => {
+    c.set('route', '/docs');
+    return new Response(rendered().html, {
+      headers: { ...pageHeaders([]), 'content-type': 'text/html; charset=utf-8' },
+    });
+  });
+  app.get('/docs/style.css', (c) => {
+    c.set('route', '/docs');
+    return new Response(rendered().style, {
+      headers: { ...API_HEADERS, 'content-type': 'text/css; charset=utf-8' },
+    });
+  });
+}
+
+/** The same file from the sources and from the built code. */
+export function packageVersion(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

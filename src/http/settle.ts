@@ -1,0 +1,65 @@
+import type { PaidSession, SettleSession } from '../checkout/index.ts';
+import { readEvent, type StripeClient } from '../stripe/index.ts';
+import { processEvent, type WebhookDeps } from '../webhooks/index.ts';
+
+const TYPES = [
+  'checkout.session.completed',
+  'checkout.session.async_payment_succeeded',
+  'invoice.paid',
+];
+const MOST_EVENTS = 300;
+/** A page asks every second; Stripe is asked this often at most for one session. */
+const AGAIN_MS = 5_000;
+const REMEMBERED = 1_000;
+
+/**
+ * Settles a paid checkout whose webhook is late: takes the same events from Stripe's list and
+ * processes them as if they had been delivered, so that the delivery, when it comes, is a duplicate.
+ * What fails is logged and left to the webhook.
+ */
+export function settleFromEvents(deps: {
+  stripe: StripeClient;
+  webhooks: WebhookDeps;
+}): SettleSession {
+  const { stripe, webhooks } = deps;
+  const asked = new Map<string, { at: number; work: Promise<void> }>();
+
+  async function settle({ sessionId, invoiceId, createdAt }: PaidSession): Promise<void> {
+    const wanted = new Set([sessionId, invoiceId]);
+    const events = stripe.events.list({
+      types: TYPES,
+      created: { gte: Math.floor(createdAt.getTime() / 1000) },
+      limit: 100,
+    });
+    let seen = 0;
+    for await (const object of events) {
+      seen += 1;
+      const subject = (object.data.object as { id?: string }).id ?? '';
+      const event = wanted.has(subject) ? readEvent(object) : undefined;
+      if (event !== undefined) {
+        await processEvent(webhooks, { event, json: JSON.stringify(object) });
+      }
+      if (seen >= MOST_EVENTS) {
+        break;
+      }
+    }
+  }
+
+  return async (session) => {
+    const now = webhooks.clock.now().getTime();
+    const before = asked.get(session.sessionId);
+    if (before !== undefined && now - before.at < AGAIN_MS) {
+      return before.work;
+    }
+    const work = settle(session).catch((error: Error) => {
+      const fields = { sessionId: session.sessionId, error: error.message };
+      webhooks.logger.warn(fields, 'a paid checkout could not be settled before its webhook');
+    });
+    asked.set(session.sessionId, { at: now, work });
+    const [oldest] = asked.keys();
+    if (asked.size > REMEMBERED && oldest !== undefined) {
+      asked.delete(oldest);
+    }
+    return work;
+  };
+}

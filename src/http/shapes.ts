@@ -1,0 +1,89 @@
+import { z } from '@hono/zod-openapi';
+import { isUuid, MAX_CREDITS } from '../kernel/index.ts';
+
+/** Bodies and answers, once: what is checked at the edge and what the OpenAPI document says. */
+
+export const credits = z
+  .number()
+  .int({ error: 'must be a whole number of credits' })
+  .min(1, { error: 'must be at least 1' })
+  .max(MAX_CREDITS, { error: `must be at most ${MAX_CREDITS}` })
+  .openapi({ example: 3 });
+
+export const freeMetadata = z.record(z.string(), z.unknown()).openapi({
+  example: { reason: 'scan', pages: 3 },
+});
+
+export const textMetadata = z.record(z.string(), z.string({ error: 'must be a text' }));
+
+const balanceFields = {
+  posted: z.int(),
+  held: z.int(),
+  available: z.int(),
+};
+
+export const balance = z
+  .object({ ...balanceFields, nextExpiryAt: z.string().nullable() })
+  .openapi('Balance');
+
+export const written = z
+  .object({
+    entryId: z.string(),
+    ...balanceFields,
+    replayed: z.boolean().openapi({ description: 'True when the key was used before.' }),
+  })
+  .openapi('Written');
+
+export const liveGrant = z.object({
+  grantId: z.string(),
+  source: z.string(),
+  reason: z.string().nullable(),
+  planType: z.string().nullable(),
+  amount: z.int(),
+  remaining: z.int(),
+  effectiveAt: z.string(),
+  expiresAt: z.string().nullable(),
+});
+
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    detail: z.string(),
+    requestId: z.string(),
+  })
+  .openapi('Problem');
+
+export const accountId = z
+  .string()
+  .refine(isUuid, { error: 'must be a uuid' })
+  .openapi({ example: '6b3c0a52-7c1e-4f0f-9a55-0d8a5f0e7c11' });
+
+/** An operation's answers: its success, and the problems that are worth naming. */
+export function answers(
+  success: { status?: number; description: string; schema?: z.ZodType; type?: string },
+  problems: Readonly<Record<number, string>> = {},
+) {
+  const { status = 200, description, schema, type = 'application/json' } = success;
+  const named = Object.entries(problems).map(([code, text]) => [
+    code,
+    { description: text, content: { 'application/problem+json': { schema: problem } } },
+  ]);
+  return {
+    [status]: {
+      description,
+      ...(schema === undefined ? {} : { content: { [type]: { schema } } }),
+    },
+    ...Object.fromEntries(named),
+  };
+}
+
+export function jsonBody(schema: z.ZodType) {
+  return { body: { required: true, content: { 'application/json': { schema } } } };
+}
+
+export const BUYER = [{ user: [] }];
+export const SERVER = [{ server: [] }];
+export const OPERATOR = [{ user: [] }, { server: [] }];
