@@ -1,4 +1,4 @@
-import type { Charge, Invoice } from '../shapes.ts';
+import type { Charge, Invoice, Refund, WireList } from '../shapes.ts';
 import { listOf } from '../shapes.ts';
 import type { World } from '../world.ts';
 
@@ -59,7 +59,7 @@ export function includable(world: World, object: Shown, field: string): unknown 
   }
 }
 
-export function refundsOf(world: World, charge: Charge) {
+export function refundsOf(world: World, charge: Charge): WireList<Refund> {
   const refunds = world.store.where('refund', 'charge', charge.id).toReversed();
   return listOf(refunds, `/v1/charges/${charge.id}/refunds`);
 }
