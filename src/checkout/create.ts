@@ -15,7 +15,7 @@ import {
   recordPlanCheckout,
 } from './open.ts';
 import { explainStripe, isOtherParameters } from './stripe-error.ts';
-import { alreadySubscribed, refuseSecondSubscription } from './subscription-guard.ts';
+import { refuseSecondSubscription, refuseWhileLive } from './subscription-guard.ts';
 
 export type Checkout = { readonly sessionId: string; readonly url: string };
 
@@ -126,12 +126,7 @@ async function resume(
       }
     });
   } else if (session?.status === 'complete' && choice.price.kind === 'recurring') {
-    // Paid, and its webhook is on its way.
-    await closeCheckout(db, sessionId);
-    const { subscription } = session;
-    throw alreadySubscribed(
-      typeof subscription === 'string' ? subscription : (subscription?.id ?? null),
-    );
+    await refuseWhileLive(stripe, session.subscription);
   }
   await closeCheckout(db, sessionId);
   return undefined;

@@ -1,5 +1,6 @@
 import { listLiveSubscriptions } from '../customers/index.ts';
 import { FlorinError } from '../kernel/index.ts';
+import type { StripeClient } from '../stripe/index.ts';
 import type { CheckoutDeps } from './deps.ts';
 
 const LIVE = new Set(['active', 'trialing', 'past_due', 'unpaid', 'paused']);
@@ -39,7 +40,26 @@ async function askStripe({ stripe, logger }: CheckoutDeps, customerId: string) {
   }
 }
 
-export function alreadySubscribed(subscriptionId: string | null): FlorinError {
+/** Of a checkout that was paid just now: its subscription, unless that is over again. Throws `already_subscribed`. */
+export async function refuseWhileLive(
+  stripe: StripeClient,
+  reference: string | { id: string } | null,
+): Promise<void> {
+  const id = typeof reference === 'string' ? reference : (reference?.id ?? null);
+  if (id === null) {
+    return;
+  }
+  // What can not be asked counts as live: one subscription too few is mended by a click.
+  const status = await stripe.subscriptions.retrieve(id).then(
+    (subscription) => subscription.status,
+    () => 'active',
+  );
+  if (LIVE.has(status)) {
+    throw alreadySubscribed(id);
+  }
+}
+
+function alreadySubscribed(subscriptionId: string | null): FlorinError {
   return new FlorinError(
     'already_subscribed',
     'There is a subscription already. Change or end it on the billing page instead of buying a second one.',
