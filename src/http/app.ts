@@ -7,9 +7,11 @@ import { API_HEADERS, STRICT_TRANSPORT, withCookies } from './headers.ts';
 import { observe } from './observe.ts';
 import { createOriginGate } from './origins.ts';
 import { addPages } from './pages.ts';
+import { createParts } from './parts.ts';
 import { asFlorinError, problemHeaders, toProblem } from './problem.ts';
 import { type App, addFallback } from './route.ts';
 import { addAccounts } from './routes/accounts.ts';
+import { addAdmin } from './routes/admin.ts';
 import { addBalance } from './routes/balance.ts';
 import { addCheckout } from './routes/checkout.ts';
 import { addDemo } from './routes/demo.ts';
@@ -18,7 +20,6 @@ import { addHealth } from './routes/health.ts';
 import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
 import { addWebhook } from './routes/webhook.ts';
-import { createServices } from './services.ts';
 
 export type FlorinApp = {
   /** For any server of the Fetch API: Node through @hono/node-server, Next.js, Express, Deno. */
@@ -31,12 +32,12 @@ export type FlorinApp = {
 
 /** The service as a Fetch handler: routes, guards and pages over what is passed in. */
 export function createApp(deps: AppDeps): FlorinApp {
-  const services = createServices(deps);
+  const parts = createParts(deps);
   const { logger, ids } = deps.webhooks;
   const app = new OpenAPIHono<AppEnv>({ strict: false });
 
-  app.onError((thrown, c) => answerProblem(thrown, { c, services: deps }));
-  app.use('*', observe({ logger, ids, metrics: services.metrics }));
+  app.onError((thrown, c) => answerProblem(thrown, { c, deps }));
+  app.use('*', observe({ logger, ids, metrics: parts.metrics }));
   if (deps.config.appUrl.startsWith('https:')) {
     app.use('*', async (c, next) => {
       await next();
@@ -44,28 +45,29 @@ export function createApp(deps: AppDeps): FlorinApp {
     });
   }
   // Machines first: no page of any origin calls these, and no guard of browsers slows them down.
-  addWebhook(app, services);
-  addAccounts(app, services);
-  addHealth(app, services);
+  addWebhook(app, parts);
+  addAccounts(app, parts);
+  addHealth(app, parts);
   app.use('/api/*', createOriginGate(deps.config.allowedOrigins));
-  addShop(app, services);
-  addPlanSession(app, services);
-  addCheckout(app, services);
-  addBalance(app, services);
-  addDemo(app, services);
+  addShop(app, parts);
+  addPlanSession(app, parts);
+  addCheckout(app, parts);
+  addBalance(app, parts);
+  addAdmin(app, parts);
+  addDemo(app, parts);
   addDocuments(app);
-  addPages(app, services);
+  addPages(app, parts);
   addFallback(app);
   return {
     fetch: (request, env) => app.fetch(request, (env ?? {}) as AppEnv['Bindings']),
     request: app.request,
-    close: () => services.feed.close(),
+    close: () => parts.feed.close(),
   };
 }
 
 function answerProblem(
   thrown: unknown,
-  { c, services }: { c: RequestContext; services: AppDeps },
+  { c, deps }: { c: RequestContext; deps: AppDeps },
 ): Response {
   const error = asFlorinError(fromHono(thrown));
   const requestId = c.get('requestId') ?? '';
@@ -74,7 +76,7 @@ function answerProblem(
   if (problem.status >= 500) {
     // The cause is for the log alone; problems carry words that were written for callers.
     const fields = { requestId, code: error.code, error: error.message, stack: stackOf(error) };
-    services.webhooks.logger.error(fields, 'request met an error');
+    deps.webhooks.logger.error(fields, 'request met an error');
   }
   const response = new Response(JSON.stringify(problem), {
     status: problem.status,

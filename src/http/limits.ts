@@ -25,7 +25,7 @@ export type RateLimits = {
 const WINDOW_SECONDS = 60;
 
 /**
- * Counted in this process's memory: with several services behind one balancer each counts its own.
+ * Counted in this process's memory: with several parts behind one balancer each counts its own.
  * Neither the webhook nor a server with its key is limited: the first must never be turned away by
  * somebody else's noise, the second is ours.
  */

@@ -5,8 +5,8 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { RequestContext } from './context.ts';
 import { pageHeaders } from './headers.ts';
+import type { Parts } from './parts.ts';
 import type { App } from './route.ts';
-import type { Services } from './services.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -32,7 +32,7 @@ const PAGES: Readonly<Record<string, string>> = {
 };
 
 /** The built pages and their assets, if they are there. */
-export function addPages(app: App, { config, pagesDirectory }: Services): void {
+export function addPages(app: App, { config, pagesDirectory }: Parts): void {
   const directory = pagesDirectory ?? builtPages();
   const headers = pageHeaders(config.supabase.url === undefined ? [] : [config.supabase.url]);
   if (directory === undefined) {

@@ -14,6 +14,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   sandbox: { may: ['kernel', 'db'] },
   ledger: { may: ['kernel', 'db'] },
   catalog: { may: ['kernel', 'db', 'stripe'] },
+  console: { may: ['kernel', 'db'] },
   customers: { may: ['kernel', 'db', 'stripe'] },
   fulfillment: { may: ['kernel'], types: ['ledger', 'catalog', 'stripe'] },
   checkout: { may: ['kernel', 'db', 'stripe', 'catalog', 'customers', 'plan-session'] },

@@ -11,8 +11,8 @@ import {
 import { readJson } from '../body.ts';
 import type { RequestContext } from '../context.ts';
 import { json } from '../headers.ts';
+import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import type { Services } from '../services.ts';
 import {
   accountId,
   answers,
@@ -56,9 +56,9 @@ const PROBLEMS = {
 };
 
 /** For your own server, with FLORIN_SECRET_KEY. Every write has a key, so that it may be repeated. */
-export function addAccounts(app: App, services: Services): void {
-  const { callers, feed, spend } = services;
-  const { db } = services.webhooks;
+export function addAccounts(app: App, parts: Parts): void {
+  const { callers, feed, spend } = parts;
+  const { db } = parts.webhooks;
 
   /** One write: who calls, the key, the body, the ledger, and the first result again for a repetition. */
   function write<T extends { replayed: boolean }>(

@@ -13,8 +13,8 @@ import {
 } from '../../ledger/index.ts';
 import { readQuery } from '../body.ts';
 import { API_HEADERS, json } from '../headers.ts';
+import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import type { Services } from '../services.ts';
 import { answers, BUYER, balance, liveGrant } from '../shapes.ts';
 
 const PAGE = 50;
@@ -47,9 +47,9 @@ export const transaction = z.object({
 });
 
 /** What a buyer sees of their own account, and of no other. */
-export function addBalance(app: App, services: Services): void {
-  const { callers, feed, rateLimits } = services;
-  const { db, clock } = services.webhooks;
+export function addBalance(app: App, parts: Parts): void {
+  const { callers, feed, rateLimits } = parts;
+  const { db, clock } = parts.webhooks;
   const own = { tags: ['Buyer'], security: BUYER };
 
   addRoute(app, {
@@ -96,7 +96,7 @@ export function addBalance(app: App, services: Services): void {
       const { accountId } = await callers.buyer(c);
       await rateLimits.take('buyer', accountId);
       const query = readQuery(c, z.object({ cursor }));
-      const page = await readEntries(services, { accountId, before: query.cursor });
+      const page = await readEntries(parts, { accountId, before: query.cursor });
       return json({
         transactions: page.entries.map(({ idempotencyKey: _, ...entry }) => entry),
         nextCursor: page.nextCursor,
@@ -180,7 +180,7 @@ export type ShownEntry = z.infer<typeof transaction> & { readonly idempotencyKey
 
 /** A page of entries with the grants that paid for each. Settles the account, so that all are known. */
 export async function readEntries(
-  { webhooks: { db } }: Services,
+  { webhooks: { db } }: Parts,
   page: { accountId: string; before: number | undefined },
 ): Promise<{ entries: ShownEntry[]; grants: Grant[]; nextCursor: string | null }> {
   const { accountId, before } = page;

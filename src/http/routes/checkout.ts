@@ -4,8 +4,8 @@ import { FlorinError } from '../../kernel/index.ts';
 import { readJson } from '../body.ts';
 import type { Caller } from '../callers.ts';
 import { cookieHeader, json } from '../headers.ts';
+import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import type { Services } from '../services.ts';
 import { accountId, answers, BUYER, jsonBody, OPERATOR, textMetadata } from '../shapes.ts';
 
 const request = z.strictObject({
@@ -22,8 +22,8 @@ const request = z.strictObject({
 
 type Body = z.infer<typeof request>;
 
-export function addCheckout(app: App, services: Services): void {
-  const { callers, checkout, planCookie, rateLimits, settleSession, webhooks } = services;
+export function addCheckout(app: App, parts: Parts): void {
+  const { callers, checkout, planCookie, rateLimits, settleSession, webhooks } = parts;
 
   addRoute(app, {
     method: 'post',

@@ -2,17 +2,14 @@ import { z } from '@hono/zod-openapi';
 import { FlorinError } from '../../kernel/index.ts';
 import { readJson } from '../body.ts';
 import { json } from '../headers.ts';
+import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import type { Services } from '../services.ts';
 import { answers, BUYER, jsonBody, written } from '../shapes.ts';
 
 const scan = z.strictObject({ pages: z.int().min(1).max(500) });
 
 /** `florin dev` only: a pretended scan, so that there is something to spend credits on. */
-export function addDemo(
-  app: App,
-  { callers, feed, rateLimits, spend, development }: Services,
-): void {
+export function addDemo(app: App, { callers, feed, rateLimits, spend, development }: Parts): void {
   if (!development) {
     return;
   }

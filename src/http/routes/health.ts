@@ -1,14 +1,14 @@
 import { z } from '@hono/zod-openapi';
 import { readBalance } from '../../ledger/index.ts';
 import { API_HEADERS, json } from '../headers.ts';
+import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import type { Services } from '../services.ts';
 import { answers } from '../shapes.ts';
 
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** For whoever keeps the service running. */
-export function addHealth(app: App, { metrics, webhooks }: Services): void {
+export function addHealth(app: App, { metrics, webhooks }: Parts): void {
   addRoute(app, {
     method: 'get',
     path: '/healthz',

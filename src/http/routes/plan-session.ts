@@ -7,8 +7,8 @@ import type { RequestContext } from '../context.ts';
 import { cookieHeader, json, noContent, withCookies } from '../headers.ts';
 import { clientAddress } from '../limits.ts';
 import { requireAllowedOrigin } from '../origins.ts';
+import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import type { Services } from '../services.ts';
 import { answers, jsonBody, textMetadata } from '../shapes.ts';
 
 const PATH = '/api/plan-session';
@@ -30,8 +30,8 @@ const handOff = z.strictObject({ token: z.string().min(1) });
  * The chosen plan, before sign-in: a cookie for this site, and a token for a page of another domain,
  * which hands it back here behind its address's `#` and in a body, never in an address.
  */
-export function addPlanSession(app: App, services: Services): void {
-  const { config, checkout, planCookie, rateLimits } = services;
+export function addPlanSession(app: App, parts: Parts): void {
+  const { config, checkout, planCookie, rateLimits } = parts;
   const { planSessions, catalog } = checkout;
 
   app.use(PATH, requireAllowedOrigin(config.allowedOrigins), async (c, next) => {

@@ -3,8 +3,8 @@ import { listPlans } from '../../checkout/index.ts';
 import type { RequestContext } from '../context.ts';
 import { json } from '../headers.ts';
 import { clientAddress } from '../limits.ts';
+import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import type { Services } from '../services.ts';
 import { answers } from '../shapes.ts';
 
 const plan = z.object({
@@ -23,8 +23,8 @@ const plan = z.object({
 });
 
 /** What a page needs before anybody has signed in. */
-export function addShop(app: App, services: Services): void {
-  const { config, checkout, development, rateLimits } = services;
+export function addShop(app: App, parts: Parts): void {
+  const { config, checkout, development, rateLimits } = parts;
 
   async function limit(c: RequestContext): Promise<void> {
     const address = clientAddress(c, config.trustedProxies);

@@ -3,12 +3,12 @@ import { FlorinError } from '../../kernel/index.ts';
 import { MAX_BODY_BYTES, receiveWebhook } from '../../webhooks/index.ts';
 import { readBytes } from '../body.ts';
 import { json } from '../headers.ts';
+import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import type { Services } from '../services.ts';
 import { answers } from '../shapes.ts';
 
 /** Stripe's deliveries: 200 as soon as one is stored, 5xx only when it could not be. */
-export function addWebhook(app: App, { config, webhooks, metrics }: Services): void {
+export function addWebhook(app: App, { config, webhooks, metrics }: Parts): void {
   addRoute(app, {
     method: 'post',
     path: '/api/stripe/webhook',

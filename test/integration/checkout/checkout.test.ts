@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ADA, APP_URL, BOB, openService, type TestService } from '../http/service.ts';
+import { ADA, APP_URL, BOB, openService, type TestService } from '../http/florin-service.ts';
 
 const PATH = '/api/create-checkout-session';
 

@@ -15,7 +15,7 @@ import { settleFromEvents } from './settle.ts';
 import { createUserTokens } from './user-token.ts';
 
 /** What the routes share: made once from what is passed in. */
-export type Services = AppDeps & {
+export type Parts = AppDeps & {
   readonly callers: Callers;
   readonly rateLimits: RateLimits;
   readonly metrics: Metrics;
@@ -27,7 +27,7 @@ export type Services = AppDeps & {
   readonly settleSession: SettleSession;
 };
 
-export function createServices(deps: AppDeps): Services {
+export function createParts(deps: AppDeps): Parts {
   const { config, webhooks, stripe } = deps;
   const { db, catalog, clock, ids, logger } = webhooks;
   const rateLimits = createRateLimits({ ...DEFAULT_LIMITS, ...deps.limits });

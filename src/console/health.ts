@@ -1,0 +1,47 @@
+import type { Executor, Row } from '../db/index.ts';
+
+/** The state of the inbox and the size of the ledger. */
+export type Overview = {
+  readonly events: Readonly<
+    Record<'received' | 'processed' | 'skipped' | 'failed' | 'dead', number>
+  >;
+  readonly needingAttention: number;
+  /** When the event that has waited longest came in. */
+  readonly oldestWaitingAt: Date | null;
+  readonly accounts: number;
+};
+
+/** Counts of everything; asked by an operator now and then, and remembered by the caller. */
+export async function readOverview(db: Executor): Promise<Overview> {
+  const [row] = await db.query<
+    Row & {
+      received: number;
+      processed: number;
+      skipped: number;
+      failed: number;
+      dead: number;
+      needingAttention: number;
+      oldestWaitingAt: Date | null;
+      accounts: number;
+    }
+  >({
+    name: 'console_overview',
+    text: `select count(*) filter (where status = 'received') as received,
+                  count(*) filter (where status = 'processed') as processed,
+                  count(*) filter (where status = 'skipped') as skipped,
+                  count(*) filter (where status = 'failed') as failed,
+                  count(*) filter (where status = 'dead') as dead,
+                  count(*) filter (where needs_attention) as needing_attention,
+                  min(received_at) filter (where status in ('received', 'failed'))
+                    as oldest_waiting_at,
+                  (select count(*) from credits.accounts) as accounts
+             from billing.events`,
+  });
+  const { needingAttention = 0, oldestWaitingAt = null, accounts = 0, ...events } = row ?? {};
+  return {
+    events: { received: 0, processed: 0, skipped: 0, failed: 0, dead: 0, ...events },
+    needingAttention,
+    oldestWaitingAt,
+    accounts,
+  };
+}

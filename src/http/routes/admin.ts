@@ -1,0 +1,262 @@
+import { z } from '@hono/zod-openapi';
+import {
+  findAccounts,
+  listHolds,
+  readOverview,
+  showAccount,
+  toSearch,
+} from '../../console/index.ts';
+import { FlorinError, isUuid } from '../../kernel/index.ts';
+import { explainBalance, type Grant, verifyLedger } from '../../ledger/index.ts';
+import {
+  drainInbox,
+  type InboxEvent,
+  listEvents,
+  replayEvent,
+  showEvent,
+} from '../../webhooks/index.ts';
+import { readQuery } from '../body.ts';
+import type { RequestContext } from '../context.ts';
+import { json } from '../headers.ts';
+import type { Parts } from '../parts.ts';
+import { type App, addRoute } from '../route.ts';
+import { answers, OPERATOR } from '../shapes.ts';
+import { readEntries, textOf } from './balance.ts';
+import { packageVersion } from './documents.ts';
+
+const PAGE = 50;
+const OVERVIEW_KEPT_MS = 5_000;
+const MOST_ACCOUNTS_PROVEN = 1_000;
+const STATUSES = ['received', 'processed', 'skipped', 'failed', 'dead'] as const;
+const PROBLEMS = { 401: 'Not signed in', 403: 'Not an operator' };
+
+const eventQuery = z.object({
+  status: z.enum(STATUSES).optional(),
+  attention: z.enum(['true', 'false']).optional(),
+  account: z.string().refine(isUuid, { error: 'must be a uuid' }).optional(),
+  type: z.string().max(100).optional(),
+  cursor: z.iso.datetime({ error: 'is not a cursor of this list' }).optional(),
+});
+
+/** What the operator's console shows, and the one thing it does: replay an event. */
+export function addAdmin(app: App, parts: Parts): void {
+  const { callers, webhooks, stripe } = parts;
+  const { db, logger, clock } = webhooks;
+  const docs = (summary: string, problems: Record<number, string> = {}) => ({
+    summary,
+    tags: ['Operator'],
+    security: OPERATOR,
+    responses: answers(
+      { description: 'As the console shows it', schema: z.looseObject({}) },
+      { ...PROBLEMS, ...problems },
+    ),
+  });
+
+  addRoute(app, {
+    method: 'get',
+    path: '/api/admin/events',
+    docs: { ...docs('The inbox, newest first'), request: { query: eventQuery } },
+    async handler(c) {
+      await callers.operator(c);
+      const { status, attention, account, type, cursor } = readQuery(c, eventQuery);
+      const found = await listEvents(db, {
+        status,
+        needsAttention: attention === undefined ? undefined : attention === 'true',
+        accountId: account,
+        type,
+        before: cursor === undefined ? undefined : new Date(cursor),
+        limit: PAGE + 1,
+      });
+      const events = found.slice(0, PAGE);
+      const nextCursor = found.length > PAGE ? (events.at(-1)?.receivedAt ?? null) : null;
+      return json({ events, nextCursor });
+    },
+  });
+
+  addRoute(app, {
+    method: 'get',
+    path: '/api/admin/events/{id}',
+    docs: docs('One event with its payload', { 404: 'There is no such event' }),
+    async handler(c) {
+      await callers.operator(c);
+      return json(await needEvent(parts, c.req.param('id') ?? ''));
+    },
+  });
+
+  addRoute(app, {
+    method: 'post',
+    path: '/api/admin/events/{id}/replay',
+    docs: docs('Processes an event again; harmless, since a key grants once', {
+      404: 'There is no such event',
+    }),
+    async handler(c) {
+      const operator = await callers.operator(c);
+      const eventId = c.req.param('id') ?? '';
+      await needEvent(parts, eventId);
+      await replayEvent(db, eventId);
+      logger.info({ eventId, operator }, 'an operator replays an event');
+      await drainInbox(webhooks, { limit: PAGE });
+      const { payload: _, ...event } = await needEvent(parts, eventId);
+      return json(event);
+    },
+  });
+
+  addRoute(app, {
+    method: 'get',
+    path: '/api/admin/accounts',
+    docs: {
+      ...docs('Accounts by id, Stripe customer or email; without a query the latest customers'),
+      request: { query: z.object({ query: z.string().optional() }) },
+    },
+    async handler(c) {
+      await callers.operator(c);
+      const { query = '' } = readQuery(c, z.object({ query: z.string().max(320).optional() }));
+      const text = query.trim();
+      if (!text.includes('@')) {
+        const hits = await findAccounts(db, text === '' ? {} : toSearch(text));
+        return json({ accounts: hits.map((hit) => ({ ...hit, email: null })) });
+      }
+      const customers = await stripe.customers.list({ email: text, limit: 50 });
+      const ids = customers.data.map(({ id }) => id);
+      const hits = ids.length === 0 ? [] : await findAccounts(db, { customerIds: ids });
+      return json({ accounts: hits.map((hit) => ({ ...hit, email: text })) });
+    },
+  });
+
+  addRoute(app, {
+    method: 'get',
+    path: '/api/admin/accounts/{id}',
+    docs: {
+      ...docs("An account's ledger with its lineage", { 404: 'There is no such account' }),
+      request: { query: z.object({ cursor: z.string().optional() }) },
+    },
+    async handler(c) {
+      await callers.operator(c);
+      return json(await readAccount(c, parts));
+    },
+  });
+
+  let overview: { at: number; read: Promise<object> } | undefined;
+  addRoute(app, {
+    method: 'get',
+    path: '/api/admin/health',
+    docs: docs('The state of the database, of Stripe, of the inbox and of the ledger'),
+    async handler(c) {
+      await callers.operator(c);
+      const now = clock.now().getTime();
+      if (overview === undefined || now - overview.at > OVERVIEW_KEPT_MS) {
+        overview = { at: now, read: readHealth(parts) };
+        // A failure is told, and not remembered.
+        overview.read.catch(() => {
+          overview = undefined;
+        });
+      }
+      return json(await overview.read);
+    },
+  });
+}
+
+async function needEvent(
+  { webhooks }: Parts,
+  eventId: string,
+): Promise<InboxEvent & { readonly payload: unknown }> {
+  const event = await showEvent(webhooks.db, eventId);
+  if (event === undefined) {
+    throw new FlorinError('not_found', 'There is no such event.');
+  }
+  return event;
+}
+
+async function readAccount(c: RequestContext, parts: Parts): Promise<object> {
+  const { db } = parts.webhooks;
+  const accountId = c.req.param('id')?.toLowerCase();
+  const { cursor } = readQuery(
+    c,
+    z.object({
+      cursor: z
+        .string()
+        .regex(/^[1-9]\d{0,15}$/)
+        .transform(Number)
+        .optional(),
+    }),
+  );
+  const account = isUuid(accountId) ? await showAccount(db, accountId) : undefined;
+  if (accountId === undefined || account === undefined) {
+    throw new FlorinError('not_found', 'There is no such account.');
+  }
+  const { entries, grants, nextCursor } = await readEntries(parts, {
+    accountId,
+    before: cursor,
+  });
+  const [items, holds, email] = await Promise.all([
+    explainBalance(db, accountId),
+    listHolds(db, accountId),
+    emailOf(parts, account.customerId),
+  ]);
+  const explained = new Map(items.map((item) => [item.grantId, item]));
+  const { posted, held, available, nextExpiryAt } = account;
+  return {
+    accountId,
+    customerId: account.customerId,
+    email,
+    closedAt: account.closedAt,
+    balance: { posted, held, available, nextExpiryAt },
+    grants: grants.map((grant) => {
+      const item = explained.get(grant.grantId);
+      const burned = (item?.spent ?? 0) + (item?.reserved ?? 0);
+      return { ...toAdminGrant(grant), burned, voided: item?.voided ?? 0 };
+    }),
+    holds,
+    entries,
+    nextCursor,
+  };
+}
+
+function toAdminGrant(grant: Grant) {
+  return {
+    ...grant,
+    metadata: grant.metadata ?? {},
+    reason: textOf(grant.metadata, 'reason'),
+    planType: textOf(grant.metadata, 'plan_type'),
+  };
+}
+
+/** Only Stripe knows it; an account is shown without it rather than not at all. */
+async function emailOf(
+  { stripe, webhooks: { logger } }: Parts,
+  customerId: string | null,
+): Promise<string | null> {
+  if (customerId === null) {
+    return null;
+  }
+  try {
+    const customer = await stripe.customers.retrieve(customerId, undefined, {
+      timeout: 2_000,
+      maxNetworkRetries: 0,
+    });
+    return customer.deleted ? null : customer.email;
+  } catch (error) {
+    logger.debug({ customerId, error: String(error) }, 'an email was not read');
+    return null;
+  }
+}
+
+async function readHealth({ webhooks, stripe }: Parts): Promise<object> {
+  const { db } = webhooks;
+  const [overview, stripeState] = await Promise.all([
+    readOverview(db),
+    stripe.balance.retrieve({}, { timeout: 2_000, maxNetworkRetries: 0 }).then(
+      () => 'ok',
+      () => 'unavailable',
+    ),
+  ]);
+  return {
+    database: 'ok',
+    stripe: stripeState,
+    ...overview,
+    // Proving a large ledger is work for `florin verify`, not for a page: null says nothing about it.
+    ledgerFaults:
+      overview.accounts <= MOST_ACCOUNTS_PROVEN ? (await verifyLedger(db)).length : null,
+    version: packageVersion(),
+  };
+}
