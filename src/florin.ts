@@ -6,16 +6,24 @@ import { createApp } from './http/index.ts';
 import { type RunningJob, startJobs } from './jobs/index.ts';
 import { type Logger, randomIds, silentLogger, systemClock } from './kernel/index.ts';
 import {
+  type BatchItem,
   captureHold,
+  closeAccount,
   createSpendBatcher,
+  explainBalance,
+  type GrantPart,
   type IssueGrant,
   issueGrant,
   type PlaceHold,
   placeHold,
   readBalance,
   releaseHold,
+  restoreGrant,
+  reverseGrant,
   type Spend,
+  spendBatch,
   verifyLedger,
+  voidGrant,
   type Written,
 } from './ledger/index.ts';
 import { createStripeClient, createStripeLookups, isLiveKey } from './stripe/index.ts';
@@ -59,6 +67,21 @@ export type FlorinLedger = {
   releaseHold(hold: { accountId: string; holdId: string }): ReturnType<typeof releaseHold>;
   /** Right to the instant; zeros for an unknown account. */
   balance(accountId: string): ReturnType<typeof readBalance>;
+  /** Why the balance is what it is: one item a grant; their `contributes` add up to available. */
+  explain(accountId: string): ReturnType<typeof explainBalance>;
+  /** Many spends in one call and one commit, each accepted or refused on its own. */
+  spendBatch(items: readonly BatchItem[]): ReturnType<typeof spendBatch>;
+  /** Takes credits of a grant back whose money went back. Stripe's refunds do this by themselves. */
+  reverseGrant(part: GrantPart): ReturnType<typeof reverseGrant>;
+  /** Undoes earlier reversals of a grant, exactly. */
+  restoreGrant(part: GrantPart): ReturnType<typeof restoreGrant>;
+  /** Cancels what a grant has left. */
+  voidGrant(grant: Omit<GrantPart, 'amount'>): ReturnType<typeof voidGrant>;
+  /** Closes an account; its ledger is kept. */
+  closeAccount(closing: {
+    accountId: string;
+    idempotencyKey: string;
+  }): ReturnType<typeof closeAccount>;
   /** A row for each broken invariant: none when the ledger is sound. */
   verify(accountId?: string): ReturnType<typeof verifyLedger>;
 };
@@ -76,6 +99,12 @@ export function createLedger(db: Database, logger: Logger): FlorinLedger {
     captureHold: (hold) => captureHold(db, hold),
     releaseHold: (hold) => releaseHold(db, hold),
     balance: (accountId) => readBalance(db, accountId),
+    explain: (accountId) => explainBalance(db, accountId),
+    spendBatch: (items) => spendBatch(db, items),
+    reverseGrant: (part) => reverseGrant(db, part),
+    restoreGrant: (part) => restoreGrant(db, part),
+    voidGrant: (grant) => voidGrant(db, grant),
+    closeAccount: (closing) => closeAccount(db, closing),
     verify: (accountId) => verifyLedger(db, accountId),
   };
 }

@@ -1,4 +1,4 @@
-export { type DatabaseAddress, parseDatabaseUrl, withDatabase } from './address.ts';
+export { type DatabaseAddress, withDatabase } from './address.ts';
 export { type ConnectOptions, connect } from './connect.ts';
 export type { Database, Executor, Row, SqlValue, Statement } from './database.ts';
 export {

@@ -1,7 +1,6 @@
 export type { Command, CommandMetadata } from './command.ts';
-export { converge } from './converge.ts';
 export { aliasesOf, type DecisionInput, decide, subjectsOf } from './decide.ts';
-export { creditsBack, type MoneyBack, moneyBack } from './money-back.ts';
+export type { MoneyBack } from './money-back.ts';
 export { settlePayment } from './payment.ts';
 export type {
   Answer,

@@ -2,7 +2,7 @@ import { expireDue } from '../ledger/index.ts';
 import { drainInbox, grantDueDrips, type WebhookDeps } from '../webhooks/index.ts';
 import { type Job, type RunningJob, startJob } from './schedule.ts';
 
-export { type Job, type RunningJob, startJob } from './schedule.ts';
+export type { Job, RunningJob } from './schedule.ts';
 
 const DRAIN_EVERY_MS = 2_000;
 const EXPIRE_EVERY_MS = 30_000;

@@ -1,16 +1,6 @@
 import type { Executor, Statement } from '../db/index.ts';
 import { callOne, type Metadata, type Written } from './written.ts';
 
-const ENSURE: Statement = {
-  name: 'ledger_ensure_account',
-  text: 'select credits.ensure_account($1)',
-};
-
-/** Makes the account if it is new. Repeatable. */
-export async function ensureAccount(db: Executor, accountId: string): Promise<void> {
-  await db.query(ENSURE, [accountId]);
-}
-
 const ADJUST: Statement = {
   name: 'ledger_adjust',
   text: 'select * from credits.adjust($1, $2, $3, $4, $5)',

@@ -1,4 +1,4 @@
-export { adjust, closeAccount, ensureAccount } from './account.ts';
+export { adjust, closeAccount } from './account.ts';
 export {
   type BalanceItem,
   type BrokenInvariant,
