@@ -42,6 +42,8 @@ export function createPlanSessions(host: Host, send: Send): PlanSessions {
   const choices = createChoiceStore(host);
   // Only in this page's memory: a token in storage could be read by any script of the origin.
   let minted: { token: string; expiresAt: string } | null = null;
+  let carried: string | null = null;
+  let accepting: Promise<PlanSession | null> | null = null;
   // After the back button the token may have become a checkout already.
   host.on('restored', () => {
     minted = null;
@@ -81,27 +83,45 @@ export function createPlanSessions(host: Host, send: Send): PlanSessions {
     }
   }
 
-  async function acceptHandOff(): Promise<PlanSession | null> {
+  /** Takes the token of a hand-off out of the address, at once, and keeps it until it is answered. */
+  function takeFromAddress(): void {
     const [page, fragment = ''] = host.address().split('#');
     const parameters = new URLSearchParams(fragment);
     const token = parameters.get(HAND_OFF_PARAMETER);
     if (token === null) {
-      return null;
+      return;
     }
+    carried = token;
     parameters.delete(HAND_OFF_PARAMETER);
     const rest = parameters.toString();
     host.replaceAddress(`${page}${rest === '' ? '' : `#${rest}`}`);
+  }
+
+  async function acceptHandOff(token: string): Promise<PlanSession | null> {
     try {
       const answer = await post({ token });
       const session = toSession(answer, { priceId: String(answer.priceId) });
       choices.save(session);
+      carried = null;
       return session;
     } catch (error) {
       if (isRefusal(error)) {
+        carried = null;
         return null;
       }
       throw error;
     }
+  }
+
+  async function readCarried(): Promise<PlanSession | null> {
+    takeFromAddress();
+    if (carried === null) {
+      return null;
+    }
+    accepting ??= acceptHandOff(carried).finally(() => {
+      accepting = null;
+    });
+    return accepting;
   }
 
   return {
@@ -120,7 +140,7 @@ export function createPlanSessions(host: Host, send: Send): PlanSessions {
       }
     },
     async readPlan() {
-      const carried = (await acceptHandOff()) ?? (await readCookie());
+      const carried = (await readCarried()) ?? (await readCookie());
       const choice = carried === null ? choices.load() : null;
       if (choice === null) {
         return carried;

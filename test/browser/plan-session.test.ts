@@ -172,6 +172,18 @@ describe('the hand-off to another domain', () => {
     expect(app.planHint()).toMatchObject({ priceId: 'price_B' });
   });
 
+  it('survives a service that does not answer at first, and two readers at once', async () => {
+    host.url = 'https://app.example/#plan_session=t1|price_B';
+    host.answer = () => problem(429, 'rate_limited');
+    await expect(client.readPlan()).rejects.toMatchObject({ code: 'rate_limited' });
+    expect(host.url).toBe('https://app.example/');
+    service(host, { cookies: false });
+    const before = host.asked.length;
+    const read = await Promise.all([client.readPlan(), client.readPlan()]);
+    expect(read.map((session) => session?.priceId)).toEqual(['price_B', 'price_B']);
+    expect(host.asked.slice(before)).toHaveLength(1);
+  });
+
   it('mints again from the hint where this page holds no token', async () => {
     service(host, { cookies: false });
     await client.rememberPlan('price_A');

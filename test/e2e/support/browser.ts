@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { build } from 'vite';
 
 const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
@@ -14,24 +14,41 @@ const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
  */
 export const hasBrowser = existsSync(CHROMIUM) || Boolean(process.env['CI']);
 
+const ARGUMENTS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
 /** Debian's Chromium, quiet: it asks nobody for updates, components or addresses. */
 export async function launchBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: requireChromium(), args: ARGUMENTS });
+}
+
+/** A browser whose user has blocked cookies: Chromium then refuses localStorage too. */
+export async function launchWithoutCookies(): Promise<BrowserContext> {
+  const profile = await mkdtemp(join(tmpdir(), 'florin-profile-'));
+  await mkdir(join(profile, 'Default'));
+  const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
+  await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify(preferences));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: requireChromium(),
+    args: ARGUMENTS,
+  });
+  context.once('close', () => rm(profile, { recursive: true, force: true }).catch(() => {}));
+  return context;
+}
+
+function requireChromium(): string {
   if (!existsSync(CHROMIUM)) {
     throw new Error(`No Chromium at ${CHROMIUM}. Install it: apt-get install chromium`);
   }
-  return chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  return CHROMIUM;
 }
 
 export type BuiltPages = { readonly directory: string; remove(): Promise<void> };

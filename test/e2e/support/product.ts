@@ -33,10 +33,19 @@ export async function startProduct(): Promise<Product> {
       env: { PORT: String(service), APP_URL: app, ALLOWED_ORIGINS: `${app},${shop}` },
     },
   );
+  let stopping = false;
+  const ended = dev.finished.then(() => {
+    if (!stopping) {
+      throw new Error(`florin dev ended by itself:\n${dev.output()}`);
+    }
+  });
+  ended.catch(() => undefined);
   const stop = async () => {
+    stopping = true;
     dev.child.kill('SIGTERM');
     await dev.finished;
     await rm(folder, { recursive: true, force: true });
+    await ended;
   };
   try {
     await dev.until(/^ready$/m);
