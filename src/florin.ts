@@ -139,7 +139,7 @@ export type Florin = FlorinLedger & {
   fetch(request: Request, ...platform: unknown[]): Promise<Response>;
   /** Works off events that wait for another attempt: for a cron call where nothing runs on. */
   drain(limit?: number): Promise<void>;
-  /** Starts the background jobs of a process that runs on: drain, expire, drip. */
+  /** Starts the background jobs of a process that runs on: drain, expire, drip, reconcile. */
   startJobs(): RunningJob;
   /** Ends the connections to the database. */
   close(): Promise<void>;
@@ -173,7 +173,7 @@ export function createFlorin(options: FlorinOptions): Florin {
     async drain(limit = DRAIN_LIMIT) {
       await drainInbox(webhooks, { limit });
     },
-    startJobs: () => startJobs(webhooks),
+    startJobs: () => startJobs(webhooks, stripe),
     close: () => db.close(),
   };
 }

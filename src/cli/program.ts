@@ -12,6 +12,7 @@ import { addDoctor } from './doctor.ts';
 import { addEvents } from './events.ts';
 import { addInit } from './init.ts';
 import { addMigrate } from './migrate.ts';
+import { addReconcile } from './reconcile.ts';
 import { addServe } from './serve.ts';
 import { addVerify } from './verify.ts';
 import { packageVersion } from './version.ts';
@@ -52,6 +53,7 @@ function createProgram(context: CommandContext): Command {
   addDoctor(program, context);
   addInit(program, context);
   addEvents(program, context);
+  addReconcile(program, context);
   addVerify(program, context);
   addAccount(program, context);
   return program;

@@ -1,4 +1,6 @@
 import { expireDue } from '../ledger/index.ts';
+import { reconcile } from '../reconcile/index.ts';
+import type { StripeClient } from '../stripe/index.ts';
 import { drainInbox, grantDueDrips, type WebhookDeps } from '../webhooks/index.ts';
 import { type Job, type RunningJob, startJob } from './schedule.ts';
 
@@ -7,6 +9,9 @@ export type { Job, RunningJob } from './schedule.ts';
 const DRAIN_EVERY_MS = 2_000;
 const EXPIRE_EVERY_MS = 30_000;
 const DRIP_EVERY_MS = 60_000;
+const RECONCILE_EVERY_MS = 3_600_000;
+/** Younger than this may still be on its way from Stripe. */
+const RECONCILE_GRACE_SECONDS = 900;
 const BATCH = 100;
 const EXPIRE_BATCH = 1_000;
 
@@ -35,10 +40,36 @@ export function backgroundJobs(deps: WebhookDeps): Job[] {
   ];
 }
 
+/** Compares Stripe with the ledger and logs what it finds; repairs nothing. */
+export function reconcileJob(deps: WebhookDeps, client: StripeClient): Job {
+  return {
+    name: 'reconcile',
+    everyMs: RECONCILE_EVERY_MS,
+    run: async () => {
+      const { findings } = await reconcile(
+        { ...deps, client },
+        { graceSeconds: RECONCILE_GRACE_SECONDS },
+      );
+      for (const { kind, ids, accountId, credits, explanation } of findings) {
+        deps.logger.error(
+          { kind, ...ids, accountId, credits, explanation },
+          'reconcile found a fault',
+        );
+      }
+      deps.logger.info({ findings: findings.length }, 'reconciled with stripe');
+      return false;
+    },
+  };
+}
+
 /** Starts all of {@link backgroundJobs}; `stop` waits for what is under way. */
-export function startJobs(deps: WebhookDeps): RunningJob {
+export function startJobs(deps: WebhookDeps, client?: StripeClient): RunningJob {
   const around = { logger: deps.logger, random: deps.random ?? Math.random };
-  const running = backgroundJobs(deps).map((job) => startJob(job, around));
+  const jobs = [
+    ...backgroundJobs(deps),
+    ...(client === undefined ? [] : [reconcileJob(deps, client)]),
+  ];
+  const running = jobs.map((job) => startJob(job, around));
   return {
     async stop() {
       await Promise.all(running.map((job) => job.stop()));

@@ -9,7 +9,7 @@ export {
   replayEvent,
   showEvent,
 } from './inbox.ts';
-export { type EventInHand, type ProcessOutcome, processEvent } from './process.ts';
+export { type EventInHand, type ProcessOutcome, previewEvent, processEvent } from './process.ts';
 export {
   MAX_BODY_BYTES,
   type ReceiveOutcome,

@@ -66,6 +66,27 @@ async function attempt(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessO
   }
 }
 
+/**
+ * What processing an event would do now, whatever became of it before: reads the state and asks
+ * Stripe, writes nothing. Undefined for an event that is not ours or says nothing.
+ */
+export async function previewEvent(
+  deps: WebhookDeps,
+  event: StripeEvent,
+): Promise<Plan | undefined> {
+  const fact = factOf(event);
+  if (fact.kind === 'nothing' || notOurs(deps, event) !== undefined) {
+    return undefined;
+  }
+  const decided = await decideOn({
+    deps,
+    inHand: { event, json: '', claimedAttempt: 1 },
+    fact,
+    details: collectDetails(deps.stripe, deps.logger),
+  });
+  return decided === 'duplicate' ? undefined : decided.plan;
+}
+
 /** Events of another mode or of a connected account are not ours; they stay visible in the inbox. */
 function notOurs(deps: WebhookDeps, event: StripeEvent): string | undefined {
   if (event.livemode !== deps.livemode) {

@@ -1,0 +1,85 @@
+import type { Command } from 'commander';
+import { loadCatalog } from '../catalog/index.ts';
+import {
+  InvalidConfigurationError,
+  randomIds,
+  silentLogger,
+  systemClock,
+} from '../kernel/index.ts';
+import { type Finding, type ReconcileReport, reconcile } from '../reconcile/index.ts';
+import { createStripeClient, createStripeLookups, isLiveKey } from '../stripe/index.ts';
+import { readCount } from './arguments.ts';
+import { argument, type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
+import { readEnvironment, withDatabase } from './environment.ts';
+
+type Options = OutputOptions & { since: number; repair?: boolean };
+
+/** `florin reconcile`: Stripe, billing and the ledger against each other. */
+export function addReconcile(program: Command, context: CommandContext): void {
+  program
+    .command('reconcile')
+    .description(
+      'Compare Stripe with the ledger: missed events, payments without credits, credits without payments. Exit 1 when something is found and not repaired.',
+    )
+    .option('--since <days>', 'how far back; Stripe keeps events for 30', argument(readCount), 30)
+    .option('--repair', 'mend what is found, through the same path as the webhook')
+    .option('--json', 'print JSON')
+    .action((options: Options) =>
+      withDatabase(async (db) => {
+        const environment = readEnvironment();
+        const secretKey = environment['STRIPE_SECRET_KEY'];
+        if (secretKey === undefined) {
+          throw new InvalidConfigurationError(['STRIPE_SECRET_KEY is missing.']);
+        }
+        const client = createStripeClient({ secretKey, apiBase: environment['STRIPE_API_BASE'] });
+        const report = await reconcile(
+          {
+            db,
+            client,
+            catalog: await loadCatalog(environment['FLORIN_CATALOG']),
+            stripe: createStripeLookups(client),
+            livemode: isLiveKey(secretKey),
+            logger: silentLogger,
+            clock: systemClock,
+            ids: randomIds,
+          },
+          { sinceDays: options.since, repair: options.repair ?? false },
+        );
+        print(context, { options, value: shown(report), text: describe(report) });
+        context.finishWith(report.remaining.length === 0 ? EXIT.done : EXIT.failed);
+      }),
+    );
+}
+
+function shown({ findings, repaired, remaining }: ReconcileReport) {
+  const withoutPayload = ({ repair, ...finding }: Finding) => ({
+    ...finding,
+    repairable: repair !== null,
+  });
+  return {
+    findings: findings.map(withoutPayload),
+    repaired,
+    remaining: remaining.map(withoutPayload),
+  };
+}
+
+function describe({ findings, repaired, remaining }: ReconcileReport): string {
+  if (findings.length === 0 && remaining.length === 0) {
+    return 'Stripe, billing and the ledger agree.';
+  }
+  const mended = new Set(repaired);
+  const lines = [...new Map([...findings, ...remaining].map((one) => [one.subject, one])).values()];
+  return [
+    ...lines.map((finding) =>
+      [
+        `${finding.kind}${mended.has(finding.subject) ? ' (repaired)' : ''}: ${finding.explanation}`,
+        `  ${Object.entries({ account: finding.accountId, ...finding.ids })
+          .filter(([, value]) => value !== null)
+          .map(([name, value]) => `${name}=${value}`)
+          .join(' ')}`,
+        ...(mended.has(finding.subject) ? [] : [`  --repair: ${finding.remedy}`]),
+      ].join('\n'),
+    ),
+    `${findings.length} found, ${repaired.length} repaired, ${remaining.length} left.`,
+  ].join('\n');
+}

@@ -1,0 +1,101 @@
+import type { Executor, Row } from '../db/index.ts';
+import type { Metadata } from '../ledger/index.ts';
+
+/** A purchase beside what the ledger holds of it; corrections of earlier repairs counted in. */
+export type BookedPurchase = {
+  readonly purchaseKey: string;
+  readonly accountId: string;
+  readonly credits: number;
+  readonly reversed: number;
+  readonly source: string;
+  readonly expiresAt: Date | null;
+  readonly metadata: Metadata;
+  readonly grantId: string | null;
+  readonly granted: number;
+  readonly takenBack: number;
+  readonly grants: number;
+};
+
+/** Purchases whose net credits differ between billing and the ledger. */
+export async function differingPurchases(db: Executor): Promise<BookedPurchase[]> {
+  return db.query<Row & BookedPurchase>(
+    `select * from (
+       select p.purchase_key, p.account_id, p.credits, p.reversed, p.source, p.expires_at, p.metadata,
+              (select e.grant_id from credits.entries e
+                where e.account_id = p.account_id and e.idempotency_key = p.purchase_key) as grant_id,
+              coalesce(g.granted, 0)::bigint as granted,
+              coalesce(g.taken_back, 0)::bigint as taken_back,
+              coalesce(g.grants, 0)::bigint as grants
+         from billing.purchases p
+         left join lateral (
+           select sum(g.amount) as granted, sum(g.reversed) as taken_back, count(*) as grants
+             from credits.entries e
+             join credits.grants g on g.account_id = e.account_id and g.grant_id = e.grant_id
+            where e.account_id = p.account_id
+              and e.idempotency_key in (p.purchase_key, 'correction:' || p.purchase_key)
+         ) g on true
+        where p.standing = 'issued') b
+      where case when b.source = 'rollover'
+              then b.granted - b.taken_back > b.credits
+              else b.granted - b.taken_back <> b.credits - b.reversed end
+      order by b.purchase_key`,
+  );
+}
+
+export type UnexplainedGrant = {
+  readonly accountId: string;
+  readonly grantId: string;
+  readonly idempotencyKey: string;
+  readonly amount: number;
+  readonly left: number;
+  readonly paymentId: string | null;
+  readonly booked: boolean;
+};
+
+/** Grants named like a payment's that no payment explains, and second grants for one payment. */
+export async function unexplainedGrants(db: Executor): Promise<UnexplainedGrant[]> {
+  return db.query<Row & UnexplainedGrant>(
+    `with booked as (
+       select p.account_id, p.purchase_key, p.metadata ->> 'stripe_payment_id' as payment_id
+         from billing.purchases p where p.standing = 'issued')
+     select g.account_id, g.grant_id, g.idempotency_key, g.amount, g.amount - g.reversed as left,
+            g.metadata ->> 'stripe_payment_id' as payment_id,
+            exists (select 1 from booked b where b.payment_id = g.metadata ->> 'stripe_payment_id'
+                    and b.account_id = g.account_id) as booked
+       from credits.grants g
+      where g.amount > g.reversed
+        and g.idempotency_key not like 'correction:%'
+        and (g.idempotency_key ~ '^(invoice|checkout):[^:]+:line:'
+             or exists (select 1 from booked b
+                         where b.payment_id = g.metadata ->> 'stripe_payment_id'
+                           and b.account_id = g.account_id))
+        and not exists (select 1 from booked b
+                         where b.account_id = g.account_id and b.purchase_key = g.idempotency_key)
+      order by g.account_id, g.issued_no`,
+  );
+}
+
+/** Of these events, those that the inbox has. */
+export async function knownEvents(
+  db: Executor,
+  eventIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db.query<Row & { eventId: string }>(
+    'select e.event_id from billing.events e where e.event_id = any ($1)',
+    [eventIds],
+  );
+  return new Set(rows.map((row) => row.eventId));
+}
+
+/** Keys of planned parts (drips): the job grants them when they fall due. */
+export async function plannedKeys(
+  db: Executor,
+  keys: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db.query<Row & { purchaseKey: string }>(
+    `select p.purchase_key from billing.purchases p
+      where p.standing = 'planned' and p.purchase_key = any ($1)`,
+    [keys],
+  );
+  return new Set(rows.map((row) => row.purchaseKey));
+}

@@ -1,0 +1,7 @@
+export type { Finding, FindingKind } from './finding.ts';
+export {
+  type ReconcileDeps,
+  type ReconcileOptions,
+  type ReconcileReport,
+  reconcile,
+} from './reconcile.ts';

@@ -1,0 +1,104 @@
+import type { Executor } from '../db/index.ts';
+import { verifyLedger } from '../ledger/index.ts';
+import {
+  type BookedPurchase,
+  differingPurchases,
+  type UnexplainedGrant,
+  unexplainedGrants,
+} from './books.ts';
+import type { Finding, FindingKind, Repair } from './finding.ts';
+
+/** Billing's purchases against the ledger's grants, and the ledger's own proof. */
+export async function findInBooks(db: Executor): Promise<Finding[]> {
+  const differing = await differingPurchases(db);
+  const unexplained = await unexplainedGrants(db);
+  const broken = await verifyLedger(db);
+  return [
+    ...differing.map(ofPurchase),
+    ...unexplained.map(ofGrant),
+    ...broken.map(
+      (row): Finding => ({
+        kind: 'drift',
+        subject: `drift:${row.accountId}:${row.invariant}:${row.detail}`,
+        accountId: row.accountId,
+        ids: { invariant: row.invariant },
+        credits: null,
+        explanation: `The ledger breaks its rule ${row.invariant}: ${row.detail}`,
+        remedy: 'Nothing: rows were changed past the functions. See docs/operations.md.',
+        repair: null,
+      }),
+    ),
+  ];
+}
+
+function ofPurchase(purchase: BookedPurchase): Finding {
+  const { purchaseKey, accountId, granted, takenBack, credits, reversed } = purchase;
+  const rollover = purchase.source === 'rollover';
+  const missing = (rollover ? credits : credits - reversed) - (granted - takenBack);
+  const subject = `purchase:${purchaseKey}`;
+  return {
+    kind: kindOf(purchase, missing),
+    subject,
+    accountId,
+    ids: { purchaseKey, ...(purchase.grantId === null ? {} : { grantId: purchase.grantId }) },
+    credits: missing,
+    explanation: `${purchaseKey} earned ${credits} credits, of which ${reversed} went back; the ledger gave ${granted} and took back ${takenBack}.`,
+    remedy: missing > 0 ? `Give ${missing} credits.` : `Take back ${-missing} credits.`,
+    repair: repairOf(purchase, missing),
+  };
+}
+
+function kindOf({ grants, granted, credits }: BookedPurchase, missing: number): FindingKind {
+  if (grants === 0) {
+    return 'paid_not_credited';
+  }
+  if (granted !== credits) {
+    return 'wrong_amount';
+  }
+  return missing > 0 ? 'orphan_reversal' : 'credited_not_paid';
+}
+
+function repairOf(purchase: BookedPurchase, missing: number): Repair | null {
+  const { accountId, grantId, purchaseKey, granted, takenBack, credits } = purchase;
+  // The state that is corrected names the correction: repeating it is one movement.
+  const idempotencyKey = `reconcile:${purchaseKey}:${granted}:${takenBack}:${purchase.reversed}`;
+  const part = { accountId, amount: Math.abs(missing), idempotencyKey };
+  const metadata = { ...purchase.metadata, reason: 'reconcile' };
+  if (missing < 0) {
+    return grantId === null ? null : { by: 'reverse', part: { ...part, grantId, metadata } };
+  }
+  if (grantId !== null && granted >= credits && takenBack >= missing) {
+    return { by: 'restore', part: { ...part, grantId, metadata } };
+  }
+  return {
+    by: 'issue',
+    grant: {
+      accountId,
+      amount: missing,
+      idempotencyKey: grantId === null ? purchaseKey : `correction:${purchaseKey}`,
+      source: purchase.source,
+      priority: 0,
+      ...(purchase.expiresAt === null ? {} : { expiresAt: purchase.expiresAt }),
+      metadata: purchase.metadata,
+    },
+  };
+}
+
+function ofGrant(grant: UnexplainedGrant): Finding {
+  const { accountId, grantId, idempotencyKey, left, paymentId } = grant;
+  return {
+    kind: 'credited_not_paid',
+    subject: `grant:${grantId}`,
+    accountId,
+    ids: { grantId, idempotencyKey, ...(paymentId === null ? {} : { paymentId }) },
+    credits: -left,
+    explanation: grant.booked
+      ? `${idempotencyKey} grants for payment ${paymentId} a second time.`
+      : `${idempotencyKey} grants for a payment that Stripe has never told of.`,
+    remedy: `Take back ${left} credits.`,
+    repair: {
+      by: 'reverse',
+      part: { accountId, grantId, amount: left, idempotencyKey: `reconcile:grant:${grantId}` },
+    },
+  };
+}

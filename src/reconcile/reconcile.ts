@@ -1,0 +1,170 @@
+import { FlorinError } from '../kernel/index.ts';
+import { issueGrant, restoreGrant, reverseGrant } from '../ledger/index.ts';
+import { type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
+import {
+  previewEvent,
+  processEvent,
+  type WebhookDeps,
+  webhookEventTypes,
+} from '../webhooks/index.ts';
+import { knownEvents, plannedKeys } from './books.ts';
+import type { Finding, FindingKind } from './finding.ts';
+import { findInBooks } from './ledger-side.ts';
+import { readStripeSide, type StripeSide, type Told } from './stripe-side.ts';
+
+export type ReconcileDeps = WebhookDeps & { readonly client: StripeClient };
+
+export type ReconcileOptions = {
+  /** How far back; Stripe keeps events for 30 days. */
+  readonly sinceDays?: number;
+  /** What is younger may still be on its way and is left out. Default 0. */
+  readonly graceSeconds?: number;
+  readonly repair?: boolean;
+};
+
+export type ReconcileReport = {
+  readonly findings: readonly Finding[];
+  /** Subjects of findings that `repair` mended. */
+  readonly repaired: readonly string[];
+  /** What is still wrong: equal to `findings` without `repair`. */
+  readonly remaining: readonly Finding[];
+};
+
+const DAY_SECONDS = 86_400;
+
+/**
+ * Compares Stripe with billing and the ledger. Without `repair` it writes nothing. With it, what is
+ * missing goes through the webhook's own path, then the ledger is brought to what billing says;
+ * repeating it changes nothing more. Raises `stripe_unavailable` rather than report half a truth.
+ */
+export async function reconcile(
+  deps: ReconcileDeps,
+  options: ReconcileOptions = {},
+): Promise<ReconcileReport> {
+  const now = Math.floor(deps.clock.now().getTime() / 1000);
+  const window = {
+    since: now - (options.sinceDays ?? 30) * DAY_SECONDS,
+    until: now - (options.graceSeconds ?? 0),
+    livemode: deps.livemode,
+    now,
+  };
+  const side = await readStripeSide(deps.client, webhookEventTypes(), window).catch((error) => {
+    throw toStripeFlorinError(error);
+  });
+  const findings = await findAll(deps, side);
+  if (options.repair !== true || findings.length === 0) {
+    return { findings, repaired: [], remaining: findings };
+  }
+  await repairAll(deps, findings);
+  // Events move the books, so what they left is corrected after them.
+  await repairAll(deps, await findInBooks(deps.db));
+  const remaining = await findAll(deps, side);
+  const left = new Set(remaining.map(({ subject }) => subject));
+  const repaired = findings.map(({ subject }) => subject).filter((one) => !left.has(one));
+  return { findings, repaired, remaining };
+}
+
+async function findAll(deps: ReconcileDeps, side: StripeSide): Promise<Finding[]> {
+  const found = [
+    ...(await findUndelivered(deps, side.events)),
+    ...(await findUnsettled(deps, side.objects)),
+    ...(await findInBooks(deps.db)),
+  ];
+  return [...new Map(found.map((finding) => [finding.subject, finding])).values()];
+}
+
+async function findUndelivered(deps: ReconcileDeps, events: readonly Told[]): Promise<Finding[]> {
+  const ids = events.map(({ event }) => event.id);
+  const known = await knownEvents(deps.db, ids);
+  return events
+    .filter(({ event }) => !known.has(event.id))
+    .map(({ event, json, objectId }) => ({
+      kind: 'undelivered_event',
+      subject: `event:${event.id}`,
+      accountId: null,
+      ids: { eventId: event.id, type: event.type, objectId },
+      credits: null,
+      explanation: `Stripe has ${event.type} of ${objectId}, and it never reached the inbox.`,
+      remedy: 'Process the event as if it were delivered now.',
+      repair: { by: 'event', event, json },
+    }));
+}
+
+/** What each object would still bring about if it were told now: nothing, when all is settled. */
+async function findUnsettled(deps: ReconcileDeps, objects: readonly Told[]): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const told of objects) {
+    const plan = await previewEvent(deps, told.event);
+    if (plan === undefined) {
+      continue;
+    }
+    const about = { ids: { objectId: told.objectId }, accountId: plan.accountId };
+    const repair = { by: 'event', event: told.event, json: told.json } as const;
+    if (plan.obstacle !== null) {
+      if (plan.obstacle.code === 'stripe_unavailable') {
+        throw new FlorinError('stripe_unavailable', plan.obstacle.message);
+      }
+      findings.push({
+        ...about,
+        kind: 'paid_not_credited',
+        subject: `object:${told.objectId}`,
+        credits: null,
+        explanation: plan.obstacle.message,
+        remedy: 'Try it again; while its cause stands it stays as it is.',
+        repair,
+      });
+    }
+    const planned = await plannedKeys(
+      deps.db,
+      plan.commands.map(({ key }) => key),
+    );
+    for (const command of plan.commands.filter(({ key }) => !planned.has(key))) {
+      const grantKey = 'grantKey' in command ? command.grantKey : command.key;
+      const [kind, what, sign] = MEANINGS[command.do];
+      findings.push({
+        ids: { objectId: told.objectId, grantKey },
+        accountId: command.accountId,
+        kind,
+        subject: `${command.do}:${grantKey}`,
+        credits: sign * command.amount,
+        explanation: `${told.objectId} ${what}: ${command.amount} credits (${grantKey}).`,
+        remedy: `Process ${told.objectId} as the webhook would.`,
+        repair,
+      });
+    }
+  }
+  return findings;
+}
+
+const MEANINGS: Record<
+  'issue' | 'rollover' | 'reverse' | 'restore',
+  readonly [FindingKind, string, 1 | -1]
+> = {
+  issue: ['paid_not_credited', 'is paid and not credited', 1],
+  rollover: ['paid_not_credited', 'is paid and its rollover was not carried', 1],
+  reverse: ['credited_not_paid', 'went back and its credits were not taken', -1],
+  restore: ['orphan_reversal', 'did not go back and its credits were taken', 1],
+};
+
+async function repairAll(deps: ReconcileDeps, findings: readonly Finding[]): Promise<void> {
+  for (const { repair, subject } of findings) {
+    try {
+      switch (repair?.by) {
+        case 'event':
+          await processEvent(deps, { event: repair.event, json: repair.json });
+          break;
+        case 'reverse':
+          await reverseGrant(deps.db, repair.part);
+          break;
+        case 'restore':
+          await restoreGrant(deps.db, repair.part);
+          break;
+        case 'issue':
+          await issueGrant(deps.db, repair.grant);
+          break;
+      }
+    } catch (error) {
+      deps.logger.error({ subject, error: String(error) }, 'a finding could not be repaired');
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { readEvent, type StripeClient, type StripeEvent } from '../stripe/index.ts';
+
+export type Told = {
+  readonly event: StripeEvent;
+  readonly json: string;
+  readonly objectId: string;
+};
+
+export type StripeSide = {
+  /** Stripe's own events, oldest first. */
+  readonly events: readonly Told[];
+  /** Each object that moved money, told as the event that would have announced it. */
+  readonly objects: readonly Told[];
+};
+
+export type Window = {
+  /** Seconds since 1970. */
+  readonly since: number;
+  /** What happened later may still be on its way. */
+  readonly until: number;
+  readonly livemode: boolean;
+  readonly now: number;
+};
+
+const PAGE = 100;
+
+/** Reads everything of the window from Stripe, page by page. Raises Stripe's own errors. */
+export async function readStripeSide(
+  stripe: StripeClient,
+  types: readonly string[],
+  window: Window,
+): Promise<StripeSide> {
+  const created = { gte: window.since, lte: window.until };
+  const query = { created, limit: PAGE };
+  const wanted = new Set(types);
+  const events: Told[] = [];
+  for await (const event of stripe.events.list(query)) {
+    const told = wanted.has(event.type) ? toldOf(event) : undefined;
+    if (told !== undefined) {
+      events.push(told);
+    }
+  }
+  const objects: Told[] = [];
+  const add = (type: string, object: { id?: string }) => {
+    const told = announce(type, object, window);
+    if (told !== undefined) {
+      objects.push(told);
+    }
+  };
+  for await (const session of stripe.checkout.sessions.list({ ...query, status: 'complete' })) {
+    add('checkout.session.completed', session);
+  }
+  for await (const invoice of stripe.invoices.list({ ...query, status: 'paid' })) {
+    add('invoice.paid', invoice);
+  }
+  for await (const charge of stripe.charges.list(query)) {
+    if (charge.amount_refunded > 0) {
+      add('charge.refunded', charge);
+    }
+  }
+  for await (const refund of stripe.refunds.list(query)) {
+    add('refund.updated', refund);
+  }
+  for await (const dispute of stripe.disputes.list(query)) {
+    add('charge.dispute.updated', dispute);
+  }
+  for await (const note of stripe.creditNotes.list(query)) {
+    add('credit_note.updated', note);
+  }
+  return { events: events.reverse(), objects };
+}
+
+/** The same state of an object has the same id, so that telling it twice is one event. */
+function announce(type: string, object: { id?: string }, window: Window): Told | undefined {
+  const content = createHash('sha256').update(JSON.stringify(object)).digest('hex').slice(0, 16);
+  return toldOf({
+    id: `reconcile_${object.id ?? ''}_${content}`,
+    object: 'event',
+    type,
+    created: window.now,
+    livemode: window.livemode,
+    data: { object },
+  });
+}
+
+function toldOf(value: unknown): Told | undefined {
+  const event = readEvent(value);
+  return event === undefined
+    ? undefined
+    : { event, json: JSON.stringify(value), objectId: event.object.id ?? '' };
+}

@@ -1,0 +1,117 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { issueGrant, listGrants, reverseGrant } from '../../../src/ledger/index.ts';
+import { type ReconcileOptions, reconcile } from '../../../src/reconcile/index.ts';
+import { createStripeLookups } from '../../../src/stripe/index.ts';
+import { PRICES, sandboxUnderTest } from '../../sandbox/sandbox-under-test.ts';
+import { ACCOUNT } from '../webhooks/objects.ts';
+import { openShop } from '../webhooks/shop.ts';
+
+const URLS = { success_url: 'http://shop.test/', cancel_url: 'http://shop.test/cancel' };
+
+/** A shop whose endpoint is down: nothing that the sandbox tells arrives by itself. */
+async function cutOffShop() {
+  const { sandbox, stripe } = await sandboxUnderTest({ prices: PRICES });
+  const clock = { now: () => new Date((sandbox.now() + 1) * 1000) };
+  const shop = (await openShop()).with({ stripe: createStripeLookups(stripe), clock });
+  onTestFinished(() => shop.close());
+  const run = (options: ReconcileOptions = {}) =>
+    reconcile({ ...shop.deps, client: stripe }, options);
+  const buy = async () => {
+    const session = await stripe.checkout.sessions.create({
+      mode: 'payment',
+      client_reference_id: ACCOUNT,
+      line_items: [{ price: 'price_QUICK_SCAN', quantity: 1 }],
+      ...URLS,
+    });
+    sandbox.pay(session.id);
+    return stripe.checkout.sessions.retrieve(session.id);
+  };
+  const kinds = async () => [...new Set((await run()).findings.map(({ kind }) => kind))].sort();
+  return { sandbox, stripe, shop, run, buy, kinds };
+}
+
+describe('reconcile', () => {
+  it('finds nothing where nothing happened, and nothing after a repair', async () => {
+    const { shop, run, buy, kinds } = await cutOffShop();
+    expect(await kinds()).toEqual([]);
+    await buy();
+    expect(await kinds()).toEqual(['paid_not_credited', 'undelivered_event']);
+    expect(await shop.balance()).toBe(0);
+    const { remaining } = await run({ repair: true });
+    expect(remaining).toEqual([]);
+    expect(await shop.balance()).toBe(50);
+    expect((await run({ repair: true })).findings).toEqual([]);
+    expect(await shop.balance()).toBe(50);
+  });
+
+  it('finds a refund that never arrived, and one that failed since', async () => {
+    const { sandbox, stripe, shop, run, buy, kinds } = await cutOffShop();
+    const session = await buy();
+    await run({ repair: true });
+    await stripe.refunds.create({ payment_intent: String(session.payment_intent), amount: 250 });
+    expect(await kinds()).toEqual(['credited_not_paid', 'undelivered_event']);
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect(await shop.balance()).toBe(25);
+    sandbox.advance({ days: 1 });
+    expect(await kinds()).toEqual([]);
+  });
+
+  it('repairs a subscription whose renewal was missed', async () => {
+    const { sandbox, stripe, shop, run } = await cutOffShop();
+    const session = await stripe.checkout.sessions.create({
+      mode: 'subscription',
+      client_reference_id: ACCOUNT,
+      line_items: [{ price: 'price_BASIC_MONTHLY', quantity: 1 }],
+      ...URLS,
+    });
+    sandbox.pay(session.id);
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect(await shop.balance()).toBe(100);
+    sandbox.advance({ months: 1, days: 1 });
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect(await shop.balance()).toBe(200);
+  });
+
+  it('finds a second grant for one payment and an orphan reversal, and mends both once', async () => {
+    const { shop, run, buy, kinds } = await cutOffShop();
+    const session = await buy();
+    await run({ repair: true });
+    await issueGrant(shop.deps.db, {
+      accountId: ACCOUNT,
+      amount: 50,
+      idempotencyKey: 'twice',
+      source: 'purchase',
+      metadata: { stripe_payment_id: String(session.payment_intent) },
+    });
+    expect(await kinds()).toEqual(['credited_not_paid']);
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect(await shop.balance()).toBe(50);
+
+    const [grant] = (await listGrants(shop.deps.db, ACCOUNT)).filter((one) => one.amount === 50);
+    const bought = (await run()).findings;
+    expect(bought).toEqual([]);
+    const grants = await listGrants(shop.deps.db, ACCOUNT);
+    const live = grants.find((one) => one.remaining === 50) ?? grant;
+    await reverseGrant(shop.deps.db, {
+      accountId: ACCOUNT,
+      grantId: live?.grantId ?? '',
+      amount: 20,
+      idempotencyKey: 'orphan',
+    });
+    expect(await kinds()).toEqual(['orphan_reversal']);
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect((await run({ repair: true })).findings).toEqual([]);
+    expect(await shop.balance()).toBe(50);
+  });
+
+  it('leaves what a server granted by itself alone', async () => {
+    const { shop, kinds } = await cutOffShop();
+    await issueGrant(shop.deps.db, {
+      accountId: ACCOUNT,
+      amount: 10,
+      idempotencyKey: 'welcome',
+      source: 'bonus',
+    });
+    expect(await kinds()).toEqual([]);
+  });
+});
