@@ -117,11 +117,17 @@ export function problemHeaders(error: FlorinError): Record<string, string> {
   };
 }
 
+/** SQL's data exceptions: a value that no field alone could tell to be wrong, such as a NUL in a text. */
+const DATA_EXCEPTION = /^22/;
+
 /** Whatever was thrown, as an error with a code. What nobody foresaw is `internal`. */
 export function asFlorinError(thrown: unknown): FlorinError {
-  return thrown instanceof FlorinError
-    ? thrown
-    : new FlorinError('internal', thrown instanceof Error ? thrown.message : String(thrown), {
-        cause: thrown,
-      });
+  if (!(thrown instanceof FlorinError)) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    return new FlorinError('internal', message, { cause: thrown });
+  }
+  const { sqlstate } = thrown.details;
+  const isInput = thrown.code === 'internal' && DATA_EXCEPTION.test(String(sqlstate));
+  const said = thrown.cause instanceof Error ? thrown.cause.message : thrown.message;
+  return isInput ? new FlorinError('invalid_input', said, { cause: thrown }) : thrown;
 }

@@ -32,7 +32,7 @@ const spending = z.strictObject({ amount: credits, metadata: freeMetadata.option
 const granting = z.strictObject({
   amount: credits,
   source: z.string().min(1).max(100).default('server').openapi({ example: 'bonus' }),
-  priority: z.int().optional(),
+  priority: z.int32({ error: 'must be a whole number of 32 bits' }).optional(),
   effectiveAt: z.iso.datetime({ offset: true }).optional(),
   expiresAt: z.iso.datetime({ offset: true }).optional(),
   metadata: freeMetadata.optional(),
@@ -70,9 +70,7 @@ export function addAccounts(app: App, parts: Parts): void {
         await refusing;
       }
       const call = { accountId: uuidOf(c, 'id'), idempotencyKey: keyOf(c) };
-      const result = await work(c, call).catch((error: unknown) => {
-        throw asInput(error);
-      });
+      const result = await work(c, call);
       feed.changed(call.accountId);
       return json(result, result.replayed ? { headers: REPLAYED } : {});
     };
@@ -240,11 +238,4 @@ function keyOf(c: RequestContext): string {
     );
   }
   return value;
-}
-
-/** The ledger's word on values that no field alone can tell, such as an expiry before the start. */
-function asInput(error: unknown): unknown {
-  const isInput = error instanceof FlorinError && error.details['sqlstate'] === '22023';
-  const said = isInput && error.cause instanceof Error ? error.cause.message : '';
-  return isInput ? new FlorinError('invalid_input', said, { cause: error }) : error;
 }
