@@ -123,10 +123,10 @@ export function connectLedger(config: LedgerConfig): FlorinLedger & { close(): P
 export type FlorinOptions = {
   /** From `defineCatalog`: what each Stripe price grants. */
   catalog: Catalog;
-  /** The settings; default: parsed from `environment`. */
-  config?: Config;
-  /** Default: `process.env`. Throws `invalid_configuration`, naming each fault. */
+  /** Where the settings come from: `process.env`. `invalid_configuration` names each fault. */
   environment?: Environment;
+  /** The settings themselves, instead. */
+  config?: Config;
   /** Default: says nothing. */
   logger?: Logger;
   /** True in `florin dev` only: pages may offer what is only for show. */
@@ -150,7 +150,7 @@ const DRAIN_LIMIT = 100;
 /** Wires the parts together: the only place where all of them meet. Connects on first use. */
 export function createFlorin(options: FlorinOptions): Florin {
   const { catalog, logger = silentLogger, development = false } = options;
-  const config = options.config ?? parseConfig(options.environment ?? process.env);
+  const config = options.config ?? parseConfig(options.environment ?? {});
   const stripe = createStripeClient({
     secretKey: config.stripe.secretKey,
     apiBase: config.stripe.apiBase,
