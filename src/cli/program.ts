@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addAccount } from './account.ts';
+import { addCatalog } from './catalog.ts';
 import {
   type CommandContext,
   EXIT,
@@ -53,6 +54,7 @@ function createProgram(context: CommandContext): Command {
   addDoctor(program, context);
   addInit(program, context);
   addEvents(program, context);
+  addCatalog(program, context);
   addReconcile(program, context);
   addVerify(program, context);
   addAccount(program, context);

@@ -40,12 +40,17 @@ export function backgroundJobs(deps: WebhookDeps): Job[] {
   ];
 }
 
-/** Compares Stripe with the ledger and logs what it finds; repairs nothing. */
+/** Compares Stripe with the ledger and logs what it finds; repairs nothing. The first time an hour after the start. */
 export function reconcileJob(deps: WebhookDeps, client: StripeClient): Job {
+  let started = false;
   return {
     name: 'reconcile',
     everyMs: RECONCILE_EVERY_MS,
     run: async () => {
+      if (!started) {
+        started = true;
+        return false;
+      }
       const { findings } = await reconcile(
         { ...deps, client },
         { graceSeconds: RECONCILE_GRACE_SECONDS },
