@@ -31,42 +31,49 @@ export default defineCatalog({
       reason: 'basic_plan_monthly',
       planType: 'basic',
       kind: 'recurring',
+      name: 'Basic',
     },
     price_PRO_MONTHLY: {
       credits: 500,
       reason: 'vision_pro_monthly',
       planType: 'vision_pro',
       kind: 'recurring',
+      name: 'Vision Pro',
     },
     price_MAX_MONTHLY: {
       credits: 2000,
       reason: 'vision_max_monthly',
       planType: 'vision_max',
       kind: 'recurring',
+      name: 'Vision Max',
     },
     price_QUICK_SCAN: {
       credits: 50,
       reason: 'quick_scan_purchase',
       planType: 'credits',
       kind: 'one_time',
+      name: 'Quick Scan',
     },
     price_POWER_PACK: {
       credits: 250,
       reason: 'power_pack_purchase',
       planType: 'credits',
       kind: 'one_time',
+      name: 'Power Pack',
     },
     price_PROFESSIONAL: {
       credits: 600,
       reason: 'professional_purchase',
       planType: 'credits',
       kind: 'one_time',
+      name: 'Professional',
     },
     price_ENTERPRISE: {
       credits: 1000,
       reason: 'enterprise_purchase',
       planType: 'credits',
       kind: 'one_time',
+      name: 'Enterprise',
     },
   },
 });
@@ -85,6 +92,8 @@ STRIPE_WEBHOOK_SECRET=
 SUPABASE_URL=
 # Only for projects that still sign with the shared secret:
 # SUPABASE_JWT_SECRET=
+# For Florin's own pages, which sign in with it: the publishable (or anon) key.
+# SUPABASE_PUBLISHABLE_KEY=
 
 # Signs plan sessions, and lets your server call the service: at least 32 bytes each, for example
 #   node -e "console.log(require('crypto').randomBytes(32).toString('base64url'))"
@@ -101,4 +110,6 @@ ALLOWED_ORIGINS=
 # PORT=4242
 # HOST=127.0.0.1
 # LOG_LEVEL=info
+# How many proxies before the service append to X-Forwarded-For; 0 believes none.
+# TRUSTED_PROXIES=0
 `;

@@ -1,8 +1,8 @@
+import { LEAST_SECRET_BYTES, weaknessOf } from '../../config.ts';
 import type { Environment } from '../environment.ts';
 import { type Check, fault, messageOf, ok, warning } from './check.ts';
 
 const TIMEOUT_MS = 5_000;
-const LEAST_SECRET_BYTES = 32;
 
 /** Where users' tokens get verified: the keys that the Supabase project publishes. */
 export async function checkIdentity(environment: Environment): Promise<Check[]> {
@@ -87,8 +87,11 @@ function checkSecret(name: string, environment: Environment): Check {
       `Make one: node -e "console.log(require('crypto').randomBytes(32).toString('base64url'))"`,
     );
   }
-  const weak = value.split(',').filter((one) => Buffer.byteLength(one.trim()) < LEAST_SECRET_BYTES);
-  return weak.length === 0
+  const weak = value
+    .split(',')
+    .map((one) => weaknessOf(one.trim(), LEAST_SECRET_BYTES[name] ?? 0))
+    .find((weakness) => weakness !== undefined);
+  return weak === undefined
     ? ok(check, 'set')
-    : fault(check, `${name} is shorter than ${LEAST_SECRET_BYTES} bytes`, 'Make a longer one.');
+    : fault(check, `${name} ${weak}`, 'Make a new one, random and longer.');
 }
