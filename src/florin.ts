@@ -123,7 +123,7 @@ export function connectLedger(config: LedgerConfig): FlorinLedger & { close(): P
 export type FlorinOptions = {
   /** From `defineCatalog`: what each Stripe price grants. */
   catalog: Catalog;
-  /** Where the settings come from: `process.env`. `invalid_configuration` names each fault. */
+  /** Where the settings come from, usually the process's own. `invalid_configuration` names each fault. */
   environment?: Environment;
   /** The settings themselves, instead. */
   config?: Config;
@@ -141,6 +141,8 @@ export type Florin = FlorinLedger & {
   drain(limit?: number): Promise<void>;
   /** Starts the background jobs of a process that runs on: drain, expire, drip, reconcile. */
   startJobs(): RunningJob;
+  /** Ends live balances, which would keep a server from closing; browsers come back elsewhere. */
+  endStreams(): void;
   /** Ends the connections to the database. */
   close(): Promise<void>;
 };

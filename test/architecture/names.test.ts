@@ -57,7 +57,7 @@ function readGuarantees(readme: string): Guarantee[] {
   });
 }
 
-const TITLE = /\b(?:it|test)(?:\.\w+(?:\([^)]*\))?)*\(\s*(['"`])((?:\\.|(?!\1).)*)\1/g;
+const TITLE = /\b(?:it|test|describe)(?:\.\w+(?:\([^)]*\))?)*\(\s*(['"`])((?:\\.|(?!\1).)*)\1/g;
 const PGTAP_TITLE = /'((?:[^']|'')*)'\s*\)\s*;/g;
 
 function readTitles(): Set<string> {
