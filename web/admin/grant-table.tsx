@@ -53,7 +53,7 @@ export function GrantTable(props: {
                 </button>
                 <span className="block soft mono">{sourceOf(grant)}</span>
               </th>
-              <td>{formatInstant(grant.createdAt)}</td>
+              <td className="number">{formatInstant(grant.createdAt)}</td>
               <td>{grant.expiresAt === null ? 'Never' : formatInstant(grant.expiresAt)}</td>
               <td className="number end">{formatCredits(grant.amount)}</td>
               <td className="number end">{formatCredits(grant.remaining)}</td>
@@ -125,8 +125,8 @@ export function HoldTable({ holds }: { holds: readonly AdminHold[] }) {
                 {hold.holdId}
               </th>
               <td>{hold.status}</td>
-              <td>{formatInstant(hold.createdAt)}</td>
-              <td>{formatInstant(hold.expiresAt)}</td>
+              <td className="number">{formatInstant(hold.createdAt)}</td>
+              <td className="number">{formatInstant(hold.expiresAt)}</td>
               <td className="number end">{formatCredits(hold.amount)}</td>
               <td className="number end">
                 {hold.captured === null ? '–' : formatCredits(hold.captured)}

@@ -64,7 +64,7 @@ export function LedgerTable(
             {entries.map((entry) => (
               <tr key={entry.entryNo} data-open={touches(entry, marked) ? '' : undefined}>
                 <td className="number end soft">{entry.entryNo}</td>
-                <td>{formatInstant(entry.createdAt)}</td>
+                <td className="number">{formatInstant(entry.createdAt)}</td>
                 <th scope="row">
                   {humanize(entry.kind)}
                   {entry.reason === null ? null : (
@@ -103,7 +103,7 @@ function PaidBy({ entry, marked, onMark }: { entry: AdminEntry } & Marking) {
     return <span className="soft">–</span>;
   }
   return (
-    <ul>
+    <ul className="number">
       {entry.allocations.map(({ grantId, amount, reason }) => (
         <li key={grantId ?? 'debt'}>
           <span className="number">{formatCredits(amount)}</span>{' '}
@@ -112,7 +112,7 @@ function PaidBy({ entry, marked, onMark }: { entry: AdminEntry } & Marking) {
           ) : (
             <button
               type="button"
-              className="link"
+              className="link number"
               aria-pressed={grantId === marked}
               onClick={() => onMark(grantId === marked ? null : grantId)}
             >

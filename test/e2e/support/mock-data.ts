@@ -333,7 +333,7 @@ export function someAccount(now: number): AdminAccount {
     ],
     entries: someTransactions(now).map((entry) => ({
       ...entry,
-      idempotencyKey: `scan:${entry.entryNo}`,
+      idempotencyKey: `checkout:cs_test_${'bVpHnn'.repeat(10)}:line:li_${entry.entryNo}`,
     })),
     nextCursor: null,
   };
