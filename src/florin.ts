@@ -176,6 +176,7 @@ export function createFlorin(options: FlorinOptions): Florin {
       await drainInbox(webhooks, { limit });
     },
     startJobs: () => startJobs(webhooks, stripe),
+    endStreams: () => app.close(),
     close: () => db.close(),
   };
 }

@@ -27,6 +27,7 @@ export async function startService(options: {
     return {
       url: server.url,
       async stop() {
+        florin.endStreams();
         await server.close();
         await jobs.stop();
         await florin.close();

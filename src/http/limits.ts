@@ -15,7 +15,7 @@ export type Limits = {
   readonly checkout: number;
 };
 
-export const DEFAULT_LIMITS: Limits = { anyone: 600, refused: 60, buyer: 600, checkout: 120 };
+export const DEFAULT_LIMITS: Limits = { anyone: 3_000, refused: 300, buyer: 6_000, checkout: 300 };
 
 export type RateLimits = {
   /** Takes one of `key`'s requests. Throws `rate_limited` with the seconds to wait. */

@@ -8,6 +8,7 @@ import {
 } from '../../console/index.ts';
 import { FlorinError, isUuid } from '../../kernel/index.ts';
 import { explainBalance, type Grant, verifyLedger } from '../../ledger/index.ts';
+import { toStripeFlorinError } from '../../stripe/index.ts';
 import {
   drainInbox,
   type InboxEvent,
@@ -116,7 +117,11 @@ export function addAdmin(app: App, parts: Parts): void {
         const hits = await findAccounts(db, text === '' ? {} : toSearch(text));
         return json({ accounts: hits.map((hit) => ({ ...hit, email: null })) });
       }
-      const customers = await stripe.customers.list({ email: text, limit: 50 });
+      const customers = await stripe.customers
+        .list({ email: text, limit: 50 })
+        .catch((error: unknown) => {
+          throw toStripeFlorinError(error);
+        });
       const ids = customers.data.map(({ id }) => id);
       const hits = ids.length === 0 ? [] : await findAccounts(db, { customerIds: ids });
       return json({ accounts: hits.map((hit) => ({ ...hit, email: text })) });

@@ -106,7 +106,7 @@ export function addCheckout(app: App, parts: Parts): void {
     },
     async handler(c) {
       const buyer = await callers.buyer(c);
-      await rateLimits.take('checkout', buyer.accountId);
+      await rateLimits.take('buyer', buyer.accountId);
       return json(
         await readCheckoutStatus(
           { ...checkout, settle: settleSession },
