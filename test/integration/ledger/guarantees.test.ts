@@ -46,7 +46,7 @@ describe('the ledger', () => {
     return accountId;
   }
 
-  it('64 spenders on one account never overdraw it', async () => {
+  it('64 spenders on one account never overdraw it', { timeout: 60_000 }, async () => {
     const accountId = await funded(100);
     const outcomes = await Promise.allSettled(
       Array.from({ length: 64 }, (_, n) =>
@@ -76,7 +76,7 @@ describe('the ledger', () => {
     expect(await verifyLedger(database.db, accountId)).toEqual([]);
   });
 
-  it('1,000 calls at once with one key have one effect', async () => {
+  it('1,000 calls at once with one key have one effect', { timeout: 60_000 }, async () => {
     const accountId = await funded(5000);
     const answers = await Promise.all(
       Array.from({ length: 1000 }, () =>
