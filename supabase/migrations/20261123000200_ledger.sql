@@ -446,7 +446,7 @@ create type credits.change as (
   was_debt boolean
 );
 comment on type credits.change is
-  'One step of a settlement: pay (a stretch by a grant), owe (a stretch by nobody), release (a hold whose time is up), start (a grant becomes effective), expire (what a grant has left).';
+  'One step of a settlement: pay (a stretch by a grant), owe (a stretch by nobody), release (a hold whose time is up), free (what that gives back to a grant), start (a grant becomes effective), expire (what a grant has left).';
 
 create function credits.due_changes(
   p_account_id uuid, p_settled bigint, p_axis bigint, p_debt bigint, p_at timestamptz)
@@ -520,7 +520,7 @@ begin
        and g.effective_at <= p_at
     union all
     select g.expires_at, 3, g.grant_id, g.issued_no from credits.grants g
-     where g.account_id = p_account_id and g.remaining > 0 and g.expires_at <= p_at
+     where g.account_id = p_account_id and g.grant_id = any (v_ids) and g.expires_at <= p_at
      order by 1, 2, 4, 3
   loop
     v_g := array_position(v_ids, v_due.id);
@@ -543,6 +543,7 @@ begin
       loop
         v_g := array_position(v_ids, v_piece.grant_id);
         v_left[v_g] := v_left[v_g] + v_piece.credits;
+        return next row('free', v_due.at, null, null, v_ids[v_g], null, v_piece.credits, null)::credits.change;
         if v_ends[v_g] <= v_due.at then
           return next row('expire', v_due.at, null, null, v_ids[v_g], null, v_left[v_g], null)::credits.change;
           v_left[v_g] := 0;
@@ -1121,7 +1122,8 @@ begin
      and g.expires_at > clock_timestamp()
      and (g.effective or g.effective_at <= clock_timestamp())
      and g.remaining > coalesce((
-       select sum(c.amount) from changes c where c.grant_id = g.grant_id and c.kind = 'pay'), 0);
+       select sum(case c.kind when 'pay' then c.amount else -c.amount end) from changes c
+        where c.grant_id = g.grant_id and c.kind in ('pay', 'free')), 0);
   return v_expiry;
 end;
 $$;
@@ -1200,12 +1202,14 @@ declare
 begin
   if v_account.account_id is not null and credits.needs_settling(v_account, p_at) then
     v_account := credits.settle(v_account, p_at);
+    -- A caller that finds its key used writes no more, but what was settled is written already.
+    perform credits.save_account(v_account);
   end if;
   return v_account;
 end;
 $$;
 comment on function credits.open_account(uuid, timestamptz) is
-  'Locks and settles an account, in a variable. The caller saves it.';
+  'Locks, settles and saves an account. A caller that changes it further saves it again.';
 
 create function credits.find_grant(p_account_id uuid, p_grant_id uuid)
 returns credits.grants
@@ -1249,7 +1253,8 @@ begin
   end if;
   if v_from_voided > 0 then
     p_account := credits.move_on_grant(
-      p_account, 'void', p_grant.grant_id, v_from_voided, v_from_voided, null, p_at, null);
+      p_account, 'void', p_grant.grant_id, v_from_voided,
+      case when p_grant.effective then v_from_voided else 0 end, null, p_at, null);
   end if;
   update credits.grants g
      set remaining = g.remaining - v_from_remaining,
@@ -1361,6 +1366,7 @@ declare
   v_row credits.charges;
   v_left bigint := p_amount;
   v_take bigint;
+  v_voided bigint;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
   v_account := credits.open_account(p_account_id, v_now);
@@ -1403,11 +1409,21 @@ begin
       end if;
       v_left := v_left - v_take;
     end loop;
+    -- Voided credits that the reversal counted as taken become voided again: see take_back.
+    select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
+     where v_left > 0 and e.account_id = p_account_id and e.grant_id = p_grant_id
+       and e.kind = 'void' and starts_with(e.idempotency_key, 'florin:void:');
     update credits.grants g
        set reversed = g.reversed - p_amount,
            burned = g.burned + (p_amount - v_left),
-           remaining = g.remaining + v_left
+           voided = g.voided + v_voided,
+           remaining = g.remaining + v_left - v_voided
      where g.account_id = p_account_id and g.grant_id = p_grant_id;
+    if v_voided > 0 then
+      v_account := credits.move_on_grant(
+        v_account, 'void', p_grant_id, -v_voided,
+        case when v_grant.effective then -v_voided else 0 end, null, v_now, null);
+    end if;
     v_account := credits.move_on_grant(
       v_account, 'reversal', p_grant_id, p_amount,
       case when v_grant.effective then p_amount else 0 end,
@@ -1503,7 +1519,10 @@ declare
   v_entry credits.entries;
   v_issued record;
 begin
-  perform credits.check_input(p_account_id, abs(p_amount), p_idempotency_key);
+  -- The smallest bigint has no absolute value.
+  perform credits.check_input(
+    p_account_id, case when p_amount >= -9007199254740991 then abs(p_amount) else p_amount end,
+    p_idempotency_key);
   if coalesce(p_reason, '') = '' or coalesce(p_actor, '') = '' then
     raise exception 'An adjustment needs a reason and who made it.'
       using errcode = '22004', hint = 'Pass both: they stay in the ledger.';
@@ -1861,6 +1880,7 @@ declare
   v_open boolean[] := '{}';
   v_item record;
   v_a int;
+  v_first int;
   v_statuses text[] := array_fill(null::text, array[v_count]);
   v_nos bigint[] := array_fill(null::bigint, array[v_count]);
   v_item_posted bigint[] := array_fill(null::bigint, array[v_count]);
@@ -1916,13 +1936,19 @@ begin
      order by i.n
   loop
     v_a := v_item.place;
-    if v_item.entry_no is null and v_item.first_n < v_item.n
-       and v_statuses[v_item.first_n] = 'spent' then
+    v_first := null;
+    if v_item.first_n < v_item.n then
+      select i.n into v_first
+        from generate_series(v_item.first_n, v_item.n - 1) as i (n)
+       where v_statuses[i.n] = 'spent' and p_account_ids[i.n] = v_item.account_id
+         and p_idempotency_keys[i.n] = v_item.key;
+    end if;
+    if v_first is not null then
       -- The same intent twice in one call.
-      v_nos[v_item.n] := v_nos[v_item.first_n];
-      v_item_posted[v_item.n] := v_item_posted[v_item.first_n];
-      v_item_held[v_item.n] := v_item_held[v_item.first_n];
-      v_statuses[v_item.n] := case when p_amounts[v_item.first_n] = v_item.amount
+      v_nos[v_item.n] := v_nos[v_first];
+      v_item_posted[v_item.n] := v_item_posted[v_first];
+      v_item_held[v_item.n] := v_item_held[v_first];
+      v_statuses[v_item.n] := case when p_amounts[v_first] = v_item.amount
                                    then 'replayed' else 'idempotency_key_reused' end;
     elsif v_item.entry_no is not null then
       if v_item.kind = 'spend' and v_item.entry_amount = -v_item.amount
