@@ -17,7 +17,10 @@ export type ReconcileDeps = WebhookDeps & { readonly client: StripeClient };
 export type ReconcileOptions = {
   /** How far back; Stripe keeps events for 30 days. */
   readonly sinceDays?: number;
-  /** What is younger may still be on its way and is left out. Default 0. */
+  /**
+   * What is younger may still be on its way and is left out. Default: nothing is, not even what a
+   * clock ahead of ours (a sandbox's that was moved) dates later than now.
+   */
   readonly graceSeconds?: number;
   readonly repair?: boolean;
 };
@@ -44,7 +47,7 @@ export async function reconcile(
   const now = Math.floor(deps.clock.now().getTime() / 1000);
   const window = {
     since: now - (options.sinceDays ?? 30) * DAY_SECONDS,
-    until: now - (options.graceSeconds ?? 0),
+    until: options.graceSeconds === undefined ? null : now - options.graceSeconds,
     livemode: deps.livemode,
     now,
   };

@@ -17,8 +17,8 @@ export type StripeSide = {
 export type Window = {
   /** Seconds since 1970. */
   readonly since: number;
-  /** What happened later may still be on its way. */
-  readonly until: number;
+  /** What happened later may still be on its way; null where it counts too. */
+  readonly until: number | null;
   readonly livemode: boolean;
   readonly now: number;
 };
@@ -31,7 +31,8 @@ export async function readStripeSide(
   types: readonly string[],
   window: Window,
 ): Promise<StripeSide> {
-  const created = { gte: window.since, lte: window.until };
+  const { since, until } = window;
+  const created = { gte: since, ...(until === null ? {} : { lte: until }) };
   const query = { created, limit: PAGE };
   const wanted = new Set(types);
   const events: Told[] = [];

@@ -2,7 +2,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Stripe from 'stripe';
-import { ensureBuilt, freePorts, startFlorin } from '../../support/florin-process.ts';
+import {
+  ensureBuilt,
+  type Finished,
+  freePorts,
+  runFlorin,
+  startFlorin,
+} from '../../support/florin-process.ts';
 
 export type Product = {
   /** Where buyers sign in and return to. */
@@ -16,6 +22,8 @@ export type Product = {
   control(action: string, body: object): Promise<void>;
   /** How many deliveries of events have not been answered with success yet. */
   undelivered(): Promise<number>;
+  /** Runs `florin` as a process of its own in the folder of this one, as an operator would. */
+  florin(...args: string[]): Promise<Finished>;
   stop(): Promise<void>;
 };
 
@@ -74,6 +82,7 @@ export async function startProduct(): Promise<Product> {
         const deliveries = (await response.json()) as { status: string }[];
         return deliveries.filter(({ status }) => status === 'pending').length;
       },
+      florin: (...args) => runFlorin(args, { cwd: folder }),
       stop,
     };
   } catch (error) {
