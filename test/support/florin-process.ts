@@ -24,6 +24,8 @@ export type Finished = {
 export type RunOptions = {
   cwd?: string;
   env?: Readonly<Record<string, string>>;
+  /** Another program than the one built here: one that was installed. */
+  program?: string;
 };
 
 export type FlorinProcess = {
@@ -75,7 +77,7 @@ export async function startFlorin(
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !OWN_SETTINGS.test(name)),
   );
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const child = spawn(process.execPath, [options.program ?? PROGRAM, ...args], {
     cwd: options.cwd ?? inject('runFolder'),
     env: { ...inherited, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

