@@ -7,12 +7,12 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/index.ts';
 import { endpointUnderTest, KEY, sandboxUnderTest, types } from './sandbox-under-test.ts';
 
-/** The program for this machine, from wherever `@stripe/cli` is installed; absent on others. */
+/** The program for this machine, which `@stripe/cli` brought; absent on a machine without one. */
 function findStripe(): string | undefined {
-  const beside = createRequire(createRequire(import.meta.url).resolve('@stripe/cli/package.json'));
   const name = `@stripe/cli-${process.platform}-${process.arch}`;
   try {
-    return join(dirname(beside.resolve(`${name}/package.json`)), 'bin/stripe');
+    const found = createRequire(import.meta.url).resolve(`${name}/package.json`);
+    return join(dirname(found), 'bin/stripe');
   } catch {
     return undefined;
   }
