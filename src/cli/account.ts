@@ -1,8 +1,25 @@
 import type { Command } from 'commander';
+import { showAccount } from '../console/index.ts';
 import type { Database } from '../db/index.ts';
 import { randomIds } from '../kernel/index.ts';
-import { adjust, issueGrant, listEntries, listGrants, readBalance } from '../ledger/index.ts';
-import { readAccountId, readCount, readCredits, readDate, readSignedCredits } from './arguments.ts';
+import {
+  adjust,
+  type BalanceItem,
+  explainBalance,
+  issueGrant,
+  listEntries,
+  listGrants,
+  readBalance,
+} from '../ledger/index.ts';
+import { resolveAccount } from './account-name.ts';
+import {
+  readAccountId,
+  readAccountName,
+  readCount,
+  readCredits,
+  readDate,
+  readSignedCredits,
+} from './arguments.ts';
 import { argument, type CommandContext, type OutputOptions, print, table } from './command-line.ts';
 import { withDatabase } from './environment.ts';
 
@@ -23,12 +40,18 @@ export function addAccount(program: Command, context: CommandContext): void {
 
   account
     .command('show')
-    .description('The balance, the grants and the newest entries of an account.')
-    .argument('<account>', 'its uuid', argument(readAccountId))
+    .description('Why an account has the balance that it has: each grant, and the newest entries.')
+    .argument(
+      '<account>',
+      "its uuid, its Stripe customer's id, or its e-mail address at Stripe",
+      argument(readAccountName),
+    )
     .option('--limit <count>', 'entries at most', argument(readCount), 20)
     .option('--json', 'print JSON')
-    .action((accountId: string, options: ShowOptions) =>
-      withDatabase((db) => show({ db, accountId, options, context })),
+    .action((name: string, options: ShowOptions) =>
+      withDatabase(async (db) =>
+        show({ db, accountId: await resolveAccount(db, name), options, context }),
+      ),
     );
 
   account
@@ -86,25 +109,26 @@ async function show(shown: {
   context: CommandContext;
 }): Promise<void> {
   const { db, accountId, options, context } = shown;
-  const [balance, grants, entries] = await Promise.all([
+  // First what settles the account, so that all that follows is one state.
+  const explained = await explainBalance(db, accountId);
+  const [balance, grants, entries, known] = await Promise.all([
     readBalance(db, accountId),
     listGrants(db, accountId),
     listEntries(db, { accountId, limit: options.limit }),
+    showAccount(db, accountId),
   ]);
+  const { customerId = null, closedAt = null } = known ?? {};
   const { posted, held, available } = balance;
+  const about = [
+    ...(known === undefined ? ['no ledger yet: nothing was granted and nothing bought'] : []),
+    ...(customerId === null ? [] : [`customer ${customerId}`]),
+    ...(closedAt === null ? [] : [`closed ${closedAt.toISOString()}`]),
+  ];
   const text = [
     `${accountId}: ${available} available (${posted} posted, ${held} held)`,
+    ...(about.length === 0 ? [] : [about.join(', ')]),
     '',
-    table(
-      ['grant', 'source', 'amount', 'remaining', 'expires'],
-      grants.map((grant) => [
-        grant.grantId,
-        grant.source,
-        String(grant.amount),
-        String(grant.remaining),
-        grant.expiresAt?.toISOString() ?? 'never',
-      ]),
-    ),
+    table(GRANT_HEADINGS, [...explained.map(explain), sumOf(explained)]),
     '',
     table(
       ['no', 'kind', 'amount', 'after', 'when', 'key'],
@@ -118,5 +142,29 @@ async function show(shown: {
       ]),
     ),
   ].join('\n');
-  print(context, { options, value: { accountId, balance, grants, entries }, text });
+  const value = { accountId, customerId, closedAt, balance, explained, grants, entries };
+  print(context, { options, value, text });
+}
+
+const GRANT_HEADINGS = [
+  ...['grant', 'reason', 'amount', 'spent', 'held', 'expired', 'voided', 'reversed', 'left'],
+  'expires',
+];
+
+/** One line of the answer to "why does he have 37?". */
+function explain(item: BalanceItem): string[] {
+  const { amount, spent, reserved, expired, voided, reversed, contributes, metadata } = item;
+  const reason = metadata?.['reason'];
+  return [
+    item.grantId ?? item.item,
+    typeof reason === 'string' ? reason : (item.source ?? ''),
+    ...[amount, spent, reserved, expired, voided, reversed].map((each) => String(each ?? '')),
+    item.item === 'scheduled' ? '0 (not yet)' : String(contributes),
+    item.grantId === null ? '' : (item.expiresAt?.toISOString() ?? 'never'),
+  ];
+}
+
+function sumOf(items: readonly BalanceItem[]): string[] {
+  const sum = items.reduce((total, { contributes }) => total + contributes, 0);
+  return ['available', '', '', '', '', '', '', '', String(sum), ''];
 }

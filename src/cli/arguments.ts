@@ -7,6 +7,14 @@ export function readAccountId(text: string): string {
   return text.toLowerCase();
 }
 
+/** What an operator has at hand: the account's uuid, a Stripe customer's id, an e-mail address. */
+export function readAccountName(text: string): string {
+  if (!isUuid(text) && !/^cus_\w+$|^\S+@\S+$/.test(text)) {
+    throw new Error("Name an account's uuid, a Stripe customer (cus_…), or an e-mail address.");
+  }
+  return text;
+}
+
 export function readCredits(text: string): number {
   return parseCredits(/^[0-9]+$/.test(text) ? Number(text) : Number.NaN, 'credits');
 }

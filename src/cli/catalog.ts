@@ -1,13 +1,30 @@
 import { createInterface } from 'node:readline/promises';
-import type { Command } from 'commander';
-import { checkCatalog, loadCatalog, type NewPrice, pushPrice } from '../catalog/index.ts';
-import { InvalidConfigurationError } from '../kernel/index.ts';
-import { createStripeClient } from '../stripe/index.ts';
-import { argument, type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
-import { readEnvironment } from './environment.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import {
+  type Catalog,
+  type CheckedPrice,
+  checkCatalog,
+  loadCatalog,
+  type NewPrice,
+  pushPrice,
+} from '../catalog/index.ts';
+import { FlorinError } from '../kernel/index.ts';
+import {
+  argument,
+  type CommandContext,
+  EXIT,
+  type OutputOptions,
+  print,
+  UsageError,
+} from './command-line.ts';
+import { readEnvironment, requireStripe } from './environment.ts';
 
 type CheckOptions = OutputOptions & { currency?: string };
-type PushOptions = OutputOptions & { currency: string; amount: string[]; yes?: boolean };
+type PushOptions = OutputOptions & {
+  currency: string;
+  amount?: Map<string, number>;
+  yes?: boolean;
+};
 
 /** `florin catalog check|push`: the catalogue against Stripe's prices. */
 export function addCatalog(program: Command, context: CommandContext): void {
@@ -33,60 +50,94 @@ export function addCatalog(program: Command, context: CommandContext): void {
     });
   group
     .command('push')
-    .description('Create the missing products and prices by lookup_key. Never edits a price.')
-    .requiredOption('--amount <price=minor...>', 'what each missing price costs: price_PACK=500')
+    .description(
+      'Create the missing products and prices by lookup_key. Shows what it would do and asks. Never edits a price.',
+    )
+    .option('--amount <price=minor...>', 'what a missing price costs: price_PACK=500', readAmounts)
     .option('--currency <code>', 'three letters', argument(readCurrency), 'usd')
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON')
     .action(async (options: PushOptions) => {
       const { stripe, catalog } = await open();
-      const amounts = new Map(options.amount.map(readAmount));
       const checked = await checkCatalog(stripe, catalog, { currency: options.currency });
-      const missing = new Set(checked.filter(({ priceId }) => priceId === null).map((o) => o.id));
-      const wanted: NewPrice[] = [];
-      for (const price of catalog.prices.filter(({ id }) => missing.has(id))) {
-        const unitAmount = amounts.get(price.id);
-        if (unitAmount === undefined) {
-          throw new InvalidConfigurationError([`--amount ${price.id}=<minor units> is missing.`]);
-        }
-        wanted.push({ price, unitAmount, currency: options.currency });
-      }
-      const diff = wanted.map(
-        ({ price, unitAmount, currency }) =>
-          `+ ${price.id}: ${unitAmount} ${currency}, ${price.kind}`,
-      );
-      context.terminal.err(`${diff.length === 0 ? 'Nothing to create.' : diff.join('\n')}\n`);
-      if (wanted.length > 0 && options.yes !== true && !(await confirmed())) {
-        context.finishWith(EXIT.failed);
-        return;
+      const wanted = wantedPrices(catalog, { checked, options });
+      const steps = checked.map((one) => describeStep(one, wanted)).join('\n');
+      context.terminal.err(`${steps}\n`);
+      if (wanted.length > 0 && options.yes !== true) {
+        await confirm();
       }
       const created: { id: string; priceId: string }[] = [];
       for (const one of wanted) {
         created.push({ id: one.price.id, priceId: await pushPrice(stripe, one) });
       }
-      const text = created.map(({ id, priceId }) => `${id}: created ${priceId}`).join('\n');
+      const text =
+        created.length === 0
+          ? 'Nothing to create.'
+          : created.map(({ id, priceId }) => `${id}: created ${priceId}`).join('\n');
       print(context, { options, value: { created }, text });
     });
 }
 
+/** What is to be created; wrong usage, naming each, when the cost of one was not said. */
+function wantedPrices(
+  catalog: Catalog,
+  { checked, options }: { checked: readonly CheckedPrice[]; options: PushOptions },
+): NewPrice[] {
+  const amounts = options.amount ?? new Map<string, number>();
+  const missing = new Set(checked.filter(({ priceId }) => priceId === null).map(({ id }) => id));
+  const faults = [
+    ...[...amounts.keys()]
+      .filter((id) => !checked.some((one) => one.id === id))
+      .map((id) => `--amount names ${id}, which is not in the catalogue.`),
+    ...[...missing]
+      .filter((id) => !amounts.has(id))
+      .map(
+        (id) => `Stripe has no price ${id}: say what it costs with --amount ${id}=<minor units>.`,
+      ),
+  ];
+  if (faults.length > 0) {
+    throw new UsageError(faults.join('\n'));
+  }
+  return catalog.prices
+    .filter(({ id }) => missing.has(id))
+    .map((price) => ({
+      price,
+      unitAmount: amounts.get(price.id) ?? 0,
+      currency: options.currency,
+    }));
+}
+
+/** One line of the difference: `+` will be created, `=` is there, `!` is there and not as it should be. */
+function describeStep({ id, priceId, faults }: CheckedPrice, wanted: readonly NewPrice[]): string {
+  const made = wanted.find(({ price }) => price.id === id);
+  if (made !== undefined) {
+    return `+ ${id}: ${made.unitAmount} ${made.currency} (minor units), ${made.price.kind}`;
+  }
+  return faults.length === 0
+    ? `= ${id}: ${priceId}`
+    : `! ${id}: ${faults.map(({ explanation }) => explanation).join(' ')} Left as it is.`;
+}
+
 async function open() {
   const environment = readEnvironment();
-  const secretKey = environment['STRIPE_SECRET_KEY'];
-  if (secretKey === undefined) {
-    throw new InvalidConfigurationError(['STRIPE_SECRET_KEY is missing.']);
-  }
-  const stripe = createStripeClient({ secretKey, apiBase: environment['STRIPE_API_BASE'] });
+  const { client: stripe } = requireStripe(environment);
   return { stripe, catalog: await loadCatalog(environment['FLORIN_CATALOG']) };
 }
 
-async function confirmed(): Promise<boolean> {
+/** Asks in the terminal; anything but yes ends the command with nothing created. */
+async function confirm(): Promise<void> {
   if (!process.stdin.isTTY) {
-    return false;
+    throw new FlorinError(
+      'invalid_input',
+      'Nothing was created: nobody is there to ask. Repeat it with --yes.',
+    );
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await terminal.question('Create these at Stripe? (yes/no) ');
   terminal.close();
-  return answer.trim().toLowerCase() === 'yes';
+  if (answer.trim().toLowerCase() !== 'yes') {
+    throw new FlorinError('invalid_input', 'Nothing was created.');
+  }
 }
 
 function readCurrency(text: string): string {
@@ -96,10 +147,11 @@ function readCurrency(text: string): string {
   return text.toLowerCase();
 }
 
-function readAmount(text: string): readonly [string, number] {
+/** Collects `price=minor units`, however often the option is given. */
+function readAmounts(text: string, before?: ReadonlyMap<string, number>): Map<string, number> {
   const [, id, amount] = /^(.+)=(\d{1,12})$/.exec(text) ?? [];
   if (id === undefined || amount === undefined) {
-    throw new InvalidConfigurationError([`--amount is written price=minor units, not ${text}.`]);
+    throw new InvalidArgumentError(`It is written price=minor units, as in price_PACK=500.`);
   }
-  return [id, Number(amount)];
+  return new Map([...(before ?? []), [id, Number(amount)]]);
 }

@@ -18,6 +18,9 @@ export const processTerminal: Terminal = {
 
 export type OutputOptions = { json?: boolean };
 
+/** The command was called wrongly in a way that only its own work could find out: exit 2. */
+export class UsageError extends Error {}
+
 /** What each command file is given: the terminal, and a way to end with another code than 0. */
 export type CommandContext = {
   readonly terminal: Terminal;
@@ -50,6 +53,10 @@ export async function runCommandLine(run: {
     if (error instanceof CommanderError) {
       const asked = error.code === 'commander.helpDisplayed' || error.code === 'commander.version';
       return asked ? EXIT.done : EXIT.usage;
+    }
+    if (error instanceof UsageError) {
+      terminal.err(`florin: ${error.message}\n`);
+      return EXIT.usage;
     }
     reportFailure({ error, terminal, json: argv.includes('--json') });
     return EXIT.failed;

@@ -1,16 +1,11 @@
 import type { Command } from 'commander';
 import { loadCatalog } from '../catalog/index.ts';
-import {
-  InvalidConfigurationError,
-  randomIds,
-  silentLogger,
-  systemClock,
-} from '../kernel/index.ts';
+import { randomIds, silentLogger, systemClock } from '../kernel/index.ts';
 import { type Finding, type ReconcileReport, reconcile } from '../reconcile/index.ts';
-import { createStripeClient, createStripeLookups, isLiveKey } from '../stripe/index.ts';
+import { createStripeLookups } from '../stripe/index.ts';
 import { readCount } from './arguments.ts';
 import { argument, type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
-import { readEnvironment, withDatabase } from './environment.ts';
+import { readEnvironment, requireStripe, withDatabase } from './environment.ts';
 
 type Options = OutputOptions & { since: number; repair?: boolean };
 
@@ -27,18 +22,14 @@ export function addReconcile(program: Command, context: CommandContext): void {
     .action((options: Options) =>
       withDatabase(async (db) => {
         const environment = readEnvironment();
-        const secretKey = environment['STRIPE_SECRET_KEY'];
-        if (secretKey === undefined) {
-          throw new InvalidConfigurationError(['STRIPE_SECRET_KEY is missing.']);
-        }
-        const client = createStripeClient({ secretKey, apiBase: environment['STRIPE_API_BASE'] });
+        const { client, live } = requireStripe(environment);
         const report = await reconcile(
           {
             db,
             client,
             catalog: await loadCatalog(environment['FLORIN_CATALOG']),
             stripe: createStripeLookups(client),
-            livemode: isLiveKey(secretKey),
+            livemode: live,
             logger: silentLogger,
             clock: systemClock,
             ids: randomIds,

@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { listMigrations } from '../../src/db/index.ts';
+import { runFlorin as runProgram } from '../../src/cli/program.ts';
+import { connect, listMigrations } from '../../src/db/index.ts';
+import { spend } from '../../src/ledger/index.ts';
 import { ensureBuilt, runFlorin } from '../support/florin-process.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
 
@@ -64,6 +68,43 @@ describe('the command line', () => {
     });
   });
 
+  it.each([
+    'dev',
+    'serve',
+    'migrate',
+    'reconcile',
+    'verify',
+    'doctor',
+    'init',
+    'catalog check',
+    'catalog push',
+    'events list',
+    'events show',
+    'events replay',
+    'account show',
+    'account grant',
+    'account adjust',
+  ])('%s --help says how it is called and what it does', async (command) => {
+    let text = '';
+    const out = (part: string) => {
+      text += part;
+    };
+    const terminal = { out, err: () => undefined };
+    expect(await runProgram([...command.split(' '), '--help'], terminal)).toBe(0);
+    expect(text).toContain(`Usage: florin ${command}`);
+    expect(text.split('\n\n')[1]?.length).toBeGreaterThan(20);
+    if (!['dev', 'serve'].includes(command)) {
+      expect(text).toContain('--json');
+    }
+  });
+
+  it('a reader that stops early is no failure', async () => {
+    const program = join(process.cwd(), 'dist', 'cli', 'main.js');
+    const script = `"${process.execPath}" "${program}" --help | true; echo \${PIPESTATUS[0]}`;
+    const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script]);
+    expect([stdout, stderr]).toEqual(['0\n', '']);
+  });
+
   it('reads .env of the folder, and the environment wins over it', async () => {
     await writeFile(join(folder, '.env'), `DATABASE_URL=${fresh.url}\n`);
     expect((await runFlorin(['verify'], { cwd: folder })).code).toBe(0);
@@ -117,6 +158,41 @@ describe('the command line', () => {
     expect((await florin('account', 'show', account)).stdout).toContain('30 available');
   });
 
+  it('account show tells why: what became of each grant, with a sum', async () => {
+    const account = randomUUID();
+    const give = (amount: string, reason: string, ...more: string[]) =>
+      florin('account', 'grant', account, amount, '--reason', reason, ...more);
+    await give('50', 'welcome');
+    await give('20', 'campaign', '--expires-at', '2099-01-31');
+    await spend(fresh.db, { accountId: account, amount: 33, idempotencyKey: 'scan:1' });
+    await fresh.db.query("select billing.keep_customer($1, 'cus_explained')", [account]);
+    const { stdout } = await florin('account', 'show', 'cus_explained');
+    const lines = stdout.split('\n').map((line) => line.split(/ {2,}/));
+    expect(lines[0]).toEqual([`${account}: 37 available (37 posted, 0 held)`]);
+    expect(lines[1]).toEqual(['customer cus_explained']);
+    // Soonest expiry first: the campaign's 20, then 13 of the welcome's.
+    expect(lines.find(([, reason]) => reason === 'campaign')?.slice(2)).toEqual([
+      ...['20', '20', '0', '0', '0', '0', '0', '2099-01-31T00:00:00.000Z'],
+    ]);
+    expect(lines.find(([, reason]) => reason === 'welcome')?.slice(2)).toEqual([
+      ...['50', '13', '0', '0', '0', '0', '37', 'never'],
+    ]);
+    expect(lines.find(([first]) => first === 'available')).toEqual(['available', '37']);
+  });
+
+  it('account show of a stranger says that there is nothing, or where to look', async () => {
+    const nobody = await florin('account', 'show', randomUUID());
+    expect(nobody).toMatchObject({ code: 0, stdout: expect.stringContaining('no ledger yet') });
+    const customer = await florin('account', 'show', 'cus_nobody');
+    expect(customer.code).toBe(1);
+    expect(customer.stderr).toContain('florin events list --attention');
+    const address = await florin('account', 'show', 'ada@example.com');
+    expect(address).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('STRIPE_SECRET_KEY is missing'),
+    });
+  });
+
   it('account says so when a key is used again for something else', async () => {
     const account = randomUUID();
     await florin('account', 'grant', account, '5', '--reason', 'a', '--key', 'k-1');
@@ -140,6 +216,34 @@ describe('the command line', () => {
     const { code, stdout } = await florin('verify', '--json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({ sound: true, broken: [] });
+  });
+
+  it('verify names the account and the invariant that somebody broke, and ends with 1', async (test) => {
+    test.skip(fresh.adminUrl === '', 'needs a superuser, who alone can break it');
+    const account = randomUUID();
+    await florin('account', 'grant', account, '5', '--reason', 'a');
+    const admin = connect({ url: fresh.adminUrl, maxConnections: 1 });
+    const tamper = (amount: number) =>
+      admin.transaction(async (tx) => {
+        await tx.query("set local session_replication_role = 'replica'");
+        await tx.query('update credits.entries set amount = $1 where account_id = $2', [
+          amount,
+          account,
+        ]);
+      });
+    await tamper(500);
+    const { code, stdout } = await florin('verify', account, '--json');
+    expect(code).toBe(1);
+    const { sound, broken } = JSON.parse(stdout);
+    expect(sound).toBe(false);
+    expect(broken).toContainEqual({
+      accountId: account,
+      invariant: expect.any(String),
+      detail: expect.any(String),
+    });
+    await tamper(5);
+    await admin.close();
+    expect((await florin('verify', account)).code).toBe(0);
   });
 
   it('init writes a project once, keeps what was changed, and overwrites only when forced', async () => {
