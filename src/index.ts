@@ -19,4 +19,5 @@ export {
   InsufficientCreditsError,
   InvalidConfigurationError,
 } from './kernel/index.ts';
+export { type NodeHandler, nodeHandler } from './server.ts';
 export type { HoldOutcome, HoldRequest, HoldWork, OpenHold } from './with-hold.ts';

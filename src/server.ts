@@ -1,4 +1,5 @@
-import { createAdaptorServer } from '@hono/node-server';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createAdaptorServer, getRequestListener } from '@hono/node-server';
 import { FlorinError } from './kernel/index.ts';
 
 /** A listening HTTP server. */
@@ -58,5 +59,27 @@ export async function listen(options: {
       }
       await closed;
     },
+  };
+}
+
+/** Answers one request of Node's own server, as Express and its kind hand it on. */
+export type NodeHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
+
+/**
+ * Florin as a handler of Node's `http`: for Express, Connect, Fastify's middleware, a bare server.
+ * Give it every path below `/api`, mounted before body parsers: Stripe's signature covers the bytes as
+ * they came. A body that somebody read before is refused with `body_already_read`, unless the parser
+ * kept its bytes as `request.rawBody`. Changes nothing in the process that it runs in.
+ */
+export function nodeHandler(florin: {
+  fetch(request: Request, ...platform: unknown[]): Response | Promise<Response>;
+}): NodeHandler {
+  const listener = getRequestListener((request, env) => florin.fetch(request, env), {
+    overrideGlobalObjects: false,
+  });
+  return (incoming: IncomingMessage & { originalUrl?: string }, outgoing) => {
+    // Express takes the mount's path off `url`; Florin's routes are whole.
+    incoming.url = incoming.originalUrl ?? incoming.url ?? '/';
+    return listener(incoming, outgoing);
   };
 }

@@ -1,6 +1,9 @@
 import type { Context } from 'hono';
 import type { ZodType, z } from 'zod';
 import { FlorinError } from '../kernel/index.ts';
+import type { AppEnv } from './context.ts';
+
+type Bindings = AppEnv['Bindings'];
 
 /** Far above any body of ours; the webhook has its own limit. */
 const LONGEST_BODY = 64 * 1024;
@@ -45,16 +48,38 @@ function check<S extends ZodType>(schema: S, value: unknown): z.infer<S> {
 }
 
 async function readText(c: Context): Promise<string> {
+  refuseReadBody(c);
   return declaredLength(c, LONGEST_BODY) === undefined
     ? Buffer.from(await readCounted(c, LONGEST_BODY)).toString('utf8')
     : c.req.text();
 }
 
-/** The body's bytes exactly as they came, up to `limit`. Throws `payload_too_large`. */
+/**
+ * The body's bytes exactly as they came, up to `limit`. Throws `payload_too_large`, and
+ * `body_already_read` where a host that Florin is mounted in took them first.
+ */
 export async function readBytes(c: Context, limit: number): Promise<Uint8Array> {
+  refuseReadBody(c);
   return declaredLength(c, limit) === undefined
     ? readCounted(c, limit)
     : new Uint8Array(await c.req.arrayBuffer());
+}
+
+/** A parser in front, such as express.json(), leaves nothing to verify Stripe's signature over. */
+function refuseReadBody(c: Context): void {
+  if (isBodyGone(c)) {
+    throw new FlorinError(
+      'body_already_read',
+      'The body was read before Florin saw it. Mount Florin before express.json() and other body parsers, or let the parser keep the bytes: express.json({ verify: (request, _response, bytes) => { request.rawBody = bytes; } }).',
+    );
+  }
+}
+
+function isBodyGone(c: Context): boolean {
+  const incoming: Bindings['incoming'] = c.env?.incoming;
+  return incoming === undefined
+    ? c.req.raw.bodyUsed
+    : incoming.readableDidRead === true && !(incoming.rawBody instanceof Uint8Array);
 }
 
 /** What Content-Length says, which the server holds the sender to; undefined for a chunked body. */

@@ -3,7 +3,15 @@ import type { Context, Handler, MiddlewareHandler } from 'hono';
 /** What travels with a request. */
 export type AppEnv = {
   /** What @hono/node-server brings; absent where the app is mounted elsewhere. */
-  Bindings: { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } };
+  Bindings: {
+    readonly incoming?: {
+      readonly socket?: { readonly remoteAddress?: string };
+      /** True once a host has read from the request's stream. */
+      readonly readableDidRead?: boolean;
+      /** The bytes, where the host kept them. */
+      readonly rawBody?: unknown;
+    };
+  };
   Variables: {
     requestId: string;
     /** The signed-in user, for the log. */

@@ -36,6 +36,10 @@ const PROBLEMS = {
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here', shows: ['allowed'] },
   unsupported_media_type: { status: 415, title: 'The body must be JSON' },
+  body_already_read: {
+    status: 500,
+    title: 'The host read the body before Florin',
+  },
   conflict: { status: 409, title: 'The request conflicts with another one' },
   rate_limited: { status: 429, title: 'Too many requests', retryAfter: 1 },
   payload_too_large: { status: 413, title: 'The body is too large' },

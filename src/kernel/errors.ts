@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'not_found'
   | 'method_not_allowed'
   | 'unsupported_media_type'
+  | 'body_already_read'
   | 'conflict'
   | 'rate_limited'
   | 'payload_too_large'
