@@ -4,7 +4,6 @@ import { migrate, startEmbeddedPostgres } from '../db/index.ts';
 import { createLogger, FlorinError, type Logger } from '../kernel/index.ts';
 import { readPort } from './arguments.ts';
 import { argument, type CommandContext, EXIT } from './command-line.ts';
-import { startIssuerPart, startSandboxPart, startServicePart } from './dev-parts.ts';
 import { ensureSecrets, forgetRunning, makeDevFolder, noteRunning } from './dev-state.ts';
 import { DEV_FOLDER, readGivenEnvironment, readRunningDev } from './environment.ts';
 import { requireFreePorts } from './ports.ts';
@@ -89,6 +88,8 @@ async function start(dev: {
     ...(given['FLORIN_CATALOG'] === undefined ? {} : { FLORIN_CATALOG: given['FLORIN_CATALOG'] }),
     ...(given['COOKIE_DOMAIN'] === undefined ? {} : { COOKIE_DOMAIN: given['COOKIE_DOMAIN'] }),
   };
+  // Most of the program's weight, which no other command needs.
+  const { startIssuerPart, startSandboxPart, startServicePart } = await import('./dev-parts.ts');
   const around = { environment, folder, host: HOST, logger };
   const issuer = await startIssuerPart({ ...around, port: ports.issuer });
   shutdown.add('sign-in', issuer.stop);
@@ -153,13 +154,16 @@ function describe(dev: {
 }): string {
   const { service, environment, given } = dev;
   const database = new URL(environment['DATABASE_URL'] ?? '');
+  // The Stripe CLI takes this address and not localhost.
+  const { port } = new URL(environment['STRIPE_API_BASE'] ?? '');
   const own = given['DATABASE_URL'] === undefined ? `embedded, data in ${DEV_FOLDER}/` : 'yours';
   return [
     ['shop', `${service}/pricing.html`],
     ['account', `${service}/index.html`],
     ['console', `${service}/admin`],
     ['API', `${service}/docs`],
-    ['sandbox', `${environment['STRIPE_API_BASE']}  (stands where Stripe stands)`],
+    ['sandbox', `${environment['STRIPE_API_BASE']}/sandbox  (stands where Stripe stands)`],
+    ['', `stripe … --api-base http://${HOST}:${port}, key in ${DEV_FOLDER}/secrets.json`],
     ['sign-in', `${environment['SUPABASE_URL']}/auth/v1`],
     ['Postgres', `${database.host}${database.pathname}  (${own})`],
   ]

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { parseConfig } from '../config.ts';
 import { createLogger } from '../kernel/index.ts';
-import { startService } from '../main.ts';
 import { type CommandContext, EXIT } from './command-line.ts';
 import { readGivenEnvironment } from './environment.ts';
 import { createShutdown, untilAskedToStop } from './shutdown.ts';
@@ -17,6 +16,7 @@ export function addServe(program: Command, context: CommandContext): void {
       const config = parseConfig(readGivenEnvironment());
       const logger = createLogger(config.logLevel);
       const asked = untilAskedToStop();
+      const { startService } = await import('../main.ts');
       const service = await startService({ config, logger, development: false });
       const shutdown = createShutdown();
       shutdown.add('service', () => service.stop());

@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { hasStripeCli, stripeEnvironment, stripeProgram } from '../support/stripe-cli.ts';
 import { hasBrowser, launchBrowser } from './support/browser.ts';
 import { type Product, startProduct } from './support/product.ts';
 
@@ -243,6 +246,32 @@ describe.skipIf(!hasBrowser)('scenes, played in the sandbox on the running produ
     await look('reconciled');
     expect(await product.florin('verify')).toMatchObject({ code: 0 });
   });
+
+  it.runIf(hasStripeCli)(
+    'the Stripe CLI works with the address and the key that florin dev names, and its event waits for attention',
+    async () => {
+      const base = /--api-base (\S+?),/.exec(product.printed())?.[1] ?? '';
+      const secrets = JSON.parse(
+        await readFile(join(product.folder, '.florin', 'secrets.json'), 'utf8'),
+      ) as { STRIPE_SECRET_KEY: string };
+      const trigger = ['trigger', 'checkout.session.completed', '--api-base', base];
+      const env = {
+        ...stripeEnvironment(product.folder),
+        STRIPE_API_KEY: secrets.STRIPE_SECRET_KEY,
+      };
+      const { stderr, stdout } = await promisify(execFile)(stripeProgram(), trigger, { env });
+      expect(stdout + stderr).toContain('Trigger succeeded');
+      const waiting = async () => {
+        const listed = await product.florin('events', 'list', '--attention', '--json');
+        return (JSON.parse(listed.stdout) as { type: string; error: string }[]).map(
+          ({ type, error }) => `${type}: ${error}`,
+        );
+      };
+      await expect
+        .poll(waiting, { timeout: 20_000 })
+        .toEqual([expect.stringMatching(/^checkout.session.completed: .*no account to credit/)]);
+    },
+  );
 
   const reconcile = (...options: string[]) => product.florin('reconcile', '--json', ...options);
 });

@@ -1,39 +1,17 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/index.ts';
+import { hasStripeCli, stripeEnvironment, stripeProgram } from '../support/stripe-cli.ts';
 import { endpointUnderTest, KEY, sandboxUnderTest, types } from './sandbox-under-test.ts';
-
-/** The program for this machine, which `@stripe/cli` brought; absent on a machine without one. */
-function findStripe(): string | undefined {
-  const name = `@stripe/cli-${process.platform}-${process.arch}`;
-  try {
-    const found = createRequire(import.meta.url).resolve(`${name}/package.json`);
-    return join(dirname(found), 'bin/stripe');
-  } catch {
-    return undefined;
-  }
-}
-const stripeProgram = findStripe();
 
 /** The official CLI with a home of its own and the sandbox in Stripe's place. */
 function start(sandbox: Sandbox, home: string, args: readonly string[]) {
-  const child = spawn(
-    stripeProgram ?? 'stripe',
-    [...args, '--api-base', sandbox.url, '--api-key', KEY],
-    {
-      env: {
-        HOME: home,
-        XDG_CONFIG_HOME: home,
-        STRIPE_CLI_TELEMETRY_OPTOUT: '1',
-        PATH: process.env['PATH'] ?? '',
-        NO_COLOR: '1',
-      },
-    },
-  );
+  const child = spawn(stripeProgram(), [...args, '--api-base', sandbox.url, '--api-key', KEY], {
+    env: stripeEnvironment(home),
+  });
   let output = '';
   child.stdout.on('data', (chunk) => {
     output += String(chunk);
@@ -82,10 +60,7 @@ const TRIGGERS = [
   'test_helpers.test_clock.ready',
 ];
 
-/** CI's platform has one: there it must be found. */
-const isRequired = process.platform === 'linux' && process.arch === 'x64';
-
-describe.runIf(isRequired || stripeProgram !== undefined)('the official Stripe CLI', () => {
+describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
   it.each(TRIGGERS)('triggers %s', async (type) => {
     const { sandbox } = await sandboxUnderTest();
     const cli = start(sandbox, await homeUnderTest(), ['trigger', type]);

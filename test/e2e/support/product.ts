@@ -22,6 +22,9 @@ export type Product = {
   control(action: string, body: object): Promise<void>;
   /** How many deliveries of events have not been answered with success yet. */
   undelivered(): Promise<number>;
+  /** The folder that it runs in, and what it printed there. */
+  readonly folder: string;
+  printed(): string;
   /** Runs `florin` as a process of its own in the folder of this one, as an operator would. */
   florin(...args: string[]): Promise<Finished>;
   stop(): Promise<void>;
@@ -82,6 +85,8 @@ export async function startProduct(): Promise<Product> {
         const deliveries = (await response.json()) as { status: string }[];
         return deliveries.filter(({ status }) => status === 'pending').length;
       },
+      folder,
+      printed: dev.output,
       florin: (...args) => runFlorin(args, { cwd: folder }),
       stop,
     };

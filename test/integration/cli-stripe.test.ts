@@ -1,0 +1,267 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { StripeSandbox } from '../../src/testing.ts';
+import { startStripeSandbox } from '../../src/testing.ts';
+import {
+  ensureBuilt,
+  type FlorinProcess,
+  freePorts,
+  runFlorin,
+  startFlorin,
+} from '../support/florin-process.ts';
+import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
+
+const SECRETS = {
+  JWT_SECRET: 'plan-Sessions-0f9a3c71b2d84e6590ab',
+  FLORIN_SECRET_KEY: 'server-Key-7c1e4f0f9a550d8a5f0e7c11',
+};
+const PACK = { credits: 50, reason: 'pack', planType: 'credits', kind: 'one_time' } as const;
+
+/** A service's settings around a sandbox; every command is a process of its own. */
+describe('the command line with Stripe', () => {
+  let fresh: FreshDatabase;
+  let sandbox: StripeSandbox;
+  let folder: string;
+  let port: number;
+  beforeAll(async () => {
+    await ensureBuilt();
+    fresh = await freshDatabase();
+  });
+  afterAll(() => fresh.close());
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'florin-cli-stripe-'));
+    [port = 0] = await freePorts(1);
+    sandbox = await startStripeSandbox({
+      port: 0,
+      prices: [{ id: 'price_KNOWN', name: 'Known', unitAmount: 500 }],
+      webhookUrl: `http://127.0.0.1:${port}/api/stripe/webhook`,
+    });
+  });
+  afterEach(async () => {
+    await sandbox.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const settings = () => ({
+    ...SECRETS,
+    ...sandbox.env,
+    DATABASE_URL: fresh.url,
+    SUPABASE_URL: 'http://127.0.0.1:1',
+    APP_URL: 'http://localhost',
+    PORT: String(port),
+  });
+  const florin = (...args: string[]) => runFlorin(args, { cwd: folder, env: settings() });
+  const catalogue = (prices: Record<string, object>) =>
+    writeFile(join(folder, 'florin.config.json'), JSON.stringify({ prices }));
+
+  async function serve(): Promise<FlorinProcess> {
+    const running = await startFlorin(['serve'], { cwd: folder, env: settings() });
+    await running.until(/listening on/);
+    return running;
+  }
+  async function stop({ child, finished }: FlorinProcess): Promise<void> {
+    child.kill('SIGTERM');
+    expect(await finished).toMatchObject({ code: 0 });
+  }
+
+  it('an unknown price waits needing attention, in the log and in events list; once it is in the catalogue a replay credits it', async () => {
+    const accountId = randomUUID();
+    await catalogue({ price_OTHER: PACK });
+    const before = await serve();
+    const { sessionId } = await sandbox.buy({ price: 'price_KNOWN', accountId });
+    await sandbox.settled();
+    // Stored, so answered with 200; not done, and said loudly.
+    expect(sandbox.deliveries().map(({ status }) => status)).not.toContain('pending');
+    await before.until('event not processed yet');
+    const logged = before
+      .output()
+      .split('\n')
+      .find((line) => line.includes('event not processed yet'));
+    expect(JSON.parse(String(logged))).toMatchObject({
+      level: 40,
+      type: 'checkout.session.completed',
+      status: 'failed',
+      reason: expect.stringContaining('price_KNOWN'),
+    });
+    const listed = await florin('events', 'list', '--attention', '--json');
+    const [event, ...others] = JSON.parse(listed.stdout);
+    expect(others).toEqual([]);
+    expect(event).toMatchObject({ status: 'failed', errorCode: 'price_unknown', accountId });
+    expect((await florin('events', 'list')).stdout).toMatch(/failed ! .*price_KNOWN/);
+    expect((await florin('events', 'show', event.eventId)).stdout).toContain(sessionId);
+    const drift = await florin('reconcile', '--repair');
+    expect(drift.code).toBe(1);
+    expect(drift.stdout).toMatch(/paid_not_credited: .*price_KNOWN/);
+    await stop(before);
+
+    await catalogue({ price_KNOWN: PACK });
+    const after = await serve();
+    const replayed = await florin('events', 'replay', event.eventId, 'evt_unknown', '--json');
+    expect(replayed.code).toBe(1);
+    expect(JSON.parse(replayed.stdout)).toEqual({
+      replayed: [event.eventId],
+      unknown: ['evt_unknown'],
+    });
+    const shown = async () =>
+      JSON.parse((await florin('account', 'show', accountId, '--json')).stdout);
+    await expect.poll(async () => (await shown()).balance.available, { timeout: 20_000 }).toBe(50);
+    // Whatever is told again is not granted again.
+    expect((await florin('events', 'replay', event.eventId)).code).toBe(0);
+    await expect
+      .poll(
+        async () => JSON.parse((await florin('events', 'list', '--attention', '--json')).stdout),
+        {
+          timeout: 20_000,
+        },
+      )
+      .toEqual([]);
+    expect((await shown()).entries).toHaveLength(1);
+    expect(await florin('reconcile')).toMatchObject({
+      code: 0,
+      stdout: 'Stripe, billing and the ledger agree.\n',
+    });
+    await stop(after);
+    const { STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET } = sandbox.env;
+    const printed = before.output() + after.output() + listed.stdout + drift.stdout;
+    for (const secret of [...Object.values(SECRETS), STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET]) {
+      expect(printed).not.toContain(secret);
+    }
+  });
+
+  it('catalog push shows the difference, asks, creates by lookup_key, and edits nothing', async () => {
+    await catalogue({
+      price_KNOWN: PACK,
+      fresh_pack: { ...PACK, name: 'Fresh' },
+      fresh_plan: { ...PACK, kind: 'recurring' },
+    });
+    const prices = async () => (await sandbox.stripe.prices.list({ limit: 100 })).data;
+    const checked = await florin('catalog', 'check', '--json');
+    expect(checked.code).toBe(1);
+    expect(JSON.parse(checked.stdout)).toMatchObject({ ok: false });
+
+    const unsaid = await florin('catalog', 'push', '--amount', 'fresh_pack=700');
+    expect(unsaid.code).toBe(2);
+    expect(unsaid.stderr).toContain('--amount fresh_plan=<minor units>');
+    const wrong = await florin('catalog', 'push', '--amount', 'fresh_pack=seven');
+    expect(wrong.code).toBe(2);
+    const amounts = ['--amount', 'fresh_pack=700', 'fresh_plan=900', '--currency', 'EUR'];
+    const unasked = await florin('catalog', 'push', ...amounts);
+    expect(unasked.code).toBe(1);
+    expect(unasked.stderr).toContain('Nothing was created');
+    expect(unasked.stderr.split('\n').slice(0, 3)).toEqual([
+      expect.stringMatching(/^! price_KNOWN: .*usd.*Left as it is\.$/),
+      '+ fresh_pack: 700 eur (minor units), one_time',
+      '+ fresh_plan: 900 eur (minor units), recurring',
+    ]);
+    expect(await prices()).toHaveLength(1);
+
+    const pushed = await florin('catalog', 'push', ...amounts, '--yes', '--json');
+    expect(pushed.code, pushed.stderr).toBe(0);
+    expect(JSON.parse(pushed.stdout).created.map(({ id }: { id: string }) => id)).toEqual([
+      'fresh_pack',
+      'fresh_plan',
+    ]);
+    const made = await prices();
+    expect(made.map((one) => [one.lookup_key, one.unit_amount, one.currency])).toEqual(
+      expect.arrayContaining([
+        ['fresh_pack', 700, 'eur'],
+        ['fresh_plan', 900, 'eur'],
+        [null, 500, 'usd'],
+      ]),
+    );
+    const again = await florin('catalog', 'push', ...amounts.slice(-2), '--yes');
+    expect(again).toMatchObject({ code: 0, stdout: 'Nothing to create.\n' });
+    expect(await prices()).toHaveLength(3);
+  });
+
+  it.each([['catalog', 'check'], ['catalog', 'push'], ['reconcile']])(
+    '%s %s says what to set when it has no key for Stripe',
+    async (...command) => {
+      const finished = await runFlorin(command, { cwd: folder, env: { DATABASE_URL: fresh.url } });
+      expect(finished.code).toBe(1);
+      expect(finished.stderr).toContain('STRIPE_SECRET_KEY is missing: copy it from Stripe');
+    },
+  );
+
+  it('reconcile reports nothing, rather than half, when Stripe does not answer', async () => {
+    sandbox.failNext(100);
+    const { code, stderr } = await florin('reconcile');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Stripe did not answer/);
+    expect(stderr).not.toContain('    at ');
+  });
+
+  describe('serve refuses to start, naming each fault and no value', () => {
+    const malformed = {
+      DATABASE_URL: 'mysql://localhost/florin',
+      STRIPE_SECRET_KEY: 'pk_test_publishable',
+      STRIPE_WEBHOOK_SECRET: 'we_the_endpoints_id',
+      STRIPE_API_BASE: 'stripe.example',
+      SUPABASE_URL: 'project-ref',
+      JWT_SECRET: '5h0rt-0ne',
+      FLORIN_SECRET_KEY: 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',
+      APP_URL: 'javascript:alert(1)',
+      ALLOWED_ORIGINS: 'https://*.example.com',
+      COOKIE_DOMAIN: '127.0.0.1',
+      PORT: '99999',
+      LOG_LEVEL: 'loud',
+    };
+    it('that is malformed or weak, all of them at once', async () => {
+      const { code, stdout, stderr } = await runFlorin(['serve'], { cwd: folder, env: malformed });
+      expect([code, stdout]).toEqual([1, '']);
+      const faults = stderr.split('\n').filter((line) => line.startsWith('  - '));
+      for (const name of Object.keys(malformed)) {
+        expect(
+          faults.filter((fault) => fault.startsWith(`  - ${name}`)),
+          name,
+        ).toHaveLength(1);
+      }
+      for (const name of ['JWT_SECRET', 'FLORIN_SECRET_KEY', 'STRIPE_WEBHOOK_SECRET'] as const) {
+        expect(stderr).not.toContain(malformed[name]);
+      }
+    });
+
+    it.each([
+      ['JWT_SECRET', 'your-secret-key-that-is-long-enough-to-pass', 'placeholder'],
+      ['FLORIN_SECRET_KEY', 'change-me-change-me-change-me-change-me', 'placeholder'],
+      ['JWT_SECRET', SECRETS.FLORIN_SECRET_KEY, 'the same'],
+      ['JWT_SECRET', `${SECRETS.JWT_SECRET},short`, 'number 2 of the list'],
+      ['FLORIN_CATALOG', 'nowhere.json', 'does not exist'],
+    ])('%s that is weak or wrong (%#)', async (name, value, words) => {
+      const env = { ...settings(), [name]: value };
+      const { code, stderr } = await runFlorin(['serve'], { cwd: folder, env });
+      expect(code).toBe(1);
+      expect(stderr).toContain(words);
+      expect(stderr.includes(value)).toBe(name === 'FLORIN_CATALOG');
+    });
+
+    it('a catalogue that says nonsense, by its place', async () => {
+      await catalogue({ price_KNOWN: { ...PACK, credits: 0 } });
+      const { code, stderr } = await florin('serve');
+      expect(code).toBe(1);
+      expect(stderr).toContain('prices.price_KNOWN.credits');
+    });
+
+    it('a port that is taken', async () => {
+      await catalogue({ price_KNOWN: PACK });
+      const first = await serve();
+      const second = await florin('serve');
+      expect(second.code).toBe(1);
+      expect(second.stderr).toContain(`Port ${port} is taken`);
+      await stop(first);
+    });
+  });
+
+  it('the example of the settings starts nothing by itself: every secret in it is empty', async () => {
+    const example = await readFile('.env.example', 'utf8');
+    await writeFile(join(folder, '.env'), example);
+    const { code, stderr } = await runFlorin(['serve'], { cwd: folder });
+    expect(code).toBe(1);
+    for (const name of ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'JWT_SECRET', 'APP_URL']) {
+      expect(stderr).toContain(`${name} is missing`);
+    }
+  });
+});
