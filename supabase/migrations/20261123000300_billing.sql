@@ -477,6 +477,7 @@ returns text
 language plpgsql
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_status text := p_plan ->> 'status';
