@@ -3,7 +3,7 @@ import type { Scenario } from '../load.ts';
 import { run } from '../statements.ts';
 
 export const READ =
-  'select posted, held, available, next_expiry_at from credits.balances where account_id = $1';
+  'select posted, held, next_expiry_at from credits.balances where account_id = $1';
 
 /** The balance as the library reads it, against the least that a read by key can be. */
 export async function openRead(cluster: Cluster): Promise<Scenario> {

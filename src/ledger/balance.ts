@@ -3,7 +3,7 @@ import { type Balance, callOne, type Metadata } from './written.ts';
 
 const READ: Statement = {
   name: 'ledger_read_balance',
-  text: 'select posted, held, available, next_expiry_at from credits.balances where account_id = $1',
+  text: 'select posted, held, next_expiry_at from credits.balances where account_id = $1',
 };
 
 /** The balance to the instant, by primary key whatever the history; zeros for an unknown account. */
@@ -11,8 +11,11 @@ export async function readBalance(
   db: Executor,
   accountId: string,
 ): Promise<Balance & { readonly nextExpiryAt: Date | null }> {
-  const [row] = await db.query<Balance & { nextExpiryAt: Date | null }>(READ, [accountId]);
-  return row ?? { posted: 0, held: 0, available: 0, nextExpiryAt: null };
+  const [row] = await db.query<Omit<Balance, 'available'> & { nextExpiryAt: Date | null }>(READ, [
+    accountId,
+  ]);
+  const { posted, held, nextExpiryAt } = row ?? { posted: 0, held: 0, nextExpiryAt: null };
+  return { posted, held, available: posted - held, nextExpiryAt };
 }
 
 /** Where the credits of one grant are; `contributes` of all items adds up to what is available. */

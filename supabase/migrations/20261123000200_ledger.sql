@@ -1166,8 +1166,8 @@ create view credits.balances with (security_invoker = true) as
          case when a.next_change_at > clock_timestamp() then a.held
               else (credits.balance_when_due(a.account_id)).held end as held,
          case when a.next_change_at > clock_timestamp() then a.posted - a.held
-              else (select b.posted - b.held from credits.balance_when_due(a.account_id) b)
-         end as available,
+              else (credits.balance_when_due(a.account_id)).posted
+                   - (credits.balance_when_due(a.account_id)).held end as available,
          case when a.next_change_at > clock_timestamp()
                    and (a.next_expiry_at is null or a.settled = a.axis) then a.next_expiry_at
               else credits.soonest_expiry(a.account_id) end as next_expiry_at
