@@ -45,3 +45,25 @@ export async function readOverview(db: Executor): Promise<Overview> {
     accounts,
   };
 }
+
+/** What waits in the inbox, from its small indexes: cheap enough to be asked every few seconds. */
+export type Backlog = {
+  /** Events that will be tried again by themselves. */
+  readonly waiting: number;
+  /** Events that someone has to look at: `florin events list --attention`. */
+  readonly needingAttention: number;
+  /** How late the most overdue attempt is, in seconds; above a minute nobody drains the inbox. */
+  readonly lagSeconds: number;
+};
+
+export async function readBacklog(db: Executor): Promise<Backlog> {
+  const [row] = await db.query<Row & Backlog>({
+    name: 'console_backlog',
+    text: `select count(*) as waiting,
+                  (select count(*) from billing.events where needs_attention) as needing_attention,
+                  coalesce(greatest(0, extract(epoch from
+                    clock_timestamp() - min(next_attempt_at))), 0)::float8 as lag_seconds
+             from billing.events where status in ('received', 'failed')`,
+  });
+  return row ?? { waiting: 0, needingAttention: 0, lagSeconds: 0 };
+}

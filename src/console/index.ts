@@ -6,4 +6,4 @@ export {
   showAccount,
   toSearch,
 } from './accounts.ts';
-export { type Overview, readOverview } from './health.ts';
+export { type Backlog, type Overview, readBacklog, readOverview } from './health.ts';

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Backlog } from '../console/index.ts';
 import type { IdSource, Logger } from '../kernel/index.ts';
 import type { Middleware } from './context.ts';
 
@@ -7,6 +8,8 @@ export type Metrics = {
   readonly requests: Histogram<'method' | 'route' | 'status'>;
   readonly deliveries: Counter<'outcome'>;
   readonly streams: Gauge;
+  /** Asks the database for what waits in the inbox; without an answer `florin_database_up` is 0. */
+  measureInbox(read: () => Promise<Backlog>): Promise<void>;
 };
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -36,6 +39,27 @@ export function createMetrics(): Metrics {
       help: 'Open live-balance streams.',
       registers,
     }),
+    measureInbox: inboxGauges(registers),
+  };
+}
+
+function inboxGauges(registers: Registry[]): Metrics['measureInbox'] {
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  const up = gauge('florin_database_up', 'Whether the database answered.');
+  const waiting = gauge('florin_inbox_waiting', 'Events that will be tried again by themselves.');
+  const attention = gauge('florin_inbox_attention', 'Events that someone has to look at.');
+  const lag = gauge('florin_inbox_lag_seconds', 'How late the most overdue attempt is.');
+  return async (read) => {
+    try {
+      const backlog = await read();
+      up.set(1);
+      waiting.set(backlog.waiting);
+      attention.set(backlog.needingAttention);
+      lag.set(backlog.lagSeconds);
+    } catch {
+      // The figures of the inbox stay at what was last known; this one says how old they are.
+      up.set(0);
+    }
   };
 }
 

@@ -67,6 +67,12 @@ describe('the command line with Stripe', () => {
     expect(await finished).toMatchObject({ code: 0 });
   }
 
+  /** What Prometheus would read. */
+  async function figure(name: string): Promise<number> {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+  }
+
   it('an unknown price waits needing attention, in the log and in events list; once it is in the catalogue a replay credits it', async () => {
     const accountId = randomUUID();
     await catalogue({ price_OTHER: PACK });
@@ -86,6 +92,7 @@ describe('the command line with Stripe', () => {
       status: 'failed',
       reason: expect.stringContaining('price_KNOWN'),
     });
+    expect(await figure('florin_inbox_attention')).toBe(1);
     const listed = await florin('events', 'list', '--attention', '--json');
     const [event, ...others] = JSON.parse(listed.stdout);
     expect(others).toEqual([]);
@@ -118,6 +125,8 @@ describe('the command line with Stripe', () => {
         },
       )
       .toEqual([]);
+    expect(await figure('florin_inbox_attention')).toBe(0);
+    expect(await figure('florin_database_up')).toBe(1);
     expect((await shown()).entries).toHaveLength(1);
     expect(await florin('reconcile')).toMatchObject({
       code: 0,
@@ -177,10 +186,11 @@ describe('the command line with Stripe', () => {
     expect(await prices()).toHaveLength(3);
   });
 
-  it.each([['catalog', 'check'], ['catalog', 'push'], ['reconcile']])(
-    '%s %s says what to set when it has no key for Stripe',
-    async (...command) => {
-      const finished = await runFlorin(command, { cwd: folder, env: { DATABASE_URL: fresh.url } });
+  it.each(['catalog check', 'catalog push', 'reconcile'])(
+    '%s says what to set when it has no key for Stripe',
+    async (command) => {
+      const env = { DATABASE_URL: fresh.url };
+      const finished = await runFlorin(command.split(' '), { cwd: folder, env });
       expect(finished.code).toBe(1);
       expect(finished.stderr).toContain('STRIPE_SECRET_KEY is missing: copy it from Stripe');
     },

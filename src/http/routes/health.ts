@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { readBacklog } from '../../console/index.ts';
 import { readBalance } from '../../ledger/index.ts';
 import { API_HEADERS, json } from '../headers.ts';
 import type { Parts } from '../parts.ts';
@@ -54,6 +55,7 @@ export function addHealth(app: App, { metrics, webhooks }: Parts): void {
     },
     async handler() {
       const { registry } = metrics;
+      await metrics.measureInbox(() => readBacklog(webhooks.db));
       return new Response(await registry.metrics(), {
         headers: { ...API_HEADERS, 'content-type': registry.contentType },
       });
