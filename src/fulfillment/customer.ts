@@ -1,7 +1,6 @@
 import { isUuid } from '../kernel/index.ts';
 import type { CustomerFact, SubscriptionFact } from '../stripe/index.ts';
-import type { DecisionInput } from './decide.ts';
-import { type Decision, processed, skipped } from './plan.ts';
+import { type Decision, type DecisionInput, processed, skipped } from './plan.ts';
 
 /**
  * A subscription's word grants nothing and takes nothing: what was bought stays, and the end of the

@@ -1,19 +1,9 @@
-import type { Catalog } from '../catalog/index.ts';
 import type { Fact } from '../stripe/index.ts';
 import { decideCustomer, decideSubscription } from './customer.ts';
 import { decideInvoice, decideInvoicePayment } from './invoice.ts';
 import { decideCharge, decideCreditNote, decideDispute, decideRefund } from './money-back-facts.ts';
-import { type Decision, type Details, type KnownState, skipped } from './plan.ts';
+import { type Decision, type DecisionInput, type Details, skipped } from './plan.ts';
 import { decideSession } from './session.ts';
-
-export type DecisionInput<F extends Fact = Fact> = {
-  readonly fact: F;
-  readonly eventId: string;
-  readonly catalog: Catalog;
-  readonly known: KnownState;
-  readonly details: Details;
-  readonly now: Date;
-};
 
 /**
  * What one fact means for the ledger: the whole plan, or what has to be asked first. Pure: the time,

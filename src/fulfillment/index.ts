@@ -1,5 +1,5 @@
 export type { Command, CommandMetadata } from './command.ts';
-export { aliasesOf, type DecisionInput, decide, subjectsOf } from './decide.ts';
+export { aliasesOf, decide, subjectsOf } from './decide.ts';
 export type { MoneyBack } from './money-back.ts';
 export { settlePayment } from './payment.ts';
 export type {
@@ -7,6 +7,7 @@ export type {
   Answers,
   CustomerLink,
   Decision,
+  DecisionInput,
   Details,
   KnownState,
   Need,

@@ -1,8 +1,14 @@
 import type { InvoiceFact, InvoicePaymentFact, LineFact } from '../stripe/index.ts';
 import { findAccount } from './account.ts';
-import type { DecisionInput } from './decide.ts';
 import { addPurchases, settlePayment } from './payment.ts';
-import { type Decision, failed, processed, skipped, stripeUnavailable } from './plan.ts';
+import {
+  type Decision,
+  type DecisionInput,
+  failed,
+  processed,
+  skipped,
+  stripeUnavailable,
+} from './plan.ts';
 import { purchasesOf } from './purchase.ts';
 import { joinInvoice, type PaymentState } from './state.ts';
 

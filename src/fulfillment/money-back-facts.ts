@@ -1,8 +1,8 @@
 import type { ChargeFact, CreditNoteFact, DisputeFact, RefundFact } from '../stripe/index.ts';
-import type { DecisionInput } from './decide.ts';
 import { settlePayment } from './payment.ts';
 import {
   type Decision,
+  type DecisionInput,
   failed,
   type Need,
   type Obstacle,

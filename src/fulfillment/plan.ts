@@ -1,6 +1,8 @@
+import type { Catalog } from '../catalog/index.ts';
 import type { ErrorCode } from '../kernel/index.ts';
 import type {
   CustomerFact,
+  Fact,
   InvoiceFact,
   LineFact,
   PriceFact,
@@ -105,6 +107,16 @@ export type PaymentWrite = {
   readonly subscriptionId: string | null;
   readonly status: 'pending' | 'failed' | 'waiting' | 'credited';
   readonly nextDueAt: number | null;
+};
+
+/** All that a decision is made from: pure, so the time and every answer are arguments. */
+export type DecisionInput<F extends Fact = Fact> = {
+  readonly fact: F;
+  readonly eventId: string;
+  readonly catalog: Catalog;
+  readonly known: KnownState;
+  readonly details: Details;
+  readonly now: Date;
 };
 
 export type Decision = { readonly need: Need } | { readonly plan: Plan };

@@ -1,9 +1,9 @@
 import type { LineFact, SessionFact } from '../stripe/index.ts';
 import { type AccountFound, findAccount } from './account.ts';
-import type { DecisionInput } from './decide.ts';
 import { addPurchases, settlePayment } from './payment.ts';
 import {
   type Decision,
+  type DecisionInput,
   failed,
   type Need,
   type Obstacle,

@@ -9,7 +9,10 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Change } from './store.ts';
+import type { Kind } from './records.ts';
+
+/** One record as a commit left it; null: removed. */
+export type Change = readonly [kind: Kind, id: string, object: { id: string } | null];
 
 /**
  * The sandbox's state on disk: one JSON line a commit, appended; the last write of an id wins. A

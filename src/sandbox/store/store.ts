@@ -1,4 +1,4 @@
-import { openJournal } from './journal.ts';
+import { type Change, openJournal } from './journal.ts';
 import type { Kind, Records } from './records.ts';
 
 /**
@@ -23,7 +23,6 @@ export type Store = {
 
 type Table = Map<string, { id: string }>;
 type Index = Map<unknown, Set<string>>;
-export type Change = readonly [kind: Kind, id: string, object: { id: string } | null];
 
 export type StoreOptions = {
   /** The journal's file; absent: memory only. */
