@@ -3,17 +3,25 @@ import {
   AmountNotAllowedError,
   DatabaseUnavailableError,
   FlorinError,
+  HoldNotOpenError,
+  IdempotencyKeyReusedError,
   type Logger,
 } from './kernel/index.ts';
-import { captureHold, placeHold, releaseHold } from './ledger/index.ts';
+import { captureHold, placeHold, readBalance, readHold, releaseHold } from './ledger/index.ts';
 
 export type HoldRequest = {
   accountId: string;
   /** The most that the work may use, in credits. */
   amount: number;
-  /** One piece of work's name: repeating a call that was cut off reserves and charges once. */
+  /**
+   * One piece of work's name, 1 to 240 characters: `scan:<job id>`. Repeat it, with the same amount,
+   * whenever that work is tried again: however often, it is charged at most once.
+   */
   idempotencyKey: string;
-  /** Seconds until the reservation ends by itself, longer than the work takes. Default: 15 minutes. */
+  /**
+   * Seconds until the reservation ends by itself; give it more than the work's own time limit, since
+   * work that outlasts it can not be charged. Default: 15 minutes.
+   */
   expiresInSeconds?: number;
   metadata?: Readonly<Record<string, unknown>>;
 };
@@ -22,15 +30,25 @@ export type HoldRequest = {
 export type OpenHold = {
   readonly holdId: string;
   readonly amount: number;
+  /** When it ends by itself, by the database's clock: no charge is possible from then on. */
+  readonly expiresAt: Date;
+  /**
+   * What an earlier run under this key was charged, null in all ordinary runs. A number means that the
+   * work was done and paid for, and only its answer was lost: give the stored result, or do the work
+   * again. It is not charged a second time.
+   */
+  readonly chargedBefore: number | null;
   /** Charges what was used before the work is over; what it returns as `used` then counts no more. */
   capture(used: number): Promise<void>;
 };
 
 export type HoldOutcome<T> = {
   readonly result: T;
-  /** Credits charged. */
+  /** Credits charged for this key. */
   readonly used: number;
   readonly available: number;
+  /** True when an earlier run under this key was charged, and this one was not. */
+  readonly replayed: boolean;
 };
 
 /** What the work hands back; `used` may be left out when it called `capture`. */
@@ -43,26 +61,42 @@ type Place = {
   readonly pause: (attempt: number) => Promise<void>;
 };
 
-type Settled = { readonly used: number; readonly available: number };
+type Reserved = Omit<OpenHold, 'capture'>;
+type Settled = { readonly used: number; readonly available: number; readonly replayed: boolean };
 
 const SETTLE_ATTEMPTS = 5;
+/** Runs of one piece of work that reserved and were not charged; after them its key is used up. */
+const MAX_RUNS = 100;
 
 /**
- * Reserves credits, runs `work`, charges what it used and gives the rest back. When `work` throws,
- * or says it used more than was reserved, everything is given back and the error is thrown on.
- * After a crash in between nothing is charged and the reservation ends by itself. Throws
- * `insufficient_credits` before `work` runs.
+ * Reserves credits, runs `work`, charges what it used (0 is allowed) and gives the rest back. When
+ * `work` throws, or says that it used more than was reserved, everything is given back and the error
+ * is thrown on.
+ *
+ * After a crash in between nothing is charged and the reservation ends by itself. A repetition under
+ * the same key finds the reservation that is still open; when that has ended uncharged, it reserves
+ * anew; when the work was charged, nothing is charged again (`chargedBefore`). Two runs at once share
+ * one reservation and one charge.
+ *
+ * Throws `insufficient_credits`, `account_closed`, `amount_not_allowed`, `idempotency_key_reused` (the
+ * key with another amount, expiry or metadata) before `work` runs; `hold_not_open` after it when it
+ * took longer than the reservation: then nothing was charged. `database_unavailable` before or after
+ * it: repeat under the same key.
  */
 export async function withHold<T>(
   place: Place,
   request: HoldRequest,
   work: (hold: OpenHold) => Promise<HoldWork<T>>,
 ): Promise<HoldOutcome<T>> {
-  const { accountId, amount } = request;
-  const { holdId } = await placeHold(place.db, request);
+  const reserved = await reserve(place.db, request);
+  const { accountId } = request;
+  const { holdId, amount, chargedBefore } = reserved;
   let charged: Promise<Settled> | undefined;
-  const charge = (used: number) => {
-    charged ??= settle(place, { accountId, holdId, used: checkUsed(used, amount) });
+  const charge = (used: number | undefined) => {
+    charged ??=
+      chargedBefore === null
+        ? settle(place, { accountId, holdId, used: checkUsed(used, amount) })
+        : chargedAlready(place.db, { accountId, used: chargedBefore });
     return charged;
   };
   const capture = async (used: number) => {
@@ -75,12 +109,12 @@ export async function withHold<T>(
     await charge(used);
   };
   try {
-    const { result, used } = await work({ holdId, amount, capture });
-    const settled = await (charged ?? charge(checkUsed(used, amount)));
+    const { result, used } = await work({ ...reserved, capture });
+    const settled = await (charged ?? charge(used));
     return { result, ...settled };
   } catch (error) {
     // Once the charge was tried its outcome may be unknown: then only time may end the hold.
-    if (charged === undefined) {
+    if (charged === undefined && chargedBefore === null) {
       await releaseHold(place.db, { accountId, holdId }).catch((failure: Error) =>
         place.logger.warn(
           { accountId, holdId, error: failure.message },
@@ -90,6 +124,27 @@ export async function withHold<T>(
     }
     throw error;
   }
+}
+
+/** The hold of this piece of work: the one still open, the one that was charged, or a new one. */
+async function reserve(db: Executor, request: HoldRequest): Promise<Reserved> {
+  const { accountId, amount, idempotencyKey } = request;
+  for (let run = 1; run <= MAX_RUNS; run += 1) {
+    const key = run === 1 ? idempotencyKey : `${idempotencyKey}~${run}`;
+    const placed = await placeHold(db, { ...request, idempotencyKey: key });
+    const { holdId, expiresAt } = placed;
+    if (!placed.replayed) {
+      return { holdId, amount, expiresAt, chargedBefore: null };
+    }
+    const { status, captured } = await readHold(db, { accountId, holdId });
+    if (status === 'open' || status === 'captured') {
+      const chargedBefore = status === 'captured' ? captured : null;
+      return { holdId, amount, expiresAt, chargedBefore };
+    }
+  }
+  throw new HoldNotOpenError(
+    `The work ${idempotencyKey} was tried ${MAX_RUNS} times without being charged. Look into why it fails, then use another key.`,
+  );
 }
 
 function checkUsed(used: number | undefined, amount: number): number {
@@ -108,18 +163,45 @@ async function settle(
   hold: { accountId: string; holdId: string; used: number },
 ): Promise<Settled> {
   const { accountId, holdId, used } = hold;
+  let unsure = false;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const { available } =
+      const { available, replayed } =
         used === 0
           ? await releaseHold(place.db, { accountId, holdId })
           : await captureHold(place.db, { accountId, holdId, amount: used });
-      return { used, available };
+      // What an attempt did whose answer was lost is this run's own doing.
+      return { used, available, replayed: replayed && used > 0 && !unsure };
     } catch (error) {
+      const { status, captured } = await howItEnded(place.db, { accountId, holdId, error });
+      if (status === 'captured') {
+        // Another run of the same work was quicker: one piece of work is charged once.
+        return chargedAlready(place.db, { accountId, used: captured });
+      }
       if (!(error instanceof DatabaseUnavailableError) || attempt === SETTLE_ATTEMPTS) {
         throw error;
       }
+      unsure = true;
       await place.pause(attempt);
     }
   }
+}
+
+/** How the hold stands, when it was refused because it had ended; otherwise nothing is known. */
+async function howItEnded(
+  db: Executor,
+  hold: { accountId: string; holdId: string; error: unknown },
+): Promise<{ status: string; captured: number }> {
+  const { error, ...ref } = hold;
+  return error instanceof HoldNotOpenError || error instanceof IdempotencyKeyReusedError
+    ? readHold(db, ref)
+    : { status: 'unknown', captured: 0 };
+}
+
+async function chargedAlready(
+  db: Executor,
+  charge: { accountId: string; used: number },
+): Promise<Settled> {
+  const { available } = await readBalance(db, charge.accountId);
+  return { used: charge.used, available, replayed: true };
 }

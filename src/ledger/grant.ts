@@ -1,5 +1,5 @@
 import type { Executor, Statement } from '../db/index.ts';
-import { callOne, type Metadata, type Written } from './written.ts';
+import { callOne, type Metadata, settleAccount, type Written } from './written.ts';
 
 export type IssueGrant = {
   accountId: string;
@@ -124,13 +124,8 @@ const LIST: Statement = {
            from credits.grants where account_id = $1 order by issued_no desc limit 1000`,
 };
 
-const SETTLE: Statement = {
-  name: 'ledger_settle_account',
-  text: 'select credits.settle_account($1)',
-};
-
 /** The account's grants, newest first, with what each has left now. */
 export async function listGrants(db: Executor, accountId: string): Promise<Grant[]> {
-  await db.query(SETTLE, [accountId]);
+  await settleAccount(db, accountId);
   return db.query<Grant>(LIST, [accountId]);
 }

@@ -1,12 +1,14 @@
 import type { Executor, Statement } from '../db/index.ts';
-import { callOne, type Metadata, type Written } from './written.ts';
+import { HoldNotOpenError } from '../kernel/index.ts';
+import { callOne, type Metadata, settleAccount, type Written } from './written.ts';
 
 export type PlaceHold = {
   accountId: string;
   /** Whole credits above 0: the most that the work may need. */
   amount: number;
+  /** Names the intent, 1 to 255 characters: `scan:<job id>`. Repeat it on every retry. */
   idempotencyKey: string;
-  /** Default: 15 minutes. */
+  /** Seconds above 0 until the hold ends by itself. Default: 15 minutes. */
   expiresInSeconds?: number;
   metadata?: Metadata;
 };
@@ -20,7 +22,10 @@ const PLACE: Statement = {
 
 /**
  * Reserves credits until they are captured, released, or the hold expires; reserved credits do not
- * expire with their grant. Throws `insufficient_credits`, `idempotency_key_reused`, `account_closed`.
+ * expire with their grant. The same key and input again returns the first result with `replayed`
+ * true, also when that hold has ended since: `readHold` tells. Throws `insufficient_credits` (also for
+ * an unknown account), `idempotency_key_reused`, `idempotency_key_invalid`, `account_closed`,
+ * `amount_not_allowed`, and `database_unavailable`: then retry with the same key.
  */
 export async function placeHold(
   db: Executor,
@@ -41,8 +46,10 @@ const CAPTURE: Statement = {
 };
 
 /**
- * Spends all of a hold, or `amount` of it, and releases the rest. A repeat with the same amount
- * returns the first result. Throws `hold_not_open`, `amount_not_allowed`, `idempotency_key_reused`.
+ * Spends all of a hold, or `amount` credits of it, and releases the rest. A repeat with the same
+ * amount returns the first result with `replayed` true. Throws `hold_not_open` (released, expired or
+ * unknown), `amount_not_allowed` (0, or more than is held: release it, or spend the rest apart) and
+ * `idempotency_key_reused` (captured before with another amount).
  */
 export async function captureHold(
   db: Executor,
@@ -56,10 +63,43 @@ const RELEASE: Statement = {
   text: 'select * from credits.release_hold($1, $2)',
 };
 
-/** Gives a hold back; a repeat returns the first result. Throws `hold_not_open` once it was captured. */
+/**
+ * Gives a hold back. A repeat, or a release of a hold that has expired, returns the first result with
+ * `replayed` true. Throws `hold_not_open` when it was captured, or is unknown.
+ */
 export async function releaseHold(
   db: Executor,
   hold: { accountId: string; holdId: string },
 ): Promise<Written> {
   return callOne(db, RELEASE, [hold.accountId, hold.holdId]);
+}
+
+/** How a hold stands. */
+export type Hold = {
+  readonly holdId: string;
+  /** Credits reserved. */
+  readonly amount: number;
+  readonly status: 'open' | 'captured' | 'released' | 'expired';
+  /** Credits charged; 0 unless captured. */
+  readonly captured: number;
+  readonly expiresAt: Date;
+};
+
+const READ: Statement = {
+  name: 'ledger_read_hold',
+  text: `select hold_id, amount, status::text as status, captured, expires_at
+           from credits.holds where account_id = $1 and hold_id = $2`,
+};
+
+/** The hold as it stands in this instant, however old the last sweep. Throws `hold_not_open` when the account has none of this id. */
+export async function readHold(
+  db: Executor,
+  hold: { accountId: string; holdId: string },
+): Promise<Hold> {
+  await settleAccount(db, hold.accountId);
+  const [row] = await db.query<Hold>(READ, [hold.accountId, hold.holdId]);
+  if (row === undefined) {
+    throw new HoldNotOpenError(`The account ${hold.accountId} has no hold ${hold.holdId}.`);
+  }
+  return row;
 }

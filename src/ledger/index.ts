@@ -26,6 +26,13 @@ export {
   reverseGrant,
   voidGrant,
 } from './grant.ts';
-export { captureHold, type PlaceHold, placeHold, releaseHold } from './hold.ts';
+export {
+  captureHold,
+  type Hold,
+  type PlaceHold,
+  placeHold,
+  readHold,
+  releaseHold,
+} from './hold.ts';
 export { type BatchItem, type BatchResult, type Spend, spend, spendBatch } from './spend.ts';
 export type { Balance, Metadata, Written } from './written.ts';
