@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { parseConfig } from '../config.ts';
+import { InvalidConfigurationError } from '../kernel/index.ts';
 import { webhookEventTypes } from '../webhooks/index.ts';
 import { checkCatalogue } from './checks/catalogue.ts';
 import { type Check, fault, ok } from './checks/check.ts';
@@ -6,7 +8,7 @@ import { checkDatabase } from './checks/database.ts';
 import { checkIdentity, checkService } from './checks/identity.ts';
 import { checkStripe } from './checks/stripe.ts';
 import { type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
-import { readEnvironment } from './environment.ts';
+import { type Environment, readEnvironment } from './environment.ts';
 
 const SIGNS = { ok: 'ok     ', warning: 'warning', fault: 'FAULT  ' } as const;
 
@@ -28,7 +30,8 @@ export function addDoctor(program: Command, context: CommandContext): void {
         checkService(environment),
         checkCatalogue(environment['FLORIN_CATALOG']),
       ]);
-      const checks = groups.flat();
+      const found = groups.flat();
+      const checks = [...found, ...checkSettings(environment, found)];
       const healthy = checks.every(({ status }) => status !== 'fault');
       print(context, { options, value: { healthy, checks }, text: describe(checks) });
       context.finishWith(healthy ? EXIT.done : EXIT.failed);
@@ -40,6 +43,32 @@ function checkNode(): Check {
   return major > 20 || (major === 20 && minor >= 19)
     ? ok('node', process.versions.node)
     : fault('node', process.versions.node, 'Install Node.js 20.19 or newer.');
+}
+
+/** What `serve` would refuse to start with, and no other check has told: the same rules decide. */
+function checkSettings(environment: Environment, told: readonly Check[]): Check[] {
+  try {
+    parseConfig(environment);
+    return [ok('service.settings', 'serve starts with them')];
+  } catch (error) {
+    if (!(error instanceof InvalidConfigurationError)) {
+      throw error;
+    }
+    const known = told.filter(({ status }) => status === 'fault').map(({ found }) => found);
+    const rest = error.faults.filter((text) => {
+      const name = /^[A-Z_]+/.exec(text)?.[0] ?? text;
+      return !known.some((found) => found.includes(name));
+    });
+    return rest.length === 0
+      ? []
+      : [
+          fault(
+            'service.settings',
+            rest.join(' '),
+            'serve refuses to start: change them as they say.',
+          ),
+        ];
+  }
 }
 
 function describe(checks: readonly Check[]): string {

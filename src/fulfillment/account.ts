@@ -17,8 +17,8 @@ export type AccountFound =
 
 /**
  * Whose credits they are, in this order: our own mapping of the customer; `client_reference_id`;
- * `metadata.userId`; the subscription's account or metadata; the customer's metadata. The reference
- * may be written by the buyer (a payment link's address): it chooses who is credited and nothing
+ * `metadata.userId`; the subscription's account or metadata; who was credited for this payment
+ * already; the customer's metadata. The reference may be written by the buyer (a payment link's address): it chooses who is credited and nothing
  * else, and must be a uuid.
  */
 export function findAccount(
@@ -37,9 +37,14 @@ export function findAccount(
     [known.subscription?.fact?.metadata['userId'], 'subscription'],
   ];
   const named = near.find(([candidate]) => isUuid(candidate));
-  return named === undefined
+  if (named !== undefined) {
+    return found(named[0] as string, named[1], clues.customerId);
+  }
+  // An event that could not say whose the payment is, told again after another one said it.
+  const [bought] = Object.values(known.payment.purchases);
+  return bought === undefined
     ? askStripe(clues, details)
-    : found(named[0] as string, named[1], clues.customerId);
+    : { accountId: bought.accountId, link: null };
 }
 
 function askStripe(clues: AccountClues, details: Details): AccountFound {
@@ -104,7 +109,9 @@ function unknownAccount(clues: AccountClues, unavailable: boolean): Obstacle {
     message:
       `Paid, and no account to credit: ${customer}, ${reference}, and no metadata.userId` +
       `${unavailable ? ' (Stripe could not be asked for more)' : ''}. ` +
-      `Set metadata.userId on the customer or the subscription at Stripe, then replay the event.`,
+      (clues.customerId === null && clues.subscriptionId === null
+        ? 'Set metadata.userId on the checkout session or the invoice at Stripe, then run `florin reconcile --repair`.'
+        : 'Set metadata.userId on the customer or the subscription at Stripe, then replay the event.'),
     needsAttention: true,
   };
 }

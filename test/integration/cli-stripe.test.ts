@@ -140,6 +140,31 @@ describe('the command line with Stripe', () => {
     }
   });
 
+  it('a payment that names nobody waits; named at Stripe, reconcile --repair credits it', async () => {
+    const accountId = randomUUID();
+    await catalogue({ price_KNOWN: PACK });
+    const running = await serve();
+    const { sessionId } = await sandbox.buy({ price: 'price_KNOWN' });
+    await running.until('event not processed yet');
+    const attention = async () =>
+      JSON.parse((await florin('events', 'list', '--attention', '--json')).stdout);
+    const [event] = await attention();
+    expect(event).toMatchObject({ errorCode: 'account_unknown', customerId: null });
+    expect(event.error).toContain('florin reconcile --repair');
+
+    await sandbox.stripe.checkout.sessions.update(sessionId, { metadata: { userId: accountId } });
+    const repaired = await florin('reconcile', '--repair', '--json');
+    expect(repaired.code, repaired.stdout).toBe(0);
+    const shown = JSON.parse((await florin('account', 'show', accountId, '--json')).stdout);
+    expect(shown.balance.available).toBe(50);
+    // The event that could not be credited is answered by what is known now.
+    expect((await florin('events', 'replay', event.eventId)).code).toBe(0);
+    await expect.poll(attention, { timeout: 20_000 }).toEqual([]);
+    const after = JSON.parse((await florin('account', 'show', accountId, '--json')).stdout);
+    expect(after.entries).toHaveLength(1);
+    await stop(running);
+  });
+
   it('catalog push shows the difference, asks, creates by lookup_key, and edits nothing', async () => {
     await catalogue({
       price_KNOWN: PACK,

@@ -10,6 +10,7 @@ export async function checkStripe(
   eventTypes: readonly string[],
 ): Promise<Check[]> {
   const secretKey = environment['STRIPE_SECRET_KEY'];
+  const webhookSecret = checkSecret(environment['STRIPE_WEBHOOK_SECRET']);
   if (secretKey === undefined) {
     return [
       fault(
@@ -17,6 +18,7 @@ export async function checkStripe(
         'STRIPE_SECRET_KEY is not set',
         'Copy it from Stripe: Developers, API keys.',
       ),
+      webhookSecret,
     ];
   }
   const apiBase = environment['STRIPE_API_BASE'];
@@ -31,13 +33,14 @@ export async function checkStripe(
         messageOf(error),
         'Check STRIPE_SECRET_KEY and that the network lets you through.',
       ),
+      webhookSecret,
     ];
   }
   const where = apiBase === undefined ? '' : ` at ${apiBase}`;
   const mode = isLiveKey(secretKey) ? 'live' : 'test';
   return [
     ok('stripe.key', `works, ${mode} mode${where}`),
-    checkSecret(environment['STRIPE_WEBHOOK_SECRET']),
+    webhookSecret,
     await checkEndpoint(stripe, eventTypes),
   ];
 }
