@@ -459,15 +459,15 @@ as $$
 declare
   v_account_id uuid := p_account.account_id;
   v_from bigint := p_account.settled;
-  v_ids uuid[] := '{}';
-  v_left bigint[] := '{}';
-  v_ends timestamptz[] := '{}';
-  v_live boolean[] := '{}';
-  v_owed_from bigint[] := '{}';
-  v_owed_to bigint[] := '{}';
-  v_owed_before boolean[] := '{}';
+  v_ids uuid[] := array[]::uuid[];
+  v_left bigint[] := array[]::bigint[];
+  v_ends timestamptz[] := array[]::timestamptz[];
+  v_live boolean[] := array[]::boolean[];
+  v_owed_from bigint[] := array[]::bigint[];
+  v_owed_to bigint[] := array[]::bigint[];
+  v_owed_before boolean[] := array[]::boolean[];
   v_owed int := 1;
-  v_paid credits.change[] := '{}';
+  v_paid credits.change[] := array[]::credits.change[];
   v_piece record;
   v_due record;
   v_change credits.change;
@@ -862,14 +862,23 @@ comment on function credits.needs_settling(credits.accounts, timestamptz) is
 -- Grants
 -- ---------------------------------------------------------------------------------------------
 
+create type credits.issued as (
+  account credits.accounts,
+  grant_given credits.grants,
+  posted_after bigint
+);
+comment on type credits.issued is
+  'What issuing leaves: the account and the grant as they are now, and the balance just after the entry.';
+
 create function credits.issue(
-  p_account inout credits.accounts, p_grant inout credits.grants, p_kind credits.entry_kind,
-  p_at timestamptz, out posted_after bigint)
+  p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_at timestamptz)
+returns credits.issued
 language plpgsql
 set search_path = ''
 as $$
 declare
   v_entry credits.entries;
+  v_posted_after bigint;
 begin
   if credits.needs_settling(p_account, p_at) then
     p_account := credits.settle(p_account, p_at);
@@ -895,7 +904,7 @@ begin
   v_entry.created_at := p_at;
   v_entry.metadata := p_grant.metadata;
   p_account := credits.append(p_account, v_entry);
-  posted_after := p_account.posted;
+  v_posted_after := p_account.posted;
 
   p_account.next_change_at := least(p_account.next_change_at, p_grant.expires_at,
     case when p_grant.effective then 'infinity' else p_grant.effective_at end);
@@ -905,6 +914,7 @@ begin
   if p_account.debt > 0 or p_account.next_change_at <= p_at then
     p_account := credits.settle(p_account, p_at);
   end if;
+  return row(p_account, p_grant, v_posted_after);
 end;
 $$;
 comment on function credits.issue(credits.accounts, credits.grants, credits.entry_kind, timestamptz) is
@@ -937,7 +947,7 @@ declare
   v_account credits.accounts;
   v_entry credits.entries;
   v_grant credits.grants;
-  v_issued record;
+  v_issued credits.issued;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
   if p_source is null or p_source = '' then
@@ -978,9 +988,9 @@ begin
     v_grant.expires_at := p_expires_at;
     v_grant.idempotency_key := p_idempotency_key;
     v_grant.metadata := nullif(p_metadata, '{}');
-    select * into v_issued from credits.issue(v_account, v_grant, 'grant', v_now);
-    v_account := v_issued.p_account;
-    v_grant := v_issued.p_grant;
+    v_issued := credits.issue(v_account, v_grant, 'grant', v_now);
+    v_account := v_issued.account;
+    v_grant := v_issued.grant_given;
     perform credits.save_account(v_account);
     perform pg_notify('florin_balance', p_account_id::text);
     v_entry.entry_no := v_grant.issued_no;
@@ -1261,8 +1271,7 @@ $$;
 comment on function credits.find_grant(uuid, uuid) is 'The grant, or CRGRN.';
 
 create function credits.take_back(
-  p_account inout credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamptz,
-  out lapsed bigint)
+  p_account inout credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamptz)
 language plpgsql
 set search_path = ''
 as $$
@@ -1305,7 +1314,6 @@ begin
     v_left := v_left - v_take;
   end loop;
   p_account.debt := p_account.debt + v_displaced;
-  lapsed := v_from_expired + v_from_voided;
 end;
 $$;
 comment on function credits.take_back(credits.accounts, credits.grants, bigint, timestamptz) is
@@ -1332,7 +1340,6 @@ declare
   v_account credits.accounts;
   v_grant credits.grants;
   v_entry credits.entries;
-  v_taken record;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
   v_account := credits.open_account(p_account_id, v_now);
@@ -1352,9 +1359,9 @@ begin
         v_grant.amount - v_grant.reversed, v_grant.amount, p_amount
         using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what is left.';
     end if;
-    select * into v_taken from credits.take_back(v_account, v_grant, p_amount, v_now);
+    v_account := credits.take_back(v_account, v_grant, p_amount, v_now);
     v_account := credits.move_on_grant(
-      v_taken.p_account, 'reversal', p_grant_id, -p_amount,
+      v_account, 'reversal', p_grant_id, -p_amount,
       case when v_grant.effective then -p_amount else 0 end,
       p_idempotency_key, v_now, nullif(p_metadata, '{}'));
     v_account := credits.settle(v_account, v_now);
@@ -1457,6 +1464,8 @@ begin
       v_account, 'reversal', p_grant_id, p_amount,
       case when v_grant.effective then p_amount else 0 end,
       p_idempotency_key, v_now, nullif(p_metadata, '{}'));
+    -- What came back may expire, or have expired.
+    v_account := credits.look_ahead(v_account);
     v_account := credits.settle(v_account, v_now);
     perform credits.save_account(v_account);
     perform pg_notify('florin_balance', p_account_id::text);
@@ -1546,7 +1555,7 @@ declare
   v_account credits.accounts;
   v_grant credits.grants;
   v_entry credits.entries;
-  v_issued record;
+  v_issued credits.issued;
 begin
   -- The smallest bigint has no absolute value.
   perform credits.check_input(
@@ -1575,8 +1584,8 @@ begin
       v_grant.effective_at := v_now;
       v_grant.idempotency_key := p_idempotency_key;
       v_grant.metadata := v_metadata;
-      select * into v_issued from credits.issue(v_account, v_grant, 'adjustment', v_now);
-      v_account := v_issued.p_account;
+      v_issued := credits.issue(v_account, v_grant, 'adjustment', v_now);
+      v_account := v_issued.account;
     else
       if v_account.account_id is null then
         perform credits.raise_insufficient(0, -p_amount);
@@ -1758,7 +1767,7 @@ begin
     end if;
   end if;
   p_account.held := p_account.held - p_hold.amount;
-  v_entry.kind := case when p_captured > 0 then 'capture' else 'release' end;
+  v_entry.kind := case when p_captured > 0 then 'capture' else 'release' end::credits.entry_kind;
   v_entry.amount := -p_captured;
   v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
   v_entry.hold_id := p_hold.hold_id;
@@ -1901,13 +1910,13 @@ declare
   v_now timestamptz := clock_timestamp();
   v_count int := coalesce(cardinality(p_account_ids), 0);
   v_account credits.accounts;
-  v_ids uuid[] := '{}';
-  v_posted bigint[] := '{}';
-  v_held bigint[] := '{}';
-  v_axis bigint[] := '{}';
-  v_no bigint[] := '{}';
-  v_chain bytea[] := '{}';
-  v_open boolean[] := '{}';
+  v_ids uuid[] := array[]::uuid[];
+  v_posted bigint[] := array[]::bigint[];
+  v_held bigint[] := array[]::bigint[];
+  v_axis bigint[] := array[]::bigint[];
+  v_no bigint[] := array[]::bigint[];
+  v_chain bytea[] := array[]::bytea[];
+  v_open boolean[] := array[]::boolean[];
   v_item record;
   v_a int;
   v_first int;
