@@ -97,6 +97,7 @@ export type TestService = {
   readonly project: Project;
   readonly sandbox: Sandbox;
   readonly stripe: StripeClient;
+  readonly webhooks: WebhookDeps;
   readonly logs: LogLine[];
   /** Asks the app without a network. `as` signs the request. */
   ask(path: string, options?: Ask): Promise<Answer>;
@@ -145,6 +146,8 @@ export type ServiceOptions = Partial<Omit<AppDeps, 'config' | 'webhooks' | 'stri
   readonly environment?: Readonly<Record<string, string>>;
   readonly catalog?: Catalog;
   readonly clock?: Clock;
+  /** Another database than a fresh one of this run's cluster; closed with the service. */
+  readonly database?: FreshDatabase;
   /** False: Stripe's deliveries go nowhere, as if they were very late. */
   readonly deliver?: boolean;
 };
@@ -152,7 +155,7 @@ export type ServiceOptions = Partial<Omit<AppDeps, 'config' | 'webhooks' | 'stri
 /** The whole service on a database and a sandbox of its own, reachable over HTTP too. */
 export async function openService(options: ServiceOptions = {}): Promise<TestService> {
   const { environment, catalog = parseCatalog(CATALOG), clock = systemClock, ...more } = options;
-  const [fresh, project] = await Promise.all([freshDatabase(), openProject()]);
+  const [fresh, project] = await Promise.all([options.database ?? freshDatabase(), openProject()]);
   const sandbox = createSandbox({ port: 0, apiKeys: [STRIPE_KEY], prices: PRICES });
   await sandbox.start();
   const config = parseConfig({
@@ -197,6 +200,7 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     project,
     sandbox,
     stripe,
+    webhooks,
     logs,
     async ask(path, { method, body, headers = {}, as } = {}) {
       const response = await app.request(path, {
