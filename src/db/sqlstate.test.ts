@@ -28,6 +28,13 @@ describe('errors of the database', () => {
     expect(error).toMatchObject({ code, message: cause.message, cause });
   });
 
+  it('says what to do, where the ledger gave a hint', () => {
+    const hint = 'Pass both.';
+    expect(toFlorinError(driverError('CRHLD', { hint })).message).toMatch(/\(CRHLD\) Pass both\.$/);
+    expect(toFlorinError(driverError('22004', { hint }))).toMatchObject({ code: 'invalid_input' });
+    expect(toFlorinError(driverError('22004'))).toMatchObject({ code: 'internal' });
+  });
+
   it('reads what was available and what was required from the detail of CRINS', () => {
     const error = toFlorinError(driverError('CRINS', { detail: '{"available":7,"required":9}' }));
     expect(error).toBeInstanceOf(InsufficientCreditsError);

@@ -22,12 +22,12 @@ type Mapping = (error: DriverError) => FlorinError;
 /** The SQLSTATEs that the ledger's functions raise; docs/errors.md lists the same. */
 const LEDGER_ERRORS: Readonly<Record<string, Mapping>> = {
   CRINS: (error) => new InsufficientCreditsError(parseAmounts(error.detail), error),
-  CRDUP: (error) => new IdempotencyKeyReusedError(error.message, { cause: error }),
-  CRHLD: (error) => new HoldNotOpenError(error.message, { cause: error }),
-  CRACC: (error) => new AccountClosedError(error.message, { cause: error }),
-  CRAMT: (error) => new AmountNotAllowedError(error.message, { cause: error }),
-  CRKEY: (error) => new FlorinError('idempotency_key_invalid', error.message, { cause: error }),
-  CRGRN: (error) => new FlorinError('grant_not_found', error.message, { cause: error }),
+  CRDUP: (error) => new IdempotencyKeyReusedError(whatToDo(error), { cause: error }),
+  CRHLD: (error) => new HoldNotOpenError(whatToDo(error), { cause: error }),
+  CRACC: (error) => new AccountClosedError(whatToDo(error), { cause: error }),
+  CRAMT: (error) => new AmountNotAllowedError(whatToDo(error), { cause: error }),
+  CRKEY: (error) => new FlorinError('idempotency_key_invalid', whatToDo(error), { cause: error }),
+  CRGRN: (error) => new FlorinError('grant_not_found', whatToDo(error), { cause: error }),
 };
 
 /** Errors of the connection itself: the session is gone or never was. */
@@ -65,9 +65,18 @@ export function isConnectionLost(error: unknown): boolean {
   );
 }
 
+/** What our functions say of a value that can not be: an id that is missing, an expiry in the past. */
+const IMPOSSIBLE_INPUT = new Set(['22004', '22023']);
+
+/** What is wrong, and the hint that says what to do about it. */
+function whatToDo({ message, hint }: DriverError): string {
+  return hint === undefined ? message : `${message} ${hint}`;
+}
+
 /**
  * Turns what the driver threw into a FlorinError, with the original as its cause: the ledger's own
- * SQLSTATEs by name, lost connections and timeouts as `database_unavailable`, the rest `internal`.
+ * SQLSTATEs by name, impossible input as `invalid_input`, lost connections and timeouts as
+ * `database_unavailable`, the rest `internal`.
  */
 export function toFlorinError(error: unknown): FlorinError {
   if (error instanceof FlorinError) {
@@ -93,6 +102,9 @@ export function toFlorinError(error: unknown): FlorinError {
       `The database was too busy and undid the work (${describe(error)}). Retry with the same key.`,
       { details: { sqlstate: code }, cause: error },
     );
+  }
+  if (IMPOSSIBLE_INPUT.has(code) && driverError.hint !== undefined) {
+    return new FlorinError('invalid_input', whatToDo(driverError), { cause: error });
   }
   return new FlorinError('internal', `The database refused a statement: ${describe(error)}`, {
     details: { sqlstate: code, constraint: driverError.constraint },

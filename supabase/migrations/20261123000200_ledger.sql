@@ -405,15 +405,32 @@ $$;
 comment on function credits.lock_account(uuid, boolean) is
   'Locks the account''s row and returns it; makes it first where that is asked for. An unknown account is a row of nulls.';
 
+create function credits.scheduled(p_account_id uuid)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(sum(g.remaining), 0) from credits.grants g
+     where g.account_id = p_account_id and g.remaining > 0 and not g.effective);
+end;
+$$;
+comment on function credits.scheduled(uuid) is 'Credits of grants whose time has not come.';
+
 create function credits.save_account(p_account credits.accounts)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 begin
-  if abs(p_account.posted) > 9007199254740991 then
+  -- Counting grants of the future: their start, which nobody asks for, must not be what is refused.
+  if abs(p_account.posted) > 4503599627370495
+     and abs(p_account.posted) + credits.scheduled(p_account.account_id) > 9007199254740991 then
     raise exception 'The balance would leave the range that is exact in JSON.'
-      using errcode = 'CRAMT', hint = 'Nothing was written. Balances go up to 9007199254740991 credits.';
+      using errcode = 'CRAMT',
+            hint = 'Nothing was written. Balances go up to 9007199254740991 credits, those of the future included.';
   end if;
   update credits.accounts a
      set closed_at = p_account.closed_at,
@@ -894,6 +911,11 @@ begin
   p_grant.voided := 0;
   p_grant.reversed := 0;
   insert into credits.grants select p_grant.*;
+  if not p_grant.effective and credits.scheduled(p_account.account_id) > 4503599627370495 then
+    raise exception 'Too many credits would wait for their time.'
+      using errcode = 'CRAMT',
+            hint = 'Nothing was written. Grants of the future add up to at most 4503599627370495 credits.';
+  end if;
 
   v_entry.kind := case when p_grant.effective then p_kind else 'schedule' end;
   v_entry.amount := case when p_grant.effective then p_grant.amount else 0 end;
@@ -1259,6 +1281,10 @@ as $$
 declare
   v_grant credits.grants;
 begin
+  if p_account_id is null or p_grant_id is null then
+    raise exception 'The account id or the grant id is missing.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both.';
+  end if;
   select * into v_grant from credits.grants g
    where g.account_id = p_account_id and g.grant_id = p_grant_id;
   if not found then
@@ -1268,7 +1294,7 @@ begin
   return v_grant;
 end;
 $$;
-comment on function credits.find_grant(uuid, uuid) is 'The grant, or CRGRN.';
+comment on function credits.find_grant(uuid, uuid) is 'The grant, or CRGRN; 22004 when an id is missing.';
 
 create function credits.take_back(
   p_account inout credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamptz)
@@ -1720,6 +1746,10 @@ as $$
 declare
   v_hold credits.holds;
 begin
+  if p_account_id is null or p_hold_id is null then
+    raise exception 'The account id or the hold id is missing.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both.';
+  end if;
   select * into v_hold from credits.holds h
    where h.account_id = p_account_id and h.hold_id = p_hold_id;
   if not found then
@@ -1729,7 +1759,7 @@ begin
   return v_hold;
 end;
 $$;
-comment on function credits.find_hold(uuid, uuid) is 'The hold, or CRHLD.';
+comment on function credits.find_hold(uuid, uuid) is 'The hold, or CRHLD; 22004 when an id is missing.';
 
 create function credits.raise_hold_not_open(p_hold credits.holds)
 returns void
@@ -2147,7 +2177,7 @@ begin
   select * into v_entry from credits.entries e
    where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
   if found then
-    if v_entry.kind <> 'close' then
+    if v_entry.kind <> 'close' or v_entry.metadata is distinct from nullif(p_metadata, '{}') then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;

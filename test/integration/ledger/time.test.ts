@@ -145,6 +145,18 @@ describe('the ledger and time', () => {
     expect(await balance(accountId)).toMatchObject({ posted: 0 });
   });
 
+  it('credits that a failed refund gives back still expire with their grant', async () => {
+    const { accountId, grantId } = await funded(10);
+    const part = { accountId, grantId, amount: 100 };
+    await reverseGrant(database.db, { ...part, idempotencyKey: 'refund' });
+    await restoreGrant(database.db, { ...part, amount: 60, idempotencyKey: 'refund failed' });
+    expect(await balance(accountId)).toMatchObject({ posted: 60, nextExpiryAt: at(10) });
+    await clock.set(at(10));
+    expect(await balance(accountId)).toMatchObject({ posted: 0 });
+    await restoreGrant(database.db, { ...part, amount: 40, idempotencyKey: 'too late' });
+    expect(await balance(accountId)).toMatchObject({ posted: 0, nextExpiryAt: null });
+  });
+
   it('a batch takes one key once, even after it refused a larger amount under it', async () => {
     const { accountId } = await funded();
     const item = { accountId, idempotencyKey: 'k' };
