@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/index.ts';
 
-const PROGRAMS = '/usr/lib/postgresql/15/bin';
+/** Where Debian keeps initdb, postgres, psql, pg_dump and pg_restore of that version. */
+export const PROGRAMS = '/usr/lib/postgresql/15/bin';
 
 /** Whether Debian's Postgres 15, the oldest that is supported, is installed: in CI it is. */
 export const hasPostgres15 = existsSync(join(PROGRAMS, 'initdb'));
