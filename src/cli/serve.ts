@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { parseConfig } from '../config.ts';
-import { createLogger } from '../kernel/index.ts';
+import { listMigrations, pendingMigrations } from '../db/index.ts';
+import { createLogger, InvalidConfigurationError, type Logger } from '../kernel/index.ts';
 import { type CommandContext, EXIT } from './command-line.ts';
 import { readGivenEnvironment } from './environment.ts';
 import { createShutdown, untilAskedToStop } from './shutdown.ts';
@@ -15,6 +16,7 @@ export function addServe(program: Command, context: CommandContext): void {
     .action(async () => {
       const config = parseConfig(readGivenEnvironment());
       const logger = createLogger(config.logLevel);
+      await refuseUnmigrated(config.databaseUrl, logger);
       const asked = untilAskedToStop();
       const { startService } = await import('../main.ts');
       const service = await startService({ config, logger, development: false });
@@ -26,4 +28,25 @@ export function addServe(program: Command, context: CommandContext): void {
       const unstopped = await shutdown.run();
       context.finishWith(unstopped.length === 0 ? EXIT.done : EXIT.failed);
     });
+}
+
+/**
+ * Refuses a database without Florin's schema. One that does not answer is no reason not to start: it
+ * may be starting too, and requests are answered 503 until it is there.
+ */
+async function refuseUnmigrated(url: string, logger: Logger): Promise<void> {
+  const migrations = await listMigrations();
+  const pending = await pendingMigrations({ url }).catch((error: unknown) => {
+    logger.warn({ error: String(error) }, 'the migrations could not be checked');
+    return [];
+  });
+  const versions = pending.map(({ version }) => version);
+  if (pending.length === migrations.length) {
+    throw new InvalidConfigurationError([
+      'DATABASE_URL names a database without Florin in it: run `florin migrate` (or `supabase db push`).',
+    ]);
+  }
+  if (pending.length > 0) {
+    logger.error({ versions }, 'migrations are pending: run florin migrate');
+  }
 }

@@ -42,6 +42,17 @@ describe('errors of the database', () => {
   });
 
   it.each([
+    ['3F000', 'schema "credits" does not exist'],
+    ['42P01', 'relation "billing.events" does not exist'],
+  ])('%s about our own schema says that the database is not migrated', (sqlstate, message) => {
+    const error = toFlorinError(Object.assign(new Error(message), { code: sqlstate }));
+    expect(error).toBeInstanceOf(DatabaseUnavailableError);
+    expect(error.message).toContain('florin migrate');
+    const other = Object.assign(new Error('relation "orders" does not exist'), { code: sqlstate });
+    expect(toFlorinError(other)).toMatchObject({ code: 'internal' });
+  });
+
+  it.each([
     '08006',
     '08P01',
     '57P01',

@@ -106,10 +106,21 @@ export function toFlorinError(error: unknown): FlorinError {
   if (IMPOSSIBLE_INPUT.has(code) && driverError.hint !== undefined) {
     return new FlorinError('invalid_input', whatToDo(driverError), { cause: error });
   }
+  if (isUnmigrated(driverError)) {
+    return new DatabaseUnavailableError(
+      `The database is not migrated (${describe(error)}): run \`florin migrate\`.`,
+      { details: { sqlstate: code }, cause: error },
+    );
+  }
   return new FlorinError('internal', `The database refused a statement: ${describe(error)}`, {
     details: { sqlstate: code, constraint: driverError.constraint },
     cause: error,
   });
+}
+
+/** A schema or a table of ours is not there: no schema was ever applied, or an older one. */
+function isUnmigrated({ code = '', message }: DriverError): boolean {
+  return /^(3F000|42P01)$/.test(code) && /"(credits|billing)[".]/.test(message);
 }
 
 function isSqlState(code: string): boolean {

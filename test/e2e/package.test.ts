@@ -45,7 +45,7 @@ export { createFlorinClient, BalanceBadge, FlorinProvider, PricingTable, useBala
 `,
 };
 
-describe('the package, installed in an empty project', () => {
+describe('the package, installed in an empty project', { timeout: 120_000 }, () => {
   let place: string;
   let app: string;
 

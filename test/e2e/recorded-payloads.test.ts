@@ -64,7 +64,7 @@ async function startService(options: {
   };
 }
 
-describe('the recorded payloads, posted signed to a running service', () => {
+describe('the recorded payloads, posted signed to a running service', { timeout: 120_000 }, () => {
   let fresh: FreshDatabase;
   let stripe: RecordedStripe;
   let folder: string;

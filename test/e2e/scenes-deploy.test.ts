@@ -23,7 +23,7 @@ type Check = { name: string; status: 'ok' | 'warning' | 'fault'; found: string; 
  * account. The database is a Supabase-shaped cluster, Stripe the sandbox, Supabase Auth the
  * development issuer; everything else is what a customer runs. `doctor` is asked on the way.
  */
-describe('from an empty project to the first purchase', () => {
+describe('from an empty project to the first purchase', { timeout: 120_000 }, () => {
   let database: FreshDatabase;
   let sandbox: StripeSandbox;
   let issuer: Issuer;
@@ -173,9 +173,9 @@ describe('from an empty project to the first purchase', () => {
       const { stdout } = await florin('account', 'show', accountId, '--json');
       return JSON.parse(stdout).balance.available as number;
     };
-    await expect.poll(balance, { timeout: 20_000 }).toBe(50);
+    await expect.poll(balance, { timeout: 60_000 }).toBe(50);
     await sandbox.stripe.refunds.create({ charge: String(chargeId) });
-    await expect.poll(balance, { timeout: 20_000 }).toBe(0);
+    await expect.poll(balance, { timeout: 60_000 }).toBe(0);
     const listed = await florin('events', 'list', '--account', accountId, '--json');
     expect(JSON.parse(listed.stdout).map(({ type }: { type: string }) => type)).toContain(
       'checkout.session.completed',

@@ -11,7 +11,7 @@ import { spend } from '../../src/ledger/index.ts';
 import { ensureBuilt, runFlorin } from '../support/florin-process.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
 
-describe('the command line', () => {
+describe('the command line', { timeout: 120_000 }, () => {
   let fresh: FreshDatabase;
   let folder: string;
   beforeAll(async () => {
