@@ -9,6 +9,12 @@ export type WatchOptions = {
   readonly onError?: (error: unknown) => void;
   /** Milliseconds between questions while streaming does not work. Default 15,000. */
   readonly pollEvery?: number;
+  /**
+   * Another source of the news that something changed, such as Supabase Realtime, instead of the
+   * service's stream: given `changed` to call, it returns how to stop. The balance is then asked for
+   * at once, after each call, and every `pollEvery` besides.
+   */
+  readonly subscribe?: (changed: () => void) => () => void;
 };
 
 const FIRST_WAIT_MS = 1_000;
@@ -36,6 +42,7 @@ export function createWatchBalance(host: Host, send: Send) {
     let polls = 0;
     let retryMs = FIRST_WAIT_MS;
     let last = '';
+    let isStale = false;
     let current = new AbortController();
     let wake = () => {};
 
@@ -111,17 +118,19 @@ export function createWatchBalance(host: Host, send: Send) {
     }
 
     async function once(): Promise<number> {
+      const { subscribe } = options;
       const polling = failures >= FAILURES_UNTIL_POLLING && polls < POLLS_UNTIL_STREAMING;
-      if (!polling) {
+      if (!polling && subscribe === undefined) {
         polls = 0;
         await stream(current.signal);
         return retryMs;
       }
       polls += 1;
       const seen = failures;
+      isStale = false;
       deliver(await json(await send({ path: '/api/balance', signal: current.signal })));
-      failures = seen;
-      return pollEvery;
+      failures = subscribe === undefined ? seen : 0;
+      return isStale ? 0 : pollEvery;
     }
 
     async function run(): Promise<void> {
@@ -166,6 +175,10 @@ export function createWatchBalance(host: Host, send: Send) {
       host.on('visibility', onVisibility),
       host.on('online', () => wake()),
       host.on('restored', () => wake()),
+      options.subscribe?.(() => {
+        isStale = true;
+        wake();
+      }) ?? (() => {}),
     ];
     void run();
     return () => {

@@ -177,6 +177,63 @@ describe('watching the balance', () => {
     stop();
   });
 
+  it('asks instead of streaming where another source tells of changes', async () => {
+    let available = 10;
+    let changed = () => {};
+    let left = 0;
+    host.answer = () => answerJson(balance(available));
+    stop = client.watchBalance((value) => seen.push(value.available), {
+      subscribe(tell) {
+        changed = tell;
+        return () => {
+          left += 1;
+        };
+      },
+    });
+    await settle();
+    expect(seen).toEqual([10]);
+    available = 4;
+    changed();
+    changed();
+    await settle();
+    expect(seen).toEqual([10, 4]);
+    // What the source missed is found by asking now and then.
+    available = 3;
+    await host.pass(15_000);
+    expect(seen).toEqual([10, 4, 3]);
+    expect(host.asked.every(({ path }) => path === '/api/balance')).toBe(true);
+    expect(host.asked.length).toBeLessThan(6);
+    stop();
+    expect(left).toBe(1);
+    changed();
+    await host.pass(60_000);
+    expect(seen).toEqual([10, 4, 3]);
+  });
+
+  it('hears of a change that comes while it is asking', async () => {
+    let changed = () => {};
+    let answer: (response: Response) => void = () => {};
+    host.answer = () =>
+      new Promise<Response>((resolve) => {
+        answer = resolve;
+      });
+    stop = client.watchBalance((value) => seen.push(value.available), {
+      subscribe(tell) {
+        changed = tell;
+        return () => {};
+      },
+    });
+    await settle();
+    changed();
+    answer(answerJson(balance(10)));
+    await settle();
+    await host.pass(0);
+    answer(answerJson(balance(9)));
+    await settle();
+    expect(seen).toEqual([10, 9]);
+    stop();
+  });
+
   it('survives an answer that is no balance', async () => {
     await watch();
     await streams[0]?.write('event: balance\ndata: {{\n\n');
