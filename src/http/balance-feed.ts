@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Database } from '../db/index.ts';
 import { FlorinError, type Logger } from '../kernel/index.ts';
-import { readBalance } from '../ledger/index.ts';
+import { readBalances } from '../ledger/index.ts';
 
 export type BalanceFeed = {
   /** Says that an account's balance may have changed, where this process knows it first. */
@@ -19,7 +19,11 @@ export type BalanceFeed = {
   close(): void;
 };
 
-type Subscriber = { readonly wake: () => void; readonly end: () => void };
+type Subscriber = {
+  readonly tell: (event: { id: string; text: string }) => void;
+  readonly beat: () => void;
+  readonly end: () => void;
+};
 
 const CHANNEL = 'florin_balance';
 /** Beside LISTEN: what other processes spend is not announced, and a pooler announces nothing. */
@@ -28,23 +32,102 @@ const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 2_000;
 const MOST_STREAMS = 2_000;
 const MOST_STREAMS_AN_ACCOUNT = 10;
+const MOST_ACCOUNTS_A_READ = 500;
+/** Chunks that a browser may leave unread before its stream is ended. */
+const MOST_UNREAD = 100;
 const LONGEST_MS = 12 * 60 * 60_000;
 
-/** Live balances for browsers: announced by Postgres, by this process, and polled beside both. */
+/**
+ * Live balances for browsers: announced by Postgres, by this process, and polled beside both. However
+ * many streams are open, their balances are read by one query at a time, so that they never hold
+ * more than one of the database's connections, and one account is read once for all its streams.
+ */
 export function createBalanceFeed(options: {
   db: Database;
   logger: Logger;
   open: { inc(): void; dec(): void };
 }): BalanceFeed {
   const { db, logger } = options;
+  const encoder = new TextEncoder();
   const subscribers = new Map<string, Set<Subscriber>>();
+  const due = new Set<string>();
   let count = 0;
-  let stopListening: Promise<() => Promise<void>> | undefined;
+  let isReading = false;
+  let stopWatching = () => {};
 
   function changed(accountId: string): void {
-    for (const subscriber of subscribers.get(accountId) ?? []) {
-      subscriber.wake();
+    if (subscribers.has(accountId)) {
+      due.add(accountId);
+      void readDue();
     }
+  }
+
+  function changedAll(): void {
+    for (const accountId of subscribers.keys()) {
+      due.add(accountId);
+    }
+    void readDue();
+  }
+
+  async function readDue(): Promise<void> {
+    if (isReading) {
+      return;
+    }
+    isReading = true;
+    while (due.size > 0) {
+      const accounts = [...due].slice(0, MOST_ACCOUNTS_A_READ);
+      for (const accountId of accounts) {
+        due.delete(accountId);
+      }
+      try {
+        for (const { accountId, ...balance } of await readBalances(db, accounts)) {
+          tell(accountId, JSON.stringify(balance));
+        }
+      } catch (error) {
+        // The next poll asks again.
+        logger.debug({ error: String(error) }, 'live balances were not read');
+      }
+    }
+    isReading = false;
+  }
+
+  function tell(accountId: string, data: string): void {
+    const own = subscribers.get(accountId);
+    if (own === undefined) {
+      return;
+    }
+    const id = createHash('sha256').update(data).digest('base64url').slice(0, 12);
+    const text = `id: ${id}\nevent: balance\ndata: ${data}\n\n`;
+    for (const subscriber of [...own]) {
+      subscriber.tell({ id, text });
+    }
+  }
+
+  function eachSubscriber(act: (subscriber: Subscriber) => void): void {
+    for (const subscriber of [...subscribers.values()].flatMap((own) => [...own])) {
+      act(subscriber);
+    }
+  }
+
+  /** What all streams share, while there are any. */
+  function watch(): () => void {
+    const timers = [
+      setInterval(changedAll, POLL_MS),
+      setInterval(() => eachSubscriber(({ beat }) => beat()), HEARTBEAT_MS),
+    ];
+    for (const timer of timers) {
+      timer.unref();
+    }
+    const listening = db.listen(CHANNEL, changed);
+    const warn = (error: Error) => logger.warn({ error: error.message }, 'not listening');
+    // What changed before the database listened was announced to nobody.
+    listening.then(changedAll, warn);
+    return () => {
+      for (const timer of timers) {
+        clearInterval(timer);
+      }
+      listening.then((stop) => stop()).catch(warn);
+    };
   }
 
   function add(accountId: string, subscriber: Subscriber): void {
@@ -56,7 +139,9 @@ export function createBalanceFeed(options: {
     subscribers.set(accountId, own.add(subscriber));
     count += 1;
     options.open.inc();
-    stopListening ??= db.listen(CHANNEL, changed);
+    if (count === 1) {
+      stopWatching = watch();
+    }
   }
 
   function remove(accountId: string, subscriber: Subscriber): void {
@@ -70,88 +155,59 @@ export function createBalanceFeed(options: {
       subscribers.delete(accountId);
     }
     if (count === 0) {
-      const stopping = stopListening;
-      stopListening = undefined;
-      stopping
-        ?.then((stop) => stop())
-        .catch((error: Error) => logger.warn({ error: error.message }, 'listening did not stop'));
+      stopWatching();
     }
   }
 
   return {
     changed,
     open({ accountId, until, lastEventId }) {
-      const encoder = new TextEncoder();
       let lastId = lastEventId;
-      let reading = false;
-      let again = false;
-      let timers: NodeJS.Timeout[] = [];
+      let life: NodeJS.Timeout | undefined;
       let subscriber: Subscriber | undefined;
 
-      return new ReadableStream<Uint8Array>({
-        start(controller) {
-          const send = (text: string) => controller.enqueue(encoder.encode(text));
-          const end = () => {
-            stop();
-            controller.close();
-          };
-          const deliver = async () => {
-            if (reading) {
-              again = true;
-              return;
-            }
-            reading = true;
-            try {
-              const balance = await readBalance(db, accountId);
-              const data = JSON.stringify(balance);
-              const id = createHash('sha256').update(data).digest('base64url').slice(0, 12);
-              if (id !== lastId && subscriber !== undefined) {
-                lastId = id;
-                send(`id: ${id}\nevent: balance\ndata: ${data}\n\n`);
-              }
-            } catch (error) {
-              logger.debug({ accountId, error: String(error) }, 'a live balance was not read');
-            } finally {
-              reading = false;
-            }
-            if (again) {
-              again = false;
-              void deliver();
-            }
-          };
-          subscriber = { wake: () => void deliver(), end };
-          add(accountId, subscriber);
-          const life = Math.min(Math.max(until.getTime() - Date.now(), 0), LONGEST_MS);
-          timers = [
-            setInterval(() => void deliver(), POLL_MS),
-            setInterval(() => send(': still here\n\n'), HEARTBEAT_MS),
-            setTimeout(end, life),
-          ];
-          for (const timer of timers) {
-            timer.unref();
-          }
-          send(`retry: ${RETRY_MS}\n\n`);
-          void deliver();
-        },
-        cancel: stop,
-      });
-
       function stop(): void {
-        for (const timer of timers) {
-          clearTimeout(timer);
-        }
+        clearTimeout(life);
         if (subscriber !== undefined) {
           remove(accountId, subscriber);
           subscriber = undefined;
         }
       }
+
+      return new ReadableStream<Uint8Array>({
+        start(controller) {
+          const end = () => {
+            stop();
+            controller.close();
+          };
+          const send = (text: string) => {
+            controller.enqueue(encoder.encode(text));
+            if ((controller.desiredSize ?? 0) < -MOST_UNREAD) {
+              end();
+            }
+          };
+          subscriber = {
+            tell({ id, text }) {
+              if (id !== lastId) {
+                lastId = id;
+                send(text);
+              }
+            },
+            beat: () => send(': still here\n\n'),
+            end,
+          };
+          add(accountId, subscriber);
+          const left = Math.min(Math.max(until.getTime() - Date.now(), 0), LONGEST_MS);
+          life = setTimeout(end, left);
+          life.unref();
+          send(`retry: ${RETRY_MS}\n\n`);
+          changed(accountId);
+        },
+        cancel: stop,
+      });
     },
     close() {
-      for (const own of [...subscribers.values()]) {
-        for (const subscriber of [...own]) {
-          subscriber.end();
-        }
-      }
+      eachSubscriber(({ end }) => end());
     },
   };
 }

@@ -18,6 +18,28 @@ export async function readBalance(
   return { posted, held, available: posted - held, nextExpiryAt };
 }
 
+const READ_MANY: Statement = {
+  name: 'ledger_read_balances',
+  text: `select account_id, posted, held, next_expiry_at
+           from credits.balances where account_id = any($1::uuid[])`,
+};
+
+/** The balances of many accounts in one round trip, in their order; zeros for unknown ones. */
+export async function readBalances(
+  db: Executor,
+  accountIds: readonly string[],
+): Promise<(Balance & { readonly accountId: string; readonly nextExpiryAt: Date | null })[]> {
+  type Found = Omit<Balance, 'available'> & { accountId: string; nextExpiryAt: Date | null };
+  const rows = await db.query<Found>(READ_MANY, [accountIds]);
+  const found = new Map(rows.map((row) => [row.accountId, row]));
+  return accountIds.map((accountId) => {
+    const { posted, held, nextExpiryAt } = found.get(accountId) ?? UNKNOWN;
+    return { accountId, posted, held, available: posted - held, nextExpiryAt };
+  });
+}
+
+const UNKNOWN = { posted: 0, held: 0, nextExpiryAt: null };
+
 /** Where the credits of one grant are; `contributes` of all items adds up to what is available. */
 export type BalanceItem = {
   readonly item: 'grant' | 'scheduled' | 'debt';

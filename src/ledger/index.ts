@@ -5,6 +5,7 @@ export {
   expireDue,
   explainBalance,
   readBalance,
+  readBalances,
   verifyLedger,
 } from './balance.ts';
 export { createSpendBatcher } from './batcher.ts';
