@@ -1,0 +1,231 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { migrate } from '../../src/db/index.ts';
+import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
+
+const LEDGER = ['accounts', 'entries', 'grants', 'holds', 'charges', 'balances', 'allocations'];
+const READ_OWN = [
+  ...LEDGER.map((name) => `select credits.${name}`),
+  'select credits_balance_mv',
+  'select credits_transactions',
+  'execute credits.balance_when_due(uuid)',
+  'execute credits.current_account()',
+  'execute credits.due_changes(credits.accounts,timestamp with time zone)',
+  'execute credits.entry_id(uuid,bigint)',
+  'execute credits.read_balance(uuid)',
+  'execute credits.soonest_expiry(uuid)',
+  'execute get_user_credit_balance(uuid)',
+  'execute get_user_credit_balance_fast(uuid)',
+];
+
+/** What each role may do, object by object; everything that is not here must be refused. */
+const ALLOWED: Record<string, readonly string[]> = {
+  anon: [],
+  stranger: [],
+  authenticated: READ_OWN,
+  service_role: [
+    ...READ_OWN,
+    'select billing.consumed_plan_sessions',
+    'select billing.customers',
+    'select billing.disputes',
+    'select billing.events',
+    'select billing.open_checkouts',
+    'select billing.payment_aliases',
+    'select billing.payments',
+    'select billing.pending_payments',
+    'select billing.purchases',
+    'select billing.refunds',
+    'select billing.subscriptions',
+    'select stripe_events_raw',
+    'execute add_user_credits(uuid,integer,text,text,text,text,text)',
+    'execute billing.apply_event(jsonb,jsonb)',
+    'execute billing.begin_checkout(uuid,text,interval)',
+    'execute billing.claim_events(integer,interval)',
+    'execute billing.close_checkout(text)',
+    'execute billing.consume_plan_session(text,uuid,timestamp with time zone)',
+    'execute billing.due_payments(integer)',
+    'execute billing.forget_expired(integer)',
+    'execute billing.keep_customer(uuid,text)',
+    'execute billing.read_state(text,text[],text,text)',
+    'execute billing.record_checkout(uuid,text,uuid,text,text,timestamp with time zone)',
+    'execute billing.record_plan_checkout(text,text)',
+    'execute billing.replay_event(text)',
+    'execute credits.adjust(uuid,bigint,text,text,text)',
+    'execute credits.capture_hold(uuid,uuid,bigint)',
+    'execute credits.close_account(uuid,text,jsonb)',
+    'execute credits.ensure_account(uuid)',
+    'execute credits.expire_due(integer)',
+    'execute credits.explain_balance(uuid)',
+    'execute credits.issue_grant(uuid,bigint,text,text,integer,timestamp with time zone,timestamp with time zone,jsonb)',
+    'execute credits.place_hold(uuid,bigint,text,interval,jsonb)',
+    'execute credits.recompute_balances()',
+    'execute credits.release_hold(uuid,uuid)',
+    'execute credits.restore_grant(uuid,uuid,bigint,text,jsonb)',
+    'execute credits.reverse_grant(uuid,uuid,bigint,text,jsonb)',
+    'execute credits.settle_account(uuid)',
+    'execute credits.spend(uuid,bigint,text,jsonb)',
+    'execute credits.spend_batch(uuid[],bigint[],text[])',
+    'execute credits.verify_ledger(uuid)',
+    'execute credits.void_grant(uuid,uuid,text,jsonb)',
+    'execute refresh_credits_balance()',
+  ],
+};
+
+type Probe = { readonly name: string; readonly statement: string };
+
+// Trying what a superuser may and others may not needs one.
+describe.skipIf(inject('adminUrl') === '').each(['private', 'exposed'] as const)(
+  'who may do what, schemas %s',
+  (shape) => {
+    let database: FreshDatabase;
+    let client: pg.Client;
+    beforeAll(async () => {
+      database = await freshDatabase({ empty: true });
+      const admin = new pg.Client({ connectionString: database.adminUrl });
+      await admin.connect();
+      await admin.query(
+        `do $$ begin create role stranger nologin; exception when duplicate_object then null; end $$`,
+      );
+      if (shape === 'exposed') {
+        // As self-hosted and older projects do, for everything that postgres makes in public.
+        await admin.query(
+          `alter default privileges for role postgres in schema public
+           grant all on tables to anon, authenticated, service_role`,
+        );
+        await admin.query(
+          `alter default privileges for role postgres in schema public
+           grant all on functions to anon, authenticated, service_role`,
+        );
+      }
+      await migrate({ url: database.url });
+      if (shape === 'exposed') {
+        await admin.query('grant usage on schema credits, billing to anon, authenticated');
+      }
+      await admin.end();
+      client = new pg.Client({ connectionString: database.adminUrl });
+      await client.connect();
+    });
+    afterAll(async () => {
+      await client.end();
+      await database.close();
+    });
+
+    it.each(Object.keys(ALLOWED))('%s', async (role) => {
+      expect(await granted(client, role)).toEqual([...(ALLOWED[role] ?? [])].sort());
+    });
+
+    it('a signed-in user sees their own rows and nobody else’s, by every name', async () => {
+      const [own, other] = [randomUUID(), randomUUID()];
+      for (const account of [own, other]) {
+        await client.query("select credits.issue_grant($1, 10, 'g', 'test')", [account]);
+        await client.query("select credits.spend($1, 2, 's')", [account]);
+        await client.query("select credits.place_hold($1, 3, 'h')", [account]);
+        await client.query('select credits.settle_account($1)', [account]);
+      }
+      await client.query('begin');
+      await client.query('set local role authenticated');
+      await client.query("select set_config('request.jwt.claims', $1, true)", [
+        JSON.stringify({ sub: own, role: 'authenticated' }),
+      ]);
+      for (const name of LEDGER) {
+        const rows = await client.query(`select distinct account_id as id from credits.${name}`);
+        expect([name, rows.rows]).toEqual([name, [{ id: own }]]);
+      }
+      for (const name of ['credits_transactions', 'credits_balance_mv']) {
+        const rows = await client.query(`select distinct user_id as id from public.${name}`);
+        expect([name, rows.rows]).toEqual([name, [{ id: own }]]);
+      }
+      const { rows } = await client.query(
+        `select (credits.read_balance($1)).posted as own, (credits.read_balance($2)).posted as other,
+              public.get_user_credit_balance($1) as mine`,
+        [own, other],
+      );
+      expect(rows).toEqual([{ own: '8', other: '0', mine: '8' }]);
+      await expect(
+        client.query('select public.get_user_credit_balance($1)', [other]),
+      ).rejects.toMatchObject({ code: '42501' });
+      await client.query('rollback');
+    });
+
+    it('a right given by mistake is noticed', async () => {
+      await client.query('begin');
+      await client.query('grant insert on credits.entries to anon');
+      await client.query('grant usage on schema credits to anon');
+      expect(await granted(client, 'anon')).toContain('insert credits.entries');
+      await client.query('rollback');
+    });
+  },
+);
+
+/** What the role was not refused, found by really trying each verb on each object. */
+async function granted(client: pg.Client, role: string): Promise<string[]> {
+  const probes = await allProbes(client);
+  const found: string[] = [];
+  for (const { name, statement } of probes) {
+    await client.query('savepoint probe').catch(() => client.query('begin; savepoint probe'));
+    await client.query(`set local role ${role}`);
+    const refused = await client.query(statement).then(
+      () => false,
+      (error: pg.DatabaseError) => isRefusal(error),
+    );
+    await client.query('rollback to savepoint probe');
+    if (!refused) {
+      found.push(name);
+    }
+  }
+  return found.sort();
+}
+
+/** Refused the object itself; what a function then finds forbidden inside is another matter. */
+function isRefusal(error: pg.DatabaseError): boolean {
+  return (
+    error.code === '42501' &&
+    error.where === undefined &&
+    /^permission denied for (table|view|function|procedure|schema|sequence)/.test(error.message)
+  );
+}
+
+async function allProbes(client: pg.Client): Promise<Probe[]> {
+  // A view that no statement can write through has no column to try it on.
+  const relations = await client.query<{ name: string; column: string | null; kind: string }>(
+    `select c.oid::regclass::text as name, c.relkind as kind,
+            (select quote_ident(i.column_name) from information_schema.columns i
+              where format('%I.%I', i.table_schema, i.table_name)::regclass = c.oid
+                and i.is_updatable = 'YES' order by i.ordinal_position limit 1) as column
+       from pg_class c
+      where c.relnamespace in ('credits'::regnamespace, 'billing'::regnamespace, 'public'::regnamespace)
+        and c.relkind in ('r', 'v', 'm', 'p', 'S', 'f')`,
+  );
+  const functions = await client.query<{ name: string; kind: string; call: string }>(
+    `select p.oid::regprocedure::text as name, p.prokind as kind,
+            format('%I.%I(%s)', n.nspname, p.proname, (
+              select string_agg(format('null::%s', format_type(t.oid, null)), ', ' order by t.place)
+                from unnest(p.proargtypes) with ordinality as t (oid, place))) as call
+       from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+      where n.nspname in ('credits', 'billing', 'public')`,
+  );
+  return [
+    ...relations.rows.flatMap(({ name, column, kind }) => [
+      { name: `select ${name}`, statement: `select from ${name} limit 0` },
+      ...(column === null
+        ? []
+        : [
+            {
+              name: `insert ${name}`,
+              statement: `insert into ${name} (${column}) values (default)`,
+            },
+            {
+              name: `update ${name}`,
+              statement: `update ${name} set ${column} = null where false`,
+            },
+            { name: `delete ${name}`, statement: `delete from ${name} where false` },
+          ]),
+      ...(kind === 'v' ? [] : [{ name: `truncate ${name}`, statement: `truncate ${name}` }]),
+    ]),
+    ...functions.rows.map(({ name, kind, call }) => ({
+      name: `execute ${name}`,
+      statement: `${kind === 'p' ? 'call' : 'select'} ${call}`,
+    })),
+  ];
+}
