@@ -971,7 +971,7 @@ begin
   select * into v_entry from credits.entries e
    where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
   if found then
-    if v_entry.kind <> 'close' then
+    if v_entry.kind <> 'close' or v_entry.metadata is distinct from nullif(p_metadata, '{}') then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;
@@ -1384,6 +1384,10 @@ CREATE FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) RETURNS c
 declare
   v_grant credits.grants;
 begin
+  if p_account_id is null or p_grant_id is null then
+    raise exception 'The account id or the grant id is missing.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both.';
+  end if;
   select * into v_grant from credits.grants g
    where g.account_id = p_account_id and g.grant_id = p_grant_id;
   if not found then
@@ -1396,7 +1400,7 @@ $$;
 
 ALTER FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) IS 'The grant, or CRGRN.';
+COMMENT ON FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) IS 'The grant, or CRGRN; 22004 when an id is missing.';
 
 CREATE FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) RETURNS credits.holds
     LANGUAGE plpgsql STABLE
@@ -1405,6 +1409,10 @@ CREATE FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) RETURNS cre
 declare
   v_hold credits.holds;
 begin
+  if p_account_id is null or p_hold_id is null then
+    raise exception 'The account id or the hold id is missing.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both.';
+  end if;
   select * into v_hold from credits.holds h
    where h.account_id = p_account_id and h.hold_id = p_hold_id;
   if not found then
@@ -1417,7 +1425,7 @@ $$;
 
 ALTER FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) IS 'The hold, or CRHLD.';
+COMMENT ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) IS 'The hold, or CRHLD; 22004 when an id is missing.';
 
 CREATE FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) RETURNS credits.accounts
     LANGUAGE plpgsql
@@ -1468,6 +1476,11 @@ begin
   p_grant.voided := 0;
   p_grant.reversed := 0;
   insert into credits.grants select p_grant.*;
+  if not p_grant.effective and credits.scheduled(p_account.account_id) > 4503599627370495 then
+    raise exception 'Too many credits would wait for their time.'
+      using errcode = 'CRAMT',
+            hint = 'Nothing was written. Grants of the future add up to at most 4503599627370495 credits.';
+  end if;
 
   v_entry.kind := case when p_grant.effective then p_kind else 'schedule' end;
   v_entry.amount := case when p_grant.effective then p_grant.amount else 0 end;
@@ -2052,9 +2065,12 @@ CREATE FUNCTION credits.save_account(p_account credits.accounts) RETURNS void
     SET search_path TO ''
     AS $$
 begin
-  if abs(p_account.posted) > 9007199254740991 then
+  -- Counting grants of the future: their start, which nobody asks for, must not be what is refused.
+  if abs(p_account.posted) > 4503599627370495
+     and abs(p_account.posted) + credits.scheduled(p_account.account_id) > 9007199254740991 then
     raise exception 'The balance would leave the range that is exact in JSON.'
-      using errcode = 'CRAMT', hint = 'Nothing was written. Balances go up to 9007199254740991 credits.';
+      using errcode = 'CRAMT',
+            hint = 'Nothing was written. Balances go up to 9007199254740991 credits, those of the future included.';
   end if;
   update credits.accounts a
      set closed_at = p_account.closed_at,
@@ -2074,6 +2090,21 @@ $$;
 ALTER FUNCTION credits.save_account(p_account credits.accounts) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.save_account(p_account credits.accounts) IS 'Writes a locked account back.';
+
+CREATE FUNCTION credits.scheduled(p_account_id uuid) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return (
+    select coalesce(sum(g.remaining), 0) from credits.grants g
+     where g.account_id = p_account_id and g.remaining > 0 and not g.effective);
+end;
+$$;
+
+ALTER FUNCTION credits.scheduled(p_account_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.scheduled(p_account_id uuid) IS 'Credits of grants whose time has not come.';
 
 CREATE FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) RETURNS credits.accounts
     LANGUAGE plpgsql
@@ -3576,6 +3607,8 @@ GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, 
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.save_account(p_account credits.accounts) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.scheduled(p_account_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) FROM PUBLIC;
 
