@@ -1,8 +1,7 @@
 import { findAccountByCustomer } from '../customers/index.ts';
 import type { Database } from '../db/index.ts';
 import { FlorinError, isUuid } from '../kernel/index.ts';
-import { toStripeFlorinError } from '../stripe/index.ts';
-import { readEnvironment, requireStripe } from './environment.ts';
+import { readEnvironment } from './environment.ts';
 
 /** An account by its uuid, by its Stripe customer's id, or by the e-mail address that Stripe has. */
 export async function resolveAccount(db: Database, text: string): Promise<string> {
@@ -29,6 +28,11 @@ export async function resolveAccount(db: Database, text: string): Promise<string
 }
 
 async function customersOf(email: string): Promise<string[]> {
+  // Only an address needs Stripe, whose SDK takes a while to load.
+  const [{ requireStripe }, { toStripeFlorinError }] = await Promise.all([
+    import('./stripe.ts'),
+    import('../stripe/index.ts'),
+  ]);
   const { client } = requireStripe(readEnvironment());
   try {
     const { data } = await client.customers.list({ email, limit: 100 });

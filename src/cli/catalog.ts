@@ -17,7 +17,8 @@ import {
   print,
   UsageError,
 } from './command-line.ts';
-import { readEnvironment, requireStripe } from './environment.ts';
+import { readEnvironment } from './environment.ts';
+import { requireStripe } from './stripe.ts';
 
 type CheckOptions = OutputOptions & { currency?: string };
 type PushOptions = OutputOptions & {

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { connect, type Database } from '../db/index.ts';
 import { InvalidConfigurationError } from '../kernel/index.ts';
-import { createStripeClient, isLiveKey, type StripeClient } from '../stripe/index.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -57,18 +56,6 @@ export function requireDatabaseUrl(environment: Environment): string {
     ]);
   }
   return url;
-}
-
-/** Stripe as the settings name it, or a fault that says what to set. */
-export function requireStripe(environment: Environment): { client: StripeClient; live: boolean } {
-  const secretKey = environment['STRIPE_SECRET_KEY'];
-  if (secretKey === undefined) {
-    throw new InvalidConfigurationError([
-      'STRIPE_SECRET_KEY is missing: copy it from Stripe (Developers, API keys), or start `florin dev` in this folder.',
-    ]);
-  }
-  const client = createStripeClient({ secretKey, apiBase: environment['STRIPE_API_BASE'] });
-  return { client, live: isLiveKey(secretKey) };
 }
 
 /** Runs one command's work on the database and closes it, however the work ends. */

@@ -1,6 +1,4 @@
 import { Command } from 'commander';
-import { addAccount } from './account.ts';
-import { addCatalog } from './catalog.ts';
 import {
   type CommandContext,
   EXIT,
@@ -8,15 +6,23 @@ import {
   runCommandLine,
   type Terminal,
 } from './command-line.ts';
-import { addDev } from './dev.ts';
-import { addDoctor } from './doctor.ts';
-import { addEvents } from './events.ts';
-import { addInit } from './init.ts';
-import { addMigrate } from './migrate.ts';
-import { addReconcile } from './reconcile.ts';
-import { addServe } from './serve.ts';
-import { addVerify } from './verify.ts';
 import { packageVersion } from './version.ts';
+
+type AddCommand = (program: Command, context: CommandContext) => void;
+
+/** Each command's file, in the order of the help; read only when it is needed. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  dev: async () => (await import('./dev.ts')).addDev,
+  serve: async () => (await import('./serve.ts')).addServe,
+  migrate: async () => (await import('./migrate.ts')).addMigrate,
+  doctor: async () => (await import('./doctor.ts')).addDoctor,
+  init: async () => (await import('./init.ts')).addInit,
+  events: async () => (await import('./events.ts')).addEvents,
+  catalog: async () => (await import('./catalog.ts')).addCatalog,
+  reconcile: async () => (await import('./reconcile.ts')).addReconcile,
+  verify: async () => (await import('./verify.ts')).addVerify,
+  account: async () => (await import('./account.ts')).addAccount,
+};
 
 /** Runs `florin <argv>`; the answer is what the process should end with. */
 export async function runFlorin(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -27,11 +33,12 @@ export async function runFlorin(argv: readonly string[], terminal: Terminal): Pr
       exitCode = code;
     },
   };
-  const program = createProgram(context);
+  const program = await createProgram(context, argv[0] ?? '');
   return await runCommandLine({ program, argv, terminal, exitCode: () => exitCode });
 }
 
-function createProgram(context: CommandContext): Command {
+/** With the command `name` alone, or with all where it is none of them: help, or a mistake. */
+async function createProgram(context: CommandContext, name: string): Promise<Command> {
   const program = new Command('florin')
     .description(
       'Prepaid credits for Supabase and Stripe. Settings come from the environment and from .env; while `florin dev` runs in this folder, commands use its.',
@@ -48,15 +55,9 @@ function createProgram(context: CommandContext): Command {
       writeErr: (text) => context.terminal.err(text),
     })
     .exitOverride();
-  addDev(program, context);
-  addServe(program, context);
-  addMigrate(program, context);
-  addDoctor(program, context);
-  addInit(program, context);
-  addEvents(program, context);
-  addCatalog(program, context);
-  addReconcile(program, context);
-  addVerify(program, context);
-  addAccount(program, context);
+  const wanted = Object.hasOwn(COMMANDS, name) ? [name] : Object.keys(COMMANDS);
+  for (const one of wanted) {
+    (await COMMANDS[one]?.())?.(program, context);
+  }
   return program;
 }

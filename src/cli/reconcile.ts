@@ -5,7 +5,8 @@ import { type Finding, type ReconcileReport, reconcile } from '../reconcile/inde
 import { createStripeLookups } from '../stripe/index.ts';
 import { readCount } from './arguments.ts';
 import { argument, type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
-import { readEnvironment, requireStripe, withDatabase } from './environment.ts';
+import { readEnvironment, withDatabase } from './environment.ts';
+import { requireStripe } from './stripe.ts';
 
 type Options = OutputOptions & { since: number; repair?: boolean };
 
