@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ADA, APP_URL, BOB, openService, type TestService } from '../http/florin-service.ts';
+import { parseCatalog } from '../../../src/catalog/index.ts';
+import {
+  ADA,
+  APP_URL,
+  BOB,
+  CATALOG,
+  openService,
+  type TestService,
+} from '../http/florin-service.ts';
 
 const PATH = '/api/create-checkout-session';
 
@@ -133,6 +141,56 @@ describe('starting a checkout, guarded', () => {
     }
   });
 
+  it.each([
+    'https://evil.example',
+    '//evil.example',
+    '/\\evil.example',
+    '\\\\evil.example',
+    'https:evil.example',
+    'https:///evil.example',
+    'HTTPS://EVIL.EXAMPLE',
+    ' https://evil.example',
+    '\thttps://evil.example',
+    '/%09/evil.example',
+    '%2f%2fevil.example',
+    '%252f%252fevil.example',
+    '/%5cevil.example',
+    'javascript:alert(1)//evil',
+    'data:text/html,evil',
+    `${APP_URL}@evil.example`,
+    `${APP_URL}.evil.example`,
+    `https://evil.example#${APP_URL}`,
+    `https://evil.example?${APP_URL}`,
+    'http://evil。example',
+    '/..//evil.example',
+  ])('returns to APP_URL whatever a request says: %j', async (address) => {
+    const buyer = someone();
+    const names = ['success_url', 'cancelUrl', 'return_url', 'redirect_to', 'next', 'origin'];
+    for (const name of names) {
+      const body = { priceId: 'price_QUICK_SCAN', [name]: address };
+      expect((await start(buyer, body)).body.code).toBe('invalid_input');
+    }
+    const query = names.map((name) => `${name}=${encodeURIComponent(address)}`).join('&');
+    const metadata = { note: address };
+    const answer = await service.ask(`${PATH}?${query}`, {
+      as: buyer,
+      body: { priceId: 'price_QUICK_SCAN', metadata },
+    });
+    const session = await sessionOf(answer.body.sessionId);
+    for (const built of [session.success_url, session.cancel_url]) {
+      expect(new URL(String(built).replace(/[{}]/g, '')).origin).toBe(APP_URL);
+      expect(built).not.toContain('evil');
+    }
+    expect(new URL(answer.body.url).origin).toBe(service.sandbox.url);
+    const portal = await service.ask(`/api/create-portal-session?${query}`, {
+      as: buyer,
+      body: { return_url: address, returnUrl: address },
+    });
+    const page = await (await fetch(portal.body.url)).text();
+    expect(page).toContain(`${APP_URL}/index.html`);
+    expect(page).not.toContain('evil');
+  });
+
   it('lets a server name the user, and nobody else', async () => {
     const user = someone();
     const body = { priceId: 'price_QUICK_SCAN' };
@@ -150,6 +208,30 @@ describe('starting a checkout, guarded', () => {
     const answer = await start(`Bearer ${token}`, { priceId: 'price_QUICK_SCAN' });
     expect(answer.status).toBe(403);
     expect(answer.body).toMatchObject({ code: 'forbidden', reason: 'anonymous_user' });
+  });
+
+  it('sells to an anonymous user where the catalogue says so, with tax and without promotion codes', async () => {
+    const own = await openService({
+      catalog: parseCatalog({
+        ...CATALOG,
+        checkout: { anonymousBuyers: true, automaticTax: true, promotionCodes: false },
+      }),
+    });
+    try {
+      const token = await own.project.token({ is_anonymous: true });
+      const answer = await own.ask(PATH, {
+        as: `Bearer ${token}`,
+        body: { priceId: 'price_QUICK_SCAN' },
+      });
+      expect(answer.status).toBe(200);
+      const session = await own.stripe.checkout.sessions.retrieve(answer.body.sessionId);
+      expect(session).toMatchObject({
+        automatic_tax: { enabled: true },
+        allow_promotion_codes: false,
+      });
+    } finally {
+      await own.close();
+    }
   });
 
   it('carries nothing that a key of the language would bring along', async () => {

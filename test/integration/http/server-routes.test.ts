@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spend } from '../../../src/ledger/index.ts';
 import { ADA, BOB, OLD_SERVER_KEY, openService, type TestService } from './florin-service.ts';
 
 let service: TestService;
@@ -173,6 +174,33 @@ describe('the idempotency key', () => {
     expect((await write('holds', { amount: 4 }, { account, key: 'job' })).status).toBe(409);
     const other = await granted(10);
     expect((await write('spend', { amount: 5 }, { account: other, key: 'job' })).status).toBe(200);
+  });
+
+  it('has its effect once though the service ended between the effect and its answer', async () => {
+    const account = await granted(10);
+    let isCrashing = true;
+    const own = await openService({
+      deliver: false,
+      database: { ...service.fresh, close: async () => {} },
+      spend: async (request) => {
+        const written = await spend(service.fresh.db, request);
+        if (isCrashing) {
+          throw new Error('the process ended here');
+        }
+        return written;
+      },
+    });
+    const ask = () =>
+      own.ask(`/api/accounts/${account}/spend`, {
+        as: 'server',
+        body: { amount: 4 },
+        headers: { 'idempotency-key': 'scan:crash' },
+      });
+    expect((await ask()).status).toBe(500);
+    isCrashing = false;
+    expect((await ask()).body).toMatchObject({ available: 6, replayed: true });
+    expect((await ask()).body).toMatchObject({ available: 6, replayed: true });
+    await own.close();
   });
 
   it('used a hundred times at once spends once', async () => {
