@@ -1240,6 +1240,14 @@ begin
     end if;
   end if;
   p_account.held := p_account.held - p_hold.amount;
+  if v_needed < v_end then
+    -- What came back may belong to a grant that has expired, or pay debt: before the entry, so that
+    -- the balance that it answers with is what is there.
+    p_account := credits.look_ahead(p_account);
+    if p_account.next_change_at <= p_at or p_account.debt > 0 then
+      p_account := credits.settle(p_account, p_at);
+    end if;
+  end if;
   v_entry.kind := case when p_captured > 0 then 'capture' else 'release' end::credits.entry_kind;
   v_entry.amount := -p_captured;
   v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
@@ -1254,11 +1262,7 @@ begin
          ended_no = p_account.entry_no
    where h.account_id = p_hold.account_id and h.hold_id = p_hold.hold_id;
   if v_needed < v_end then
-    -- What came back may belong to a grant that has expired, or pay debt.
     p_account := credits.look_ahead(p_account);
-    if p_account.next_change_at <= p_at or p_account.debt > 0 then
-      p_account := credits.settle(p_account, p_at);
-    end if;
   end if;
 end;
 $$;
@@ -1781,7 +1785,8 @@ CREATE FUNCTION credits.raise_hold_not_open(p_hold credits.holds) RETURNS void
     SET search_path TO ''
     AS $$
 begin
-  raise exception 'The hold % is not open: it was %.', p_hold.hold_id, p_hold.status
+  raise exception 'The hold % is not open: it %.', p_hold.hold_id,
+    case when p_hold.status = 'expired' then 'has expired' else 'was ' || p_hold.status end
     using errcode = 'CRHLD',
           detail = json_build_object('status', p_hold.status, 'captured', p_hold.captured)::text,
           hint = 'Nothing was written. Place a new hold.';

@@ -1,0 +1,12 @@
+-- at 2026-02-02 12:00
+select posted, held, available
+  from credits.place_hold('00000000-0000-4000-8000-00000000ada0', 60, 'scan:5',
+    p_expires_in => '30 minutes');
+
+-- at 2026-02-02 12:30
+select posted, held, available
+  from credits.read_balance('00000000-0000-4000-8000-00000000ada0');
+
+select captured, posted, held, available
+  from credits.capture_hold('00000000-0000-4000-8000-00000000ada0',
+    (select hold_id from credits.holds where idempotency_key = 'scan:5'), 25);
