@@ -1,3 +1,9 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   connect,
@@ -5,10 +11,21 @@ import {
   inspectDatabase,
   listMigrations,
   migrate,
+  withDatabase,
 } from '../../src/db/index.ts';
+import {
+  issueGrant,
+  placeHold,
+  readBalance,
+  reverseGrant,
+  spend,
+  verifyLedger,
+} from '../../src/ledger/index.ts';
 import { hasPgBouncer, type Pooler, startPgBouncer } from '../support/pgbouncer.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
-import { hasPostgres15, startPostgres15 } from '../support/postgres-15.ts';
+import { hasPostgres15, PROGRAMS, startPostgres15 } from '../support/postgres-15.ts';
+
+const run = promisify(execFile);
 
 describe.runIf(hasPostgres15)('on Postgres 15, the oldest supported', () => {
   let server: EmbeddedPostgres;
@@ -29,6 +46,38 @@ describe.runIf(hasPostgres15)('on Postgres 15, the oldest supported', () => {
       exposedSchemas: [],
       openToAnon: [],
     });
+  });
+
+  it('a dump restored elsewhere is as sound, and goes on', async () => {
+    const accountId = randomUUID();
+    const db = connect({ url: server.url, maxConnections: 2 });
+    const { grantId } = await issueGrant(db, {
+      accountId,
+      amount: 50,
+      idempotencyKey: 'pack',
+      source: 'purchase',
+    });
+    await spend(db, { accountId, amount: 20, idempotencyKey: 'scan' });
+    await placeHold(db, { accountId, amount: 5, idempotencyKey: 'job' });
+    await reverseGrant(db, { accountId, grantId, amount: 10, idempotencyKey: 'refund' });
+    const before = await readBalance(db, accountId);
+    const dump = join(tmpdir(), `florin-${accountId}.dump`);
+    await run(join(PROGRAMS, 'pg_dump'), ['--format=custom', `--file=${dump}`, server.adminUrl]);
+    await db.query('create database restored');
+    const restored = withDatabase(server.adminUrl, 'restored');
+    await run(join(PROGRAMS, 'pg_restore'), ['--exit-on-error', `--dbname=${restored}`, dump]);
+
+    const copy = connect({ url: withDatabase(server.url, 'restored'), maxConnections: 2 });
+    expect(await verifyLedger(copy)).toEqual([]);
+    expect(await readBalance(copy, accountId)).toEqual(before);
+    const again = { accountId, amount: 20, idempotencyKey: 'scan' };
+    expect(await spend(copy, again)).toMatchObject({ replayed: true });
+    expect(await spend(copy, { ...again, idempotencyKey: 'more', amount: 15 })).toMatchObject({
+      available: 0,
+    });
+    expect(await verifyLedger(copy)).toEqual([]);
+    expect((await migrate({ url: withDatabase(server.url, 'restored') })).applied).toEqual([]);
+    await Promise.all([db.close(), copy.close(), rm(dump)]);
   });
 });
 
