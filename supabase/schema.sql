@@ -2444,13 +2444,16 @@ begin
        where v_statuses[i.n] = 'spent' and p_account_ids[i.n] = v_item.account_id
          and p_idempotency_keys[i.n] = v_item.key;
     end if;
-    if v_first is not null then
+    if v_first is not null and p_amounts[v_first] = v_item.amount then
       -- The same intent twice in one call.
+      v_statuses[v_item.n] := 'replayed';
       v_nos[v_item.n] := v_nos[v_first];
       v_item_posted[v_item.n] := v_item_posted[v_first];
       v_item_held[v_item.n] := v_item_held[v_first];
-      v_statuses[v_item.n] := case when p_amounts[v_first] = v_item.amount
-                                   then 'replayed' else 'idempotency_key_reused' end;
+    elsif v_first is not null then
+      v_statuses[v_item.n] := 'idempotency_key_reused';
+      v_item_posted[v_item.n] := v_posted[v_a];
+      v_item_held[v_item.n] := v_held[v_a];
     elsif v_item.entry_no is not null then
       if v_item.kind = 'spend' and v_item.entry_amount = -v_item.amount
          and v_item.metadata is null then
