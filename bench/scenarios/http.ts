@@ -1,32 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { type Cluster, newKey, oneOf, openAccounts } from '../cluster.ts';
 import type { Scenario } from '../load.ts';
+import { path, serviceEnvironment, startServer } from '../server.ts';
 
 const CLIENTS = 16;
 const SERVER_KEY = 'Vb7kQ2mZr8tW5xYn1LpA9cFhJ3sDgUe4';
-const root = new URL('../../', import.meta.url);
-const path = (name: string) => fileURLToPath(new URL(name, root));
 
 /** A spend through the built service in a process of its own, against a bare server in another. */
 export async function openHttp(cluster: Cluster): Promise<Scenario> {
   const db = await cluster.database();
   const ids = await openAccounts(db);
-  const environment = {
-    DATABASE_URL: db.url,
-    STRIPE_SECRET_KEY: 'sk_test_51Bench7mark',
-    STRIPE_WEBHOOK_SECRET: 'whsec_4c8e1f7a9b3d5260',
-    // Nobody there: no job of the service finds work at Stripe.
-    STRIPE_API_BASE: 'http://127.0.0.1:9',
-    SUPABASE_URL: 'http://127.0.0.1:9',
-    JWT_SECRET: 'p3v9Q2mZr8tW5xYb1nLpA7cFhJ0sDgUe',
-    FLORIN_SECRET_KEY: SERVER_KEY,
-    APP_URL: 'http://127.0.0.1:4242',
-    HOST: '127.0.0.1',
-    PORT: '0',
-    LOG_LEVEL: 'warn',
-  };
+  const environment = serviceEnvironment(db.url, SERVER_KEY);
   const service = await startServer([path('dist/cli/main.js'), 'serve'], environment);
   const bare = await startServer(
     [path('node_modules/jiti/lib/jiti-cli.mjs'), path('bench/bare-server.ts')],
@@ -61,43 +45,6 @@ export async function openHttp(cluster: Cluster): Promise<Scenario> {
       }
       await Promise.all([service.stop(), bare.stop()]);
       await db.close();
-    },
-  };
-}
-
-type Server = { readonly url: URL; stop(): Promise<void> };
-
-/** Starts a program that says `listening on <url>`, with nothing of this process's settings. */
-async function startServer(
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-): Promise<Server> {
-  const child: ChildProcess = spawn(process.execPath, args, {
-    cwd: path('.'),
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const ended = new Promise<void>((resolve) => {
-    child.once('close', () => resolve());
-  });
-  const url = await new Promise<URL>((resolve, reject) => {
-    let said = '';
-    const listen = (chunk: Buffer) => {
-      said += chunk.toString();
-      const found = /listening on (http:\S+)/.exec(said)?.[1];
-      if (found !== undefined) {
-        resolve(new URL(found));
-      }
-    };
-    child.stdout?.on('data', listen);
-    child.stderr?.on('data', listen);
-    child.once('close', () => reject(new Error(`The server did not start: ${said}`)));
-  });
-  return {
-    url,
-    stop() {
-      child.kill('SIGTERM');
-      return ended;
     },
   };
 }

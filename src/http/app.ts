@@ -38,16 +38,16 @@ export function createApp(deps: AppDeps): FlorinApp {
 
   app.onError((thrown, c) => answerProblem(thrown, { c, deps }));
   app.use('*', observe({ logger, ids, metrics: parts.metrics }));
+  // Machines first: no page of any origin calls these, and no guard of browsers slows them down.
+  addWebhook(app, parts);
+  addAccounts(app, parts);
+  addHealth(app, parts);
   if (deps.config.appUrl.startsWith('https:')) {
     app.use('*', async (c, next) => {
       await next();
       c.res.headers.set('strict-transport-security', STRICT_TRANSPORT);
     });
   }
-  // Machines first: no page of any origin calls these, and no guard of browsers slows them down.
-  addWebhook(app, parts);
-  addAccounts(app, parts);
-  addHealth(app, parts);
   app.use('/api/*', createOriginGate(deps.config.allowedOrigins));
   addShop(app, parts);
   addPlanSession(app, parts);

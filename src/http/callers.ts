@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { FlorinError } from '../kernel/index.ts';
 import type { RequestContext } from './context.ts';
 import type { Buyer, UserTokens } from './user-token.ts';
@@ -104,5 +104,5 @@ export function createCallers(options: {
 }
 
 function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }

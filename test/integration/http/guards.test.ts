@@ -195,8 +195,13 @@ describe('headers', () => {
       environment: { APP_URL: 'https://app.example.com', ALLOWED_ORIGINS: '' },
     });
     try {
-      const { headers } = await own.ask('/healthz');
-      expect(headers.get('strict-transport-security')).toContain('max-age=63072000');
+      for (const path of ['/', '/api/plans', '/api/balance', '/docs']) {
+        const { headers } = await own.ask(path);
+        expect([path, headers.get('strict-transport-security')]).toEqual([
+          path,
+          'max-age=63072000; includeSubDomains',
+        ]);
+      }
     } finally {
       await own.close();
     }
