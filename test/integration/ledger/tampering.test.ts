@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   captureHold,
   issueGrant,
   placeHold,
+  releaseHold,
+  restoreGrant,
   reverseGrant,
   spend,
   verifyLedger,
@@ -60,6 +63,55 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
   charges: ['axis_to = axis_to + 1', 'grant_id = gen_random_uuid()', 'displaced_from = grant_id'],
 };
 
+/** `npm run proof` makes 1,000 random edits; every test run some. */
+const RANDOM_EDITS = Number(process.env['FLORIN_PROOF_EDITS'] ?? 60);
+const SEED = Number(process.env['FLORIN_PROOF_SEED'] ?? Date.now() % 2 ** 31);
+/** Columns that only say when to look again, or who is asked: no edit of them can be seen, nor harm. */
+const NOT_PROVEN = new Set(['accounts.next_change_at', 'accounts.next_expiry_at']);
+
+/** mulberry32: the same edits for the same seed. */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
+
+/** Another value of a column's type, as SQL; never the same one. */
+function anotherValue(column: string, type: string, pick: (below: number) => number): string {
+  const by = 1 + pick(50);
+  switch (type) {
+    case 'bigint':
+    case 'integer':
+    case 'credits.zero_or_more':
+      return `coalesce(${column}, 0) ${pick(2) === 0 ? '+' : '-'} ${by}`;
+    case 'text':
+      return `coalesce(${column}, '') || '${by}'`;
+    case 'uuid':
+      return pick(3) === 0
+        ? `case when ${column} is null then gen_random_uuid() end`
+        : 'gen_random_uuid()';
+    case 'timestamp with time zone':
+      return `coalesce(${column}, now()) + interval '${by} us'`;
+    case 'boolean':
+      return `not ${column}`;
+    case 'bytea':
+      return `set_byte(coalesce(nullif(${column}, ''), '\\x00'), 0,
+                       (get_byte(coalesce(nullif(${column}, ''), '\\x00'), 0) + ${by}) % 256)`;
+    case 'jsonb':
+      return `coalesce(${column}, '{}') || '{"forged": ${by}}'`;
+    case 'credits.entry_kind':
+    case 'credits.hold_status':
+      return `(select v from unnest(enum_range(null::${type})) v where v <> ${column}
+                order by md5(v::text || '${by}') limit 1)`;
+    default:
+      throw new Error(`No edit is known for a ${type}.`);
+  }
+}
+
 describe('edits behind the ledger', () => {
   let database: Awaited<ReturnType<typeof freshDatabase>>;
   beforeAll(async () => {
@@ -107,4 +159,126 @@ describe('edits behind the ledger', () => {
     expect(unseen).toEqual([]);
     expect(await verifyLedger(db, accountId)).toEqual([]);
   });
+
+  it(`finds each of ${RANDOM_EDITS} random edits made by a superuser with triggers off`, {
+    timeout: 60_000 + RANDOM_EDITS * 1_000,
+  }, async ({ skip }) => {
+    if (database.adminUrl === '') {
+      skip('DATABASE_URL gives no superuser');
+    }
+    const pick = randomFrom(SEED);
+    const accounts = await Promise.all(Array.from({ length: 5 }, () => liveLife(pick)));
+    const client = new pg.Client({ connectionString: database.adminUrl });
+    await client.connect();
+    try {
+      await client.query('set session_replication_role = replica');
+      const { rows: columns } = await client.query<{ name: string; column: string; type: string }>(
+        `select c.relname as name, a.attname as column, format_type(a.atttypid, null) as type
+           from pg_class c join pg_attribute a on a.attrelid = c.oid
+          where c.relnamespace = 'credits'::regnamespace and c.relkind = 'r' and a.attnum > 0
+          order by 1, a.attnum`,
+      );
+      const proven = columns.filter(({ name, column }) => !NOT_PROVEN.has(`${name}.${column}`));
+      const tables = [...new Set(proven.map(({ name }) => name))];
+      expect(tables).toEqual(['accounts', 'charges', 'entries', 'grants', 'holds']);
+      const unseen: string[] = [];
+      for (let made = 0; made < RANDOM_EDITS; ) {
+        const accountId = accounts[pick(accounts.length)];
+        const { name, column, type } = proven[pick(proven.length)] ?? {
+          name: '',
+          column: '',
+          type: '',
+        };
+        const row = `(select ctid from credits.${name} where account_id = '${accountId}'
+                       order by ctid offset ${pick(12)} limit 1)`;
+        const statement =
+          pick(12) === 0
+            ? `delete from credits.${name} where ctid = ${row}`
+            : `update credits.${name} set ${column} = ${anotherValue(column, type, pick)}
+                where ctid = ${row}`;
+        await client.query('begin');
+        const edit = await client.query(`${statement} returning *`).catch((error: unknown) => {
+          // What a constraint refuses even a superuser is no edit.
+          if (error instanceof pg.DatabaseError && /^23/.test(error.code ?? '')) {
+            return { rowCount: 0 };
+          }
+          throw error;
+        });
+        if ((edit.rowCount ?? 0) > 0) {
+          made += 1;
+          const found = await client.query('select * from credits.verify_ledger()');
+          if (found.rowCount === 0) {
+            unseen.push(statement);
+          }
+        }
+        await client.query('rollback');
+      }
+      expect(unseen, `seed ${SEED}`).toEqual([]);
+      const after = await client.query('select * from credits.verify_ledger()');
+      expect(after.rows).toEqual([]);
+    } finally {
+      await client.end();
+    }
+  });
+
+  it('a control that proves sums alone overlooks an edit: the test can fail', async () => {
+    const { db } = database;
+    const accountId = randomUUID();
+    const grant = { accountId, amount: 100, source: 'purchase', idempotencyKey: 'g' };
+    await issueGrant(db, grant);
+    const undo = new Error('undo');
+    await db
+      .transaction(async (tx) => {
+        await tx.query('set local role florin_owner');
+        await tx.query(
+          `update credits.entries set idempotency_key = 'forged' where account_id = $1`,
+          [accountId],
+        );
+        const [sums] = await tx.query<{ sound: boolean }>(
+          `select a.posted = (select sum(e.amount) from credits.entries e
+                               where e.account_id = a.account_id) as sound
+             from credits.accounts a where a.account_id = $1`,
+          [accountId],
+        );
+        expect(sums?.sound).toBe(true);
+        expect(await verifyLedger(tx, accountId)).not.toEqual([]);
+        throw undo;
+      })
+      .catch((error: unknown) => {
+        if (error !== undo) {
+          throw error;
+        }
+      });
+  });
+
+  /** An account with some of everything that can happen. */
+  async function liveLife(pick: (below: number) => number): Promise<string> {
+    const { db } = database;
+    const accountId = randomUUID();
+    const grant = (n: number, metadata = {}) => {
+      const idempotencyKey = `grant:${n}`;
+      const amount = 50 + pick(50);
+      return issueGrant(db, { accountId, amount, idempotencyKey, source: 'purchase', metadata });
+    };
+    const hold = (n: number) => {
+      const idempotencyKey = `hold:${n}`;
+      return placeHold(db, { accountId, amount: 5 + pick(5), idempotencyKey });
+    };
+    const { grantId } = await grant(1, { stripe_price_id: 'price_1' });
+    await grant(2);
+    await spend(db, { accountId, amount: 1 + pick(20), idempotencyKey: 'spend:1' });
+    const { holdId } = await hold(1);
+    await captureHold(db, { accountId, holdId, amount: 1 + pick(4) });
+    await spend(db, { accountId, amount: 30, idempotencyKey: 'spend:2', metadata: { page: 1 } });
+    const part = { accountId, grantId, amount: 40 };
+    await reverseGrant(db, { ...part, idempotencyKey: 'refund' });
+    await restoreGrant(db, { ...part, amount: 10, idempotencyKey: 'refund failed' });
+    await hold(2);
+    const { holdId: released } = await hold(3);
+    await releaseHold(db, { accountId, holdId: released });
+    await grant(3);
+    await spend(db, { accountId, amount: 1 + pick(9), idempotencyKey: 'spend:3' });
+    expect(await verifyLedger(db, accountId)).toEqual([]);
+    return accountId;
+  }
 });
