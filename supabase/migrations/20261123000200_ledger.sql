@@ -2485,7 +2485,15 @@ begin
   select a.account_id, 'time is not overlooked',
          format('next change %s, should be at most %s', a.next_change_at, t.at)
     from accounts a join horizon t using (account_id)
-   where a.next_change_at > t.at;
+   where a.next_change_at > t.at
+  union all
+  select a.account_id, 'the soonest expiry is known',
+         format('stored %s, grants say %s', a.next_expiry_at, t.at)
+    from accounts a
+    left join (
+      select g.account_id, min(g.expires_at) as at from grants g
+       where g.remaining > 0 and g.effective group by g.account_id) t using (account_id)
+   where a.next_expiry_at is distinct from t.at;
 end;
 $$;
 comment on function credits.verify_ledger(uuid) is
