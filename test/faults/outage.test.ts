@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -34,18 +35,27 @@ afterAll(async () => {
   await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
 });
 
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'florin-outage-'));
+  folders.push(folder);
+  return folder;
+}
+
 type Shop = {
   readonly service: TestService;
   readonly accounts: readonly string[];
   /** Ends the database and starts it again after the outage; when it was back. */
   outage(how: 'restart' | 'kill'): Promise<number>;
+  /** Starts the database again if it has ended by itself. */
+  revive(): Promise<void>;
   close(): Promise<void>;
 };
 
 /** The service over HTTP on a durable cluster of its own, which can be ended and started again. */
-async function openShop(options: Pick<ServiceOptions, 'spend'> = {}): Promise<Shop> {
-  const folder = await mkdtemp(join(tmpdir(), 'florin-outage-'));
-  folders.push(folder);
+async function openShop(
+  options: Pick<ServiceOptions, 'spend'> & { folder?: string } = {},
+): Promise<Shop> {
+  const folder = options.folder ?? (await newFolder());
   const start = (port?: number) =>
     startEmbeddedPostgres({
       dataDirectory: join(folder, 'data'),
@@ -77,6 +87,12 @@ async function openShop(options: Pick<ServiceOptions, 'spend'> = {}): Promise<Sh
       await wait(OUTAGE_MS);
       postgres = await start(port);
       return performance.now();
+    },
+    async revive() {
+      const running = Symbol('running');
+      if ((await Promise.race([postgres.ended, wait(2_000, running)])) !== running) {
+        postgres = await start(port);
+      }
     },
     async close() {
       await service.close();
@@ -242,6 +258,80 @@ describe('the database goes away under load', () => {
       expect((await lost(shop, done)).length).toBeGreaterThan(0);
     } finally {
       await shop.close();
+    }
+  });
+});
+
+/** A small file system of its own, which root may mount; undefined where that is not allowed. */
+async function mountSmallDisk(): Promise<string | undefined> {
+  const folder = await newFolder();
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m,mode=755`, 'tmpfs', folder], {
+      stdio: 'ignore',
+    });
+  } catch {
+    return undefined;
+  }
+  await chmod(folder, 0o755);
+  return folder;
+}
+
+/** Fills a disk to the last byte, with a file that can be removed again. */
+async function fillDisk(folder: string): Promise<string> {
+  const path = join(folder, 'ballast');
+  const file = await open(path, 'w');
+  for (const size of [1024 * 1024, 4096]) {
+    const chunk = Buffer.alloc(size, 1);
+    for (let isFull = false; !isFull; ) {
+      isFull = await file.write(chunk).then(
+        ({ bytesWritten }) => bytesWritten < size,
+        () => true,
+      );
+    }
+  }
+  await file.close();
+  return path;
+}
+
+const DISK_MIB = 192;
+
+describe('the disk is full', () => {
+  it('answers 5xx and goes on when there is room again, with nothing lost and nothing twice', {
+    timeout: 240_000,
+  }, async (context) => {
+    const folder = await mountSmallDisk();
+    if (folder === undefined) {
+      process.stderr.write('SKIPPED: no file system can be mounted here, so none is filled.\n');
+      context.skip();
+      return;
+    }
+    try {
+      const shop = await openShop({ folder });
+      try {
+        const done = load(shop);
+        await expect.poll(() => done.spent.size, { timeout: 30_000 }).toBeGreaterThan(50);
+        const ballast = await fillDisk(folder);
+        const refused = () => done.outcomes.filter(({ status }) => status >= 500).length;
+        await expect.poll(refused, { timeout: 120_000 }).toBeGreaterThan(0);
+        await wait(1_000);
+        await rm(ballast);
+        await shop.revive();
+        const before = done.spent.size;
+        await expect.poll(() => done.spent.size, { timeout: 60_000 }).toBeGreaterThan(before + 50);
+        await done.stop();
+        const statuses = new Set(done.outcomes.map(({ status }) => status));
+        expect([...statuses].filter((status) => status !== 200 && status < 500)).toEqual([]);
+        expect(await lost(shop, done)).toEqual([]);
+        const { db } = shop.service.fresh;
+        expect(await db.query('select * from credits.verify_ledger()')).toEqual([]);
+        process.stdout.write(
+          `disk full: ${refused()} answers 5xx, ${done.spent.size} spends, ${done.bought.size} purchases, none lost\n`,
+        );
+      } finally {
+        await shop.close();
+      }
+    } finally {
+      execFileSync('umount', [folder]);
     }
   });
 });
