@@ -45,39 +45,66 @@ export type LedgerConfig = {
   logger?: Logger;
 };
 
-/** The ledger's part of the library: credits in, credits out, and proof. */
+/**
+ * The ledger's part of the library: credits in, credits out, and proof. Amounts are whole credits above 0,
+ * at most 2^53 - 1; an `accountId` is a uuid, by default the Supabase user's. An `idempotencyKey` (1 to 255
+ * printable characters, not beginning with `florin:`) names one intent of the account's: the same key with the same
+ * input answers with the first result and `replayed` true, with other input it throws
+ * `idempotency_key_reused`. Every function may throw `database_unavailable`: nothing is known then, so
+ * repeat the call with the same key. Errors are FlorinError with a stable `code` (docs/errors.md).
+ */
 export type FlorinLedger = {
-  /** Takes credits. The same key again answers with the first result. Throws `insufficient_credits`. */
+  /**
+   * Takes credits, from the grants in burn order. Throws `insufficient_credits` with what is available
+   * (0 for an unknown account) and writes nothing. Concurrent spends of one account share a commit.
+   */
   spend(request: Spend): Promise<Written>;
-  /** Gives credits. The same key again answers with the first result. */
+  /**
+   * Gives credits; makes the account if it is new. Without `expiresAt` they never expire; a lower
+   * `priority` is spent first (default 0). Throws `amount_not_allowed`, `account_closed`.
+   */
   grant(request: IssueGrant): ReturnType<typeof issueGrant>;
   /** Reserves, runs `work`, charges what it used, gives the rest back. See {@link withHold}. */
   withHold<T>(
     request: HoldRequest,
     work: (hold: OpenHold) => Promise<HoldWork<T>>,
   ): Promise<HoldOutcome<T>>;
+  /**
+   * Reserves credits for `expiresInSeconds` (default 900); what is reserved cannot be spent and does not
+   * expire with its grant. Throws `insufficient_credits`.
+   */
   placeHold(request: PlaceHold): ReturnType<typeof placeHold>;
-  /** Charges all or part of a hold; the rest is given back. Repeating with the same amount replays. */
+  /**
+   * Charges all of a hold, or `amount` of it, and gives the rest back. Named by the hold: repeating with
+   * the same amount replays. Throws `hold_not_open`, `amount_not_allowed` above what is held.
+   */
   captureHold(hold: {
     accountId: string;
     holdId: string;
     amount?: number;
   }): ReturnType<typeof captureHold>;
-  /** Gives a hold back. Repeating replays. */
+  /** Gives a hold back. Named by the hold: repeating replays. Throws `hold_not_open` once captured. */
   releaseHold(hold: { accountId: string; holdId: string }): ReturnType<typeof releaseHold>;
-  /** Right to the instant; zeros for an unknown account. */
+  /** Right to the instant, whether or not a job ran; zeros for an unknown account. Writes nothing. */
   balance(accountId: string): ReturnType<typeof readBalance>;
-  /** Why the balance is what it is: one item a grant; their `contributes` add up to available. */
+  /**
+   * Why the balance is what it is: one item a grant; their `contributes` add up to available. Writes down
+   * which grants paid since the last time, once for each change.
+   */
   explain(accountId: string): ReturnType<typeof explainBalance>;
   /** Many spends in one call and one commit, each accepted or refused on its own. */
   spendBatch(items: readonly BatchItem[]): ReturnType<typeof spendBatch>;
-  /** Takes credits of a grant back whose money went back. Stripe's refunds do this by themselves. */
+  /**
+   * Takes credits of a grant back whose money went back: from what is left of it, then from other grants,
+   * then as debt, which the next grant settles first. Stripe's refunds do this by themselves. Throws
+   * `grant_not_found`, and `amount_not_allowed` above what is left to take.
+   */
   reverseGrant(part: GrantPart): ReturnType<typeof reverseGrant>;
-  /** Undoes earlier reversals of a grant, exactly. */
+  /** Undoes earlier reversals of a grant, exactly. Throws `grant_not_found`, `amount_not_allowed`. */
   restoreGrant(part: GrantPart): ReturnType<typeof restoreGrant>;
-  /** Cancels what a grant has left. */
+  /** Cancels what a grant has left; what was spent of it stays spent. Throws `grant_not_found`. */
   voidGrant(grant: Omit<GrantPart, 'amount'>): ReturnType<typeof voidGrant>;
-  /** Closes an account; its ledger is kept. */
+  /** Closes an account: further writes throw `account_closed`; its ledger is kept and readable. */
   closeAccount(closing: {
     accountId: string;
     idempotencyKey: string;
