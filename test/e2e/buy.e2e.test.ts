@@ -98,6 +98,15 @@ describe.skipIf(!hasBrowser)('buying, in a browser, on the product as a newcomer
     expect(await axeViolations(page)).toEqual([]);
   }
 
+  it('three packs of a kind in one checkout bring three times the credits', async () => {
+    await page.goto(`${product.app}/pricing.html`);
+    await page.getByLabel('How many Quick Scan').fill('3');
+    await chooseAndSignUp('Quick Scan');
+    await page.getByTestId('pay').click();
+    await page.getByText('Payment received. 150 credits added.').waitFor();
+    await available(150);
+  });
+
   it('a pack bought is credits at once, spent page by page, and a refund takes them back', async () => {
     const email = await buy('Quick Scan');
     await page.getByText('Payment received. 50 credits added.').waitFor();
@@ -243,10 +252,11 @@ describe.skipIf(!hasBrowser)('buying, in a browser, on the product as a newcomer
         requested.push(request.url(), request.headers()['referer'] ?? '');
       });
       await page.goto(`${product.shop}/pricing.html`);
+      await page.getByLabel('How many Professional').fill('2');
       await page.getByRole('button', { name: 'Choose Professional' }).click();
-      await page.waitForURL(`${product.app}/pricing.html`);
+      await page.waitForURL(`${product.app}/pricing.html?quantity=2`);
       const choice = page.getByRole('region', { name: 'Your choice' });
-      await choice.getByText('Professional').waitFor();
+      await choice.getByText('2 × Professional').waitFor();
       expect(requested.filter((url) => url.includes('plan_session='))).toEqual([]);
       await choice.getByRole('button', { name: 'Sign in to continue' }).click();
       const sheet = page.getByRole('dialog', { name: 'Sign in' });
@@ -263,8 +273,8 @@ describe.skipIf(!hasBrowser)('buying, in a browser, on the product as a newcomer
         await page.getByLabel('Password').fill(PASSWORD);
         await page.getByRole('button', { name: 'Sign in', exact: true }).click();
       }
-      await page.getByText('Payment received. 600 credits added.').waitFor();
-      await available(600);
+      await page.getByText('Payment received. 1,200 credits added.').waitFor();
+      await page.getByTestId('available').getByText('1,200', { exact: true }).waitFor();
     },
   );
 

@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import type { Plan } from '../../src/browser/index.ts';
 import { Button } from '../frame/button.tsx';
 import { formatCredits } from '../frame/format.ts';
@@ -51,11 +52,12 @@ export function PackLines({ plans, purchase, signedIn }: ListProps) {
             {plan.description === null ? null : <p className="soft small">{plan.description}</p>}
           </div>
           <p className="credits">
-            {formatCredits(plan.credits)}
+            {formatCredits(plan.credits * purchase.quantityOf(plan))}
             <span className="visually-hidden"> scans</span>
           </p>
           <p className="unit">{unitPriceOf(plan)}</p>
-          <Price plan={plan} />
+          <QuantityField plan={plan} purchase={purchase} />
+          <Price plan={plan} quantity={purchase.quantityOf(plan)} />
           <ChooseButton plan={plan} purchase={purchase} label={signedIn ? 'Buy' : 'Choose'} />
           <Failed plan={plan} purchase={purchase} className="pack-error" />
         </li>
@@ -72,8 +74,39 @@ function ChosenMark({ plan, purchase }: { plan: Plan; purchase: Purchase }) {
   return plan.priceId === purchase.chosenId ? <span className="chosen-mark">Chosen</span> : null;
 }
 
-function Price({ plan }: { plan: Plan }) {
-  const price = priceOf(plan);
+const MOST_PACKS = 99;
+
+/** Keeps what is typed until it is a number that can be bought. */
+function QuantityField({ plan, purchase }: { plan: Plan; purchase: Purchase }) {
+  const quantity = purchase.quantityOf(plan);
+  const [typed, setTyped] = useState<string | null>(null);
+  return (
+    <label className="quantity">
+      <span aria-hidden="true">×</span>
+      <span className="visually-hidden">How many {plan.name}</span>
+      <input
+        type="number"
+        inputMode="numeric"
+        min={1}
+        max={MOST_PACKS}
+        step={1}
+        value={typed ?? quantity}
+        disabled={purchase.busyId !== null}
+        onChange={({ currentTarget }) => {
+          const wanted = currentTarget.valueAsNumber;
+          setTyped(currentTarget.value);
+          if (Number.isSafeInteger(wanted) && wanted >= 1 && wanted <= MOST_PACKS) {
+            purchase.setQuantity(plan, wanted);
+          }
+        }}
+        onBlur={() => setTyped(null)}
+      />
+    </label>
+  );
+}
+
+function Price({ plan, quantity = 1 }: { plan: Plan; quantity?: number }) {
+  const price = priceOf(plan, quantity);
   return price === null ? (
     <p className="price soft small">Price at checkout</p>
   ) : (

@@ -2,11 +2,16 @@ import type { Plan } from '../../src/browser/index.ts';
 import { formatMoney, formatUnitPrice } from '../../src/react/index.ts';
 import { formatDuration } from '../frame/format.ts';
 
-/** `$29` or null while the amount is not known. */
-export function priceOf(plan: Plan): string | null {
+/** `Quick Scan`, or `3 × Quick Scan`. */
+export function nameOf(plan: Plan, quantity: number): string {
+  return quantity === 1 ? plan.name : `${quantity} × ${plan.name}`;
+}
+
+/** `$29` for so many of it, or null while the amount is not known. */
+export function priceOf(plan: Plan, quantity = 1): string | null {
   return plan.amountMinor === null || plan.currency === null
     ? null
-    : formatMoney(plan.amountMinor, plan.currency);
+    : formatMoney(plan.amountMinor * quantity, plan.currency);
 }
 
 /** `$0.18 a scan` or null. */
@@ -38,7 +43,7 @@ export function lifetimeOf(plan: Plan): string {
 }
 
 /** `$29 / month` on one line, or nothing while the amount is not known. */
-export function priceText(plan: Plan): string {
-  const price = priceOf(plan);
+export function priceText(plan: Plan, quantity = 1): string {
+  const price = priceOf(plan, quantity);
   return price === null ? '' : `${price} ${intervalOf(plan)}`.trim().replaceAll(' ', '\u00a0');
 }

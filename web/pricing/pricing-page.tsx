@@ -8,7 +8,7 @@ import { useSession } from '../session/context.tsx';
 import { SignInSheet } from '../session/sign-in-sheet.tsx';
 import { ChoiceBar } from './choice-bar.tsx';
 import { PackLines, PlanCards } from './plan-cards.tsx';
-import { priceText } from './plan-facts.ts';
+import { nameOf, priceText } from './plan-facts.ts';
 import { isAlreadySubscribed, type Purchase, usePurchase } from './use-purchase.ts';
 
 /** `/pricing.html`; `?canceled=true&plan=…` after a cancelled checkout. */
@@ -69,13 +69,20 @@ export function PricingPage() {
         onSignedIn={() => void purchase.signedIn()}
       >
         {purchase.waiting === null ? null : (
-          <p>
-            To buy <strong>{purchase.waiting.name}</strong>, {credits(purchase.waiting.credits)}
-            {priceText(purchase.waiting) === '' ? '' : ` for ${priceText(purchase.waiting)}`}.
-          </p>
+          <ToBuy plan={purchase.waiting} quantity={purchase.quantityOf(purchase.waiting)} />
         )}
       </SignInSheet>
     </>
+  );
+}
+
+function ToBuy({ plan, quantity }: { plan: Plan; quantity: number }) {
+  const price = priceText(plan, quantity);
+  return (
+    <p>
+      To buy <strong>{nameOf(plan, quantity)}</strong>, {credits(plan.credits * quantity)}
+      {price === '' ? '' : ` for ${price}`}.
+    </p>
   );
 }
 

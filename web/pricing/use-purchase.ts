@@ -11,6 +11,9 @@ export type Purchase = {
   readonly failed: { readonly priceId: string | null; readonly error: unknown } | null;
   /** The plan that waits for its buyer to sign in. */
   readonly waiting: Plan | null;
+  /** How many of a pack: a whole number from 1. A subscription is always one. */
+  quantityOf(plan: Plan): number;
+  setQuantity(plan: Plan, quantity: number): void;
   choose(plan: Plan): Promise<void>;
   signedIn(): Promise<void>;
   stopWaiting(): void;
@@ -30,12 +33,24 @@ export function usePurchase(): Purchase {
   const [leavingId, setLeavingId] = useState<string | null>(null);
   const [refused, setRefused] = useState<Purchase['failed']>(null);
   const [waiting, setWaiting] = useState<Plan | null>(null);
+  const [quantities, setQuantities] = useState<Readonly<Record<string, number>>>({});
 
   const hint = planSession.data === null ? client.planHint() : null;
   const starting = checkout.state === 'starting' || checkout.state === 'leaving';
 
-  async function toCheckout(priceId: string): Promise<void> {
-    await checkout.start({ priceId, planSession: client.planToken() });
+  const chosenId = clickedId ?? planSession.data?.priceId ?? hint?.priceId ?? null;
+
+  function quantityOf({ priceId, kind }: Plan): number {
+    const handedOn = priceId === chosenId ? quantityInAddress() : 1;
+    return kind === 'one_time' ? (quantities[priceId] ?? handedOn) : 1;
+  }
+
+  async function toCheckout(plan: Plan): Promise<void> {
+    await checkout.start({
+      priceId: plan.priceId,
+      quantity: quantityOf(plan),
+      planSession: client.planToken(),
+    });
   }
 
   async function choose(plan: Plan): Promise<void> {
@@ -51,9 +66,13 @@ export function usePurchase(): Purchase {
       await planSession.remember(priceId);
       if (!here) {
         setLeavingId(priceId);
-        window.location.assign(await client.handOff(new URL('/pricing.html', config.appUrl).href));
+        const there = new URL('/pricing.html', config.appUrl);
+        if (quantityOf(plan) > 1) {
+          there.searchParams.set('quantity', String(quantityOf(plan)));
+        }
+        window.location.assign(await client.handOff(there.href));
       } else if (session !== null) {
-        await toCheckout(priceId);
+        await toCheckout(plan);
       }
     } catch (error) {
       setLeavingId(null);
@@ -63,18 +82,21 @@ export function usePurchase(): Purchase {
   }
 
   return {
-    chosenId: clickedId ?? planSession.data?.priceId ?? hint?.priceId ?? null,
+    chosenId,
     busyId: leavingId ?? (starting ? checkout.priceId : null),
     failed:
       refused ??
       (checkout.state === 'error' ? { priceId: checkout.priceId, error: checkout.error } : null),
     waiting,
+    quantityOf,
+    setQuantity: ({ priceId }, quantity) =>
+      setQuantities((known) => ({ ...known, [priceId]: quantity })),
     choose,
     async signedIn() {
       const plan = waiting;
       setWaiting(null);
       if (plan !== null) {
-        await toCheckout(plan.priceId);
+        await toCheckout(plan);
       }
     },
     stopWaiting: () => setWaiting(null),
@@ -93,6 +115,12 @@ export function usePurchase(): Purchase {
       }
     },
   };
+}
+
+/** What was chosen on the other domain; the service checks it again. */
+function quantityInAddress(): number {
+  const quantity = Number(new URLSearchParams(window.location.search).get('quantity') ?? '1');
+  return Number.isSafeInteger(quantity) && quantity >= 1 ? quantity : 1;
 }
 
 /** True when the buyer has a subscription and should change it rather than buy a second one. */
