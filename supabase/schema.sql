@@ -3322,6 +3322,8 @@ CREATE INDEX open_checkouts_by_session ON billing.open_checkouts USING btree (ch
 
 CREATE INDEX payments_by_account ON billing.payments USING btree (account_id, created_at);
 
+CREATE INDEX payments_by_update ON billing.payments USING brin (updated_at);
+
 CREATE INDEX payments_due ON billing.payments USING btree (next_due_at) WHERE (next_due_at IS NOT NULL);
 
 CREATE INDEX subscriptions_by_account ON billing.subscriptions USING btree (account_id);

@@ -1,7 +1,7 @@
 import { expireDue } from '../ledger/index.ts';
 import { reconcile } from '../reconcile/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
-import { drainInbox, grantDueDrips, type WebhookDeps } from '../webhooks/index.ts';
+import { drainInbox, forgetExpired, grantDueDrips, type WebhookDeps } from '../webhooks/index.ts';
 import { type Job, type RunningJob, startJob } from './schedule.ts';
 
 export type { Job, RunningJob } from './schedule.ts';
@@ -12,12 +12,16 @@ const DRIP_EVERY_MS = 60_000;
 const RECONCILE_EVERY_MS = 3_600_000;
 /** Younger than this may still be on its way from Stripe. */
 const RECONCILE_GRACE_SECONDS = 900;
+/** Each hour the last day, once a day all that Stripe keeps and all of the ledger. */
+const RECONCILE_WHOLE_EVERY = 24;
+const FORGET_EVERY_MS = 600_000;
 const BATCH = 100;
 const EXPIRE_BATCH = 1_000;
 
 /**
  * What a service does beside answering requests: works off events that wait for another attempt,
- * writes down what has expired, grants the parts of yearly plans that fall due. Any number of
+ * writes down what has expired, grants the parts of yearly plans that fall due, forgets used plan
+ * sessions and checkouts nobody came back to. Any number of
  * services may do it at once; the database hands each piece of work to one.
  */
 export function backgroundJobs(deps: WebhookDeps): Job[] {
@@ -37,23 +41,32 @@ export function backgroundJobs(deps: WebhookDeps): Job[] {
       everyMs: DRIP_EVERY_MS,
       run: async () => (await grantDueDrips(deps, { limit: BATCH })) >= BATCH,
     },
+    {
+      name: 'forget',
+      everyMs: FORGET_EVERY_MS,
+      run: async () => (await forgetExpired(deps.db, EXPIRE_BATCH)) >= EXPIRE_BATCH,
+    },
   ];
 }
 
 /** Compares Stripe with the ledger and logs what it finds; repairs nothing. The first time an hour after the start. */
 export function reconcileJob(deps: WebhookDeps, client: StripeClient): Job {
-  let started = false;
+  let run = 0;
   return {
     name: 'reconcile',
     everyMs: RECONCILE_EVERY_MS,
     run: async () => {
-      if (!started) {
-        started = true;
+      run += 1;
+      if (run === 1) {
         return false;
       }
+      const whole = run % RECONCILE_WHOLE_EVERY === 0;
       const { findings } = await reconcile(
         { ...deps, client },
-        { graceSeconds: RECONCILE_GRACE_SECONDS },
+        {
+          graceSeconds: RECONCILE_GRACE_SECONDS,
+          ...(whole ? {} : { sinceDays: 1, windowOnly: true }),
+        },
       );
       for (const { kind, ids, accountId, credits, explanation } of findings) {
         deps.logger.error(

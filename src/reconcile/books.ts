@@ -16,29 +16,56 @@ export type BookedPurchase = {
   readonly grants: number;
 };
 
+/** Net credits per purchase, corrections of earlier repairs counted in. */
+const BOOKED = `
+  select p.purchase_key, p.account_id, p.credits, p.reversed, p.source, p.expires_at, p.metadata,
+         (select e.grant_id from credits.entries e
+           where e.account_id = p.account_id and e.idempotency_key = p.purchase_key) as grant_id,
+         coalesce(g.granted, 0)::bigint as granted,
+         coalesce(g.taken_back, 0)::bigint as taken_back,
+         coalesce(g.grants, 0)::bigint as grants
+    from billing.payments w
+    join billing.purchases p on p.payment_id = w.payment_id
+    left join lateral (
+      select sum(g.amount) as granted, sum(g.reversed) as taken_back, count(*) as grants
+        from credits.entries e
+        join credits.grants g on g.account_id = e.account_id and g.grant_id = e.grant_id
+       where e.account_id = p.account_id
+         and e.idempotency_key in (p.purchase_key, 'correction:' || p.purchase_key)
+    ) g on true
+   where p.standing = 'issued'
+     and ($1::integer is null or w.updated_at >= clock_timestamp() - make_interval(days => $1))`;
+
+/** How far back the books are read, by the database's own clock; null: all of them. */
+export type BookDays = number | null;
+
 /** Purchases whose net credits differ between billing and the ledger. */
-export async function differingPurchases(db: Executor): Promise<BookedPurchase[]> {
-  return db.query<Row & BookedPurchase>(
-    `select * from (
-       select p.purchase_key, p.account_id, p.credits, p.reversed, p.source, p.expires_at, p.metadata,
-              (select e.grant_id from credits.entries e
-                where e.account_id = p.account_id and e.idempotency_key = p.purchase_key) as grant_id,
-              coalesce(g.granted, 0)::bigint as granted,
-              coalesce(g.taken_back, 0)::bigint as taken_back,
-              coalesce(g.grants, 0)::bigint as grants
-         from billing.purchases p
-         left join lateral (
-           select sum(g.amount) as granted, sum(g.reversed) as taken_back, count(*) as grants
-             from credits.entries e
-             join credits.grants g on g.account_id = e.account_id and g.grant_id = e.grant_id
-            where e.account_id = p.account_id
-              and e.idempotency_key in (p.purchase_key, 'correction:' || p.purchase_key)
-         ) g on true
-        where p.standing = 'issued') b
+export async function differingPurchases(
+  db: Executor,
+  days: BookDays,
+): Promise<(BookedPurchase & { readonly unpaid: boolean })[]> {
+  return db.query<Row & BookedPurchase & { unpaid: boolean }>(
+    `select b.*, exists (
+              select 1 from credits.entries e
+               where e.account_id = b.account_id
+                 and starts_with(e.idempotency_key, 'reconcile:unpaid:' || b.purchase_key || ':')
+            ) as unpaid
+       from (${BOOKED}) b
       where case when b.source = 'rollover'
               then b.granted - b.taken_back > b.credits
               else b.granted - b.taken_back <> b.credits - b.reversed end
       order by b.purchase_key`,
+    [days],
+  );
+}
+
+/** Purchases of these days that still hold credits: each has to be known to Stripe as paid. */
+export async function creditedPurchases(db: Executor, days: number): Promise<BookedPurchase[]> {
+  return db.query<Row & BookedPurchase>(
+    `select * from (${BOOKED}) b
+      where b.granted > b.taken_back and b.purchase_key ~ '^(checkout|invoice):'
+      order by b.purchase_key`,
+    [days],
   );
 }
 
@@ -53,26 +80,44 @@ export type UnexplainedGrant = {
 };
 
 /** Grants named like a payment's that no payment explains, and second grants for one payment. */
-export async function unexplainedGrants(db: Executor): Promise<UnexplainedGrant[]> {
+export async function unexplainedGrants(db: Executor, days: BookDays): Promise<UnexplainedGrant[]> {
   return db.query<Row & UnexplainedGrant>(
-    `with booked as (
+    `with accounts as (
+       select distinct w.account_id from billing.payments w
+        where w.updated_at >= clock_timestamp() - make_interval(days => $1)
+     ), booked as (
        select p.account_id, p.purchase_key, p.metadata ->> 'stripe_payment_id' as payment_id
-         from billing.purchases p where p.standing = 'issued')
+         from billing.payments w
+         join billing.purchases p on p.payment_id = w.payment_id
+        where p.standing = 'issued'
+          and ($1::integer is null or w.account_id in (select a.account_id from accounts a))
+     ), paid as (
+       select distinct b.account_id, b.payment_id from booked b where b.payment_id is not null)
      select g.account_id, g.grant_id, g.idempotency_key, g.amount, g.amount - g.reversed as left,
-            g.metadata ->> 'stripe_payment_id' as payment_id,
-            exists (select 1 from booked b where b.payment_id = g.metadata ->> 'stripe_payment_id'
-                    and b.account_id = g.account_id) as booked
+            g.metadata ->> 'stripe_payment_id' as payment_id, p.payment_id is not null as booked
        from credits.grants g
+       left join booked b on b.account_id = g.account_id and b.purchase_key = g.idempotency_key
+       left join paid p
+         on p.account_id = g.account_id and p.payment_id = g.metadata ->> 'stripe_payment_id'
       where g.amount > g.reversed
+        and b.purchase_key is null
         and g.idempotency_key not like 'correction:%'
-        and (g.idempotency_key ~ '^(invoice|checkout):[^:]+:line:'
-             or exists (select 1 from booked b
-                         where b.payment_id = g.metadata ->> 'stripe_payment_id'
-                           and b.account_id = g.account_id))
-        and not exists (select 1 from booked b
-                         where b.account_id = g.account_id and b.purchase_key = g.idempotency_key)
+        and (g.idempotency_key ~ '^(invoice|checkout):[^:]+:line:' or p.payment_id is not null)
+        and ($1::integer is null or g.account_id in (select a.account_id from accounts a))
       order by g.account_id, g.issued_no`,
+    [days],
   );
+}
+
+/** Accounts whose payments were written in these days. */
+export async function movedAccounts(db: Executor, days: number): Promise<string[]> {
+  const rows = await db.query<Row & { accountId: string }>(
+    `select distinct w.account_id from billing.payments w
+      where w.updated_at >= clock_timestamp() - make_interval(days => $1)
+        and w.account_id is not null`,
+    [days],
+  );
+  return rows.map(({ accountId }) => accountId);
 }
 
 /** Of these events, those that the inbox has. */

@@ -1,20 +1,36 @@
 import type { Executor } from '../db/index.ts';
 import { verifyLedger } from '../ledger/index.ts';
 import {
+  type BookDays,
   type BookedPurchase,
+  creditedPurchases,
   differingPurchases,
+  movedAccounts,
   type UnexplainedGrant,
   unexplainedGrants,
 } from './books.ts';
 import type { Finding, FindingKind, Repair } from './finding.ts';
+import type { PaidStanding } from './stripe-side.ts';
 
-/** Billing's purchases against the ledger's grants, and the ledger's own proof. */
-export async function findInBooks(db: Executor): Promise<Finding[]> {
-  const differing = await differingPurchases(db);
-  const unexplained = await unexplainedGrants(db);
-  const broken = await verifyLedger(db);
+/**
+ * Billing's purchases against the ledger's grants, and the ledger's own proof: of all time, or of the
+ * accounts that were paid for in the last `days`. `paid` are the sessions and invoices that Stripe
+ * calls paid: what was taken back because it was not stays taken back only while that is so.
+ */
+export async function findInBooks(
+  db: Executor,
+  { days, paid }: { days: BookDays; paid: ReadonlySet<string> },
+): Promise<Finding[]> {
+  const differing = await differingPurchases(db, days);
+  const unexplained = await unexplainedGrants(db, days);
+  const broken =
+    days === null
+      ? await verifyLedger(db)
+      : (
+          await Promise.all((await movedAccounts(db, days)).map((id) => verifyLedger(db, id)))
+        ).flat();
   return [
-    ...differing.map(ofPurchase),
+    ...differing.filter((one) => !one.unpaid || paid.has(paidObjectOf(one))).map(ofPurchase),
     ...unexplained.map(ofGrant),
     ...broken.map(
       (row): Finding => ({
@@ -29,6 +45,64 @@ export async function findInBooks(db: Executor): Promise<Finding[]> {
       }),
     ),
   ];
+}
+
+/** The session or invoice that a purchase's key names. */
+function paidObjectOf({ purchaseKey }: BookedPurchase): string {
+  return purchaseKey.split(':')[1] ?? '';
+}
+
+/**
+ * Purchases of the last `days` that hold credits for a session or invoice which Stripe does not know,
+ * or does not call paid: a forged event, or one of another Stripe account. Stripe is asked only about
+ * what `paid` does not name, one object once.
+ */
+export async function findUnpaid(
+  db: Executor,
+  input: {
+    days: number;
+    paid: ReadonlySet<string>;
+    standingOf: (objectId: string) => Promise<PaidStanding>;
+  },
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const asked = new Map<string, PaidStanding>();
+  for (const purchase of await creditedPurchases(db, input.days)) {
+    const objectId = paidObjectOf(purchase);
+    if (input.paid.has(objectId)) {
+      continue;
+    }
+    const standing = asked.get(objectId) ?? (await input.standingOf(objectId));
+    asked.set(objectId, standing);
+    const { accountId, purchaseKey, grantId, granted, takenBack, metadata } = purchase;
+    const left = granted - takenBack;
+    if (standing !== 'paid') {
+      const idempotencyKey = `reconcile:unpaid:${purchaseKey}:${takenBack}`;
+      findings.push({
+        kind: 'credited_not_paid',
+        subject: `unpaid:${purchaseKey}`,
+        accountId,
+        ids: { purchaseKey, objectId, ...(grantId === null ? {} : { grantId }) },
+        credits: -left,
+        explanation: `${purchaseKey} holds ${left} credits, and Stripe ${standing === 'unknown' ? `does not know ${objectId}` : `says that ${objectId} is not paid`}.`,
+        remedy: `Take back ${left} credits. If you do not know why, change the endpoint's secret.`,
+        repair:
+          grantId === null
+            ? null
+            : {
+                by: 'reverse',
+                part: {
+                  accountId,
+                  grantId,
+                  amount: left,
+                  idempotencyKey,
+                  metadata: { ...metadata, reason: 'reconcile_unpaid' },
+                },
+              },
+      });
+    }
+  }
+  return findings;
 }
 
 function ofPurchase(purchase: BookedPurchase): Finding {

@@ -9,8 +9,8 @@ import {
 } from '../webhooks/index.ts';
 import { knownEvents, plannedKeys } from './books.ts';
 import type { Finding, FindingKind } from './finding.ts';
-import { findInBooks } from './ledger-side.ts';
-import { readStripeSide, type StripeSide, type Told } from './stripe-side.ts';
+import { findInBooks, findUnpaid } from './ledger-side.ts';
+import { paidStandingOf, readStripeSide, type StripeSide, type Told } from './stripe-side.ts';
 
 export type ReconcileDeps = WebhookDeps & { readonly client: StripeClient };
 
@@ -23,6 +23,11 @@ export type ReconcileOptions = {
    */
   readonly graceSeconds?: number;
   readonly repair?: boolean;
+  /**
+   * True: billing and the ledger are compared for the accounts that were paid for in `sinceDays`
+   * only, so that the cost follows the window. Default: all of their history.
+   */
+  readonly windowOnly?: boolean;
 };
 
 export type ReconcileReport = {
@@ -45,8 +50,9 @@ export async function reconcile(
   options: ReconcileOptions = {},
 ): Promise<ReconcileReport> {
   const now = Math.floor(deps.clock.now().getTime() / 1000);
+  const sinceDays = options.sinceDays ?? 30;
   const window = {
-    since: now - (options.sinceDays ?? 30) * DAY_SECONDS,
+    since: now - sinceDays * DAY_SECONDS,
     until: options.graceSeconds === undefined ? null : now - options.graceSeconds,
     livemode: deps.livemode,
     now,
@@ -54,24 +60,41 @@ export async function reconcile(
   const side = await readStripeSide(deps.client, webhookEventTypes(), window).catch((error) => {
     throw toStripeFlorinError(error);
   });
-  const findings = await findAll(deps, side);
+  const scope = { side, sinceDays, bookDays: options.windowOnly === true ? sinceDays : null };
+  const findings = await findAll(deps, scope);
   if (options.repair !== true || findings.length === 0) {
     return { findings, repaired: [], remaining: findings };
   }
   await repairAll(deps, findings);
   // Events move the books, so what they left is corrected after them.
-  await repairAll(deps, await findInBooks(deps.db));
-  const remaining = await findAll(deps, side);
+  await repairAll(deps, await findInBooks(deps.db, { days: scope.bookDays, paid: side.paid }));
+  const remaining = await findAll(deps, scope);
   const left = new Set(remaining.map(({ subject }) => subject));
   const repaired = findings.map(({ subject }) => subject).filter((one) => !left.has(one));
   return { findings, repaired, remaining };
 }
 
-async function findAll(deps: ReconcileDeps, side: StripeSide): Promise<Finding[]> {
+type Scope = {
+  readonly side: StripeSide;
+  readonly sinceDays: number;
+  readonly bookDays: number | null;
+};
+
+async function findAll(
+  deps: ReconcileDeps,
+  { side, sinceDays, bookDays }: Scope,
+): Promise<Finding[]> {
+  const { paid } = side;
+  const standingOf = (id: string) =>
+    paidStandingOf(deps.client, id).catch((error) => {
+      throw toStripeFlorinError(error);
+    });
+  const unpaid = await findUnpaid(deps.db, { days: sinceDays, paid, standingOf });
   const found = [
     ...(await findUndelivered(deps, side.events)),
     ...(await findUnsettled(deps, side.objects)),
-    ...(await findInBooks(deps.db)),
+    ...unpaid,
+    ...(await findInBooks(deps.db, { days: bookDays, paid })),
   ];
   return [...new Map(found.map((finding) => [finding.subject, finding])).values()];
 }

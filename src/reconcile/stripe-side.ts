@@ -12,7 +12,11 @@ export type StripeSide = {
   readonly events: readonly Told[];
   /** Each object that moved money, told as the event that would have announced it. */
   readonly objects: readonly Told[];
+  /** Sessions and invoices among them whose money is settled. */
+  readonly paid: ReadonlySet<string>;
 };
+
+export type PaidStanding = 'paid' | 'unpaid' | 'unknown';
 
 export type Window = {
   /** Seconds since 1970. */
@@ -43,6 +47,7 @@ export async function readStripeSide(
     }
   }
   const objects: Told[] = [];
+  const paid = new Set<string>();
   const add = (type: string, object: { id?: string }) => {
     const told = announce(type, object, window);
     if (told !== undefined) {
@@ -51,9 +56,13 @@ export async function readStripeSide(
   };
   for await (const session of stripe.checkout.sessions.list({ ...query, status: 'complete' })) {
     add('checkout.session.completed', session);
+    if (session.payment_status !== 'unpaid') {
+      paid.add(session.id);
+    }
   }
   for await (const invoice of stripe.invoices.list({ ...query, status: 'paid' })) {
     add('invoice.paid', invoice);
+    paid.add(invoice.id);
   }
   for await (const charge of stripe.charges.list(query)) {
     if (charge.amount_refunded > 0) {
@@ -69,7 +78,23 @@ export async function readStripeSide(
   for await (const note of stripe.creditNotes.list(query)) {
     add('credit_note.updated', note);
   }
-  return { events: events.reverse(), objects };
+  return { events: events.reverse(), objects, paid };
+}
+
+/** How a session or invoice stands now. Raises Stripe's own errors, but not that it is unknown. */
+export async function paidStandingOf(stripe: StripeClient, id: string): Promise<PaidStanding> {
+  try {
+    if (id.startsWith('in_')) {
+      return (await stripe.invoices.retrieve(id)).status === 'paid' ? 'paid' : 'unpaid';
+    }
+    const { payment_status, status } = await stripe.checkout.sessions.retrieve(id);
+    return status === 'complete' && payment_status !== 'unpaid' ? 'paid' : 'unpaid';
+  } catch (error) {
+    if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) {
+      return 'unknown';
+    }
+    throw error;
+  }
 }
 
 /** The same state of an object has the same id, so that telling it twice is one event. */

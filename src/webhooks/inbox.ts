@@ -238,3 +238,12 @@ export async function replayEvent(db: Executor, eventId: string): Promise<boolea
   );
   return rows[0]?.found ?? false;
 }
+
+/** Deletes used plan sessions and open checkouts a day after they expired, up to `limit` of each; how many. */
+export async function forgetExpired(db: Executor, limit: number): Promise<number> {
+  const rows = await db.query<Row & { forgotten: number }>(
+    'select billing.forget_expired($1) as forgotten',
+    [limit],
+  );
+  return rows[0]?.forgotten ?? 0;
+}

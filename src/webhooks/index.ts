@@ -4,6 +4,7 @@ export { factOf, HANDLERS, type Handler, webhookEventTypes } from './handlers.ts
 export {
   type EventFilter,
   type EventStatus,
+  forgetExpired,
   type InboxEvent,
   listEvents,
   replayEvent,

@@ -3,8 +3,8 @@ import { issueGrant, listGrants, reverseGrant } from '../../../src/ledger/index.
 import { type ReconcileOptions, reconcile } from '../../../src/reconcile/index.ts';
 import { createStripeLookups } from '../../../src/stripe/index.ts';
 import { PRICES, sandboxUnderTest } from '../../sandbox/sandbox-under-test.ts';
-import { ACCOUNT } from '../webhooks/objects.ts';
-import { openShop } from '../webhooks/shop.ts';
+import { ACCOUNT, event, session, sessionLine, withLines } from '../webhooks/objects.ts';
+import { asOwner, openShop } from '../webhooks/shop.ts';
 
 const URLS = { success_url: 'http://shop.test/', cancel_url: 'http://shop.test/cancel' };
 
@@ -16,15 +16,15 @@ async function cutOffShop() {
   onTestFinished(() => shop.close());
   const run = (options: ReconcileOptions = {}) =>
     reconcile({ ...shop.deps, client: stripe }, options);
-  const buy = async () => {
-    const session = await stripe.checkout.sessions.create({
+  const buy = async (card = 'visa') => {
+    const opened = await stripe.checkout.sessions.create({
       mode: 'payment',
       client_reference_id: ACCOUNT,
       line_items: [{ price: 'price_QUICK_SCAN', quantity: 1 }],
       ...URLS,
     });
-    sandbox.pay(session.id);
-    return stripe.checkout.sessions.retrieve(session.id);
+    sandbox.pay(opened.id, { card });
+    return stripe.checkout.sessions.retrieve(opened.id);
   };
   const kinds = async () => [...new Set((await run()).findings.map(({ kind }) => kind))].sort();
   return { sandbox, stripe, shop, run, buy, kinds };
@@ -46,25 +46,78 @@ describe('reconcile', () => {
 
   it('finds a refund that never arrived, and one that failed since', async () => {
     const { sandbox, stripe, shop, run, buy, kinds } = await cutOffShop();
-    const session = await buy();
+    const bought = await buy('refundFail');
     await run({ repair: true });
-    await stripe.refunds.create({ payment_intent: String(session.payment_intent), amount: 250 });
+    await stripe.refunds.create({
+      payment_intent: String(bought.payment_intent),
+      amount: 250,
+    });
     expect(await kinds()).toEqual(['credited_not_paid', 'undelivered_event']);
     expect((await run({ repair: true })).remaining).toEqual([]);
     expect(await shop.balance()).toBe(25);
-    sandbox.advance({ days: 1 });
     expect(await kinds()).toEqual([]);
+    sandbox.advance({ days: 6 });
+    expect(await kinds()).toEqual(['orphan_reversal', 'undelivered_event']);
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect(await shop.balance()).toBe(50);
+  });
+
+  it('finds a dispute that never arrived, and that it was won since', async () => {
+    const { sandbox, stripe, shop, run, buy, kinds } = await cutOffShop();
+    const bought = await buy();
+    await run({ repair: true });
+    const { data } = await stripe.charges.list({ payment_intent: String(bought.payment_intent) });
+    const dispute = sandbox.dispute(String(data[0]?.id));
+    expect(await kinds()).toEqual(['credited_not_paid', 'undelivered_event']);
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect(await shop.balance()).toBe(0);
+    sandbox.closeDispute(dispute.id, 'won');
+    expect(await kinds()).toEqual(['orphan_reversal', 'undelivered_event']);
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect(await shop.balance()).toBe(50);
+  });
+
+  it('within a window only compares the accounts that were paid for in it', async () => {
+    const { shop, run, buy } = await cutOffShop();
+    const bought = await buy();
+    await run({ repair: true });
+    await issueGrant(shop.deps.db, {
+      accountId: ACCOUNT,
+      amount: 50,
+      idempotencyKey: 'twice',
+      source: 'purchase',
+      metadata: { stripe_payment_id: String(bought.payment_intent) },
+    });
+    const within = async () => (await run({ windowOnly: true, sinceDays: 1 })).findings.length;
+    expect(await within()).toBe(1);
+    await asOwner(shop.fresh, "update billing.payments set updated_at = now() - interval '2 days'");
+    expect(await within()).toBe(0);
+    expect((await run()).findings).toHaveLength(1);
+  });
+
+  it('takes back what was granted for a session that Stripe does not know, once', async () => {
+    const { shop, run } = await cutOffShop();
+    await shop.deliver(
+      event('checkout.session.completed', session(withLines([sessionLine('price_QUICK_SCAN')]))),
+    );
+    expect(await shop.balance()).toBe(50);
+    expect((await run()).findings).toMatchObject([
+      { kind: 'credited_not_paid', credits: -50, ids: { objectId: 'cs_1' } },
+    ]);
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect((await run({ repair: true })).findings).toEqual([]);
+    expect(await shop.balance()).toBe(0);
   });
 
   it('repairs a subscription whose renewal was missed', async () => {
     const { sandbox, stripe, shop, run } = await cutOffShop();
-    const session = await stripe.checkout.sessions.create({
+    const subscribed = await stripe.checkout.sessions.create({
       mode: 'subscription',
       client_reference_id: ACCOUNT,
       line_items: [{ price: 'price_BASIC_MONTHLY', quantity: 1 }],
       ...URLS,
     });
-    sandbox.pay(session.id);
+    sandbox.pay(subscribed.id);
     expect((await run({ repair: true })).remaining).toEqual([]);
     expect(await shop.balance()).toBe(100);
     sandbox.advance({ months: 1, days: 1 });
@@ -74,22 +127,21 @@ describe('reconcile', () => {
 
   it('finds a second grant for one payment and an orphan reversal, and mends both once', async () => {
     const { shop, run, buy, kinds } = await cutOffShop();
-    const session = await buy();
+    const bought = await buy();
     await run({ repair: true });
     await issueGrant(shop.deps.db, {
       accountId: ACCOUNT,
       amount: 50,
       idempotencyKey: 'twice',
       source: 'purchase',
-      metadata: { stripe_payment_id: String(session.payment_intent) },
+      metadata: { stripe_payment_id: String(bought.payment_intent) },
     });
     expect(await kinds()).toEqual(['credited_not_paid']);
     expect((await run({ repair: true })).remaining).toEqual([]);
     expect(await shop.balance()).toBe(50);
 
     const [grant] = (await listGrants(shop.deps.db, ACCOUNT)).filter((one) => one.amount === 50);
-    const bought = (await run()).findings;
-    expect(bought).toEqual([]);
+    expect((await run()).findings).toEqual([]);
     const grants = await listGrants(shop.deps.db, ACCOUNT);
     const live = grants.find((one) => one.remaining === 50) ?? grant;
     await reverseGrant(shop.deps.db, {
