@@ -1,4 +1,9 @@
-/** `florin`: the server library. */
+/**
+ * `florin`: the server library. Amounts are whole credits from 1 to 2^53 - 1; instants are the
+ * database's. Every write takes an idempotency key, and repeated with the same input answers with the
+ * first result. What fails throws a `FlorinError` with a stable `code` (docs/errors.md); after
+ * `database_unavailable` repeat with the same key.
+ */
 export { type Catalog, type CatalogPrice, defineCatalog } from './catalog/index.ts';
 export {
   connectLedger,

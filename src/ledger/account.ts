@@ -7,8 +7,11 @@ const ADJUST: Statement = {
 };
 
 /**
- * Corrects a balance by hand: a positive amount gives credits, a negative one takes available ones.
- * `reason` and `actor` stay in the entry. Throws `insufficient_credits`, `idempotency_key_reused`.
+ * Corrects a balance by hand: a positive amount gives credits that never expire, a negative one takes
+ * available ones, and never overdraws. `reason` and `actor` stay in the entry. The same key and input
+ * again returns the first result with `replayed` true. Throws `insufficient_credits`,
+ * `amount_not_allowed` (0, or beyond 2^53 - 1), `idempotency_key_reused`, `idempotency_key_invalid`,
+ * `account_closed`, `invalid_input` (no reason, no actor).
  */
 export async function adjust(
   db: Executor,
@@ -29,7 +32,12 @@ const CLOSE: Statement = {
   text: 'select * from credits.close_account($1, $2, $3)',
 };
 
-/** Closes an account; its ledger is kept. Throws `account_closed` when it was closed before. */
+/**
+ * Closes an account: no more grants, spends or new holds; open holds may still end, and money that goes
+ * back is still reversed. Its ledger is kept. The same key and metadata again returns the first result
+ * with `replayed` true. Throws `account_closed` when it was closed under another key,
+ * `idempotency_key_reused`, `idempotency_key_invalid`.
+ */
 export async function closeAccount(
   db: Executor,
   closing: { accountId: string; idempotencyKey: string; metadata?: Metadata },

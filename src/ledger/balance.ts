@@ -6,7 +6,10 @@ const READ: Statement = {
   text: 'select posted, held, next_expiry_at from credits.balances where account_id = $1',
 };
 
-/** The balance to the instant, by primary key whatever the history; zeros for an unknown account. */
+/**
+ * Credits of the account in this instant, however old the last sweep, by primary key whatever the
+ * history; `nextExpiryAt` is when the next of them expire. Zeros for an unknown account. Writes nothing.
+ */
 export async function readBalance(
   db: Executor,
   accountId: string,
@@ -62,7 +65,10 @@ const EXPLAIN: Statement = {
   text: 'select * from credits.explain_balance($1)',
 };
 
-/** Why the balance is what it is: one item a grant, and one for debt. */
+/**
+ * Why the balance is what it is: one item a grant, oldest first, and one for debt; `contributes` adds up
+ * to available. Nothing for an unknown account. Settles the account first, which changes no balance.
+ */
 export async function explainBalance(db: Executor, accountId: string): Promise<BalanceItem[]> {
   return db.query<BalanceItem>(EXPLAIN, [accountId]);
 }
@@ -79,7 +85,10 @@ const VERIFY: Statement = {
   text: 'select * from credits.verify_ledger($1)',
 };
 
-/** Proves the ledger's invariants for one account, or for all: nothing when sound. */
+/**
+ * Proves the ledger's invariants for one account, or for all: one row for each that is broken, nothing
+ * when sound. Reads the whole history: for jobs and operators, not for requests. Writes nothing.
+ */
 export async function verifyLedger(db: Executor, accountId?: string): Promise<BrokenInvariant[]> {
   return db.query<BrokenInvariant>(VERIFY, [accountId ?? null]);
 }
@@ -89,7 +98,10 @@ const EXPIRE: Statement = {
   text: 'select credits.expire_due($1) as written',
 };
 
-/** Writes down what time has changed, for up to `limit` accounts; returns how many entries. */
+/**
+ * Writes down what time has changed, for up to `limit` accounts; returns how many entries. Balances are
+ * right without it. May be repeated and may overlap: nothing moves twice.
+ */
 export async function expireDue(db: Executor, limit = 1000): Promise<number> {
   const row = await callOne<{ written: number }>(db, EXPIRE, [limit]);
   return row.written;

@@ -37,7 +37,10 @@ const LIST: Statement = {
           order by entry_no desc limit $3`,
 };
 
-/** Entries of an account, newest first; `before` is the entry number that the last page ended with. */
+/**
+ * Entries of an account, newest first; `before` is the entry number that the last page ended with.
+ * Expiry appears once it was written down, by a sweep or the account's next write.
+ */
 export async function listEntries(
   db: Executor,
   page: { accountId: string; before?: number; limit: number },

@@ -24,8 +24,11 @@ const ISSUE: Statement = {
 };
 
 /**
- * Gives credits. The same key and input again returns the first result with `replayed` true. Throws
- * `amount_not_allowed`, `idempotency_key_reused`, `idempotency_key_invalid`, `account_closed`.
+ * Gives credits, and makes the account if it is new; debt is settled from them first. The same key and
+ * input again returns the first result with `replayed` true. Throws `amount_not_allowed` (not from 1 to
+ * 2^53 - 1, or the balance would pass that), `idempotency_key_reused`, `idempotency_key_invalid`,
+ * `account_closed`, `invalid_input` (no source, or an expiry that is not after its beginning), and
+ * `database_unavailable`: then retry with the same key.
  */
 export async function issueGrant(
   db: Executor,
@@ -57,8 +60,11 @@ const REVERSE: Statement = {
 };
 
 /**
- * Takes credits of a grant back whose money went back: first what it has left, then other live grants
- * in burn order, then debt. Throws `amount_not_allowed` beyond what is left to take, `grant_not_found`.
+ * Takes credits of a grant back whose money went back: first what it has left, then what of it expired or
+ * was voided, then from other live grants in burn order, then as debt (`posted` below 0). Works on a
+ * closed account. The same key and input again returns the first result with `replayed` true. Throws
+ * `amount_not_allowed` beyond what is left to take of the grant, `grant_not_found`,
+ * `idempotency_key_reused`, `idempotency_key_invalid`.
  */
 export async function reverseGrant(
   db: Executor,
@@ -72,7 +78,11 @@ const RESTORE: Statement = {
   text: 'select * from credits.restore_grant($1, $2, $3, $4, $5)',
 };
 
-/** Undoes part or all of earlier reversals of a grant, exactly. Throws like {@link reverseGrant}. */
+/**
+ * Undoes part or all of earlier reversals of a grant, exactly: what they took comes back to where it was,
+ * and expires at once when the grant's time is over. Idempotent like {@link reverseGrant}, and throws
+ * like it; `amount_not_allowed` beyond what was taken back.
+ */
 export async function restoreGrant(
   db: Executor,
   part: GrantPart,
@@ -89,7 +99,11 @@ const VOID: Statement = {
   text: 'select * from credits.void_grant($1, $2, $3, $4)',
 };
 
-/** Cancels what a grant has left, neither spent nor reserved. */
+/**
+ * Cancels what a grant has left, neither spent nor reserved; `voided` says how much, and may be 0. The
+ * same key and input again returns the first result with `replayed` true. Throws `grant_not_found`,
+ * `idempotency_key_reused`, `idempotency_key_invalid`.
+ */
 export async function voidGrant(
   db: Executor,
   grant: Omit<GrantPart, 'amount'>,
@@ -124,7 +138,7 @@ const LIST: Statement = {
            from credits.grants where account_id = $1 order by issued_no desc limit 1000`,
 };
 
-/** The account's grants, newest first, with what each has left now. */
+/** The account's grants, newest first, at most 1,000, with what each has left now. Settles it first. */
 export async function listGrants(db: Executor, accountId: string): Promise<Grant[]> {
   await settleAccount(db, accountId);
   return db.query<Grant>(LIST, [accountId]);

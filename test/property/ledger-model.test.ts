@@ -26,6 +26,7 @@ import { installVirtualClock, type VirtualClock } from './virtual-clock.ts';
 const RUNS = Number(process.env['FLORIN_PROOF_RUNS'] ?? 40);
 const LENGTH = 50;
 const START = Date.UTC(2030, 0, 1);
+const OTHER_FUNDS = 40;
 
 const amount = fc.integer({ min: 1, max: 30 });
 const which = fc.nat(20);
@@ -119,6 +120,9 @@ class Pair {
   readonly #db: Db;
   readonly #clock: VirtualClock;
   readonly #accountId = randomUUID();
+  /** Beside it in batches; funded with the first. */
+  readonly #otherId = randomUUID();
+  #otherLeft: number | null = null;
   readonly #model = new LedgerModel(START);
   readonly #grantIds: string[] = [];
   readonly #holdIds: string[] = [];
@@ -228,16 +232,29 @@ class Pair {
     }
   }
 
-  /** Two spends of one call, the second under the key of the first. */
+  /** Spends of two accounts in one call, the last under the key of the first. */
   async #batch(amount: number, keyed: { accountId: string; idempotencyKey: string }) {
+    const other = { ...keyed, accountId: this.#otherId };
+    if (this.#otherLeft === null) {
+      this.#otherLeft = OTHER_FUNDS;
+      const funds = { accountId: other.accountId, amount: OTHER_FUNDS, idempotencyKey: 'funds' };
+      await issueGrant(this.#db, { ...funds, source: 'test' });
+    }
     const refused = this.#model.spend(amount);
+    const otherRefused = this.#otherLeft < amount;
+    this.#otherLeft -= otherRefused ? 0 : amount;
     const results = await spendBatch(this.#db, [
       { ...keyed, amount },
+      { ...other, amount },
       { ...keyed, amount },
     ]);
-    expect(results.map(({ status }) => status)).toEqual(
-      refused === null ? ['spent', 'replayed'] : [refused, refused],
-    );
+    expect(results.map(({ status }) => status)).toEqual([
+      refused ?? 'spent',
+      otherRefused ? 'insufficient_credits' : 'spent',
+      refused ?? 'replayed',
+    ]);
+    expect(results[1]?.posted).toBe(this.#otherLeft);
+    expect(await verifyLedger(this.#db, other.accountId)).toEqual([]);
     if (refused === null) {
       this.#done.push(() => spend(this.#db, { ...keyed, amount }));
     }
