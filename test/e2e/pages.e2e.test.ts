@@ -427,6 +427,42 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await expectAccessible();
     });
 
+    it.each([
+      ['desktop, light', {}],
+      ['phone, dark', PHONE],
+    ])('shows what a change by hand will do, and does it once (%s)', async (_name, options) => {
+      const path = `/api/admin/accounts/${ACCOUNT}/adjust`;
+      const changes = () => mock.asked.filter((asked) => asked.path === path);
+      const tooFew = { code: 'insufficient_credits', title: 'Too few', detail: 'Only 300 left.' };
+      mock.answers.set(`POST ${path}`, { status: 402, body: tooFew });
+      await open(`/admin#/accounts/${ACCOUNT}`, { ...options, as: 'operator' });
+      await page.getByLabel('What').waitFor();
+      expect(await page.evaluate("document.activeElement.closest('.change-form')")).toBe(null);
+      await page.getByLabel('What').selectOption('adjust');
+      await page.getByLabel('Credits', { exact: true }).fill('-25');
+      await page.getByLabel('Reason').fill('<img src=x onerror=alert(1)>');
+      const look = page.getByRole('button', { name: 'Look at the effect' });
+      await look.press('Enter');
+      const effect = page.getByText('available goes from 300 to 275');
+      await effect.waitFor();
+      expect(await page.evaluate('document.activeElement.textContent')).toContain('300 to 275');
+      expect(changes()).toEqual([]);
+      await expectAccessible();
+      await page.getByRole('button', { name: 'Confirm' }).dblclick();
+      await page.getByRole('alert').getByText('Only 300 left.').waitFor();
+      await expectAccessible();
+      await page.getByRole('button', { name: 'Back' }).click();
+      await look.click();
+      mock.answers.set(`POST ${path}`, { body: { available: 275, replayed: false } });
+      await page.getByRole('button', { name: 'Confirm' }).click();
+      await page.getByRole('status').getByText('275 credits available now').waitFor();
+      const keys = new Set(
+        changes().map(({ body }) => (body as { idempotencyKey: string }).idempotencyKey),
+      );
+      expect(keys.size).toBe(1);
+      expect(changes().at(-1)?.body).toMatchObject({ amount: -25 });
+    });
+
     it('is closed to people who are no operators', async () => {
       await open('/admin', { as: 'buyer' });
       await page.getByText('This page is for operators.').waitFor();

@@ -5,7 +5,7 @@ import { formatCredits } from '../frame/format.ts';
 import { LoadFailed } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
 
-/** Finds an account by what an operator has in hand: its id, an email, a Stripe customer or payment. */
+/** Finds an account by what an operator has in hand: its id, an email, a Stripe customer. */
 export function AccountSearch({ api, openId }: { api: AdminApi; openId: string | null }) {
   const [query, setQuery] = useState('');
 
@@ -20,14 +20,14 @@ export function AccountSearch({ api, openId }: { api: AdminApi; openId: string |
       <search>
         <form className="search" onSubmit={submit}>
           <div className="field">
-            <label htmlFor="account-query">Account id, email, Stripe customer or payment</label>
+            <label htmlFor="account-query">Account id, email or Stripe customer</label>
             <input
               id="account-query"
               name="query"
               type="search"
               spellCheck={false}
               autoComplete="off"
-              placeholder="cus_… or pi_… or an id"
+              placeholder="cus_… or an id"
             />
           </div>
           <Button primary type="submit">

@@ -4,6 +4,7 @@ import { Button } from '../frame/button.tsx';
 import { formatCredits, formatInstant } from '../frame/format.ts';
 import { LoadFailed, Notice } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
+import { ChangeForm } from './change-form.tsx';
 import { EventTable } from './event-timeline.tsx';
 import { GrantTable, HoldTable } from './grant-table.tsx';
 import { LedgerTable } from './ledger-table.tsx';
@@ -30,6 +31,12 @@ export function AccountView({ api, accountId }: { api: AdminApi; accountId: stri
   return (
     <article className="account-view" aria-labelledby="account-title">
       <AccountHead account={account.data} reload={account.reload} />
+      {account.data.closedAt === null ? (
+        <section className="part" aria-labelledby="change-title">
+          <h3 id="change-title">By hand</h3>
+          <ChangeForm api={api} account={account.data} onDone={account.reload} />
+        </section>
+      ) : null}
       <section className="part" aria-labelledby="grants-title">
         <h3 id="grants-title">Grants</h3>
         <GrantTable grants={grants} marked={grantId} onMark={setGrantId} />

@@ -23,16 +23,27 @@ export type AdminApi = {
   replay(eventId: string): Promise<AdminEvent>;
   accounts(query: string): Promise<readonly AdminAccountHit[]>;
   account(accountId: string, cursor?: string | null): Promise<AdminAccount>;
+  /** Gives (`grant`) or corrects (`adjust`) by hand; the same key again has no second effect. */
+  change(accountId: string, change: AccountChange): Promise<ChangedBalance>;
   health(): Promise<AdminHealth>;
 };
 
+export type AccountChange = {
+  readonly kind: 'grant' | 'adjust';
+  readonly amount: number;
+  readonly reason: string;
+  readonly idempotencyKey: string;
+};
+
+export type ChangedBalance = { readonly available: number; readonly replayed: boolean };
+
 /** The operator's routes, with the signed-in person's token. */
 export function createAdminApi(store: SessionStore): AdminApi {
-  async function ask<T>(path: string, method: 'GET' | 'POST' = 'GET'): Promise<T> {
+  async function ask<T>(path: string, request: Asked = { method: 'GET' }): Promise<T> {
     const first = await store.getAccessToken({ refresh: false });
-    let response = await once(path, method, first);
+    let response = await once(path, request, first);
     if (response.status === 401 && first !== null) {
-      response = await once(path, method, await store.getAccessToken({ refresh: true }));
+      response = await once(path, request, await store.getAccessToken({ refresh: true }));
     }
     const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
     if (!response.ok) {
@@ -56,21 +67,33 @@ export function createAdminApi(store: SessionStore): AdminApi {
         })}`,
       ),
     event: (eventId) => ask(`/api/admin/events/${id(eventId)}`),
-    replay: (eventId) => ask(`/api/admin/events/${id(eventId)}/replay`, 'POST'),
+    replay: (eventId) => ask(`/api/admin/events/${id(eventId)}/replay`, { method: 'POST' }),
     async accounts(query) {
       type Found = { accounts: readonly AdminAccountHit[] };
       return (await ask<Found>(`/api/admin/accounts${queryString({ query })}`)).accounts;
     },
     account: (accountId, cursor) =>
       ask(`/api/admin/accounts/${id(accountId)}${queryString({ cursor })}`),
+    change: (accountId, { kind, ...body }) =>
+      ask(`/api/admin/accounts/${id(accountId)}/${kind}`, { method: 'POST', body }),
     health: () => ask('/api/admin/health'),
   };
 }
 
-async function once(path: string, method: string, token: string | null): Promise<Response> {
+type Asked = { readonly method: 'GET' | 'POST'; readonly body?: object };
+
+async function once(path: string, asked: Asked, token: string | null): Promise<Response> {
+  const { method, body } = asked;
   const headers = { accept: 'application/json', authorization: `Bearer ${token ?? ''}` };
+  const sent =
+    body === undefined
+      ? { headers }
+      : {
+          headers: { ...headers, 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        };
   try {
-    return await fetch(path, { method, headers, signal: AbortSignal.timeout(20_000) });
+    return await fetch(path, { method, ...sent, signal: AbortSignal.timeout(20_000) });
   } catch (cause) {
     const message = 'The service could not be reached. Check the connection.';
     throw new FlorinClientError({ code: 'network', message }, { cause });

@@ -6,8 +6,14 @@ import {
   showAccount,
   toSearch,
 } from '../../console/index.ts';
-import { FlorinError, isUuid } from '../../kernel/index.ts';
-import { explainBalance, type Grant, verifyLedger } from '../../ledger/index.ts';
+import { FlorinError, isUuid, MAX_CREDITS } from '../../kernel/index.ts';
+import {
+  adjust,
+  explainBalance,
+  type Grant,
+  issueGrant,
+  verifyLedger,
+} from '../../ledger/index.ts';
 import { toStripeFlorinError } from '../../stripe/index.ts';
 import {
   drainInbox,
@@ -16,12 +22,12 @@ import {
   replayEvent,
   showEvent,
 } from '../../webhooks/index.ts';
-import { readQuery } from '../body.ts';
+import { readJson, readQuery } from '../body.ts';
 import type { RequestContext } from '../context.ts';
 import { json } from '../headers.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import { answers, OPERATOR } from '../shapes.ts';
+import { answers, jsonBody, OPERATOR } from '../shapes.ts';
 import { readEntries, textOf } from './balance.ts';
 import { packageVersion } from './documents.ts';
 
@@ -39,7 +45,28 @@ const eventQuery = z.object({
   cursor: z.iso.datetime({ error: 'is not a cursor of this list' }).optional(),
 });
 
-/** What the operator's console shows, and the one thing it does: replay an event. */
+/** By hand: a gift (`grant`, above 0) or a correction (`adjust`, up or down). */
+const change = {
+  reason: z
+    .string()
+    .trim()
+    .min(1, { error: 'must say why; it is kept in the ledger' })
+    .max(500, { error: 'must be at most 500 characters' }),
+  /** One press of the button: the same key again has no second effect. */
+  idempotencyKey: z.string().refine(isUuid, { error: 'must be a uuid, new for each change' }),
+};
+const wholeCredits = z.int({ error: 'must be a whole number of credits' }).max(MAX_CREDITS);
+const adjustBody = z.strictObject({
+  amount: wholeCredits.min(-MAX_CREDITS).refine((n) => n !== 0, { error: 'must not be 0' }),
+  ...change,
+});
+const grantBody = z.strictObject({
+  amount: wholeCredits.min(1, { error: 'must be at least 1' }),
+  expiresAt: z.iso.datetime({ error: 'must be an instant in UTC' }).nullish(),
+  ...change,
+});
+
+/** What the operator's console shows, and what it does: replay an event, grant and adjust by hand. */
 export function addAdmin(app: App, parts: Parts): void {
   const { callers, webhooks, stripe } = parts;
   const { db, logger, clock } = webhooks;
@@ -141,6 +168,56 @@ export function addAdmin(app: App, parts: Parts): void {
     },
   });
 
+  addRoute(app, {
+    method: 'post',
+    path: '/api/admin/accounts/{id}/grant',
+    docs: {
+      ...docs('Gives credits by hand; who and why are kept', { 404: 'There is no such account' }),
+      request: jsonBody(grantBody),
+    },
+    async handler(c) {
+      const operator = await callers.operator(c);
+      const { amount, expiresAt, reason, idempotencyKey } = await readJson(c, grantBody);
+      const accountId = await needAccount(c, parts);
+      const written = await issueGrant(db, {
+        accountId,
+        amount,
+        idempotencyKey: `console:${idempotencyKey.toLowerCase()}`,
+        source: 'manual',
+        ...(expiresAt == null ? {} : { expiresAt: new Date(expiresAt) }),
+        metadata: { reason, actor: operator },
+      });
+      logger.info({ accountId, amount, operator }, 'an operator grants credits');
+      return json(written);
+    },
+  });
+
+  addRoute(app, {
+    method: 'post',
+    path: '/api/admin/accounts/{id}/adjust',
+    docs: {
+      ...docs('Corrects a balance by hand, up or down; who and why are kept', {
+        402: 'Fewer credits are available than it would take',
+        404: 'There is no such account',
+      }),
+      request: jsonBody(adjustBody),
+    },
+    async handler(c) {
+      const operator = await callers.operator(c);
+      const { amount, reason, idempotencyKey } = await readJson(c, adjustBody);
+      const accountId = await needAccount(c, parts);
+      const written = await adjust(db, {
+        accountId,
+        amount,
+        idempotencyKey: `console:${idempotencyKey.toLowerCase()}`,
+        reason,
+        actor: operator,
+      });
+      logger.info({ accountId, amount, operator }, 'an operator adjusts a balance');
+      return json(written);
+    },
+  });
+
   let overview: { at: number; read: Promise<object> } | undefined;
   addRoute(app, {
     method: 'get',
@@ -170,6 +247,15 @@ async function needEvent(
     throw new FlorinError('not_found', 'There is no such event.');
   }
   return event;
+}
+
+/** The account in the path. A change by hand never makes an account: a typing error would be one. */
+async function needAccount(c: RequestContext, { webhooks }: Parts): Promise<string> {
+  const accountId = c.req.param('id')?.toLowerCase();
+  if (!isUuid(accountId) || (await showAccount(webhooks.db, accountId)) === undefined) {
+    throw new FlorinError('not_found', 'There is no such account.');
+  }
+  return accountId;
 }
 
 async function readAccount(c: RequestContext, parts: Parts): Promise<object> {

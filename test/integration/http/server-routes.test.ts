@@ -372,6 +372,50 @@ describe('an operator', () => {
     expect((await service.ask('/api/admin/events?status=lost', { as: 'server' })).status).toBe(400);
   });
 
+  it('grants and adjusts by hand: once a key, with who and why, and never below what is there', async () => {
+    const account = await granted(40);
+    const change = (kind: string, body: object, call: { as?: string; account?: string } = {}) =>
+      service.ask(`/api/admin/accounts/${call.account ?? account}/${kind}`, {
+        method: 'POST',
+        as: call.as ?? 'server',
+        body: { reason: '<b>goodwill</b>', idempotencyKey: crypto.randomUUID(), ...body },
+      });
+    const once = { amount: 10, idempotencyKey: crypto.randomUUID() };
+    const clicks = await Promise.all([change('grant', once), change('grant', once)]);
+    expect(clicks.map(({ body }) => body.available)).toEqual([50, 50]);
+    expect(clicks.map(({ body }) => body.replayed).sort()).toEqual([false, true]);
+    expect((await change('grant', { ...once, amount: 11 })).status).toBe(409);
+    expect((await change('adjust', { amount: -15 })).body).toMatchObject({ available: 35 });
+    expect((await change('adjust', { amount: -36 })).status).toBe(402);
+
+    for (const [kind, body] of [
+      ['grant', { amount: 0 }],
+      ['grant', { amount: -1 }],
+      ['grant', { amount: 1.5 }],
+      ['grant', { amount: Number.MAX_SAFE_INTEGER + 1 }],
+      ['grant', { amount: 1, reason: ' ' }],
+      ['grant', { amount: 1, idempotencyKey: 'again' }],
+      ['grant', { amount: 1, actor: 'somebody else' }],
+      ['adjust', { amount: 0 }],
+    ] as const) {
+      expect((await change(kind, body)).status).toBe(400);
+    }
+    for (const kind of ['grant', 'adjust']) {
+      expect((await change(kind, { amount: 5 }, { as: account })).status).toBe(403);
+      const nobody = crypto.randomUUID();
+      expect((await change(kind, { amount: 5 }, { account: nobody })).status).toBe(404);
+    }
+    const { body } = await service.ask(`/api/admin/accounts/${account}`, { as: 'server' });
+    expect(body.balance).toMatchObject({ posted: 35, available: 35 });
+    expect(body.grants).toContainEqual(
+      expect.objectContaining({
+        amount: 10,
+        source: 'manual',
+        metadata: { reason: '<b>goodwill</b>', actor: 'server' },
+      }),
+    );
+  });
+
   it('sees how the service is', async () => {
     const { body } = await service.ask('/api/admin/health', { as: 'server' });
     expect(body).toMatchObject({ database: 'ok', stripe: 'ok', ledgerFaults: 0 });
@@ -411,6 +455,8 @@ describe('the documents', () => {
         'POST /api/accounts/{id}/holds/{holdId}/capture',
         'POST /api/accounts/{id}/holds/{holdId}/release',
         'POST /api/accounts/{id}/spend',
+        'POST /api/admin/accounts/{id}/adjust',
+        'POST /api/admin/accounts/{id}/grant',
         'POST /api/admin/events/{id}/replay',
         'POST /api/create-checkout-session',
         'POST /api/create-portal-session',
