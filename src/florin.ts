@@ -9,6 +9,7 @@ import {
   type BatchItem,
   captureHold,
   closeAccount,
+  createAnnouncer,
   createSpendBatcher,
   explainBalance,
   type GrantPart,
@@ -193,6 +194,7 @@ export function createFlorin(options: FlorinOptions): Florin {
     logger,
     clock: systemClock,
     ids: randomIds,
+    announce: createAnnouncer(db),
   };
   const ledger = createLedger(db, logger);
   const app = createApp({ config, webhooks, stripe, development, spend: ledger.spend });

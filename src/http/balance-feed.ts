@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Database } from '../db/index.ts';
 import { FlorinError, type Logger } from '../kernel/index.ts';
-import { readBalances } from '../ledger/index.ts';
+import { BALANCE_CHANNEL, readBalances } from '../ledger/index.ts';
 
 export type BalanceFeed = {
   /** Says that an account's balance may have changed, where this process knows it first. */
@@ -25,7 +25,6 @@ type Subscriber = {
   readonly end: () => void;
 };
 
-const CHANNEL = 'florin_balance';
 /** Beside LISTEN: what other processes spend is not announced, and a pooler announces nothing. */
 const POLL_MS = 3_000;
 const HEARTBEAT_MS = 15_000;
@@ -118,7 +117,7 @@ export function createBalanceFeed(options: {
     for (const timer of timers) {
       timer.unref();
     }
-    const listening = db.listen(CHANNEL, changed);
+    const listening = db.listen(BALANCE_CHANNEL, changed);
     const warn = (error: Error) => logger.warn({ error: error.message }, 'not listening');
     // What changed before the database listened was announced to nobody.
     listening.then(changedAll, warn);

@@ -1,4 +1,5 @@
 export { adjust, closeAccount } from './account.ts';
+export { BALANCE_CHANNEL, createAnnouncer } from './announce.ts';
 export {
   type BalanceItem,
   type BrokenInvariant,

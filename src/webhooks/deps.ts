@@ -16,6 +16,8 @@ export type WebhookDeps = {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly ids: IdSource;
+  /** Told of each account whose balance an event has changed, after its commit. */
+  readonly announce?: (accountId: string) => void;
   /** 0 to 1: the jitter between attempts. */
   readonly random?: () => number;
 };

@@ -235,9 +235,13 @@ async function store(
     newPaymentId: deps.ids.uuid(),
     closedSessionId: fact?.kind === 'session' ? fact.id : null,
   });
-  return outcome === 'duplicate'
-    ? { status: 'duplicate', reason: 'Finished before.' }
-    : { status, reason: plan.obstacle?.message ?? plan.reason };
+  if (outcome === 'duplicate') {
+    return { status: 'duplicate', reason: 'Finished before.' };
+  }
+  for (const { accountId } of plan.commands) {
+    deps.announce?.(accountId);
+  }
+  return { status, reason: plan.obstacle?.message ?? plan.reason };
 }
 
 function planOf(plan: Pick<Plan, 'status' | 'reason'> & { obstacle?: Obstacle }): Plan {

@@ -69,8 +69,9 @@ describe('the live balance', () => {
     await service.fresh.db.query("select credits.issue_grant($1, 7, 'elsewhere', 'bonus')", [
       account,
     ]);
+    await service.fresh.db.query("select pg_notify('florin_balance', $1)", [account]);
     text = await readUntil(reader, (seen) => seen.includes('"available":49'), text);
-    // Spent by another process, which announces nothing: found by asking now and then.
+    // Written by another process, which announces nothing: found by asking now and then.
     await service.fresh.db.query("select credits.spend($1, 9, 'elsewhere-2')", [account]);
     await readUntil(reader, (seen) => seen.includes('"available":40'), text);
     expect(await openStreams()).toBe(1);

@@ -49,6 +49,24 @@ describe('a delivery', () => {
     expect(await listEvents(shop.deps.db)).toEqual([]);
   });
 
+  it('announces the account it credited, once, after the commit', async () => {
+    const told: [string, number][] = [];
+    const quiet = await openShop({ catalog: shop.deps.catalog });
+    const loud = quiet.with({
+      announce: (accountId) => {
+        void quiet.balance().then((balance) => told.push([accountId, balance]));
+      },
+    });
+    const paid = event(
+      'checkout.session.completed',
+      session({ ...withLines([sessionLine(PRICE)]), id: 'cs_told' }),
+    );
+    await loud.deliver(paid);
+    await loud.deliver(paid);
+    await expect.poll(() => told).toEqual([[ACCOUNT, 40]]);
+    await quiet.close();
+  });
+
   it('over 1 MiB is refused as too large, one of just 1 MiB is read', async () => {
     const fill = (size: number) => {
       const payload = event('some.type', { id: 'x_1', note: '' });
