@@ -733,7 +733,6 @@ begin
       v_account := credits.append(v_account, v_entry);
     end if;
     perform credits.save_account(v_account);
-    perform pg_notify('florin_balance', p_account_id::text);
     select * into v_entry from credits.entries e
      where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
     replayed := false;
@@ -1570,7 +1569,6 @@ begin
     v_account := v_issued.account;
     v_grant := v_issued.grant_given;
     perform credits.save_account(v_account);
-    perform pg_notify('florin_balance', p_account_id::text);
     v_entry.entry_no := v_grant.issued_no;
     v_entry.posted_after := v_issued.posted_after;
     v_entry.held_after := v_account.held;
@@ -2002,7 +2000,6 @@ begin
     v_account := credits.look_ahead(v_account);
     v_account := credits.settle(v_account, v_now);
     perform credits.save_account(v_account);
-    perform pg_notify('florin_balance', p_account_id::text);
     select * into v_entry from credits.entries e
      where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
     replayed := false;
@@ -2051,7 +2048,6 @@ begin
       p_idempotency_key, v_now, nullif(p_metadata, '{}'));
     v_account := credits.settle(v_account, v_now);
     perform credits.save_account(v_account);
-    perform pg_notify('florin_balance', p_account_id::text);
     select * into v_entry from credits.entries e
      where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
     replayed := false;
@@ -2873,7 +2869,6 @@ begin
       p_idempotency_key, v_now, nullif(p_metadata, '{}'));
     v_account := credits.look_ahead(v_account);
     perform credits.save_account(v_account);
-    perform pg_notify('florin_balance', p_account_id::text);
     select * into v_entry from credits.entries e
      where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
     replayed := false;
