@@ -503,7 +503,7 @@ begin
           error_code, error, needs_attention, payload)
         values (
           p_event ->> 'id', p_event ->> 'type', p_event ->> 'api_version',
-          coalesce((p_event ->> 'livemode')::boolean, false), p_event ->> 'account',
+          coalesce(p_event -> 'livemode' = 'true', false), p_event ->> 'account',
           p_event #>> '{data,object,id}', to_timestamp((p_event ->> 'created')::double precision),
           v_status, 1, v_next, case when not v_open then clock_timestamp() end,
           (p_plan ->> 'accountId')::uuid, p_plan ->> 'customerId', p_plan ->> 'reason',

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { flag, text } from './shapes.ts';
 
+/** The end of the year 9999: no clock says more, and Postgres stores it. */
+const LATEST_SECONDS = 253_402_300_799;
+
 const event = z.object({
   id: z.string().min(1).max(255),
   type: z.string().min(1).max(255),
   api_version: text,
-  created: z.number(),
+  created: z.number().min(0).max(LATEST_SECONDS),
   livemode: flag,
   account: text,
   data: z.object({ object: z.looseObject({ id: text }) }),
