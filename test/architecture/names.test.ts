@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listFiles, ROOT } from './sources.ts';
+import { readTitles } from './titles.ts';
 
 const EMPTY_NAMES = /(^|\/)(utils?|helpers?|common|lib|services?|types|misc|shared)(\/|\.tsx?$)/;
 const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.(e2e|test|config|d))*\.tsx?$/;
@@ -55,28 +56,4 @@ function readGuarantees(readme: string): Guarantee[] {
     const tests = [...(cells.at(-1) ?? '').matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '');
     return { promise: (cells[0] ?? '').trim(), tests };
   });
-}
-
-const TITLE = /\b(?:it|test|describe)(?:\.\w+(?:\([^)]*\))?)*\(\s*(['"`])((?:\\.|(?!\1).)*)\1/g;
-const PGTAP_TITLE = /'((?:[^']|'')*)'\s*\)\s*;/g;
-
-function readTitles(): Set<string> {
-  const titles = new Set<string>();
-  for (const path of [
-    ...listFiles('src', /\.test\.tsx?$/),
-    ...listFiles('test', /\.test\.tsx?$/),
-  ]) {
-    const text = readFileSync(join(ROOT, path), 'utf8');
-    for (const [, , title] of text.matchAll(TITLE)) {
-      titles.add((title ?? '').replace(/\\(['"`])/g, '$1'));
-    }
-  }
-  if (existsSync(join(ROOT, 'supabase', 'tests'))) {
-    for (const path of listFiles('supabase/tests', /\.sql$/)) {
-      for (const [, title] of readFileSync(join(ROOT, path), 'utf8').matchAll(PGTAP_TITLE)) {
-        titles.add((title ?? '').replaceAll("''", "'"));
-      }
-    }
-  }
-  return titles;
 }

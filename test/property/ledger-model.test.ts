@@ -23,7 +23,7 @@ import { type Answer, LedgerModel } from './ledger-model.ts';
 import { installVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 /** `npm run proof` asks for 10,000 sequences of 50; every test run does a few. */
-const RUNS = Number(process.env['FLORIN_PROOF_RUNS'] ?? 40);
+const RUNS = Number(process.env['FLORIN_PROOF_RUNS'] ?? 100);
 const LENGTH = 50;
 const START = Date.UTC(2030, 0, 1);
 const OTHER_FUNDS = 40;

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FlorinError } from '../../src/kernel/index.ts';
+import { spend, verifyLedger } from '../../src/ledger/index.ts';
+import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
+
+/** The seed's tables and functions, as code written against it calls them. */
+describe('the seed’s names in public', () => {
+  let database: FreshDatabase;
+  beforeAll(async () => {
+    database = await freshDatabase();
+  });
+  afterAll(() => database.close());
+
+  async function add(user: string | null, more: Record<string, unknown> = {}): Promise<boolean> {
+    const call = { amount: 50, event: 'evt_1', payment: 'pi_1', price: 'price_A', ...more };
+    const [row] = await database.db.query<{ added: boolean }>(
+      `select public.add_user_credits($1, $2, $3, $4, $5, 'quick_scan_purchase', 'credits') as added`,
+      [user, call.amount, call.event, call.payment, call.price],
+    );
+    return row?.added ?? false;
+  }
+  async function balances(user: string) {
+    const [row] = await database.db.query(
+      `select public.get_user_credit_balance($1) as slow,
+              public.get_user_credit_balance_fast($1) as fast,
+              (select balance from public.credits_balance_mv where user_id = $1) as viewed`,
+      [user],
+    );
+    return row;
+  }
+
+  it('add_user_credits credits, says true, and a repetition says true and credits nothing', async () => {
+    const user = randomUUID();
+    expect([await add(user), await add(user)]).toEqual([true, true]);
+    expect(await balances(user)).toEqual({ slow: 50, fast: 50, viewed: 50 });
+  });
+
+  it('every user and every payment is credited, not the first in the table alone', async () => {
+    const [one, two] = [randomUUID(), randomUUID()];
+    await add(one);
+    await add(two);
+    await add(two, { event: 'evt_2', payment: 'pi_2' });
+    expect([await balances(one), await balances(two)]).toMatchObject([{ slow: 50 }, { slow: 100 }]);
+  });
+
+  it('each line of one checkout is credited, though event and payment are the same', async () => {
+    const user = randomUUID();
+    await add(user, { price: 'price_A' });
+    await add(user, { price: 'price_B', amount: 250 });
+    expect(await balances(user)).toMatchObject({ slow: 300 });
+  });
+
+  it('balances of a new user are 0, and both ways of asking agree', async () => {
+    expect(await balances(randomUUID())).toEqual({ slow: 0, fast: 0, viewed: null });
+  });
+
+  it('the balance is current after every change, and refreshing finds nothing to do', async () => {
+    const user = randomUUID();
+    await add(user);
+    await spend(database.db, { accountId: user, amount: 20, idempotencyKey: 'scan' });
+    expect(await balances(user)).toEqual({ slow: 30, fast: 30, viewed: 30 });
+    expect(await database.db.query('select public.refresh_credits_balance() as differed')).toEqual([
+      { differed: 0 },
+    ]);
+    const rows = await database.db.query(
+      'select delta, reason from public.credits_transactions where user_id = $1 order by created_at',
+      [user],
+    );
+    expect(rows).toEqual([
+      { delta: 50, reason: 'quick_scan_purchase' },
+      { delta: -20, reason: 'spend' },
+    ]);
+  });
+
+  it('errors are raised, never swallowed: nobody, nothing, no event', async () => {
+    const user = randomUUID();
+    const faults: [string | null, Record<string, unknown>][] = [
+      [null, {}],
+      [user, { amount: 0 }],
+      [user, { amount: -5 }],
+      [user, { event: '' }],
+    ];
+    for (const [who, more] of faults) {
+      await expect(add(who, more)).rejects.toBeInstanceOf(FlorinError);
+    }
+    expect(await balances(user)).toMatchObject({ slow: 0 });
+  });
+
+  it('a balance grows past what an integer holds', async () => {
+    const user = randomUUID();
+    await add(user, { amount: 2_147_483_647 });
+    await add(user, { amount: 1, event: 'evt_2' });
+    expect(await balances(user)).toMatchObject({ slow: 2_147_483_648, viewed: 2_147_483_648 });
+  });
+
+  it('a deleted user’s ledger stays', async () => {
+    const user = randomUUID();
+    await add(user);
+    await database.db.query('create table public.users (id uuid primary key)');
+    await database.db.query('insert into public.users values ($1)', [user]);
+    await database.db.query('delete from public.users where id = $1', [user]);
+    expect(await balances(user)).toMatchObject({ slow: 50 });
+    expect(await verifyLedger(database.db, user)).toEqual([]);
+  });
+});
