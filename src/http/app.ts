@@ -42,7 +42,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addWebhook(app, parts);
   addAccounts(app, parts);
   addHealth(app, parts);
-  if (deps.config.appUrl.startsWith('https:')) {
+  if (isBehindHttps(deps)) {
     app.use('*', async (c, next) => {
       await next();
       c.res.headers.set('strict-transport-security', STRICT_TRANSPORT);
@@ -65,6 +65,10 @@ export function createApp(deps: AppDeps): FlorinApp {
   };
 }
 
+function isBehindHttps({ config }: AppDeps): boolean {
+  return config.appUrl.startsWith('https:');
+}
+
 function answerProblem(
   thrown: unknown,
   { c, deps }: { c: RequestContext; deps: AppDeps },
@@ -80,7 +84,12 @@ function answerProblem(
   }
   const response = new Response(JSON.stringify(problem), {
     status: problem.status,
-    headers: { ...API_HEADERS, ...problemHeaders(error), 'x-request-id': requestId },
+    headers: {
+      ...API_HEADERS,
+      ...problemHeaders(error),
+      ...(isBehindHttps(deps) ? { 'strict-transport-security': STRICT_TRANSPORT } : {}),
+      'x-request-id': requestId,
+    },
   });
   return withCookies(response, c.get('cookies') ?? []);
 }

@@ -195,7 +195,7 @@ describe('headers', () => {
       environment: { APP_URL: 'https://app.example.com', ALLOWED_ORIGINS: '' },
     });
     try {
-      for (const path of ['/', '/api/plans', '/api/balance', '/docs']) {
+      for (const path of ['/', '/api/plans', '/api/balance', '/docs', '/nothing']) {
         const { headers } = await own.ask(path);
         expect([path, headers.get('strict-transport-security')]).toEqual([
           path,
