@@ -8,6 +8,10 @@
 -- one row and inserts one row, and the lineage is still exact. docs/ledger.md works an example.
 --
 -- Lock order: the account's row first; whoever holds it may touch everything else of that account.
+--
+-- Functions that stand on the way of every purchase plan their statements once, and by index
+-- (plan_cache_mode, enable_seqscan): left to itself Postgres plans some of them anew at each call, and a
+-- plan that was made while a table was empty goes on reading all of it.
 
 select set_config('florin.migrator', current_user, false);
 do $$
@@ -472,6 +476,7 @@ language plpgsql
 stable
 set search_path = ''
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_account_id uuid := p_account.account_id;
@@ -798,6 +803,7 @@ create function credits.settle(p_account inout credits.accounts, p_at timestampt
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   -- Paying for spends from grants that do not expire brings no other instant nearer.
@@ -961,6 +967,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -1934,6 +1941,7 @@ language plpgsql
 security definer
 set search_path = ''
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
