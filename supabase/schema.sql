@@ -200,6 +200,7 @@ CREATE FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 declare
   v_status text := p_plan ->> 'status';
@@ -1020,6 +1021,7 @@ CREATE FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp w
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 declare
   v_account_id uuid := p_account.account_id;
@@ -1516,6 +1518,7 @@ CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempo
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -2111,6 +2114,7 @@ CREATE FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp 
     LANGUAGE plpgsql
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 declare
   -- Paying for spends from grants that do not expire brings no other instant nearer.
@@ -2362,6 +2366,7 @@ CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS $$
 #variable_conflict use_column
 declare
