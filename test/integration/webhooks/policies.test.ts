@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { connect } from '../../../src/db/index.ts';
 import { closeAccount, issueGrant, spend } from '../../../src/ledger/index.ts';
 import { forgetExpired } from '../../../src/webhooks/index.ts';
-import { ACCOUNT, event, session, sessionLine, withLines } from './objects.ts';
+import { ACCOUNT, dispute, event, refund, session, sessionLine, withLines } from './objects.ts';
 import { asOwner, eventId, openShop } from './shop.ts';
 
 async function shopUnderTest() {
@@ -66,4 +66,43 @@ it('used plan sessions and abandoned checkouts are forgotten a day after they ex
       union all select fingerprint from billing.open_checkouts order by 1`,
   );
   expect(left).toEqual([{ name: 'open' }, { name: 'recent' }]);
+});
+
+it('values that Stripe has not invented yet grant nothing by guess, and nothing is lost', async () => {
+  const shop = await shopUnderTest();
+  const strange = session({
+    ...withLines([sessionLine('price_QUICK_SCAN')]),
+    payment_status: 'paid_in_part',
+  });
+  expect(await shop.deliver(event('checkout.session.completed', strange))).toMatchObject({
+    kind: 'accepted',
+  });
+  expect(await shop.balance()).toBe(0);
+  await shop.deliver(
+    event(
+      'checkout.session.async_payment_succeeded',
+      session(withLines([sessionLine('price_QUICK_SCAN')])),
+    ),
+  );
+  expect(await shop.balance()).toBe(50);
+
+  const mode = event(
+    'checkout.session.completed',
+    session({ ...withLines([sessionLine('price_QUICK_SCAN')]), id: 'cs_mode', mode: 'lease' }),
+  );
+  await shop.deliver(mode);
+  expect(await shop.inbox(eventId(mode))).toMatchObject({ status: 'skipped' });
+
+  // A dispute that stands nobody knows how has moved no money; a refund has, until it is said to have failed.
+  await shop.deliver(event('charge.dispute.updated', dispute('under_arbitration')));
+  expect(await shop.balance()).toBe(50);
+  await shop.deliver(event('refund.updated', refund('re_x', 500, 'on_its_way')));
+  expect(await shop.balance()).toBe(0);
+  await shop.deliver(event('refund.updated', refund('re_x', 500, 'failed')));
+  expect(await shop.balance()).toBe(50);
+
+  const unknown = event('invoice.exploded', { id: 'in_1', object: 'invoice' });
+  await shop.deliver(unknown);
+  expect(await shop.inbox(eventId(unknown))).toMatchObject({ status: 'skipped' });
+  expect(await shop.balance()).toBe(50);
 });
