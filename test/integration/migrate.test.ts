@@ -3,7 +3,7 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import {
   listMigrations,
   migrate,
@@ -11,6 +11,9 @@ import {
   shippedMigrations,
 } from '../../src/db/index.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
+
+/** A pooler in transaction mode shares sessions: what is about one session is not for it. */
+const pooled = inject('pooledUrl') !== '';
 
 const run = promisify(execFile);
 
@@ -113,25 +116,28 @@ describe('migrations', () => {
     ]);
   });
 
-  it('keeps the history of the Supabase CLI: either tool finds nothing left to do after the other', async () => {
-    await write('20260101000000_tricky.sql', TRICKY);
-    await write('notes.txt', 'not a migration');
-    await copyShipped(directory);
-    const other = await freshDatabase({ empty: true });
-    try {
-      await apply();
-      expect(await push(project, fresh.url)).toContain('up to date');
-      expect(await push(project, other.url)).toContain('Finished');
-      expect((await migrate({ url: other.url, directory })).applied).toEqual([]);
-      const theirs = await other.db.query(
-        'select * from supabase_migrations.schema_migrations order by version',
-      );
-      expect(await history()).toEqual(theirs);
-      expect(theirs.length).toBe((await listMigrations(directory)).length);
-    } finally {
-      await other.close();
-    }
-  });
+  it.skipIf(pooled)(
+    'keeps the history of the Supabase CLI: either tool finds nothing left to do after the other',
+    async () => {
+      await write('20260101000000_tricky.sql', TRICKY);
+      await write('notes.txt', 'not a migration');
+      await copyShipped(directory);
+      const other = await freshDatabase({ empty: true });
+      try {
+        await apply();
+        expect(await push(project, fresh.url)).toContain('up to date');
+        expect(await push(project, other.url)).toContain('Finished');
+        expect((await migrate({ url: other.url, directory })).applied).toEqual([]);
+        const theirs = await other.db.query(
+          'select * from supabase_migrations.schema_migrations order by version',
+        );
+        expect(await history()).toEqual(theirs);
+        expect(theirs.length).toBe((await listMigrations(directory)).length);
+      } finally {
+        await other.close();
+      }
+    },
+  );
 });
 
 async function copyShipped(directory: string): Promise<void> {

@@ -5,11 +5,14 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { migrate, startEmbeddedPostgres, withDatabase } from '../../src/db/index.ts';
 import { isRunning } from '../../src/db/process-state.ts';
+import { type Pooler, startPgBouncer } from './pgbouncer.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** A role that may create databases, connected to none of Florin's. */
     serverUrl: string;
+    /** The same behind PgBouncer in transaction mode, where FLORIN_TEST_POOLED asks for it; else empty. */
+    pooledUrl: string;
     /** The superuser of the embedded cluster; empty when DATABASE_URL is used. */
     adminUrl: string;
     /** The migrated database that fresh ones are copied from. */
@@ -31,6 +34,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const own = process.env['DATABASE_URL'];
   const cluster = own === undefined || own === '' ? await startThrowAway() : undefined;
   const serverUrl = cluster?.url ?? String(own);
+  const pooler = process.env['FLORIN_TEST_POOLED'] ? await startPgBouncer(serverUrl, 8) : undefined;
   const template = `florin_test_${process.pid}_template`;
   try {
     await onServer(serverUrl, async (client) => {
@@ -38,23 +42,29 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       await client.query(`create database ${template}`);
     });
   } catch (error) {
-    await cluster?.stop();
+    await stopAll(pooler, cluster);
     throw error;
   }
   project.provide('migrationFailure', await tryMigrations(withDatabase(serverUrl, template)));
   const runFolder = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-run-`));
   project.provide('runFolder', runFolder);
   project.provide('serverUrl', serverUrl);
+  project.provide('pooledUrl', pooler?.url ?? '');
   project.provide('adminUrl', cluster?.adminUrl ?? '');
   project.provide('template', template);
   return async () => {
     await rm(runFolder, { recursive: true, force: true });
-    if (cluster !== undefined) {
-      await cluster.stop();
-      return;
+    if (cluster === undefined) {
+      await onServer(serverUrl, (client) => dropOwn(client));
     }
-    await onServer(serverUrl, (client) => dropOwn(client));
+    await stopAll(pooler, cluster);
   };
+}
+
+async function stopAll(...running: (Pick<Pooler, 'stop'> | undefined)[]): Promise<void> {
+  for (const one of running) {
+    await one?.stop();
+  }
 }
 
 /** Fails no test that needs no ledger: those that do fail with this message. */

@@ -4,7 +4,7 @@ import { inject } from 'vitest';
 import { connect, type Database, withDatabase } from '../../src/db/index.ts';
 
 export type FreshDatabase = {
-  /** As `postgres`, the role that migrations and the app use; no superuser. */
+  /** As `postgres`, the role that migrations and the app use; no superuser. May lead through a pooler. */
   readonly url: string;
   /** The same database as the superuser `supabase_admin`; empty when DATABASE_URL is used. */
   readonly adminUrl: string;
@@ -28,7 +28,7 @@ export async function freshDatabase(options: FreshOptions = {}): Promise<FreshDa
   const template = inject('template');
   const name = template.replace('template', randomBytes(6).toString('hex'));
   await onServer(`create database ${name}${options.empty ? '' : ` template ${template}`}`);
-  const url = withDatabase(inject('serverUrl'), name);
+  const url = withDatabase(inject('pooledUrl') || inject('serverUrl'), name);
   const adminUrl = inject('adminUrl');
   const db = connect({ url, maxConnections: options.maxConnections ?? 10 });
   return {

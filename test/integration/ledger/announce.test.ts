@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { connect } from '../../../src/db/index.ts';
 import { BALANCE_CHANNEL, createAnnouncer } from '../../../src/ledger/index.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
+
+/** A pooler in transaction mode shares sessions: what is about one session is not for it. */
+const pooled = inject('pooledUrl') !== '';
 
 describe('announcing balances', () => {
   let database: FreshDatabase;
@@ -11,20 +14,23 @@ describe('announcing balances', () => {
   });
   afterAll(() => database.close());
 
-  it('reaches every process that listens, each account at least once however many there are', async () => {
-    const elsewhere = connect({ url: database.url, maxConnections: 1 });
-    const heard = new Set<string>();
-    const stop = await elsewhere.listen(BALANCE_CHANNEL, (accountId) => heard.add(accountId));
-    const accounts = Array.from({ length: 500 }, () => randomUUID());
-    const announce = createAnnouncer(database.db);
-    for (const account of accounts) {
-      announce(account);
-    }
-    await expect.poll(() => heard.size).toBe(accounts.length);
-    expect([...heard].sort()).toEqual(accounts.sort());
-    await stop();
-    await elsewhere.close();
-  });
+  it.skipIf(pooled)(
+    'reaches every process that listens, each account at least once however many there are',
+    async () => {
+      const elsewhere = connect({ url: database.url, maxConnections: 1 });
+      const heard = new Set<string>();
+      const stop = await elsewhere.listen(BALANCE_CHANNEL, (accountId) => heard.add(accountId));
+      const accounts = Array.from({ length: 500 }, () => randomUUID());
+      const announce = createAnnouncer(database.db);
+      for (const account of accounts) {
+        announce(account);
+      }
+      await expect.poll(() => heard.size).toBe(accounts.length);
+      expect([...heard].sort()).toEqual(accounts.sort());
+      await stop();
+      await elsewhere.close();
+    },
+  );
 
   it('a database that is gone stops nobody', async () => {
     const gone = connect({ url: database.url, maxConnections: 1 });
