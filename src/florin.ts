@@ -49,7 +49,7 @@ export type LedgerConfig = {
 /**
  * The ledger's part of the library: credits in, credits out, and proof. Amounts are whole credits above 0,
  * at most 2^53 - 1; an `accountId` is a uuid, by default the Supabase user's. An `idempotencyKey` (1 to 255
- * printable characters, not beginning with `florin:`) names one intent of the account's: the same key with the same
+ * characters, not beginning with `florin:`) names one intent of the account's: the same key with the same
  * input answers with the first result and `replayed` true, with other input it throws
  * `idempotency_key_reused`. Every function may throw `database_unavailable`: nothing is known then, so
  * repeat the call with the same key. Errors are FlorinError with a stable `code` (docs/errors.md).

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect } from '../../src/db/index.ts';
 import { DatabaseUnavailableError, InsufficientCreditsError } from '../../src/kernel/index.ts';
-import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
+import { type FreshDatabase, freshDatabase, isPooled } from '../support/postgres.ts';
 
-/** A pooler in transaction mode shares sessions: what is about one session is not for it. */
-const pooled = inject('pooledUrl') !== '';
+function asPooler(address: string): string {
+  const url = new URL(address);
+  url.searchParams.set('pgbouncer', 'true');
+  return url.toString();
+}
 
 describe('the database', () => {
   let fresh: FreshDatabase;
@@ -40,7 +43,7 @@ describe('the database', () => {
     await expect(fresh.db.query('select 1 as one')).resolves.toEqual([{ one: 1 }]);
   });
 
-  it.skipIf(pooled)('prepares a named statement once a connection', async () => {
+  it.skipIf(isPooled)('prepares a named statement once a connection', async () => {
     const db = connect({ url: fresh.url, maxConnections: 1 });
     const statement = { name: 'florin_test_add', text: 'select $1::bigint + 1 as sum' };
     await db.query(statement, [1]);
@@ -52,23 +55,20 @@ describe('the database', () => {
     await db.close();
   });
 
-  it.skipIf(pooled)(
-    'names no statement and sets no session limit behind a transaction pooler',
-    async () => {
-      const db = connect({ url: `${fresh.url}?pgbouncer=true`, maxConnections: 1 });
-      await db.query({ name: 'florin_test_two', text: 'select 2 as two' });
-      expect(await db.query('select 1 from pg_prepared_statements')).toEqual([]);
-      const shown = await db.query("select current_setting('statement_timeout') as timeout");
-      expect(shown).toEqual([{ timeout: '0' }]);
-      const inside = await db.transaction((tx) =>
-        tx.query("select current_setting('statement_timeout') as timeout"),
-      );
-      expect(inside).toEqual([{ timeout: '15s' }]);
-      const stop = await db.listen('anything', () => undefined);
-      await stop();
-      await db.close();
-    },
-  );
+  it('names no statement and sets no session limit behind a transaction pooler', async () => {
+    const db = connect({ url: asPooler(fresh.url), maxConnections: 1 });
+    await db.query({ name: 'florin_test_two', text: 'select 2 as two' });
+    expect(await db.query('select 1 from pg_prepared_statements')).toEqual([]);
+    const shown = await db.query("select current_setting('statement_timeout') as timeout");
+    expect(shown).toEqual([{ timeout: '0' }]);
+    const inside = await db.transaction((tx) =>
+      tx.query("select current_setting('statement_timeout') as timeout"),
+    );
+    expect(inside).toEqual([{ timeout: '15s' }]);
+    const stop = await db.listen('anything', () => undefined);
+    await stop();
+    await db.close();
+  });
 
   it('commits a transaction that returns and rolls back one that throws', async () => {
     await fresh.db.query('create table kept (n int)');
@@ -146,7 +146,7 @@ describe('the database', () => {
     await db.close();
   });
 
-  it.skipIf(pooled)(
+  it.skipIf(isPooled)(
     'hears notifications, on several channels, until told to stop, also after its session was lost',
     async () => {
       const db = connect({ url: fresh.url, applicationName: 'florin ears' });

@@ -3,17 +3,14 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   listMigrations,
   migrate,
   pendingMigrations,
   shippedMigrations,
 } from '../../src/db/index.ts';
-import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
-
-/** A pooler in transaction mode shares sessions: what is about one session is not for it. */
-const pooled = inject('pooledUrl') !== '';
+import { type FreshDatabase, freshDatabase, isPooled } from '../support/postgres.ts';
 
 const run = promisify(execFile);
 
@@ -116,7 +113,7 @@ describe('migrations', () => {
     ]);
   });
 
-  it.skipIf(pooled)(
+  it.skipIf(isPooled)(
     'keeps the history of the Supabase CLI: either tool finds nothing left to do after the other',
     async () => {
       await write('20260101000000_tricky.sql', TRICKY);

@@ -21,6 +21,9 @@ export type Pooler = {
 
 /** A pooler in transaction mode with few server connections, so that sessions really are shared. */
 export async function startPgBouncer(target: string, serverConnections = 3): Promise<Pooler> {
+  if (PROGRAM === undefined) {
+    throw new Error('PgBouncer is not installed: apt-get install pgbouncer.');
+  }
   const home = await mkdtemp(join(tmpdir(), `florin-test-${process.pid}-`));
   const user = await chooseServerUser(home);
   const server = new URL(target);
@@ -45,7 +48,7 @@ max_client_conn = 500
     await chown(settings, user.uid, user.gid);
   }
   await chmod(settings, 0o600);
-  const child = spawn(String(PROGRAM), ['-q', settings], { ...user, stdio: 'ignore' });
+  const child = spawn(PROGRAM, ['-q', settings], { ...user, stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('close', resolve));
   const url = new URL(target);
   url.hostname = '127.0.0.1';

@@ -19,6 +19,9 @@ export type FreshOptions = {
   maxConnections?: number;
 };
 
+/** A pooler in transaction mode shares sessions: tests about one session are not for it. */
+export const isPooled = inject('pooledUrl') !== '';
+
 /** A database of its own for one test file: a copy of the migrated template, made in milliseconds. */
 export async function freshDatabase(options: FreshOptions = {}): Promise<FreshDatabase> {
   const failure = inject('migrationFailure');

@@ -1,11 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect } from '../../../src/db/index.ts';
 import { BALANCE_CHANNEL, createAnnouncer } from '../../../src/ledger/index.ts';
-import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
-
-/** A pooler in transaction mode shares sessions: what is about one session is not for it. */
-const pooled = inject('pooledUrl') !== '';
+import { type FreshDatabase, freshDatabase, isPooled } from '../../support/postgres.ts';
 
 describe('announcing balances', () => {
   let database: FreshDatabase;
@@ -14,7 +11,7 @@ describe('announcing balances', () => {
   });
   afterAll(() => database.close());
 
-  it.skipIf(pooled)(
+  it.skipIf(isPooled)(
     'reaches every process that listens, each account at least once however many there are',
     async () => {
       const elsewhere = connect({ url: database.url, maxConnections: 1 });
