@@ -147,6 +147,32 @@ ALTER TYPE credits.issued OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.issued IS 'What issuing leaves: the account and the grant as they are now, and the balance just after the entry.';
 
+CREATE FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_current billing.stripe_accounts;
+begin
+  lock table billing.stripe_accounts in share row exclusive mode;
+  select * into v_current from billing.stripe_accounts a order by a.accepted_at desc limit 1;
+  if v_current is null then
+    insert into billing.stripe_accounts (stripe_account_id, livemode, accepted_at)
+      values (p_stripe_account_id, p_livemode, '-infinity');
+  elsif p_replace
+      and (v_current.stripe_account_id, v_current.livemode)
+        is distinct from (p_stripe_account_id, p_livemode) then
+    insert into billing.stripe_accounts as a (stripe_account_id, livemode, accepted_at)
+      values (p_stripe_account_id, p_livemode, clock_timestamp())
+      on conflict (stripe_account_id, livemode) do update set accepted_at = excluded.accepted_at;
+  end if;
+end;
+$$;
+
+ALTER FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) IS 'Keeps whose books these are: the first account as it is, another one only when told to replace it. Repeatable.';
+
 CREATE FUNCTION billing.apply_commands(p_commands jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3159,6 +3185,18 @@ ALTER TABLE billing.refunds OWNER TO florin_owner;
 
 COMMENT ON VIEW billing.refunds IS 'Each refund with its furthest status.';
 
+CREATE TABLE billing.stripe_accounts (
+    stripe_account_id text NOT NULL,
+    livemode boolean NOT NULL,
+    accepted_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE billing.stripe_accounts OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.stripe_accounts IS 'The Stripe accounts that the books were compared with: the one accepted last counts. Payments from before it was accepted are not asked of it.';
+
+COMMENT ON COLUMN billing.stripe_accounts.accepted_at IS '-infinity for the first: all that was sold before is taken as its own.';
+
 CREATE TABLE billing.subscriptions (
     subscription_id text NOT NULL,
     customer_id text,
@@ -3283,6 +3321,9 @@ ALTER TABLE ONLY billing.payment_aliases
 ALTER TABLE ONLY billing.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (payment_id);
 
+ALTER TABLE ONLY billing.stripe_accounts
+    ADD CONSTRAINT stripe_accounts_pkey PRIMARY KEY (stripe_account_id, livemode);
+
 ALTER TABLE ONLY billing.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (subscription_id);
 
@@ -3374,6 +3415,12 @@ CREATE POLICY payments_service_reads ON billing.payments FOR SELECT TO service_r
 
 COMMENT ON POLICY payments_service_reads ON billing.payments IS 'The service reads everything. Writing is for functions alone.';
 
+ALTER TABLE billing.stripe_accounts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY stripe_accounts_service_reads ON billing.stripe_accounts FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY stripe_accounts_service_reads ON billing.stripe_accounts IS 'The service reads everything. Writing is for functions alone.';
+
 ALTER TABLE billing.subscriptions ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY subscriptions_service_reads ON billing.subscriptions FOR SELECT TO service_role USING (true);
@@ -3444,6 +3491,10 @@ GRANT SELECT ON TABLE credits.accounts TO postgres;
 GRANT SELECT ON TABLE credits.grants TO authenticated;
 GRANT SELECT ON TABLE credits.grants TO service_role;
 GRANT SELECT ON TABLE credits.grants TO postgres;
+
+REVOKE ALL ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) TO service_role;
+GRANT ALL ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.apply_commands(p_commands jsonb) FROM PUBLIC;
 
@@ -3714,6 +3765,9 @@ GRANT SELECT ON TABLE billing.purchases TO postgres;
 
 GRANT SELECT ON TABLE billing.refunds TO service_role;
 GRANT SELECT ON TABLE billing.refunds TO postgres;
+
+GRANT SELECT ON TABLE billing.stripe_accounts TO service_role;
+GRANT SELECT ON TABLE billing.stripe_accounts TO postgres;
 
 GRANT SELECT ON TABLE billing.subscriptions TO service_role;
 GRANT SELECT ON TABLE billing.subscriptions TO postgres;

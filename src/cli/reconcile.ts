@@ -8,7 +8,7 @@ import { argument, type CommandContext, EXIT, type OutputOptions, print } from '
 import { readEnvironment, withDatabase } from './environment.ts';
 import { requireStripe } from './stripe.ts';
 
-type Options = OutputOptions & { since: number; repair?: boolean };
+type Options = OutputOptions & { since: number; repair?: boolean; acceptAccount?: boolean };
 
 /** `florin reconcile`: Stripe, billing and the ledger against each other. */
 export function addReconcile(program: Command, context: CommandContext): void {
@@ -19,6 +19,10 @@ export function addReconcile(program: Command, context: CommandContext): void {
     )
     .option('--since <days>', 'how far back; Stripe keeps events for 30', argument(readCount), 30)
     .option('--repair', 'mend what is found, through the same path as the webhook')
+    .option(
+      '--accept-account',
+      'STRIPE_SECRET_KEY is of another Stripe account than before, and that is meant',
+    )
     .option('--json', 'print JSON')
     .action((options: Options) =>
       withDatabase(async (db) => {
@@ -35,7 +39,11 @@ export function addReconcile(program: Command, context: CommandContext): void {
             clock: systemClock,
             ids: randomIds,
           },
-          { sinceDays: options.since, repair: options.repair ?? false },
+          {
+            sinceDays: options.since,
+            repair: options.repair ?? false,
+            acceptAccount: options.acceptAccount ?? false,
+          },
         );
         print(context, { options, value: shown(report), text: describe(report) });
         context.finishWith(report.remaining.length === 0 ? EXIT.done : EXIT.failed);

@@ -51,6 +51,10 @@ const PROBLEMS = {
     shows: ['subscriptionId', 'manage'],
   },
   plan_session_invalid: { status: 400, title: 'The plan session is not valid' },
+  stripe_account_changed: {
+    status: 409,
+    title: 'The Stripe account is not the one of these books',
+  },
   stripe_rejected: { status: 502, title: 'Stripe refused the request', shows: ['stripeCode'] },
   stripe_unavailable: {
     status: 503,

@@ -1,5 +1,5 @@
 import { expireDue } from '../ledger/index.ts';
-import { reconcile } from '../reconcile/index.ts';
+import { keepFirstAccount, reconcile } from '../reconcile/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
 import { drainInbox, forgetExpired, grantDueDrips, type WebhookDeps } from '../webhooks/index.ts';
 import { type Job, type RunningJob, startJob } from './schedule.ts';
@@ -49,7 +49,10 @@ export function backgroundJobs(deps: WebhookDeps): Job[] {
   ];
 }
 
-/** Compares Stripe with the ledger and logs what it finds; repairs nothing. The first time an hour after the start. */
+/**
+ * Compares Stripe with the ledger and logs what it finds; repairs nothing. The first time an hour
+ * after the start; at the start of empty books it notes whose they are.
+ */
 export function reconcileJob(deps: WebhookDeps, client: StripeClient): Job {
   let run = 0;
   return {
@@ -58,6 +61,7 @@ export function reconcileJob(deps: WebhookDeps, client: StripeClient): Job {
     run: async () => {
       run += 1;
       if (run === 1) {
+        await keepFirstAccount({ ...deps, client });
         return false;
       }
       const whole = run % RECONCILE_WHOLE_EVERY === 0;

@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'price_unknown'
   | 'already_subscribed'
   | 'plan_session_invalid'
+  | 'stripe_account_changed'
   | 'stripe_rejected'
   | 'stripe_unavailable'
   | 'database_unavailable'

@@ -59,13 +59,19 @@ export async function differingPurchases(
   );
 }
 
-/** Purchases of these days that still hold credits: each has to be known to Stripe as paid. */
-export async function creditedPurchases(db: Executor, days: number): Promise<BookedPurchase[]> {
+/**
+ * Purchases of these days, and of payments made after `since`, that still hold credits: each has to
+ * be known to Stripe as paid.
+ */
+export async function creditedPurchases(
+  db: Executor,
+  { days, since }: { days: number; since: Date | null },
+): Promise<BookedPurchase[]> {
   return db.query<Row & BookedPurchase>(
-    `select * from (${BOOKED}) b
+    `select * from (${BOOKED} and ($2::timestamptz is null or w.created_at >= $2)) b
       where b.granted > b.taken_back and b.purchase_key ~ '^(checkout|invoice):'
       order by b.purchase_key`,
-    [days],
+    [days, since],
   );
 }
 

@@ -5,3 +5,4 @@ export {
   type ReconcileReport,
   reconcile,
 } from './reconcile.ts';
+export { keepFirstAccount } from './stripe-account.ts';

@@ -10,6 +10,7 @@ import {
   unexplainedGrants,
 } from './books.ts';
 import type { Finding, FindingKind, Repair } from './finding.ts';
+import type { StripeAccount } from './stripe-account.ts';
 import type { PaidStanding } from './stripe-side.ts';
 
 /**
@@ -59,24 +60,28 @@ function paidObjectOf({ purchaseKey }: BookedPurchase): string {
 /**
  * Purchases of the last `days` that hold credits for a session or invoice which Stripe does not know,
  * or does not call paid: a forged event, or one of another Stripe account. Stripe is asked only about
- * what `paid` does not name, one object once.
+ * what `paid` does not name, one object once. `proven` is false when nothing shows that the key is of
+ * the books' own account: it was not accepted before, and Stripe knows none of the purchases.
  */
 export async function findUnpaid(
   db: Executor,
   input: {
     days: number;
     paid: ReadonlySet<string>;
+    account: StripeAccount;
     standingOf: (objectId: string) => Promise<PaidStanding>;
   },
-): Promise<Finding[]> {
+): Promise<{ readonly findings: Finding[]; readonly proven: boolean }> {
   const findings: Finding[] = [];
   const asked = new Map<string, PaidStanding>();
-  for (const purchase of await creditedPurchases(db, input.days)) {
+  for (const purchase of await creditedPurchases(db, {
+    days: input.days,
+    since: input.account.since,
+  })) {
     const objectId = paidObjectOf(purchase);
-    if (input.paid.has(objectId)) {
-      continue;
-    }
-    const standing = asked.get(objectId) ?? (await input.standingOf(objectId));
+    const standing = input.paid.has(objectId)
+      ? 'paid'
+      : (asked.get(objectId) ?? (await input.standingOf(objectId)));
     asked.set(objectId, standing);
     const { accountId, purchaseKey, grantId, granted, takenBack, metadata } = purchase;
     const left = granted - takenBack;
@@ -106,7 +111,12 @@ export async function findUnpaid(
       });
     }
   }
-  return findings;
+  const standings = [...asked.values()];
+  const proven =
+    input.account.accepted ||
+    standings.length === 0 ||
+    standings.some((standing) => standing !== 'unknown');
+  return { findings, proven };
 }
 
 function ofPurchase(purchase: BookedPurchase): Finding {

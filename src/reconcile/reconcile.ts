@@ -10,6 +10,7 @@ import {
 import { knownEvents, plannedKeys } from './books.ts';
 import type { Finding, FindingKind } from './finding.ts';
 import { findInBooks, findUnpaid } from './ledger-side.ts';
+import { acceptAccount, identifyAccount, type StripeAccount } from './stripe-account.ts';
 import { paidStandingOf, readStripeSide, type StripeSide, type Told } from './stripe-side.ts';
 
 export type ReconcileDeps = WebhookDeps & { readonly client: StripeClient };
@@ -28,6 +29,8 @@ export type ReconcileOptions = {
    * only, so that the cost follows the window. Default: all of their history.
    */
   readonly windowOnly?: boolean;
+  /** The account of the secret key is the right one from now on, whichever it was before. */
+  readonly acceptAccount?: boolean;
 };
 
 export type ReconcileReport = {
@@ -43,12 +46,15 @@ const DAY_SECONDS = 86_400;
 /**
  * Compares Stripe with billing and the ledger. Without `repair` it writes nothing. With it, what is
  * missing goes through the webhook's own path, then the ledger is brought to what billing says;
- * repeating it changes nothing more. Raises `stripe_unavailable` rather than report half a truth.
+ * repeating it changes nothing more. Raises `stripe_unavailable` rather than report half a truth, and
+ * `stripe_account_changed` when the key is of another account than the books, or may be: with it,
+ * every purchase would look unpaid.
  */
 export async function reconcile(
   deps: ReconcileDeps,
   options: ReconcileOptions = {},
 ): Promise<ReconcileReport> {
+  const account = await identifyAccount(deps, options.acceptAccount === true);
   const now = Math.floor(deps.clock.now().getTime() / 1000);
   const sinceDays = options.sinceDays ?? 30;
   const window = {
@@ -60,21 +66,32 @@ export async function reconcile(
   const side = await readStripeSide(deps.client, webhookEventTypes(), window).catch((error) => {
     throw toStripeFlorinError(error);
   });
-  const scope = { side, sinceDays, bookDays: options.windowOnly === true ? sinceDays : null };
-  const findings = await findAll(deps, scope);
+  const bookDays = options.windowOnly === true ? sinceDays : null;
+  const scope = { account, side, sinceDays, bookDays };
+  const { findings, proven } = await findAll(deps, scope);
+  if (proven && !account.accepted && account.id !== null) {
+    await acceptAccount(deps.db, { id: account.id, livemode: deps.livemode, replace: false });
+  }
   if (options.repair !== true || findings.length === 0) {
     return { findings, repaired: [], remaining: findings };
+  }
+  if (!proven) {
+    throw new FlorinError(
+      'stripe_account_changed',
+      'Stripe knows none of the purchases in these books, so STRIPE_SECRET_KEY may be of another account. Nothing was changed. Set the right key, or, if it is right, run florin reconcile --accept-account --repair.',
+    );
   }
   await repairAll(deps, findings);
   // Events move the books, so what they left is corrected after them.
   await repairAll(deps, await findInBooks(deps.db, { days: scope.bookDays, paid: side.paid }));
-  const remaining = await findAll(deps, scope);
+  const { findings: remaining } = await findAll(deps, scope);
   const left = new Set(remaining.map(({ subject }) => subject));
   const repaired = findings.map(({ subject }) => subject).filter((one) => !left.has(one));
   return { findings, repaired, remaining };
 }
 
 type Scope = {
+  readonly account: StripeAccount;
   readonly side: StripeSide;
   readonly sinceDays: number;
   readonly bookDays: number | null;
@@ -82,21 +99,22 @@ type Scope = {
 
 async function findAll(
   deps: ReconcileDeps,
-  { side, sinceDays, bookDays }: Scope,
-): Promise<Finding[]> {
+  { account, side, sinceDays, bookDays }: Scope,
+): Promise<{ findings: Finding[]; proven: boolean }> {
   const { paid } = side;
   const standingOf = (id: string) =>
     paidStandingOf(deps.client, id).catch((error) => {
       throw toStripeFlorinError(error);
     });
-  const unpaid = await findUnpaid(deps.db, { days: sinceDays, paid, standingOf });
+  const unpaid = await findUnpaid(deps.db, { days: sinceDays, paid, account, standingOf });
   const found = [
     ...(await findUndelivered(deps, side.events)),
     ...(await findUnsettled(deps, side.objects)),
-    ...unpaid,
+    ...unpaid.findings,
     ...(await findInBooks(deps.db, { days: bookDays, paid })),
   ];
-  return [...new Map(found.map((finding) => [finding.subject, finding])).values()];
+  const findings = [...new Map(found.map((finding) => [finding.subject, finding])).values()];
+  return { findings, proven: unpaid.proven };
 }
 
 async function findUndelivered(deps: ReconcileDeps, events: readonly Told[]): Promise<Finding[]> {

@@ -31,6 +31,8 @@ export type SeedEndpoint = {
 };
 
 export type SandboxSettings = {
+  /** The Stripe account that the keys are of. */
+  readonly accountId: string;
   readonly apiKeys: readonly string[];
   readonly apiVersion: string;
   readonly currency: string;
@@ -49,6 +51,7 @@ export type SandboxSettings = {
 };
 
 export type SettingsInput = {
+  accountId?: string | undefined;
   apiKeys?: readonly string[] | undefined;
   apiVersion?: string | undefined;
   currency?: string | undefined;
@@ -76,6 +79,7 @@ export function parseSettings(input: SettingsInput): SandboxSettings {
     throw new InvalidConfigurationError(faults);
   }
   return {
+    accountId: input.accountId ?? 'acct_florin_sandbox',
     apiKeys,
     apiVersion: input.apiVersion ?? SANDBOX_API_VERSION,
     currency: input.currency ?? 'usd',

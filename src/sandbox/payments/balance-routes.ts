@@ -28,7 +28,7 @@ export const balanceRoutes: readonly Route[] = [
     'get',
     '/v1/account',
     ({ world }) => ({
-      id: 'acct_florin_sandbox',
+      id: world.settings.accountId,
       object: 'account',
       business_type: 'company',
       charges_enabled: true,

@@ -1,4 +1,5 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import Stripe from 'stripe';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { issueGrant, listGrants, reverseGrant } from '../../../src/ledger/index.ts';
 import { type ReconcileOptions, reconcile } from '../../../src/reconcile/index.ts';
 import { createStripeLookups } from '../../../src/stripe/index.ts';
@@ -97,6 +98,7 @@ describe('reconcile', () => {
 
   it('takes back what was granted for a session that Stripe does not know, once', async () => {
     const { shop, run } = await cutOffShop();
+    await run();
     await shop.deliver(
       event('checkout.session.completed', session(withLines([sessionLine('price_QUICK_SCAN')]))),
     );
@@ -107,6 +109,79 @@ describe('reconcile', () => {
     expect((await run({ repair: true })).remaining).toEqual([]);
     expect((await run({ repair: true })).findings).toEqual([]);
     expect(await shop.balance()).toBe(0);
+  });
+
+  it('compares and repairs nothing with the key of another Stripe account, until it is accepted', async () => {
+    const { shop, run, buy } = await cutOffShop();
+    await buy();
+    await run({ repair: true });
+    expect(await shop.balance()).toBe(50);
+
+    const other = await sandboxUnderTest({ prices: PRICES, accountId: 'acct_other' });
+    const withOther = (options: ReconcileOptions = {}) =>
+      reconcile({ ...shop.deps, client: other.stripe }, options);
+    await expect(withOther()).rejects.toThrow(/is of Stripe account acct_other/);
+    await expect(withOther({ repair: true })).rejects.toMatchObject({
+      code: 'stripe_account_changed',
+    });
+    expect(await shop.balance()).toBe(50);
+
+    // What the earlier account sold is not asked of the new one; what comes after is.
+    expect((await withOther({ acceptAccount: true, repair: true })).findings).toEqual([]);
+    expect(await shop.balance()).toBe(50);
+    await shop.deliver(
+      event(
+        'checkout.session.completed',
+        session({
+          ...withLines([sessionLine('price_QUICK_SCAN')]),
+          id: 'cs_forged',
+          payment_intent: 'pi_forged',
+        }),
+      ),
+    );
+    expect(await shop.balance()).toBe(100);
+    await withOther({ repair: true });
+    expect(await shop.balance()).toBe(50);
+    await expect(run()).rejects.toMatchObject({ code: 'stripe_account_changed' });
+  });
+
+  it('repairs nothing while Stripe knows none of the purchases and no account was accepted', async () => {
+    const { shop, run, buy } = await cutOffShop();
+    await shop.deliver(
+      event('checkout.session.completed', session(withLines([sessionLine('price_QUICK_SCAN')]))),
+    );
+    expect((await run()).findings).toHaveLength(1);
+    await expect(run({ repair: true })).rejects.toMatchObject({ code: 'stripe_account_changed' });
+    expect(await shop.balance()).toBe(50);
+    await run({ repair: true, acceptAccount: true });
+    expect(await shop.balance()).toBe(0);
+    await buy();
+    await run({ repair: true });
+    expect(await shop.balance()).toBe(50);
+  });
+
+  it('tells test mode from live mode of one Stripe account', async () => {
+    const { stripe, shop, run } = await cutOffShop();
+    await run();
+    await expect(reconcile({ ...shop.deps, client: stripe, livemode: true })).rejects.toThrow(
+      /live mode.*test mode/,
+    );
+  });
+
+  it('takes back nothing by a key that may not tell its account, unless Stripe knows a purchase', async () => {
+    const { stripe, shop, run, buy } = await cutOffShop();
+    const refused = () =>
+      Promise.reject(new Stripe.errors.StripePermissionError({ message: 'no', type: 'api_error' }));
+    vi.spyOn(stripe.accounts, 'retrieveCurrent').mockImplementation(refused);
+    await shop.deliver(
+      event('checkout.session.completed', session(withLines([sessionLine('price_QUICK_SCAN')]))),
+    );
+    await expect(run({ repair: true })).rejects.toMatchObject({ code: 'stripe_account_changed' });
+    const bought = await buy();
+    await shop.deliver(event('checkout.session.completed', { ...bought }));
+    expect(await shop.balance()).toBe(100);
+    await run({ repair: true });
+    expect(await shop.balance()).toBe(50);
   });
 
   it('repairs a subscription whose renewal was missed', async () => {

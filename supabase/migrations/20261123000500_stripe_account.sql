@@ -1,0 +1,72 @@
+-- Whose books these are: the Stripe account that every purchase is compared with. Without it a
+-- secret key of another account would make all purchases look as if Stripe did not know them.
+
+select set_config('florin.migrator', current_user, false);
+do $$
+begin
+  if current_setting('server_version_num')::int < 160000 then
+    execute format('grant florin_owner to %I', current_user);
+  end if;
+end;
+$$;
+set role florin_owner;
+
+create table billing.stripe_accounts (
+  stripe_account_id text not null,
+  livemode boolean not null,
+  accepted_at timestamptz not null,
+  constraint stripe_accounts_pkey primary key (stripe_account_id, livemode)
+);
+alter table billing.stripe_accounts enable row level security;
+create policy stripe_accounts_service_reads on billing.stripe_accounts
+  for select to service_role using (true);
+comment on policy stripe_accounts_service_reads on billing.stripe_accounts is
+  'The service reads everything. Writing is for functions alone.';
+comment on table billing.stripe_accounts is
+  'The Stripe accounts that the books were compared with: the one accepted last counts. Payments from before it was accepted are not asked of it.';
+comment on column billing.stripe_accounts.accepted_at is
+  '-infinity for the first: all that was sold before is taken as its own.';
+
+create function billing.accept_stripe_account(
+  p_stripe_account_id text, p_livemode boolean, p_replace boolean)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_current billing.stripe_accounts;
+begin
+  lock table billing.stripe_accounts in share row exclusive mode;
+  select * into v_current from billing.stripe_accounts a order by a.accepted_at desc limit 1;
+  if v_current is null then
+    insert into billing.stripe_accounts (stripe_account_id, livemode, accepted_at)
+      values (p_stripe_account_id, p_livemode, '-infinity');
+  elsif p_replace
+      and (v_current.stripe_account_id, v_current.livemode)
+        is distinct from (p_stripe_account_id, p_livemode) then
+    insert into billing.stripe_accounts as a (stripe_account_id, livemode, accepted_at)
+      values (p_stripe_account_id, p_livemode, clock_timestamp())
+      on conflict (stripe_account_id, livemode) do update set accepted_at = excluded.accepted_at;
+  end if;
+end;
+$$;
+comment on function billing.accept_stripe_account(text, boolean, boolean) is
+  'Keeps whose books these are: the first account as it is, another one only when told to replace it. Repeatable.';
+
+revoke all on billing.stripe_accounts from public, anon, authenticated, service_role;
+revoke all on function billing.accept_stripe_account(text, boolean, boolean)
+  from public, anon, authenticated, service_role;
+grant select on billing.stripe_accounts to service_role;
+grant execute on function billing.accept_stripe_account(text, boolean, boolean) to service_role;
+
+call credits.share_service_rights(current_setting('florin.migrator'));
+
+select set_config('role', current_setting('florin.migrator'), false);
+do $$
+begin
+  if current_setting('server_version_num')::int < 160000 then
+    execute format('revoke florin_owner from %I', current_user);
+  end if;
+end;
+$$;
