@@ -340,6 +340,64 @@ ALTER FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_v
 
 COMMENT ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) IS 'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe.';
 
+CREATE FUNCTION billing.begin_top_up(p_account_id uuid) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_consent billing.top_up_consents;
+  v_balance record;
+begin
+  select * into v_consent from billing.top_up_consents t
+   where t.account_id = p_account_id for update skip locked;
+  if v_consent.status is distinct from 'active' or v_consent.not_before > v_now then
+    return null;
+  end if;
+  if exists (
+       select 1 from billing.top_ups u
+        where u.account_id = p_account_id and u.closed_at is null) then
+    return null;
+  end if;
+  -- After that look: what closed a top-up saw its credits in the ledger, so this sees them too.
+  select b.posted, b.available into v_balance from credits.read_balance(p_account_id) b;
+  if v_balance.available >= v_consent.threshold then
+    return null;
+  end if;
+  if v_balance.posted < 0 then
+    return billing.pause_top_up(p_account_id, 'debt');
+  end if;
+  if exists (
+       select 1 from billing.disputes d
+        where d.account_id = p_account_id
+          and d.status not in ('won', 'prevented', 'warning_closed')) then
+    return billing.pause_top_up(p_account_id, 'disputed');
+  end if;
+  if (select count(*) from billing.top_ups u
+       where u.account_id = p_account_id and u.status <> 'failed'
+         and u.created_at >= date_trunc('month', v_now at time zone 'utc') at time zone 'utc')
+     >= v_consent.max_per_month then
+    update billing.top_up_consents t
+       set not_before = (date_trunc('month', v_now at time zone 'utc') + interval '1 month')
+             at time zone 'utc'
+     where t.account_id = p_account_id;
+    return null;
+  end if;
+  insert into billing.top_ups (top_up_id, account_id, status, price_id, stripe_price_id, quantity,
+      credits, amount_minor, currency, customer_id, payment_method_id, consented_at,
+      next_attempt_at, created_at)
+    values (gen_random_uuid(), p_account_id, 'charging', v_consent.price_id,
+      v_consent.stripe_price_id, v_consent.quantity, v_consent.credits, v_consent.amount_minor,
+      v_consent.currency, v_consent.customer_id, v_consent.payment_method_id,
+      v_consent.consented_at, v_now, v_now);
+  return 'begun';
+end;
+$$;
+
+ALTER FUNCTION billing.begin_top_up(p_account_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.begin_top_up(p_account_id uuid) IS 'Starts one top-up if all still holds under the lock: active, below the threshold, none under way, fewer than agreed this month (UTC), no debt, no dispute. Returns begun, paused, or null. Any number of callers start one.';
+
 CREATE FUNCTION billing.claim_events(p_limit integer, p_lease interval) RETURNS TABLE(event_id text, attempts integer, payload jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -362,6 +420,28 @@ ALTER FUNCTION billing.claim_events(p_limit integer, p_lease interval) OWNER TO 
 
 COMMENT ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) IS 'Events that are due, leased to the caller: no other worker gets them until the lease is over, and one whose worker dies is claimed again then.';
 
+CREATE FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) RETURNS SETOF uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  return query
+    update billing.top_ups u
+       set attempts = u.attempts + 1, next_attempt_at = clock_timestamp() + p_lease
+     where u.top_up_id in (
+       select d.top_up_id from billing.top_ups d
+        where d.closed_at is null and d.next_attempt_at <= clock_timestamp()
+        order by d.next_attempt_at
+        limit p_limit
+        for update skip locked)
+    returning u.top_up_id;
+end;
+$$;
+
+ALTER FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) IS 'Top-ups that are due, leased to the caller. One whose worker dies is claimed again when the lease is over, and goes on where it was.';
+
 CREATE FUNCTION billing.close_checkout(p_checkout_session_id text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -374,6 +454,79 @@ $$;
 ALTER FUNCTION billing.close_checkout(p_checkout_session_id text) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.close_checkout(p_checkout_session_id text) IS 'Forgets an open checkout that was paid, expired or replaced. Repeatable.';
+
+CREATE FUNCTION billing.close_credited_top_ups(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_top_up record;
+  v_closed bigint := 0;
+begin
+  for v_top_up in
+    select u.top_up_id, u.account_id from billing.top_ups u
+      join billing.payment_aliases a on a.alias = u.invoice_id
+      join billing.payments p on p.payment_id = a.payment_id
+     where u.closed_at is null and p.status = 'credited'
+     limit p_limit
+  loop
+    perform 1 from billing.top_up_consents t
+      where t.account_id = v_top_up.account_id for update;
+    update billing.top_ups u
+       set status = 'credited', closed_at = clock_timestamp(), next_attempt_at = null,
+           paid_at = coalesce(u.paid_at, clock_timestamp()), failure_code = null, failure = null
+     where u.top_up_id = v_top_up.top_up_id and u.closed_at is null;
+    if found then
+      v_closed := v_closed + 1;
+      update billing.top_up_consents t
+         set declines = 0, not_before = '-infinity', updated_at = clock_timestamp()
+       where t.account_id = v_top_up.account_id;
+    end if;
+  end loop;
+  return v_closed;
+end;
+$$;
+
+ALTER FUNCTION billing.close_credited_top_ups(p_limit integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.close_credited_top_ups(p_limit integer) IS 'Closes top-ups whose credits the ledger holds, however they were paid: by us, or by the buyer on the invoice''s page. How many.';
+
+CREATE FUNCTION billing.consent_to_top_up(p_account_id uuid, p_terms jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_method text := p_terms ->> 'paymentMethodId';
+begin
+  perform credits.ensure_account(p_account_id);
+  insert into billing.top_up_consents as t (account_id, status, pause_reason, price_id,
+      stripe_price_id, quantity, credits, amount_minor, currency, threshold, max_per_month,
+      customer_id, payment_method_id, payment_method_label, consented_at, updated_at)
+    values (
+      p_account_id,
+      case when v_method is null then 'paused' else 'active' end,
+      case when v_method is null then 'no_payment_method' end,
+      p_terms ->> 'priceId', p_terms ->> 'stripePriceId', (p_terms ->> 'quantity')::bigint,
+      (p_terms ->> 'credits')::bigint, (p_terms ->> 'amountMinor')::bigint,
+      p_terms ->> 'currency', (p_terms ->> 'threshold')::bigint,
+      (p_terms ->> 'maxPerMonth')::integer, p_terms ->> 'customerId', v_method,
+      p_terms ->> 'paymentMethodLabel', v_now, v_now)
+    on conflict (account_id) do update
+      set status = excluded.status, pause_reason = excluded.pause_reason,
+          price_id = excluded.price_id, stripe_price_id = excluded.stripe_price_id,
+          quantity = excluded.quantity, credits = excluded.credits,
+          amount_minor = excluded.amount_minor, currency = excluded.currency,
+          threshold = excluded.threshold, max_per_month = excluded.max_per_month,
+          customer_id = excluded.customer_id, payment_method_id = excluded.payment_method_id,
+          payment_method_label = excluded.payment_method_label, declines = 0,
+          not_before = '-infinity', consented_at = excluded.consented_at, updated_at = excluded.updated_at;
+end;
+$$;
+
+ALTER FUNCTION billing.consent_to_top_up(p_account_id uuid, p_terms jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.consent_to_top_up(p_account_id uuid, p_terms jsonb) IS 'Keeps what a buyer has agreed to, in place of what they agreed to before; paused until there is a payment method. A top-up that is under way keeps its own terms.';
 
 CREATE FUNCTION billing.consume_plan_session(p_nonce text, p_account_id uuid, p_expires_at timestamp with time zone, OUT consumed boolean, OUT account_id uuid, OUT checkout_session_id text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -463,6 +616,113 @@ $$;
 ALTER FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) IS 'Records the Stripe customer that Florin made for an account, unless another call was first; returns the one that counts.';
+
+CREATE FUNCTION billing.low_accounts(p_limit integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  select t.account_id
+    from billing.top_up_consents t
+    left join credits.balances b on b.account_id = t.account_id
+   where t.status = 'active' and t.not_before <= clock_timestamp()
+     and coalesce(b.available, 0) < t.threshold
+     and not exists (
+       select 1 from billing.top_ups u
+        where u.account_id = t.account_id and u.closed_at is null)
+   order by t.updated_at
+   limit p_limit;
+$$;
+
+ALTER FUNCTION billing.low_accounts(p_limit integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.low_accounts(p_limit integer) IS 'Accounts whose available credits are below what they agreed to be topped up at, and that have no top-up under way. Writes nothing; begin_top_up looks again, under the lock.';
+
+CREATE FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_to text := p_move ->> 'to';
+  v_now timestamptz := clock_timestamp();
+  v_closed boolean := v_to in ('credited', 'failed');
+  v_account_id uuid;
+begin
+  if not (p_from, v_to) in (
+       ('charging', 'charging'), ('charging', 'paid'), ('charging', 'needs_action'),
+       ('charging', 'voiding'), ('charging', 'failed'),
+       ('needs_action', 'needs_action'), ('needs_action', 'paid'), ('needs_action', 'voiding'),
+       ('voiding', 'voiding'), ('voiding', 'paid'), ('voiding', 'failed'),
+       ('paid', 'paid')) then
+    raise exception 'A top-up does not go from % to %.', p_from, v_to using errcode = '22023';
+  end if;
+  select u.account_id into v_account_id from billing.top_ups u where u.top_up_id = p_top_up_id;
+  perform 1 from billing.top_up_consents t where t.account_id = v_account_id for update;
+  update billing.top_ups u
+     set status = v_to,
+         failure_code = coalesce(p_move ->> 'failureCode', u.failure_code),
+         failure = coalesce(p_move ->> 'failure', u.failure),
+         hosted_invoice_url = coalesce(p_move ->> 'hostedInvoiceUrl', u.hosted_invoice_url),
+         paid_at = case when v_to = 'paid' then coalesce(u.paid_at, v_now) end,
+         attempts = case when v_to = p_from then u.attempts else 0 end,
+         closed_at = case when v_closed then v_now end,
+         next_attempt_at = case when not v_closed
+           then v_now + make_interval(secs => (p_move ->> 'inSeconds')::double precision) end
+   where u.top_up_id = p_top_up_id and u.status = p_from;
+  if not found then
+    return false;
+  end if;
+  if v_to = 'failed' then
+    update billing.top_up_consents t
+       set declines = t.declines + 1,
+           not_before = v_now
+             + make_interval(secs => (p_move ->> 'notBeforeSeconds')::double precision),
+           updated_at = v_now
+     where t.account_id = v_account_id;
+    if p_move ->> 'pause' is not null then
+      perform billing.pause_top_up(v_account_id, p_move ->> 'pause');
+    end if;
+  end if;
+  return true;
+end;
+$$;
+
+ALTER FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) IS 'One step of a top-up and what it means for the consent, together. False when it is no longer where the caller saw it: then nothing is written. Errors: 22023 for a step that there is not.';
+
+CREATE FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_invoice_id text;
+begin
+  update billing.top_ups u set invoice_id = coalesce(u.invoice_id, p_invoice_id)
+   where u.top_up_id = p_top_up_id
+   returning u.invoice_id into v_invoice_id;
+  return v_invoice_id;
+end;
+$$;
+
+ALTER FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) IS 'Keeps the invoice of a top-up, before anything is charged: the first one stays, and is returned.';
+
+CREATE FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update billing.top_up_consents t
+     set status = 'paused', pause_reason = p_reason, updated_at = clock_timestamp()
+   where t.account_id = p_account_id and t.status = 'active';
+  return case when found then 'paused' end;
+end;
+$$;
+
+ALTER FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) IS 'Pauses an active consent until the buyer resumes it. Internal.';
 
 CREATE FUNCTION billing.raise_stale() RETURNS void
     LANGUAGE plpgsql
@@ -559,6 +819,47 @@ $$;
 ALTER FUNCTION billing.replay_event(p_event_id text) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.replay_event(p_event_id text) IS 'Puts an event back to be processed, whatever became of it; harmless, since what it granted is granted once. False when there is no such event.';
+
+CREATE FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update billing.top_up_consents t
+     set status = 'active', pause_reason = null, declines = 0, not_before = '-infinity',
+         payment_method_id = p_payment_method_id, payment_method_label = p_payment_method_label,
+         updated_at = clock_timestamp()
+   where t.account_id = p_account_id and t.status <> 'off';
+  return found;
+end;
+$$;
+
+ALTER FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) IS 'Goes on under the terms agreed to, with this payment method. False when there is nothing to go on with. Repeatable.';
+
+CREATE FUNCTION billing.stop_top_up(p_account_id uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update billing.top_up_consents t
+     set status = 'off', pause_reason = null, updated_at = clock_timestamp()
+   where t.account_id = p_account_id and t.status <> 'off';
+  if not found then
+    return false;
+  end if;
+  update billing.top_ups u
+     set status = 'voiding', failure_code = 'stopped', failure = 'The buyer turned top-up off.',
+         next_attempt_at = clock_timestamp()
+   where u.account_id = p_account_id and u.status = 'needs_action';
+  return true;
+end;
+$$;
+
+ALTER FUNCTION billing.stop_top_up(p_account_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.stop_top_up(p_account_id uuid) IS 'Ends the consent. What waits for the buyer is voided; what is being charged in this moment ends as it will. False when it was off. Repeatable.';
 
 CREATE FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3213,6 +3514,75 @@ ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
 COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Ended is for ever; else the later word counts.';
 
+CREATE TABLE billing.top_up_consents (
+    account_id uuid NOT NULL,
+    status text NOT NULL,
+    pause_reason text,
+    price_id text NOT NULL,
+    stripe_price_id text NOT NULL,
+    quantity bigint NOT NULL,
+    credits bigint NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    threshold bigint NOT NULL,
+    max_per_month integer NOT NULL,
+    customer_id text NOT NULL,
+    payment_method_id text,
+    payment_method_label text,
+    declines integer DEFAULT 0 NOT NULL,
+    not_before timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    consented_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT top_up_consents_active_ones_have_a_payment_method CHECK (((status <> 'active'::text) OR (payment_method_id IS NOT NULL))),
+    CONSTRAINT top_up_consents_amounts_are_positive CHECK (((quantity > 0) AND (credits > 0) AND (amount_minor > 0) AND (threshold > 0) AND (max_per_month > 0))),
+    CONSTRAINT top_up_consents_one_purchase_ends_what_began_it CHECK ((credits >= threshold)),
+    CONSTRAINT top_up_consents_paused_ones_say_why CHECK (((status = 'paused'::text) = (pause_reason IS NOT NULL))),
+    CONSTRAINT top_up_consents_status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'paused'::text, 'off'::text])))
+);
+
+ALTER TABLE billing.top_up_consents OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.top_up_consents IS 'What each account has agreed to: below threshold credits available, buy quantity × price_id for amount_minor, at most max_per_month times in a calendar month (UTC). A change is a new consent.';
+
+COMMENT ON COLUMN billing.top_up_consents.amount_minor IS 'What one top-up costs, before taxes: the price that the buyer saw. Another price asks for consent anew.';
+
+COMMENT ON COLUMN billing.top_up_consents.declines IS 'Declines in a row; a paid top-up ends them.';
+
+COMMENT ON COLUMN billing.top_up_consents.not_before IS 'No attempt before this: a card was declined.';
+
+CREATE TABLE billing.top_ups (
+    top_up_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    status text NOT NULL,
+    price_id text NOT NULL,
+    stripe_price_id text NOT NULL,
+    quantity bigint NOT NULL,
+    credits bigint NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    customer_id text NOT NULL,
+    payment_method_id text NOT NULL,
+    consented_at timestamp with time zone NOT NULL,
+    invoice_id text,
+    hosted_invoice_url text,
+    failure_code text,
+    failure text,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    paid_at timestamp with time zone,
+    closed_at timestamp with time zone,
+    CONSTRAINT top_ups_closed_ones_say_when CHECK (((status = ANY (ARRAY['credited'::text, 'failed'::text])) = (closed_at IS NOT NULL))),
+    CONSTRAINT top_ups_open_ones_have_a_next_attempt CHECK (((status = ANY (ARRAY['credited'::text, 'failed'::text])) = (next_attempt_at IS NULL))),
+    CONSTRAINT top_ups_status_is_known CHECK ((status = ANY (ARRAY['charging'::text, 'needs_action'::text, 'voiding'::text, 'paid'::text, 'credited'::text, 'failed'::text])))
+);
+
+ALTER TABLE billing.top_ups OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.top_ups IS 'Each purchase that auto top-up made, with the terms it was made under. charging → paid → credited; or needs_action (the bank wants to see the buyer), voiding, failed: nothing was charged. An account has one that is not closed: until its credits are in the ledger nothing more is bought.';
+
+COMMENT ON COLUMN billing.top_ups.payment_method_id IS 'Kept with the top-up, so that a repeated request to Stripe is the same request.';
+
 CREATE VIEW credits.allocations WITH (security_invoker='true') AS
  SELECT e.account_id,
     e.entry_no,
@@ -3327,6 +3697,12 @@ ALTER TABLE ONLY billing.stripe_accounts
 ALTER TABLE ONLY billing.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (subscription_id);
 
+ALTER TABLE ONLY billing.top_up_consents
+    ADD CONSTRAINT top_up_consents_pkey PRIMARY KEY (account_id);
+
+ALTER TABLE ONLY billing.top_ups
+    ADD CONSTRAINT top_ups_pkey PRIMARY KEY (top_up_id);
+
 ALTER TABLE ONLY credits.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (account_id);
 
@@ -3368,6 +3744,16 @@ CREATE INDEX payments_by_update ON billing.payments USING brin (updated_at);
 CREATE INDEX payments_due ON billing.payments USING btree (next_due_at) WHERE (next_due_at IS NOT NULL);
 
 CREATE INDEX subscriptions_by_account ON billing.subscriptions USING btree (account_id);
+
+CREATE INDEX top_up_consents_active ON billing.top_up_consents USING btree (account_id) WHERE (status = 'active'::text);
+
+CREATE INDEX top_ups_by_account ON billing.top_ups USING btree (account_id, created_at);
+
+CREATE INDEX top_ups_due ON billing.top_ups USING btree (next_attempt_at) WHERE (closed_at IS NULL);
+
+CREATE UNIQUE INDEX top_ups_one_open_per_account ON billing.top_ups USING btree (account_id) WHERE (closed_at IS NULL);
+
+CREATE UNIQUE INDEX top_ups_one_per_invoice ON billing.top_ups USING btree (invoice_id);
 
 CREATE INDEX accounts_due ON credits.accounts USING btree (next_change_at) WHERE (next_change_at < 'infinity'::timestamp with time zone);
 
@@ -3426,6 +3812,18 @@ ALTER TABLE billing.subscriptions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY subscriptions_service_reads ON billing.subscriptions FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY subscriptions_service_reads ON billing.subscriptions IS 'The service reads everything. Writing is for functions alone.';
+
+ALTER TABLE billing.top_up_consents ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY top_up_consents_service_reads ON billing.top_up_consents FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY top_up_consents_service_reads ON billing.top_up_consents IS 'The service reads everything. Writing is for functions alone.';
+
+ALTER TABLE billing.top_ups ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY top_ups_service_reads ON billing.top_ups FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY top_ups_service_reads ON billing.top_ups IS 'The service reads everything. Writing is for functions alone.';
 
 ALTER TABLE credits.accounts ENABLE ROW LEVEL SECURITY;
 
@@ -3506,13 +3904,29 @@ REVOKE ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint t
 GRANT ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) TO service_role;
 GRANT ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) TO service_role;
+GRANT ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO service_role;
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) TO service_role;
+GRANT ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.close_checkout(p_checkout_session_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.close_checkout(p_checkout_session_id text) TO service_role;
 GRANT ALL ON FUNCTION billing.close_checkout(p_checkout_session_id text) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.close_credited_top_ups(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.close_credited_top_ups(p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION billing.close_credited_top_ups(p_limit integer) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.consent_to_top_up(p_account_id uuid, p_terms jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.consent_to_top_up(p_account_id uuid, p_terms jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.consent_to_top_up(p_account_id uuid, p_terms jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.consume_plan_session(p_nonce text, p_account_id uuid, p_expires_at timestamp with time zone, OUT consumed boolean, OUT account_id uuid, OUT checkout_session_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.consume_plan_session(p_nonce text, p_account_id uuid, p_expires_at timestamp with time zone, OUT consumed boolean, OUT account_id uuid, OUT checkout_session_id text) TO service_role;
@@ -3529,6 +3943,20 @@ GRANT ALL ON FUNCTION billing.forget_expired(p_limit integer) TO postgres;
 REVOKE ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) TO service_role;
 GRANT ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.low_accounts(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) TO service_role;
+GRANT ALL ON FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.raise_stale() FROM PUBLIC;
 
@@ -3547,6 +3975,14 @@ GRANT ALL ON FUNCTION billing.record_plan_checkout(p_nonce text, p_checkout_sess
 REVOKE ALL ON FUNCTION billing.replay_event(p_event_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.replay_event(p_event_id text) TO service_role;
 GRANT ALL ON FUNCTION billing.replay_event(p_event_id text) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) TO service_role;
+GRANT ALL ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) TO service_role;
+GRANT ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamp with time zone) FROM PUBLIC;
 
@@ -3771,6 +4207,12 @@ GRANT SELECT ON TABLE billing.stripe_accounts TO postgres;
 
 GRANT SELECT ON TABLE billing.subscriptions TO service_role;
 GRANT SELECT ON TABLE billing.subscriptions TO postgres;
+
+GRANT SELECT ON TABLE billing.top_up_consents TO service_role;
+GRANT SELECT ON TABLE billing.top_up_consents TO postgres;
+
+GRANT SELECT ON TABLE billing.top_ups TO service_role;
+GRANT SELECT ON TABLE billing.top_ups TO postgres;
 
 GRANT SELECT ON TABLE credits.allocations TO authenticated;
 GRANT SELECT ON TABLE credits.allocations TO service_role;

@@ -30,6 +30,7 @@ export const OCR_CATALOG: CatalogInput = {
       planType: 'credits',
       kind: 'one_time',
       name: 'Quick Scan',
+      topUp: true,
     },
     price_POWER_PACK: {
       credits: 250,
@@ -37,6 +38,7 @@ export const OCR_CATALOG: CatalogInput = {
       planType: 'credits',
       kind: 'one_time',
       name: 'Power Pack',
+      topUp: true,
     },
     price_PROFESSIONAL: {
       credits: 600,
@@ -44,6 +46,7 @@ export const OCR_CATALOG: CatalogInput = {
       planType: 'credits',
       kind: 'one_time',
       name: 'Professional',
+      topUp: true,
     },
     price_ENTERPRISE: {
       credits: 1000,
@@ -51,6 +54,7 @@ export const OCR_CATALOG: CatalogInput = {
       planType: 'credits',
       kind: 'one_time',
       name: 'Enterprise',
+      topUp: true,
     },
   },
 };

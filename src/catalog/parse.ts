@@ -48,6 +48,7 @@ const price = z.strictObject({
   rollover: z.strictObject({ max: credits }).optional(),
   trialCredits: credits.optional(),
   drip: z.literal('monthly', { error: 'must be "monthly", or left out' }).optional(),
+  topUp: z.boolean({ error: 'must be true or false' }).optional(),
 });
 
 const catalog = z.strictObject(
@@ -143,6 +144,10 @@ function faultsOf(one: CatalogPrice): string[] {
     [
       one.rollover !== undefined && one.expires !== 'period_end',
       `${at}.rollover: nothing is left to roll over unless expires is "period_end".`,
+    ],
+    [
+      one.topUp === true && one.kind === 'recurring',
+      `${at}.topUp: only a one-time price may have it.`,
     ],
     [
       one.rollover !== undefined && one.drip !== undefined,

@@ -24,6 +24,8 @@ export type CatalogPrice = {
   readonly trialCredits?: number;
   /** Grants an annual price's credits a month at a time. */
   readonly drip?: 'monthly';
+  /** Buyers may choose this one-time price for auto top-up. Default false. */
+  readonly topUp?: boolean;
 };
 
 /** How checkouts are made. */

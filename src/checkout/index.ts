@@ -11,3 +11,4 @@ export {
   readCheckoutStatus,
   type SettleSession,
 } from './status.ts';
+export { explainStripe } from './stripe-error.ts';

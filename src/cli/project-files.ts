@@ -53,6 +53,7 @@ export default defineCatalog({
       planType: 'credits',
       kind: 'one_time',
       name: 'Quick Scan',
+      topUp: true,
     },
     price_POWER_PACK: {
       credits: 250,
@@ -60,6 +61,7 @@ export default defineCatalog({
       planType: 'credits',
       kind: 'one_time',
       name: 'Power Pack',
+      topUp: true,
     },
     price_PROFESSIONAL: {
       credits: 600,
@@ -67,6 +69,7 @@ export default defineCatalog({
       planType: 'credits',
       kind: 'one_time',
       name: 'Professional',
+      topUp: true,
     },
     price_ENTERPRISE: {
       credits: 1000,
@@ -74,6 +77,7 @@ export default defineCatalog({
       planType: 'credits',
       kind: 'one_time',
       name: 'Enterprise',
+      topUp: true,
     },
   },
 });

@@ -19,6 +19,7 @@ import { addDocuments } from './routes/documents.ts';
 import { addHealth } from './routes/health.ts';
 import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
+import { addTopUp } from './routes/top-up.ts';
 import { addWebhook } from './routes/webhook.ts';
 
 export type FlorinApp = {
@@ -52,6 +53,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addShop(app, parts);
   addPlanSession(app, parts);
   addCheckout(app, parts);
+  addTopUp(app, parts);
   addBalance(app, parts);
   addAdmin(app, parts);
   addDemo(app, parts);

@@ -45,6 +45,12 @@ const PROBLEMS = {
   payload_too_large: { status: 413, title: 'The body is too large' },
   signature_invalid: { status: 400, title: 'The signature is not accepted' },
   price_unknown: { status: 400, title: 'The price is not for sale', shows: ['priceId'] },
+  price_changed: {
+    status: 409,
+    title: 'The price is another one now',
+    shows: ['amountMinor', 'currency'],
+  },
+  payment_method_missing: { status: 409, title: 'No card is saved' },
   already_subscribed: {
     status: 409,
     title: 'There is a subscription already',

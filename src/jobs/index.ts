@@ -1,6 +1,7 @@
 import { expireDue } from '../ledger/index.ts';
 import { keepFirstAccount, reconcile } from '../reconcile/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
+import { runTopUps } from '../top-up/index.ts';
 import { drainInbox, forgetExpired, grantDueDrips, type WebhookDeps } from '../webhooks/index.ts';
 import { type Job, type RunningJob, startJob } from './schedule.ts';
 
@@ -9,6 +10,7 @@ export type { Job, RunningJob } from './schedule.ts';
 const DRAIN_EVERY_MS = 2_000;
 const EXPIRE_EVERY_MS = 30_000;
 const DRIP_EVERY_MS = 60_000;
+const TOP_UP_EVERY_MS = 5_000;
 const RECONCILE_EVERY_MS = 3_600_000;
 /** Younger than this may still be on its way from Stripe. */
 const RECONCILE_GRACE_SECONDS = 900;
@@ -84,12 +86,21 @@ export function reconcileJob(deps: WebhookDeps, client: StripeClient): Job {
   };
 }
 
+/** Buys credits for accounts that are low and whose buyer agreed to it. */
+export function topUpJob(deps: WebhookDeps, stripe: StripeClient): Job {
+  return {
+    name: 'top-up',
+    everyMs: TOP_UP_EVERY_MS,
+    run: () => runTopUps({ ...deps, stripe }, BATCH),
+  };
+}
+
 /** Starts all of {@link backgroundJobs}; `stop` waits for what is under way. */
 export function startJobs(deps: WebhookDeps, client?: StripeClient): RunningJob {
   const around = { logger: deps.logger, random: deps.random ?? Math.random };
   const jobs = [
     ...backgroundJobs(deps),
-    ...(client === undefined ? [] : [reconcileJob(deps, client)]),
+    ...(client === undefined ? [] : [topUpJob(deps, client), reconcileJob(deps, client)]),
   ];
   const running = jobs.map((job) => startJob(job, around));
   return {

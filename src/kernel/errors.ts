@@ -24,6 +24,8 @@ export type ErrorCode =
   | 'payload_too_large'
   | 'signature_invalid'
   | 'price_unknown'
+  | 'price_changed'
+  | 'payment_method_missing'
   | 'already_subscribed'
   | 'plan_session_invalid'
   | 'stripe_account_changed'

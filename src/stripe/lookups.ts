@@ -123,7 +123,12 @@ export function toStripeFlorinError(error: unknown): FlorinError {
       cause: error,
     });
   }
-  const details = { stripeCode: error.code, stripeType: error.type, status: error.statusCode };
+  const details = {
+    stripeCode: error.code,
+    stripeType: error.type,
+    status: error.statusCode,
+    ...(error instanceof Stripe.errors.StripeCardError ? { declineCode: error.decline_code } : {}),
+  };
   const status = error.statusCode ?? 0;
   if (status === 0 || status === 409 || status === 429 || status >= 500) {
     return new FlorinError('stripe_unavailable', `Stripe did not answer: ${error.message}`, {

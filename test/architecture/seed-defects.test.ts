@@ -85,6 +85,7 @@ const INCIDENTS = [
   'an unpaid session or an incomplete subscription grants nothing',
   'old and new payload shapes give the same ledger',
   'a failed event is retried until it is processed or dead, and dead is visible',
+  'a top-up retried by anyone charges once',
   'any order of refund and dispute events ends at the same balance',
   '`subscription_update` lines grant their prorated part',
   'renewal adds a grant, never sets a balance',

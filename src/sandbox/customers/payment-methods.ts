@@ -107,6 +107,11 @@ export function attachPaymentMethod(world: World, id: string, customer: string):
   if (method.customer !== null) {
     throw invalid('The payment method you provided has already been attached to a customer.');
   }
+  if (world.store.get('payment_method_secret', method.id)?.detached === true) {
+    throw invalid(
+      'This PaymentMethod was previously used without being attached to a Customer or was detached from a Customer, and may not be used again.',
+    );
+  }
   const attached = world.store.put('payment_method', { ...method, customer });
   emit(world, 'payment_method.attached', attached);
   return attached;
@@ -203,6 +208,10 @@ export const paymentMethodRoutes: readonly Route[] = [
     ({ world, path }) => {
       const before = needPaymentMethod(world, path('id'), 'id');
       const method = world.store.put('payment_method', { ...before, customer: null });
+      const { behaviour } = world.store.get('payment_method_secret', before.id) ?? {
+        behaviour: '',
+      };
+      world.store.put('payment_method_secret', { id: before.id, behaviour, detached: true });
       emit(world, 'payment_method.detached', method, before);
       return method;
     },

@@ -18,6 +18,8 @@ export type Deliverer = {
 
 const LONGEST_SLEEP_MS = 1_000;
 const REORDER_WINDOW_MS = 200;
+/** A stream without a pause is let go in parts this long. */
+const REORDER_LONGEST_MS = 1_000;
 
 export function createDeliverer(world: World): Deliverer {
   const flying = new Map<string, Promise<void>>();
@@ -43,7 +45,8 @@ export function createDeliverer(world: World): Deliverer {
       .filter((delivery) => !flying.has(delivery.id));
     queue = dueNow(world, waiting, now);
     if (queue.length === 0 && flying.size === 0) {
-      const next = Math.min(...waiting.map((delivery) => dueAt(world, delivery)));
+      const later = waiting.map((delivery) => dueAt(world, delivery)).filter((at) => at > now);
+      const next = Math.min(...later);
       if (waiting.every((delivery) => delivery.attempts > 0)) {
         release();
       }
@@ -127,7 +130,15 @@ function dueAt(world: World, delivery: Delivery): number {
 
 function dueNow(world: World, waiting: readonly Delivery[], now: number): Delivery[] {
   const due = waiting.filter((delivery) => dueAt(world, delivery) <= now);
-  return world.faults.reorder ? due.reverse() : due;
+  if (!world.faults.reorder) {
+    return due;
+  }
+  // What was told together goes together, or the first of it would go before the rest is due.
+  const overdue = Math.max(...due.map((delivery) => now - dueAt(world, delivery)));
+  const isWhole = waiting.every(
+    ({ attempts, id }) => attempts > 0 || due.some((one) => one.id === id),
+  );
+  return isWhole || overdue > REORDER_LONGEST_MS ? due.reverse() : [];
 }
 
 async function attempt(world: World, delivery: Delivery): Promise<void> {

@@ -58,7 +58,7 @@ export type LinkPlan = {
   paymentMetadata: Record<string, string>;
   afterUrl: string | null;
 };
-export type PaymentMethodSecret = { id: string; behaviour: string };
+export type PaymentMethodSecret = { id: string; behaviour: string; detached?: boolean };
 export type IntentPlan = {
   id: string;
   invoice: string | null;

@@ -433,6 +433,7 @@ describe('the documents', () => {
     expect(documented.sort()).toEqual(
       [
         'DELETE /api/plan-session',
+        'DELETE /api/top-up',
         'GET /api/accounts/{id}',
         'GET /api/admin/accounts',
         'GET /api/admin/accounts/{id}',
@@ -445,6 +446,7 @@ describe('the documents', () => {
         'GET /api/config',
         'GET /api/plan-session',
         'GET /api/plans',
+        'GET /api/top-up',
         'GET /api/transactions',
         'GET /api/usage',
         'GET /healthz',
@@ -462,6 +464,9 @@ describe('the documents', () => {
         'POST /api/create-portal-session',
         'POST /api/plan-session',
         'POST /api/stripe/webhook',
+        'POST /api/top-up',
+        'POST /api/top-up/payment-method',
+        'POST /api/top-up/resume',
       ].sort(),
     );
     const docs = await service.ask('/docs');
