@@ -9,6 +9,8 @@ import type {
   CheckoutSession,
   CheckoutStatus,
   Plan,
+  TopUpState,
+  TopUpTerms,
   TransactionPage,
   Usage,
 } from './shapes.ts';
@@ -36,6 +38,15 @@ export type FlorinClient = PlanSessions & {
   transactions(options?: { cursor?: string | null }): Promise<TransactionPage>;
   /** Credits spent and granted by UTC day, both days included (YYYY-MM-DD). */
   usage(range?: { from?: string; to?: string }): Promise<Usage>;
+  /** Auto top-up: what is agreed to, and the latest purchases. */
+  topUp(): Promise<TopUpState>;
+  /** Agrees, for a buyer who was shown these terms and said yes. Paused until a card is saved. */
+  agreeToTopUp(terms: TopUpTerms): Promise<TopUpState>;
+  /** The address of Stripe's page that saves a card; it returns with `top_up=card_saved`. */
+  saveCard(): Promise<{ readonly url: string }>;
+  /** Goes on: with the card that this page has just saved, or with the one on file. */
+  resumeTopUp(sessionId?: string | null): Promise<TopUpState>;
+  stopTopUp(): Promise<TopUpState>;
   /** The balance now and after each change, until the returned function is called. */
   watchBalance(onBalance: (balance: Balance) => void, options?: WatchOptions): () => void;
 };
@@ -48,6 +59,8 @@ export function createFlorinClient(options: FlorinClientOptions = {}): FlorinCli
     baseUrl: (options.baseUrl ?? '').replace(/\/+$/, ''),
     getAccessToken: options.getAccessToken ?? (() => null),
   });
+  const topUp = '/api/top-up';
+  const post = async <T>(path: string, body: unknown) => ask<T>({ path, method: 'POST', body });
   const ask = async <T>(call: Parameters<typeof send>[0]) => json<T>(await send(call));
 
   return {
@@ -58,15 +71,12 @@ export function createFlorinClient(options: FlorinClientOptions = {}): FlorinCli
     checkout: createCheckout(host, send),
     checkoutStatus: (sessionId) =>
       ask({ path: `/api/checkout-sessions/${encodeURIComponent(sessionId)}` }),
-    async portal() {
-      return verified(
-        await ask<{ url: string }>({
-          path: '/api/create-portal-session',
-          method: 'POST',
-          body: {},
-        }),
-      );
-    },
+    portal: async () => verified(await post<{ url: string }>('/api/create-portal-session', {})),
+    topUp: () => ask({ path: topUp }),
+    agreeToTopUp: (terms) => post(topUp, { ...terms, consent: true }),
+    saveCard: async () => verified(await post<{ url: string }>(`${topUp}/payment-method`, {})),
+    resumeTopUp: (sessionId) => post(`${topUp}/resume`, sessionId == null ? {} : { sessionId }),
+    stopTopUp: () => ask({ path: topUp, method: 'DELETE' }),
     balance: () => ask({ path: '/api/balance' }),
     transactions: (page = {}) => ask({ path: '/api/transactions', query: { cursor: page.cursor } }),
     usage: (range = {}) => ask({ path: '/api/usage', query: { from: range.from, to: range.to } }),

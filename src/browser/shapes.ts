@@ -128,3 +128,45 @@ export type CheckoutStatus = {
   /** Credits that this checkout brought, or will bring. */
   readonly credits: number | null;
 };
+
+/** What a buyer has agreed to: below `threshold` available, one purchase of `credits`. */
+export type TopUpConsent = {
+  readonly status: 'active' | 'paused' | 'off';
+  /** Why nothing is bought until the buyer acts; docs/top-up.md. */
+  readonly pauseReason: string | null;
+  readonly priceId: string;
+  readonly quantity: number;
+  readonly credits: number;
+  readonly amountMinor: number;
+  readonly currency: string;
+  readonly threshold: number;
+  readonly maxPerMonth: number;
+  /** `visa •••• 4242` */
+  readonly paymentMethod: string | null;
+  readonly consentedAt: string;
+};
+
+export type TopUp = {
+  readonly topUpId: string;
+  readonly status: 'charging' | 'needs_action' | 'voiding' | 'paid' | 'credited' | 'failed';
+  readonly credits: number;
+  readonly amountMinor: number;
+  readonly currency: string;
+  readonly failureCode: string | null;
+  /** Where the buyer pays when their bank asks for them. */
+  readonly payUrl: string | null;
+  readonly createdAt: string;
+};
+
+/** `GET /api/top-up` */
+export type TopUpState = {
+  readonly consent: TopUpConsent | null;
+  readonly topUps: readonly TopUp[];
+  readonly offers: readonly { readonly priceId: string; readonly credits: number }[];
+};
+
+/** `amountMinor` and `currency`: what the buyer was shown for one top-up, before taxes. */
+export type TopUpTerms = Pick<
+  TopUpConsent,
+  'priceId' | 'quantity' | 'threshold' | 'maxPerMonth' | 'amountMinor' | 'currency'
+>;

@@ -7,7 +7,7 @@ import {
   hasBrowser,
   launchBrowser,
 } from './support/browser.ts';
-import { ACCOUNT, allIsWell, PASSWORD, PLANS, someBalance } from './support/mock-data.ts';
+import { ACCOUNT, allIsWell, PASSWORD, PLANS, someBalance, topUp } from './support/mock-data.ts';
 import { type Mock, startMock } from './support/mock-service.ts';
 
 const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' } as const;
@@ -275,6 +275,82 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await page.getByText('from basic plan monthly').first().waitFor();
       await page.getByText('Show as a table').click();
       await expectAccessible();
+    });
+
+    it.each([
+      ['desktop, light', {}],
+      ['phone, dark', PHONE],
+    ])('asks for consent to the very terms of a top-up (%s)', async (_name, options) => {
+      mock.answers.set('GET /api/top-up', { body: { ...topUp(), consent: null } });
+      mock.answers.set('POST /api/top-up', { body: topUp({ maxPerMonth: 4 }) });
+      await open('/index.html', { ...options, as: 'buyer' });
+      const on = page.getByRole('button', { name: 'Turn on auto top-up' });
+      await on.waitFor();
+      expect(await on.isDisabled()).toBe(true);
+      const consent = page.getByRole('checkbox', {
+        name: /Charge my saved card \$5, plus any tax/,
+      });
+      await consent.check();
+      // Other terms are another consent.
+      await page.getByLabel('At most, per month').fill('4');
+      expect(await consent.isChecked()).toBe(false);
+      await page.getByText('at most 4 times in a calendar month ($20)').waitFor();
+      await expectAccessible();
+      await consent.check();
+      await on.click();
+      await page.getByText('at most 4 times a month').waitFor();
+      const asked = mock.asked.findLast(({ path }) => path === '/api/top-up');
+      expect(asked?.body).toEqual({
+        consent: true,
+        priceId: 'price_QUICK_SCAN',
+        quantity: 1,
+        threshold: 20,
+        maxPerMonth: 4,
+        amountMinor: 500,
+        currency: 'usd',
+      });
+      await expectAccessible();
+    });
+
+    it.each([
+      ['no_payment_method', 'no saved card', 'Save a card'],
+      ['card_declined', 'Your card was declined', 'Save a card'],
+      ['authentication_required', 'wanted you to confirm', 'Resume'],
+      ['debt', 'below zero', 'Resume'],
+      ['disputed', 'disputed with the bank', 'Resume'],
+      ['price_changed', 'The price has changed', 'Change'],
+    ])('says why top-up is paused, and what to do: %s', async (pauseReason, why, what) => {
+      mock.answers.set('GET /api/top-up', { body: topUp({ status: 'paused', pauseReason }) });
+      await open('/index.html', { ...PHONE, as: 'buyer' });
+      await page.getByText('Auto top-up is paused.').waitFor();
+      expect(await page.getByText(why).isVisible()).toBe(true);
+      expect(await page.getByRole('button', { name: what, exact: true }).isVisible()).toBe(true);
+      await expectAccessible();
+    });
+
+    it('leads to the bank’s question where a top-up waits for it, and shows nothing where none is offered', async () => {
+      const waiting = {
+        topUpId: ACCOUNT,
+        status: 'needs_action',
+        credits: 50,
+        amountMinor: 500,
+        currency: 'usd',
+        failureCode: 'authentication_required',
+        payUrl: `${mock.url}/elsewhere?confirm`,
+        createdAt: '2026-11-02T09:00:00.000Z',
+      } as const;
+      mock.answers.set('GET /api/top-up', { body: topUp({}, [waiting]) });
+      await open('/index.html', { as: 'buyer' });
+      await page.getByText('Your bank asks you to confirm').waitFor();
+      await expectAccessible();
+      await page.getByRole('link', { name: 'Confirm the payment' }).click();
+      await page.waitForURL('**/elsewhere?confirm');
+      await page.context().close();
+
+      mock.answers.set('GET /api/top-up', { body: { consent: null, topUps: [], offers: [] } });
+      await open('/index.html', { as: 'buyer' });
+      await page.getByTestId('available').getByText('300', { exact: true }).waitFor();
+      expect(await page.getByRole('heading', { name: 'Auto top-up' }).count()).toBe(0);
     });
 
     it('follows the live balance', async () => {

@@ -210,6 +210,36 @@ describe.skipIf(!hasBrowser)(
       await look('debt-paid');
     });
 
+    it('a balance that runs low is topped up: agreed to once, with a card that Stripe’s page saves', async () => {
+      await buy('price_QUICK_SCAN');
+      await available(50);
+      await page.getByLabel('When credits fall below').fill('20');
+      await page.getByLabel('Buy', { exact: true }).selectOption('price_QUICK_SCAN');
+      await page.getByLabel('At most, per month').fill('2');
+      await look('top-up-form');
+      await page.getByRole('checkbox').check();
+      await page.getByRole('button', { name: 'Turn on auto top-up' }).click();
+      await page.waitForURL(`${product.sandbox}/**`);
+      await look('top-up-card');
+      await page.getByLabel('Card number').fill('4242 4242 4242 4242');
+      await page.getByTestId('pay').click();
+      await page.waitForURL(`${product.app}/**`);
+      await page.getByText('Charged to visa •••• 4242').waitFor();
+      await look('top-up-on');
+      await page.getByLabel('Pages').fill('31');
+      await page.getByRole('button', { name: 'Scan' }).click();
+      // 19 are left, and a few seconds later 50 more.
+      await available(69);
+      await expectAccount(69, [
+        ['Quick scan purchase', 50],
+        ['Scan', -31],
+        ['Quick scan purchase', 50],
+      ]);
+      await look('topped-up');
+      await page.getByRole('button', { name: 'Turn off' }).click();
+      await page.getByRole('button', { name: 'Turn on auto top-up' }).waitFor();
+    });
+
     it('an endpoint that was down for a day is reconciled by one command, and late deliveries add nothing', async () => {
       await buy('price_QUICK_SCAN');
       await available(50);

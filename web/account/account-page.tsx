@@ -8,6 +8,7 @@ import { ExpiryList } from './expiry-list.tsx';
 import { History } from './history.tsx';
 import { ReturnNotice } from './return-notice.tsx';
 import { ScanDemo } from './scan-demo.tsx';
+import { TopUpPart } from './top-up-part.tsx';
 import { UsagePart } from './usage-part.tsx';
 
 /** `/index.html`; `?success=true&session_id=…&plan=…` on the return from checkout. */
@@ -71,6 +72,7 @@ function Account() {
         <ExpiryList report={report} />
         <UsagePart usage={usage} wide={!config.development} />
         {config.development ? <ScanDemo onScanned={refresh} /> : null}
+        <TopUpPart version={version} />
         <History transactions={transactions} grants={report.data?.grants ?? null} />
       </div>
     </>

@@ -15,6 +15,11 @@ export function credits(amount: number): string {
   return `${formatCredits(amount)} ${Math.abs(amount) === 1 ? 'credit' : 'credits'}`;
 }
 
+/** `once`, `3 times`. */
+export function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
+}
+
 const dayFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'long' });
 const shortDayFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
 const timeFormat = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });

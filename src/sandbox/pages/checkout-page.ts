@@ -21,6 +21,9 @@ export function checkoutPage(world: World, id: string, notice: CheckoutNotice = 
   if (session.status !== 'open') {
     return closedPage(session);
   }
+  if (session.mode === 'setup') {
+    return setupPage(session, notice);
+  }
   const { lines, subscriptionData } = sessionPlan(world, id);
   const trial = isTrial(subscriptionData);
   const total = session.amount_total ?? 0;
@@ -31,7 +34,7 @@ export function checkoutPage(world: World, id: string, notice: CheckoutNotice = 
 <h1>${lines.length === 1 ? (lines[0]?.description ?? 'Your order') : 'Your order'}</h1>
 <p class="total" data-testid="total">${money(total, currency)}</p>
 <p class="dim">${session.mode === 'subscription' ? html`${trial ? 'due today; then ' : ''}${every(lines.find((line) => line.price.recurring !== null)?.price.recurring ?? null)}` : 'paid once'}</p>
-${notice.error === undefined ? '' : html`<p class="notice bad" role="alert" data-testid="error">${notice.error}</p>`}
+${errorNotice(notice)}
 <section class="card" aria-labelledby="items"><h2 id="items">Items</h2>
 <div class="scroll" role="group" tabindex="0" aria-label="Table"><table><thead><tr><th>Item</th><th class="num">Quantity</th><th class="num">Amount</th></tr></thead>
 <tbody>${lines.map((line) => lineRow(session, line))}</tbody>
@@ -39,9 +42,33 @@ ${discountRow(session, currency)}</table></div>
 ${session.allow_promotion_codes ? promotionForm(world, session) : ''}
 </section>
 ${payForm(session, { total, trial })}
-<form method="post" action="/c/pay/${id}/cancel"><button type="submit" data-testid="cancel">Cancel and go back</button></form>`,
+${cancelForm(id)}`,
     { narrow: true },
   );
+}
+
+/** Saves a payment method and charges nothing. */
+function setupPage(session: CheckoutSession, notice: { error?: string | undefined }): Html {
+  return document(
+    'Save a card',
+    html`
+<h1>Save a card</h1>
+<p class="dim">Nothing is charged now.</p>
+${errorNotice(notice)}
+${payForm(session, { total: 0, trial: false })}
+${cancelForm(session.id)}`,
+    { narrow: true },
+  );
+}
+
+function errorNotice({ error }: { error?: string | undefined }): Html | '' {
+  return error === undefined
+    ? ''
+    : html`<p class="notice bad" role="alert" data-testid="error">${error}</p>`;
+}
+
+function cancelForm(id: string): Html {
+  return html`<form method="post" action="/c/pay/${id}/cancel"><button type="submit" data-testid="cancel">Cancel and go back</button></form>`;
 }
 
 function closedPage(session: CheckoutSession): Html {
@@ -105,7 +132,7 @@ ${needsMethod ? methodFields(session) : ''}
 }
 
 function methodFields(session: CheckoutSession): Html {
-  const sepa = session.payment_method_types.includes('sepa_debit');
+  const sepa = session.mode !== 'setup' && session.payment_method_types.includes('sepa_debit');
   return html`<label for="card">Card number</label>
 <input id="card" type="text" name="card" inputmode="numeric" autocomplete="off" list="cards" value="4242 4242 4242 4242" aria-describedby="card-help">
 <datalist id="cards">${TEST_METHODS.map(([number, does]) => html`<option value="${number}">${does}</option>`)}</datalist>

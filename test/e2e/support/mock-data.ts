@@ -1,4 +1,12 @@
-import type { BalanceReport, Plan, Transaction, Usage } from '../../../src/browser/index.ts';
+import type {
+  BalanceReport,
+  Plan,
+  TopUp,
+  TopUpConsent,
+  TopUpState,
+  Transaction,
+  Usage,
+} from '../../../src/browser/index.ts';
 import type { AdminAccount, AdminEvent, AdminHealth } from '../../../web/admin/shapes.ts';
 import type { Mock } from './mock-service.ts';
 
@@ -183,6 +191,34 @@ export function someUsage(now: number): Usage {
     granted: index === 26 ? 100 : 0,
   }));
   return { from: days[0]?.day ?? '', to: days.at(-1)?.day ?? '', days };
+}
+
+/** Auto top-up, agreed to unless `changes` say otherwise. */
+export function topUp(
+  changes: Partial<TopUpConsent> = {},
+  topUps: readonly TopUp[] = [],
+): TopUpState {
+  return {
+    consent: {
+      status: 'active',
+      pauseReason: null,
+      priceId: 'price_QUICK_SCAN',
+      quantity: 1,
+      credits: 50,
+      amountMinor: 500,
+      currency: 'usd',
+      threshold: 20,
+      maxPerMonth: 3,
+      paymentMethod: 'visa •••• 4242',
+      consentedAt: '2026-11-01T09:00:00.000Z',
+      ...changes,
+    },
+    topUps,
+    offers: [
+      { priceId: 'price_QUICK_SCAN', credits: 50 },
+      { priceId: 'price_POWER_PACK', credits: 250 },
+    ],
+  };
 }
 
 export function session(role: string | null = null) {
@@ -370,6 +406,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
     body: { transactions: someTransactions(now), nextCursor: 'older' },
   });
   answers.set('GET /api/usage', { body: someUsage(now) });
+  answers.set('GET /api/top-up', { body: topUp() });
   answers.set('GET /api/plan-session', { status: 404, body: { code: 'not_found', title: 'None' } });
   answers.set('POST /api/plan-session', (body) => ({
     body: {
