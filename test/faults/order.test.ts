@@ -4,6 +4,7 @@ import { testCatalog } from '../integration/webhooks/catalog.ts';
 import {
   ACCOUNT,
   charge,
+  creditNote,
   dispute,
   event,
   invoice,
@@ -251,6 +252,188 @@ const SCENARIOS: Scenario[] = [
     ],
     balance: 50,
   },
+  {
+    name: 'a delayed payment that fails grants nothing, and one made after it does',
+    events: () => [
+      event(
+        'checkout.session.completed',
+        session({ ...withLines([sessionLine('price_QUICK_SCAN')]), payment_status: 'unpaid' }),
+      ),
+      event(
+        'checkout.session.async_payment_failed',
+        session({ ...withLines([sessionLine('price_QUICK_SCAN')]), payment_status: 'unpaid' }),
+        { at: 100 },
+      ),
+      event(
+        'checkout.session.completed',
+        session({
+          ...withLines([sessionLine('price_POWER_PACK')]),
+          id: 'cs_2',
+          payment_intent: 'pi_2',
+        }),
+        { at: 200 },
+      ),
+    ],
+    balance: 250,
+  },
+  {
+    name: 'a credit note to the balance, beside the refund of the rest',
+    events: (shape) => [
+      userSubscription(),
+      basic(shape),
+      event('invoice_payment.paid', invoicePayment()),
+      event('credit_note.created', creditNote(300), { at: 10 }),
+      event('refund.created', refund('re_1', 200, 'succeeded'), { at: 20 }),
+      event('charge.refunded', charge(200, { amount: 1000, amount_captured: 1000 }), { at: 20 }),
+    ],
+    balance: 50,
+  },
+  {
+    name: 'a credit note that was refunded to the card counts once',
+    events: (shape) => [
+      userSubscription(),
+      basic(shape),
+      event('invoice_payment.paid', invoicePayment()),
+      event(
+        'credit_note.created',
+        creditNote(400, 'issued', {
+          customer_balance_transaction: null,
+          refunds: [{ amount_refunded: 400, refund: 're_1' }],
+        }),
+        { at: 10 },
+      ),
+      event('refund.created', refund('re_1', 400, 'succeeded'), { at: 10 }),
+      event('charge.refunded', charge(400, { amount: 1000, amount_captured: 1000 }), { at: 10 }),
+    ],
+    balance: 60,
+  },
+  {
+    name: 'a credit note that was voided takes nothing',
+    events: (shape) => [
+      userSubscription(),
+      basic(shape),
+      event('credit_note.created', creditNote(300), { at: 10 }),
+      event('credit_note.updated', creditNote(300), { at: 15 }),
+      event('credit_note.voided', creditNote(300, 'void'), { at: 20 }),
+    ],
+    balance: 100,
+  },
+  {
+    name: 'a downgrade in mid-month grants the part of the smaller plan, and takes nothing of what was bought',
+    events: (shape) => [
+      userSubscription(),
+      basic(shape),
+      event(
+        'invoice.paid',
+        invoice(
+          [
+            { id: 'il_minus', priceId: 'price_PRO_MONTHLY', amount: -1000, proration: true },
+            {
+              id: 'il_plus',
+              priceId: 'price_BASIC_MONTHLY',
+              amount: 500,
+              unitAmount: 1000,
+              proration: true,
+            },
+          ],
+          shape,
+          {
+            id: 'in_2',
+            payment_intent: null,
+            amount_paid: 0,
+            amount_due: 0,
+            ending_balance: -500,
+            billing_reason: 'subscription_update',
+          },
+        ),
+        { shape, at: 20 },
+      ),
+      event('customer.subscription.updated', subscription('active'), { at: 21 }),
+    ],
+    balance: 150,
+  },
+  {
+    name: 'a quantity raised from one to three in mid-month',
+    events: (shape) => [
+      userSubscription(),
+      basic(shape),
+      event(
+        'invoice.paid',
+        invoice(
+          [
+            { id: 'il_minus', priceId: 'price_BASIC_MONTHLY', amount: -500, proration: true },
+            {
+              id: 'il_plus',
+              priceId: 'price_BASIC_MONTHLY',
+              amount: 1500,
+              unitAmount: 1000,
+              quantity: 3,
+              proration: true,
+            },
+          ],
+          shape,
+          { id: 'in_2', payment_intent: 'pi_2', billing_reason: 'subscription_update' },
+        ),
+        { shape, at: 20 },
+      ),
+      event(
+        'invoice_payment.paid',
+        invoicePayment({
+          id: 'inpay_2',
+          invoice: 'in_2',
+          payment: { type: 'payment_intent', payment_intent: 'pi_2' },
+        }),
+      ),
+    ],
+    // The new line's own part, 100 × 1500 / 1000: what the old quantity brought stays.
+    balance: 250,
+  },
+  {
+    name: 'a refund while the dispute is open, which is then won',
+    events: () => [
+      quickScan(),
+      event('charge.dispute.created', dispute('needs_response', 500), { at: 10 }),
+      event('charge.dispute.funds_withdrawn', dispute('needs_response', 500), { at: 10 }),
+      event('refund.created', refund('re_1', 200, 'succeeded'), { at: 20 }),
+      event('charge.dispute.closed', dispute('won', 500), { at: 30 }),
+      event('charge.dispute.funds_reinstated', dispute('won', 500), { at: 30 }),
+    ],
+    balance: 30,
+  },
+  {
+    name: 'an early fraud warning, then the dispute that it announced, prevented',
+    events: () => [
+      quickScan(),
+      event(
+        'radar.early_fraud_warning.created',
+        {
+          id: 'issfr_1',
+          object: 'radar.early_fraud_warning',
+          actionable: true,
+          charge: 'ch_1',
+          payment_intent: 'pi_1',
+          fraud_type: 'made_with_stolen_card',
+          created: 1_790_000_005,
+        },
+        { at: 5 },
+      ),
+      event('charge.dispute.created', dispute('needs_response'), { at: 10 }),
+      event('charge.dispute.closed', dispute('prevented'), { at: 20 }),
+    ],
+    balance: 50,
+  },
+  {
+    name: 'one purchase told by its session and its charge, under old and new shapes at once',
+    events: () => [
+      userSubscription(),
+      event('invoice.paid', invoice([{ priceId: 'price_BASIC_MONTHLY' }], 'old'), { shape: 'old' }),
+      event('invoice.paid', invoice([{ priceId: 'price_BASIC_MONTHLY' }], 'new'), { shape: 'new' }),
+      event('invoice.payment_succeeded', invoice([{ priceId: 'price_BASIC_MONTHLY' }], 'new')),
+      event('invoice_payment.paid', invoicePayment()),
+      event('charge.refunded', charge(500, { amount: 1000, amount_captured: 1000 }), { at: 10 }),
+    ],
+    balance: 50,
+  },
 ];
 
 /** The tempting design: each event moves what it names, as a step. */
@@ -298,7 +481,12 @@ describe('any order of refund and dispute events ends at the same balance', () =
             need.ask === 'invoiceOfPayment'
               ? 'unavailable'
               : need.ask === 'price'
-                ? readPrice({ id: need.id, object: 'price', unit_amount: 2000, recurring: {} })
+                ? readPrice({
+                    id: need.id,
+                    object: 'price',
+                    unit_amount: need.id === 'price_PRO_MONTHLY' ? 2000 : 1000,
+                    recurring: {},
+                  })
                 : null,
           );
           for (const payload of [...order, ...again, ...again.map(underAnotherId)]) {

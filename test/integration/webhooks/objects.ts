@@ -214,6 +214,26 @@ export function refund(id: string, amount: number, status: string, more: Json = 
   };
 }
 
+/** A credit note on a paid invoice; its money went to the customer's balance unless `more` says else. */
+export function creditNote(amount: number, status = 'issued', more: Json = {}): Json {
+  return {
+    id: 'cn_1',
+    object: 'credit_note',
+    amount,
+    post_payment_amount: amount,
+    out_of_band_amount: 0,
+    currency: 'usd',
+    customer: 'cus_1',
+    customer_balance_transaction: 'cbtxn_1',
+    invoice: 'in_1',
+    refund: null,
+    refunds: [],
+    status,
+    type: 'post_payment',
+    ...more,
+  };
+}
+
 export function dispute(status: string, amount = 500, more: Json = {}): Json {
   return {
     id: 'dp_1',
