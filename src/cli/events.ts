@@ -1,6 +1,9 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
+import type { Executor } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import {
+  drainInbox,
   type EventStatus,
   type InboxEvent,
   listEvents,
@@ -16,7 +19,13 @@ import {
   print,
   table,
 } from './command-line.ts';
-import { withDatabase } from './environment.ts';
+import { readEnvironment, withDatabase } from './environment.ts';
+import { webhookDeps } from './webhook-deps.ts';
+
+const MOST_DRAINED = 500;
+const LEASED_ROUNDS = 20;
+const LEASED_PAUSE_MS = 250;
+const DONE: ReadonlySet<EventStatus> = new Set(['processed', 'skipped', 'received']);
 
 const STATUSES: readonly EventStatus[] = ['received', 'processed', 'skipped', 'failed', 'dead'];
 
@@ -80,25 +89,47 @@ export function addEvents(program: Command, context: CommandContext): void {
   events
     .command('replay')
     .description(
-      'Put events back to be processed by the service, whatever became of them. What they granted is not granted twice.',
+      'Process events again now, whatever became of them. What they granted is not granted twice. Exit 1 when one is not known or fails.',
     )
     .argument('<event...>', 'their ids: evt_…')
     .option('--json', 'print JSON')
     .action((eventIds: string[], options: OutputOptions) =>
       withDatabase(async (db) => {
+        const deps = await webhookDeps(db, readEnvironment());
         const replayed: string[] = [];
         const unknown: string[] = [];
         for (const eventId of eventIds) {
           ((await replayEvent(db, eventId)) ? replayed : unknown).push(eventId);
         }
+        await drainInbox(deps, { limit: MOST_DRAINED });
+        const outcomes = await Promise.all(replayed.map((eventId) => outcomeOf(db, eventId)));
         const text = [
-          ...replayed.map((id) => `${id}: will be processed again`),
+          ...outcomes.map(({ eventId, status, why }) => `${eventId}: ${status}. ${why}`),
           ...unknown.map((id) => `${id}: not in the inbox`),
         ].join('\n');
-        print(context, { options, value: { replayed, unknown }, text });
-        context.finishWith(unknown.length === 0 ? EXIT.done : EXIT.failed);
+        print(context, { options, value: { replayed, unknown, outcomes }, text });
+        const done = outcomes.every(({ status }) => DONE.has(status));
+        context.finishWith(done && unknown.length === 0 ? EXIT.done : EXIT.failed);
       }),
     );
+}
+
+type Outcome = { readonly eventId: string; readonly status: EventStatus; readonly why: string };
+
+/** What became of an event; one that a running service has taken is waited for a moment. */
+async function outcomeOf(db: Executor, eventId: string): Promise<Outcome> {
+  for (let round = 1; ; round += 1) {
+    const event = await showEvent(db, eventId);
+    if (event === undefined) {
+      throw unknownEvent(eventId);
+    }
+    const { status, reason, error } = event;
+    if (status !== 'received' || round > LEASED_ROUNDS) {
+      const taken = 'A running service has taken it.';
+      return { eventId, status, why: error ?? reason ?? (status === 'received' ? taken : '') };
+    }
+    await wait(LEASED_PAUSE_MS);
+  }
 }
 
 function unknownEvent(eventId: string): FlorinError {

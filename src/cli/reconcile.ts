@@ -1,12 +1,9 @@
 import type { Command } from 'commander';
-import { loadCatalog } from '../catalog/index.ts';
-import { randomIds, silentLogger, systemClock } from '../kernel/index.ts';
 import { type Finding, type ReconcileReport, reconcile } from '../reconcile/index.ts';
-import { createStripeLookups } from '../stripe/index.ts';
 import { readCount } from './arguments.ts';
 import { argument, type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
 import { readEnvironment, withDatabase } from './environment.ts';
-import { requireStripe } from './stripe.ts';
+import { webhookDeps } from './webhook-deps.ts';
 
 type Options = OutputOptions & { since: number; repair?: boolean; acceptAccount?: boolean };
 
@@ -26,25 +23,11 @@ export function addReconcile(program: Command, context: CommandContext): void {
     .option('--json', 'print JSON')
     .action((options: Options) =>
       withDatabase(async (db) => {
-        const environment = readEnvironment();
-        const { client, live } = requireStripe(environment);
-        const report = await reconcile(
-          {
-            db,
-            client,
-            catalog: await loadCatalog(environment['FLORIN_CATALOG']),
-            stripe: createStripeLookups(client),
-            livemode: live,
-            logger: silentLogger,
-            clock: systemClock,
-            ids: randomIds,
-          },
-          {
-            sinceDays: options.since,
-            repair: options.repair ?? false,
-            acceptAccount: options.acceptAccount ?? false,
-          },
-        );
+        const report = await reconcile(await webhookDeps(db, readEnvironment()), {
+          sinceDays: options.since,
+          repair: options.repair ?? false,
+          acceptAccount: options.acceptAccount ?? false,
+        });
         print(context, { options, value: shown(report), text: describe(report) });
         context.finishWith(report.remaining.length === 0 ? EXIT.done : EXIT.failed);
       }),

@@ -1,0 +1,30 @@
+import { loadCatalog } from '../catalog/index.ts';
+import type { Database } from '../db/index.ts';
+import { randomIds, silentLogger, systemClock } from '../kernel/index.ts';
+import { createAnnouncer } from '../ledger/index.ts';
+import { createStripeLookups, type StripeClient } from '../stripe/index.ts';
+import type { WebhookDeps } from '../webhooks/index.ts';
+import type { Environment } from './environment.ts';
+import { requireStripe } from './stripe.ts';
+
+/**
+ * What it takes to process an event here as the service does: the same catalogue, the same Stripe.
+ * Raises `invalid_configuration` where a setting is missing.
+ */
+export async function webhookDeps(
+  db: Database,
+  environment: Environment,
+): Promise<WebhookDeps & { readonly client: StripeClient }> {
+  const { client, live } = requireStripe(environment);
+  return {
+    db,
+    client,
+    catalog: await loadCatalog(environment['FLORIN_CATALOG']),
+    stripe: createStripeLookups(client),
+    livemode: live,
+    logger: silentLogger,
+    clock: systemClock,
+    ids: randomIds,
+    announce: createAnnouncer(db),
+  };
+}
