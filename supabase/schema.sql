@@ -340,6 +340,38 @@ ALTER FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_v
 
 COMMENT ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) IS 'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe.';
 
+CREATE FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer, p_started_by text, p_gap interval) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz;
+  v_run_id uuid := gen_random_uuid();
+begin
+  -- Whoever comes second waits here, and then sees the first one's row.
+  lock table billing.reconcile_runs in share row exclusive mode;
+  v_now := clock_timestamp();
+  if exists (
+       select 1 from billing.reconcile_runs r
+        where r.started_at > v_now - p_gap
+          and case p_kind
+                when 'by_hand' then r.kind = 'by_hand' and r.finished_at is null
+                when 'daily' then r.kind = 'daily'
+                  and (r.error is null or r.started_at > v_now - interval '1 hour')
+                else r.kind in ('hourly', 'daily')
+              end) then
+    return null;
+  end if;
+  insert into billing.reconcile_runs (run_id, kind, since_days, started_by, started_at)
+    values (v_run_id, p_kind, p_since_days, p_started_by, v_now);
+  return v_run_id;
+end;
+$$;
+
+ALTER FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer, p_started_by text, p_gap interval) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer, p_started_by text, p_gap interval) IS 'Begins a run of reconcile and returns its id, for one caller of all. Null: an hourly or daily one began less than p_gap ago (a daily one counts as hourly too, and one that failed is made again after an hour), or one by hand has been under way for less. Not repeatable: each id is one run.';
+
 CREATE FUNCTION billing.begin_top_up(p_account_id uuid) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -562,6 +594,24 @@ $$;
 ALTER FUNCTION billing.due_payments(p_limit integer) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.due_payments(p_limit integer) IS 'Payments of dripped prices whose next part is due.';
+
+CREATE FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update billing.reconcile_runs r
+     set finished_at = clock_timestamp(), found = p_found, findings = p_findings,
+         error_code = p_error_code, error = p_error
+   where r.run_id = p_run_id and r.finished_at is null;
+  delete from billing.reconcile_runs r
+   where r.started_at < clock_timestamp() - interval '30 days';
+end;
+$$;
+
+ALTER FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) IS 'Ends a run with what it found (p_found, p_findings) or with why it compared nothing (p_error_code, p_error), and forgets runs of more than 30 days ago. Repeatable: the first end counts.';
 
 CREATE FUNCTION billing.forget_expired(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3470,6 +3520,46 @@ ALTER TABLE billing.purchases OWNER TO florin_owner;
 
 COMMENT ON VIEW billing.purchases IS 'One row a grant that money has earned: what for, how many credits, how many of them are taken back. purchase_key is the grant''s idempotency key.';
 
+CREATE TABLE billing.reconcile_runs (
+    run_id uuid NOT NULL,
+    kind text NOT NULL,
+    since_days integer NOT NULL,
+    started_by text,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    found integer,
+    findings jsonb,
+    error_code text,
+    error text,
+    CONSTRAINT reconcile_runs_count_what_they_found CHECK (((found IS NULL) = (findings IS NULL))),
+    CONSTRAINT reconcile_runs_end_with_findings_or_an_error CHECK ((((finished_at IS NULL) AND (findings IS NULL) AND (error IS NULL)) OR ((finished_at IS NOT NULL) AND ((findings IS NULL) = (error IS NOT NULL))))),
+    CONSTRAINT reconcile_runs_kind_is_known CHECK ((kind = ANY (ARRAY['hourly'::text, 'daily'::text, 'by_hand'::text])))
+);
+
+ALTER TABLE billing.reconcile_runs OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.reconcile_runs IS 'Comparisons of Stripe with billing and the ledger, of the last 30 days. One without an end is under way, or its process was stopped.';
+
+COMMENT ON COLUMN billing.reconcile_runs.run_id IS 'Names the run to whoever ends it.';
+
+COMMENT ON COLUMN billing.reconcile_runs.kind IS 'hourly: the last day. daily: all that Stripe keeps, and all of the ledger. by_hand: an operator asked.';
+
+COMMENT ON COLUMN billing.reconcile_runs.since_days IS 'How many days back Stripe was asked about.';
+
+COMMENT ON COLUMN billing.reconcile_runs.started_by IS 'The operator who asked; null for a scheduled run.';
+
+COMMENT ON COLUMN billing.reconcile_runs.started_at IS 'When it began, by the database''s clock.';
+
+COMMENT ON COLUMN billing.reconcile_runs.finished_at IS 'When it ended; null until then.';
+
+COMMENT ON COLUMN billing.reconcile_runs.found IS 'How many findings there were; findings keeps the first of them.';
+
+COMMENT ON COLUMN billing.reconcile_runs.findings IS 'A list of {kind, subject, accountId, ids, credits, explanation, remedy, repairable}, without Stripe''s payloads.';
+
+COMMENT ON COLUMN billing.reconcile_runs.error_code IS 'Why it compared nothing, as docs/errors.md names it.';
+
+COMMENT ON COLUMN billing.reconcile_runs.error IS 'The same in words.';
+
 CREATE VIEW billing.refunds WITH (security_invoker='true') AS
  SELECT p.payment_id,
     p.account_id,
@@ -3691,6 +3781,9 @@ ALTER TABLE ONLY billing.payment_aliases
 ALTER TABLE ONLY billing.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (payment_id);
 
+ALTER TABLE ONLY billing.reconcile_runs
+    ADD CONSTRAINT reconcile_runs_pkey PRIMARY KEY (run_id);
+
 ALTER TABLE ONLY billing.stripe_accounts
     ADD CONSTRAINT stripe_accounts_pkey PRIMARY KEY (stripe_account_id, livemode);
 
@@ -3801,6 +3894,12 @@ CREATE POLICY payments_service_reads ON billing.payments FOR SELECT TO service_r
 
 COMMENT ON POLICY payments_service_reads ON billing.payments IS 'The service reads everything. Writing is for functions alone.';
 
+ALTER TABLE billing.reconcile_runs ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reconcile_runs_service_reads ON billing.reconcile_runs FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY reconcile_runs_service_reads ON billing.reconcile_runs IS 'The service reads everything. Writing is for functions alone.';
+
 ALTER TABLE billing.stripe_accounts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY stripe_accounts_service_reads ON billing.stripe_accounts FOR SELECT TO service_role USING (true);
@@ -3904,6 +4003,10 @@ REVOKE ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint t
 GRANT ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) TO service_role;
 GRANT ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer, p_started_by text, p_gap interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer, p_started_by text, p_gap interval) TO service_role;
+GRANT ALL ON FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer, p_started_by text, p_gap interval) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) TO postgres;
@@ -3935,6 +4038,10 @@ GRANT ALL ON FUNCTION billing.consume_plan_session(p_nonce text, p_account_id uu
 REVOKE ALL ON FUNCTION billing.due_payments(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.due_payments(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.due_payments(p_limit integer) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) TO service_role;
+GRANT ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.forget_expired(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.forget_expired(p_limit integer) TO service_role;
@@ -4198,6 +4305,9 @@ GRANT SELECT ON TABLE billing.pending_payments TO postgres;
 
 GRANT SELECT ON TABLE billing.purchases TO service_role;
 GRANT SELECT ON TABLE billing.purchases TO postgres;
+
+GRANT SELECT ON TABLE billing.reconcile_runs TO service_role;
+GRANT SELECT ON TABLE billing.reconcile_runs TO postgres;
 
 GRANT SELECT ON TABLE billing.refunds TO service_role;
 GRANT SELECT ON TABLE billing.refunds TO postgres;

@@ -7,3 +7,10 @@ export {
   toSearch,
 } from './accounts.ts';
 export { type Backlog, type Overview, readBacklog, readOverview } from './health.ts';
+export {
+  type KeptFinding,
+  type ReconcileRun,
+  type ReconcileSummary,
+  readReconcileRuns,
+  summarizeReconcile,
+} from './reconcile.ts';

@@ -1,5 +1,5 @@
 import { expireDue } from '../ledger/index.ts';
-import { keepFirstAccount, reconcile } from '../reconcile/index.ts';
+import { keepFirstAccount, reconcileWhenDue } from '../reconcile/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
 import { runTopUps } from '../top-up/index.ts';
 import { drainInbox, forgetExpired, grantDueDrips, type WebhookDeps } from '../webhooks/index.ts';
@@ -11,11 +11,8 @@ const DRAIN_EVERY_MS = 2_000;
 const EXPIRE_EVERY_MS = 30_000;
 const DRIP_EVERY_MS = 60_000;
 const TOP_UP_EVERY_MS = 5_000;
-const RECONCILE_EVERY_MS = 3_600_000;
-/** Younger than this may still be on its way from Stripe. */
-const RECONCILE_GRACE_SECONDS = 900;
-/** Each hour the last day, once a day all that Stripe keeps and all of the ledger. */
-const RECONCILE_WHOLE_EVERY = 24;
+/** How often it is asked whether a comparison is due: see reconcileWhenDue. */
+const RECONCILE_EVERY_MS = 300_000;
 const FORGET_EVERY_MS = 600_000;
 const BATCH = 100;
 const EXPIRE_BATCH = 1_000;
@@ -52,38 +49,36 @@ export function backgroundJobs(deps: WebhookDeps): Job[] {
 }
 
 /**
- * Compares Stripe with the ledger and logs what it finds; repairs nothing. The first time an hour
- * after the start; at the start of empty books it notes whose they are.
+ * Compares Stripe with the ledger when that is due, and logs what it finds; repairs nothing. The first
+ * time some minutes after the start; at the start of empty books it notes whose they are.
  */
 export function reconcileJob(deps: WebhookDeps, client: StripeClient): Job {
-  let run = 0;
+  let started = false;
   return {
     name: 'reconcile',
     everyMs: RECONCILE_EVERY_MS,
     run: async () => {
-      run += 1;
-      if (run === 1) {
+      if (started) {
+        await compareWhenDue(deps, client);
+      } else {
+        started = true;
         await keepFirstAccount({ ...deps, client });
-        return false;
       }
-      const whole = run % RECONCILE_WHOLE_EVERY === 0;
-      const { findings } = await reconcile(
-        { ...deps, client },
-        {
-          graceSeconds: RECONCILE_GRACE_SECONDS,
-          ...(whole ? {} : { sinceDays: 1, windowOnly: true }),
-        },
-      );
-      for (const { kind, ids, accountId, credits, explanation } of findings) {
-        deps.logger.error(
-          { kind, ...ids, accountId, credits, explanation },
-          'reconcile found a fault',
-        );
-      }
-      deps.logger.info({ findings: findings.length }, 'reconciled with stripe');
       return false;
     },
   };
+}
+
+async function compareWhenDue(deps: WebhookDeps, client: StripeClient): Promise<void> {
+  const report = await reconcileWhenDue({ ...deps, client });
+  if (report === undefined) {
+    return;
+  }
+  const { findings } = report;
+  for (const { kind, ids, accountId, credits, explanation } of findings) {
+    deps.logger.error({ kind, ...ids, accountId, credits, explanation }, 'reconcile found a fault');
+  }
+  deps.logger.info({ findings: findings.length }, 'reconciled with stripe');
 }
 
 /** Buys credits for accounts that are low and whose buyer agreed to it. */

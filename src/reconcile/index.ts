@@ -5,4 +5,5 @@ export {
   type ReconcileReport,
   reconcile,
 } from './reconcile.ts';
+export { reconcileByHand, reconcileWhenDue } from './runs.ts';
 export { keepFirstAccount } from './stripe-account.ts';
