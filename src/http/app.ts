@@ -12,6 +12,7 @@ import { asFlorinError, problemHeaders, toProblem } from './problem.ts';
 import { type App, addFallback } from './route.ts';
 import { addAccounts } from './routes/accounts.ts';
 import { addAdmin } from './routes/admin.ts';
+import { addAdminReconcile } from './routes/admin-reconcile.ts';
 import { addBalance } from './routes/balance.ts';
 import { addCheckout } from './routes/checkout.ts';
 import { addDemo } from './routes/demo.ts';
@@ -56,6 +57,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addTopUp(app, parts);
   addBalance(app, parts);
   addAdmin(app, parts);
+  addAdminReconcile(app, parts);
   addDemo(app, parts);
   addDocuments(app);
   addPages(app, parts);

@@ -7,7 +7,16 @@ import {
   hasBrowser,
   launchBrowser,
 } from './support/browser.ts';
-import { ACCOUNT, allIsWell, PASSWORD, PLANS, someBalance, topUp } from './support/mock-data.ts';
+import {
+  ACCOUNT,
+  allIsWell,
+  PASSWORD,
+  PLANS,
+  someBalance,
+  someHealth,
+  someRuns,
+  topUp,
+} from './support/mock-data.ts';
 import { type Mock, startMock } from './support/mock-service.ts';
 
 const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' } as const;
@@ -537,6 +546,85 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       );
       expect(keys.size).toBe(1);
       expect(changes().at(-1)?.body).toMatchObject({ amount: -25 });
+    });
+
+    it.each([
+      ['desktop, light', {}],
+      ['phone, dark', PHONE],
+    ])(
+      'shows how many events wait and how late they are, and then those (%s)',
+      async (_name, options) => {
+        const now = Date.now();
+        const late = { ...someHealth(now), lagSeconds: 380 };
+        mock.answers.set('GET /api/admin/health', { body: late });
+        await open('/admin', { ...options, as: 'operator' });
+        const inbox = page.locator('dl[aria-label="Inbox"]');
+        await inbox.getByText('6 minutes overdue: no service runs its jobs').waitFor();
+        const shown = await inbox.locator('div').allTextContents();
+        expect(shown.slice(1)).toEqual([
+          'Needs attention2',
+          'Received0',
+          'Failed, will retry1',
+          'Dead1',
+          'Processed1,204',
+          'Skipped310',
+        ]);
+        await inbox.getByRole('button', { name: '1, show them' }).last().press('Enter');
+        await expect
+          .poll(() => mock.asked.some(({ path }) => path === '/api/admin/events?status=dead'))
+          .toBe(true);
+        expect(await page.getByLabel('Show', { exact: true }).inputValue()).toBe('dead');
+        await expectAccessible();
+      },
+    );
+
+    it.each([
+      ['desktop, light', {}],
+      ['phone, dark', PHONE],
+    ])('shows what reconcile found, and compares again (%s)', async (_name, options) => {
+      await open('/admin', { ...options, as: 'operator' });
+      await page.getByText('2 found, 24 minutes ago').waitFor();
+      await page.getByRole('link', { name: 'Reconcile' }).click();
+      const daily = page.getByRole('article', { name: 'Daily: everything' });
+      await daily.getByText('Process cs_1Q as the webhook would.').waitFor();
+      expect(await daily.getByText('50 missing').isVisible()).toBe(true);
+      const hourly = page.getByRole('article', { name: 'Hourly: the last day' });
+      await hourly.getByText('Stripe, billing and the ledger agree.').waitFor();
+      await expectAccessible();
+      const byHand = { ...someRuns(Date.now())[0], runId: 'r', kind: 'by_hand', sinceDays: 3 };
+      mock.answers.set('POST /api/admin/reconcile', { body: { runs: [byHand] } });
+      mock.answers.set('GET /api/admin/reconcile', { body: { runs: [byHand] } });
+      await page.getByRole('button', { name: 'Compare now' }).press('Enter');
+      await page.getByRole('status').getByText('Compared: nothing found.').waitFor();
+      await page.getByRole('article', { name: 'By hand: the last 3 days' }).waitFor();
+      await page.getByText('No scheduled comparison has run yet.').waitFor();
+      expect(mock.asked.filter(({ method }) => method === 'POST').at(-1)?.body).toEqual({
+        days: 3,
+      });
+      await expectAccessible();
+      mock.answers.set('POST /api/admin/reconcile', UNAVAILABLE);
+      await page.getByRole('button', { name: 'Compare now' }).click();
+      await page.getByRole('alert').getByText('Try again in a moment.').waitFor();
+    });
+
+    it('says when a comparison failed, is under way or was cut off', async () => {
+      const [run] = someRuns(Date.now());
+      const begun = { ...run, finishedAt: null, found: null, findings: null };
+      const failed = { ...begun, state: 'failed', error: 'Stripe did not answer: timeout' };
+      mock.answers.set('GET /api/admin/reconcile', {
+        body: {
+          runs: [
+            { ...begun, runId: '1', kind: 'by_hand', state: 'running', startedBy: 'ada' },
+            { ...failed, runId: '2' },
+            { ...begun, runId: '3', kind: 'daily', sinceDays: 30, state: 'lost' },
+          ],
+        },
+      });
+      await open('/admin#/reconcile', { as: 'operator' });
+      await page.getByText('Under way…').waitFor();
+      await page.getByText('Nothing was compared: Stripe did not answer: timeout').waitFor();
+      await page.getByText('It never ended: its process was stopped.').waitFor();
+      await expectAccessible();
     });
 
     it('is closed to people who are no operators', async () => {

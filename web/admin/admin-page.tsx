@@ -6,10 +6,12 @@ import { AccountSearch } from './account-search.tsx';
 import { AccountView } from './account-view.tsx';
 import { createAdminApi } from './api.ts';
 import { EventTimeline } from './event-timeline.tsx';
-import { HealthSummary } from './health-summary.tsx';
+import { HealthSummary, useHealth } from './health-summary.tsx';
+import { ReconcileView } from './reconcile-view.tsx';
 
-/** Where in the console one is: `#/events`, `#/events/evt_1`, `#/accounts`, `#/accounts/<id>`. */
-type Route = { readonly area: 'events' | 'accounts'; readonly id: string | null };
+const AREAS = ['events', 'accounts', 'reconcile'] as const;
+/** Where in the console one is: `#/events`, `#/events/evt_1`, `#/accounts/<id>`, `#/reconcile`. */
+type Route = { readonly area: (typeof AREAS)[number]; readonly id: string | null };
 
 /** `/admin`: the operator's console. */
 export function AdminPage() {
@@ -51,6 +53,7 @@ function Console() {
   const { store } = useSite();
   const api = useMemo(() => createAdminApi(store), [store]);
   const route = useRoute();
+  const health = useHealth(api);
   const here = (area: Route['area']) => (area === route.area ? 'page' : undefined);
   return (
     <>
@@ -63,14 +66,20 @@ function Console() {
           <a href="#/accounts" aria-current={here('accounts')}>
             Accounts
           </a>
+          <a href="#/reconcile" aria-current={here('reconcile')}>
+            Reconcile
+          </a>
         </nav>
       </div>
-      <HealthSummary api={api} />
-      {route.area === 'events' ? <EventTimeline api={api} openId={route.id} /> : null}
+      <HealthSummary health={health} />
+      {route.area === 'events' ? (
+        <EventTimeline api={api} openId={route.id} health={health.data} />
+      ) : null}
       {route.area === 'accounts' ? <AccountSearch api={api} openId={route.id} /> : null}
       {route.area === 'accounts' && route.id !== null ? (
         <AccountView key={route.id} api={api} accountId={route.id} />
       ) : null}
+      {route.area === 'reconcile' ? <ReconcileView api={api} onCompared={health.reload} /> : null}
     </>
   );
 }
@@ -88,7 +97,7 @@ function useRoute(): Route {
 function readRoute(): Route {
   const [, area, id] = window.location.hash.split('/');
   return {
-    area: area === 'accounts' ? 'accounts' : 'events',
+    area: AREAS.find((known) => known === area) ?? 'events',
     id: id === undefined || id === '' ? null : decodeURIComponent(id),
   };
 }

@@ -7,6 +7,7 @@ import type {
   AdminEventDetail,
   AdminEventPage,
   AdminHealth,
+  AdminReconcileRun,
   EventStatus,
 } from './shapes.ts';
 
@@ -26,6 +27,9 @@ export type AdminApi = {
   /** Gives (`grant`) or corrects (`adjust`) by hand; the same key again has no second effect. */
   change(accountId: string, change: AccountChange): Promise<ChangedBalance>;
   health(): Promise<AdminHealth>;
+  reconcileRuns(): Promise<readonly AdminReconcileRun[]>;
+  /** Compares now, and repairs nothing. */
+  reconcile(days: number): Promise<readonly AdminReconcileRun[]>;
 };
 
 export type AccountChange = {
@@ -77,13 +81,28 @@ export function createAdminApi(store: SessionStore): AdminApi {
     change: (accountId, { kind, ...body }) =>
       ask(`/api/admin/accounts/${id(accountId)}/${kind}`, { method: 'POST', body }),
     health: () => ask('/api/admin/health'),
+    reconcileRuns: async () => (await ask<Runs>('/api/admin/reconcile')).runs,
+    reconcile: async (days) => {
+      const asked = { method: 'POST', body: { days }, timeoutMs: RECONCILE_MS } as const;
+      return (await ask<Runs>('/api/admin/reconcile', asked)).runs;
+    },
   };
 }
 
-type Asked = { readonly method: 'GET' | 'POST'; readonly body?: object };
+type Runs = { readonly runs: readonly AdminReconcileRun[] };
+
+type Asked = {
+  readonly method: 'GET' | 'POST';
+  readonly body?: object;
+  readonly timeoutMs?: number;
+};
+
+const USUAL_MS = 20_000;
+/** It asks Stripe for a month, page by page. */
+const RECONCILE_MS = 300_000;
 
 async function once(path: string, asked: Asked, token: string | null): Promise<Response> {
-  const { method, body } = asked;
+  const { method, body, timeoutMs = USUAL_MS } = asked;
   const headers = { accept: 'application/json', authorization: `Bearer ${token ?? ''}` };
   const sent =
     body === undefined
@@ -93,7 +112,7 @@ async function once(path: string, asked: Asked, token: string | null): Promise<R
           body: JSON.stringify(body),
         };
   try {
-    return await fetch(path, { method, ...sent, signal: AbortSignal.timeout(20_000) });
+    return await fetch(path, { method, ...sent, signal: AbortSignal.timeout(timeoutMs) });
   } catch (cause) {
     const message = 'The service could not be reached. Check the connection.';
     throw new FlorinClientError({ code: 'network', message }, { cause });

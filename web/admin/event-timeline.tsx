@@ -1,11 +1,12 @@
 import { useCallback, useState } from 'react';
 import { useLoaded } from '../../src/react/index.ts';
-import { Button } from '../frame/button.tsx';
-import { formatInstant, formatRelative } from '../frame/format.ts';
+import { Button, classes } from '../frame/button.tsx';
+import { formatCredits, formatInstant, formatLength, formatRelative } from '../frame/format.ts';
 import { LoadFailed, sentence } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
 import { EventDetail } from './event-detail.tsx';
-import type { AdminEvent, AdminEventPage, EventStatus } from './shapes.ts';
+import { isLate } from './health-summary.tsx';
+import type { AdminEvent, AdminEventPage, AdminHealth, EventStatus } from './shapes.ts';
 
 type Filter = EventStatus | 'attention' | 'all';
 
@@ -19,8 +20,13 @@ const FILTERS: readonly { value: Filter; label: string }[] = [
   { value: 'dead', label: 'Dead' },
 ];
 
-/** Stripe's events as they came, newest first. */
-export function EventTimeline({ api, openId }: { api: AdminApi; openId: string | null }) {
+/** Stripe's events as they came, newest first, and how many are in which state. */
+export function EventTimeline(props: {
+  api: AdminApi;
+  openId: string | null;
+  health: AdminHealth | null;
+}) {
+  const { api, openId, health } = props;
   const [filter, setFilter] = useState<Filter>('all');
   const query = useCallback(
     (cursor: string | null) =>
@@ -57,6 +63,7 @@ export function EventTimeline({ api, openId }: { api: AdminApi; openId: string |
           </Button>
         </div>
       </div>
+      {health === null ? null : <Inbox health={health} filter={filter} onFilter={setFilter} />}
       {openId === null ? null : (
         <EventDetail key={openId} api={api} eventId={openId} onReplayed={first.reload} />
       )}
@@ -73,6 +80,55 @@ export function EventTimeline({ api, openId }: { api: AdminApi; openId: string |
         <Pages key={filter} first={first.data} more={query} openId={openId} />
       )}
     </section>
+  );
+}
+
+/** The inbox in numbers; each number shows its events. */
+function Inbox(props: { health: AdminHealth; filter: Filter; onFilter: (filter: Filter) => void }) {
+  const { health, filter, onFilter } = props;
+  const { events, needingAttention, oldestWaitingAt, lagSeconds } = health;
+  const counts: readonly { of: Filter; count: number; bad?: boolean }[] = [
+    { of: 'attention', count: needingAttention, bad: true },
+    { of: 'received', count: events.received },
+    { of: 'failed', count: events.failed, bad: true },
+    { of: 'dead', count: events.dead, bad: true },
+    { of: 'processed', count: events.processed },
+    { of: 'skipped', count: events.skipped },
+  ];
+  return (
+    <dl className="vitals inbox" aria-label="Inbox">
+      <div className={classes(isLate(health) && 'bad')}>
+        <dt>Oldest waiting</dt>
+        <dd>
+          {oldestWaitingAt === null ? 'none' : formatRelative(oldestWaitingAt)}
+          {isLate(health) ? (
+            <span className="block small">
+              {formatLength(lagSeconds)} overdue: no service runs its jobs
+            </span>
+          ) : null}
+        </dd>
+      </div>
+      {counts.map(({ of, count, bad }) => (
+        <div key={of} className={classes(bad === true && count > 0 && 'bad')}>
+          <dt>{FILTERS.find(({ value }) => value === of)?.label}</dt>
+          <dd>
+            {count === 0 ? (
+              '0'
+            ) : (
+              <button
+                type="button"
+                className="link"
+                aria-pressed={filter === of}
+                aria-label={`${formatCredits(count)}, show them`}
+                onClick={() => onFilter(filter === of ? 'all' : of)}
+              >
+                {formatCredits(count)}
+              </button>
+            )}
+          </dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 
@@ -182,7 +238,7 @@ export function AccountLink({ accountId }: { accountId: string | null }) {
   return accountId === null ? (
     <span className="soft">–</span>
   ) : (
-    <a className="mono" href={`#/accounts/${accountId}`} title={accountId}>
+    <a className="mono number" href={`#/accounts/${accountId}`} title={accountId}>
       {accountId.slice(0, 8)}…
     </a>
   );

@@ -1,5 +1,5 @@
 import { useCallback, useEffect } from 'react';
-import { useLoaded } from '../../src/react/index.ts';
+import { type Loaded, useLoaded } from '../../src/react/index.ts';
 import { classes } from '../frame/button.tsx';
 import { formatCredits, formatRelative } from '../frame/format.ts';
 import { LoadFailed } from '../frame/notice.tsx';
@@ -8,18 +8,22 @@ import type { AdminHealth } from './shapes.ts';
 
 const EVERY_MS = 15_000;
 
-/** The state of the house in one line; what is wrong stands out, what is right does not. */
-export function HealthSummary({ api }: { api: AdminApi }) {
+/** The state of the house, asked again while the page is looked at. */
+export function useHealth(api: AdminApi): Loaded<AdminHealth> {
   const health = useLoaded(useCallback(() => api.health(), [api]));
   const { reload } = health;
   useEffect(() => {
     const timer = setInterval(() => document.hidden || reload(), EVERY_MS);
     return () => clearInterval(timer);
   }, [reload]);
+  return health;
+}
 
+/** The same in one line; what is wrong stands out, what is right does not. */
+export function HealthSummary({ health }: { health: Loaded<AdminHealth> }) {
   if (health.data === null) {
     return health.status === 'error' ? (
-      <LoadFailed what="The health summary" error={health.error} retry={reload} />
+      <LoadFailed what="The health summary" error={health.error} retry={health.reload} />
     ) : (
       <div className="vitals" role="status">
         <span className="visually-hidden">Loading the health summary</span>
@@ -40,7 +44,7 @@ export function HealthSummary({ api }: { api: AdminApi }) {
 }
 
 function vitals(health: AdminHealth) {
-  const { events, oldestWaitingAt, ledgerFaults } = health;
+  const { events, oldestWaitingAt, needingAttention, ledgerFaults } = health;
   const waiting = events.received + events.failed;
   return [
     { name: 'Database', value: health.database, bad: health.database !== 'ok' },
@@ -51,11 +55,14 @@ function vitals(health: AdminHealth) {
         oldestWaitingAt === null
           ? formatCredits(waiting)
           : `${formatCredits(waiting)}, oldest ${formatRelative(oldestWaitingAt)}`,
-      bad: events.failed > 0,
+      bad: events.failed > 0 || isLate(health),
     },
-    { name: 'Dead', value: formatCredits(events.dead), bad: events.dead > 0 },
-    { name: 'Processed', value: formatCredits(events.processed), bad: false },
-    { name: 'Accounts', value: formatCredits(health.accounts), bad: false },
+    {
+      name: 'Needing attention',
+      value: formatCredits(needingAttention),
+      bad: needingAttention > 0,
+    },
+    { name: 'Reconcile', ...compared(health) },
     {
       name: 'Ledger',
       value:
@@ -66,5 +73,31 @@ function vitals(health: AdminHealth) {
             : `${ledgerFaults} faults`,
       bad: (ledgerFaults ?? 0) > 0,
     },
+    { name: 'Accounts', value: formatCredits(health.accounts), bad: false },
   ];
+}
+
+function compared({ reconcile: { found, scheduledAt, error } }: AdminHealth) {
+  if (found === null) {
+    return { value: error === null ? 'not run yet' : 'failed', bad: error !== null };
+  }
+  const what = found === 0 ? 'nothing found' : `${formatCredits(found)} found`;
+  const value = error === null ? what : `failed, before that ${what}`;
+  return {
+    value: scheduledAt === null ? value : `${value}, ${formatRelative(scheduledAt)}`,
+    bad: found > 0 || error !== null || isStale(scheduledAt),
+  };
+}
+
+const LATE_SECONDS = 60;
+const STALE_MS = 2 * 3_600_000;
+
+/** Nobody works the inbox off. */
+export function isLate({ lagSeconds }: AdminHealth): boolean {
+  return lagSeconds > LATE_SECONDS;
+}
+
+/** Nobody compares: it is due each hour. */
+export function isStale(scheduledAt: string | null): boolean {
+  return scheduledAt !== null && Date.now() - Date.parse(scheduledAt) > STALE_MS;
 }

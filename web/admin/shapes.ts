@@ -87,8 +87,46 @@ export type AdminHealth = {
   readonly database: 'ok' | 'unavailable';
   readonly stripe: 'ok' | 'unavailable' | 'unknown';
   readonly events: Readonly<Record<EventStatus, number>>;
+  readonly needingAttention: number;
+  /** When the event that has waited longest came in. */
   readonly oldestWaitingAt: string | null;
+  /** How late the most overdue attempt is; above a minute nobody works the inbox off. */
+  readonly lagSeconds: number;
+  readonly reconcile: {
+    /** Faults that are known and not seen mended; null before the first run. */
+    readonly found: number | null;
+    readonly scheduledAt: string | null;
+    readonly error: string | null;
+  };
   readonly ledgerFaults: number | null;
   readonly accounts: number;
   readonly version: string;
+};
+
+export type AdminFinding = {
+  readonly kind: string;
+  readonly subject: string;
+  readonly accountId: string | null;
+  readonly ids: Readonly<Record<string, string>>;
+  /** Missing (above 0) or too many (below 0); null where that is not known. */
+  readonly credits: number | null;
+  readonly explanation: string;
+  readonly remedy: string;
+  readonly repairable: boolean;
+};
+
+export type AdminReconcileRun = {
+  readonly runId: string;
+  readonly kind: 'hourly' | 'daily' | 'by_hand';
+  /** lost: its process was stopped before it ended. */
+  readonly state: 'running' | 'done' | 'failed' | 'lost';
+  readonly sinceDays: number;
+  readonly startedBy: string | null;
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  /** How many there were; `findings` holds the first 200. */
+  readonly found: number | null;
+  readonly findings: readonly AdminFinding[] | null;
+  readonly errorCode: string | null;
+  readonly error: string | null;
 };

@@ -63,6 +63,20 @@ export function formatRelative(instant: string, now: number = Date.now()): strin
   return relative.format(Math.round(seconds / 86_400), 'day');
 }
 
+/** `40 seconds`, `6 minutes`, `3 hours`: how long something has taken, rounded down. */
+export function formatLength(seconds: number): string {
+  const [size, unit] =
+    seconds < 60
+      ? [1, 'second']
+      : seconds < 3_600
+        ? [60, 'minute']
+        : seconds < 86_400
+          ? [3_600, 'hour']
+          : [86_400, 'day'];
+  const format = new Intl.NumberFormat(undefined, { style: 'unit', unit, unitDisplay: 'long' });
+  return format.format(Math.floor(seconds / size));
+}
+
 /** `quick_scan_purchase` → `Quick scan purchase` */
 export function humanize(name: string): string {
   const words = name.replaceAll(/[_-]+/g, ' ').trim();

@@ -2,8 +2,11 @@ import { z } from '@hono/zod-openapi';
 import {
   findAccounts,
   listHolds,
+  readBacklog,
   readOverview,
+  readReconcileRuns,
   showAccount,
+  summarizeReconcile,
   toSearch,
 } from '../../console/index.ts';
 import { FlorinError, isUuid, MAX_CREDITS } from '../../kernel/index.ts';
@@ -334,8 +337,10 @@ async function emailOf(
 
 async function readHealth({ webhooks, stripe }: Parts): Promise<object> {
   const { db } = webhooks;
-  const [overview, stripeState] = await Promise.all([
+  const [overview, { lagSeconds }, runs, stripeState] = await Promise.all([
     readOverview(db),
+    readBacklog(db),
+    readReconcileRuns(db),
     stripe.balance.retrieve({}, { timeout: 2_000, maxNetworkRetries: 0 }).then(
       () => 'ok',
       () => 'unavailable',
@@ -345,6 +350,8 @@ async function readHealth({ webhooks, stripe }: Parts): Promise<object> {
     database: 'ok',
     stripe: stripeState,
     ...overview,
+    lagSeconds,
+    reconcile: summarizeReconcile(runs),
     // Proving a large ledger is work for `florin verify`, not for a page: null says nothing about it.
     ledgerFaults:
       overview.accounts <= MOST_ACCOUNTS_PROVEN ? (await verifyLedger(db)).length : null,

@@ -7,7 +7,12 @@ import type {
   Transaction,
   Usage,
 } from '../../../src/browser/index.ts';
-import type { AdminAccount, AdminEvent, AdminHealth } from '../../../web/admin/shapes.ts';
+import type {
+  AdminAccount,
+  AdminEvent,
+  AdminHealth,
+  AdminReconcileRun,
+} from '../../../web/admin/shapes.ts';
 import type { Mock } from './mock-service.ts';
 
 const HOUR = 3_600_000;
@@ -318,15 +323,69 @@ export function someEvents(now: number): readonly AdminEvent[] {
   ];
 }
 
-export const HEALTH: AdminHealth = {
+export const someHealth = (now: number): AdminHealth => ({
   database: 'ok',
   stripe: 'ok',
   events: { received: 0, processed: 1204, skipped: 310, failed: 1, dead: 1 },
-  oldestWaitingAt: null,
+  needingAttention: 2,
+  oldestWaitingAt: new Date(now - 1.5 * HOUR).toISOString(),
+  lagSeconds: 0,
+  reconcile: { found: 2, scheduledAt: new Date(now - 24 * 60_000).toISOString(), error: null },
   ledgerFaults: 0,
   accounts: 482,
   version: '0.1.0',
-};
+});
+
+export function someRuns(now: number): readonly AdminReconcileRun[] {
+  const make = (
+    part: Partial<AdminReconcileRun> & Pick<AdminReconcileRun, 'kind'>,
+    minutesAgo: number,
+  ): AdminReconcileRun => ({
+    runId: `${part.kind}-${minutesAgo}`,
+    state: 'done',
+    sinceDays: part.kind === 'daily' ? 30 : 1,
+    startedBy: null,
+    startedAt: new Date(now - minutesAgo * 60_000).toISOString(),
+    finishedAt: new Date(now - minutesAgo * 60_000 + 4_000).toISOString(),
+    found: 0,
+    findings: [],
+    errorCode: null,
+    error: null,
+    ...part,
+  });
+  return [
+    make({ kind: 'hourly' }, 24),
+    make(
+      {
+        kind: 'daily',
+        found: 2,
+        findings: [
+          {
+            kind: 'paid_not_credited',
+            subject: 'issue:checkout:cs_1Q:line:li_1',
+            accountId: ACCOUNT,
+            ids: { objectId: 'cs_1Q', grantKey: 'checkout:cs_1Q:line:li_1' },
+            credits: 50,
+            explanation: 'cs_1Q is paid and not credited: 50 credits (checkout:cs_1Q:line:li_1).',
+            remedy: 'Process cs_1Q as the webhook would.',
+            repairable: true,
+          },
+          {
+            kind: 'drift',
+            subject: 'drift:a:balance:b',
+            accountId: ACCOUNT,
+            ids: { invariant: 'balance_is_the_sum_of_entries' },
+            credits: null,
+            explanation: 'The ledger breaks its rule balance_is_the_sum_of_entries: 37 and not 38',
+            remedy: 'Nothing: rows were changed past the functions. See docs/operations.md.',
+            repairable: false,
+          },
+        ],
+      },
+      400,
+    ),
+  ];
+}
 
 export function someAccount(now: number): AdminAccount {
   const { grants, ...balance } = someBalance(now);
@@ -426,7 +485,8 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
   answers.set('POST /api/demo/scan', {
     body: { posted: 309, held: 12, available: 297, nextExpiryAt: null },
   });
-  answers.set('GET /api/admin/health', { body: HEALTH });
+  answers.set('GET /api/admin/health', { body: someHealth(now) });
+  answers.set('GET /api/admin/reconcile', { body: { runs: someRuns(now) } });
   answers.set('GET /api/admin/events', { body: { events: someEvents(now), nextCursor: null } });
   answers.set('GET /api/admin/events/evt_1QaaE', {
     body: {

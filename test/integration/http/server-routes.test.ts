@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { spend } from '../../../src/ledger/index.ts';
+import { issueGrant, spend } from '../../../src/ledger/index.ts';
 import { ADA, BOB, OLD_SERVER_KEY, openService, type TestService } from './florin-service.ts';
 
 let service: TestService;
@@ -421,6 +421,42 @@ describe('an operator', () => {
     expect(body).toMatchObject({ database: 'ok', stripe: 'ok', ledgerFaults: 0 });
     expect(body.events.processed).toBeGreaterThan(0);
     expect(body.accounts).toBeGreaterThan(0);
+    expect(body).toMatchObject({ lagSeconds: 0, oldestWaitingAt: null });
+    expect(body.reconcile).toMatchObject({ scheduledAt: null, error: null });
+  });
+
+  it('compares Stripe with the ledger on request, sees what is wrong, and repairs nothing', async () => {
+    const account = crypto.randomUUID();
+    await issueGrant(service.fresh.db, {
+      accountId: account,
+      amount: 5,
+      idempotencyKey: 'invoice:in_0:line:il_0',
+      source: 'purchase',
+    });
+    const run = (days: unknown, as = 'server') =>
+      service.ask('/api/admin/reconcile', { as, body: { days } });
+    const { status, body } = await run(30);
+    expect(status).toBe(200);
+    expect(body.runs[0]).toMatchObject({ kind: 'by_hand', state: 'done', startedBy: 'server' });
+    const finding = {
+      kind: 'credited_not_paid',
+      accountId: account,
+      credits: -5,
+      explanation: 'invoice:in_0:line:il_0 grants for a payment that Stripe has never told of.',
+      remedy: 'Take back 5 credits.',
+      repairable: true,
+    };
+    expect(body.runs[0].findings).toContainEqual(expect.objectContaining(finding));
+    const kept = await service.ask('/api/admin/reconcile', { as: 'server' });
+    expect(kept.body).toEqual(body);
+    const after = await service.ask(`/api/accounts/${account}`, { as: 'server' });
+    expect(after.body.available).toBe(5);
+    for (const days of [0, 31, 1.5, '30', undefined]) {
+      expect((await run(days)).status).toBe(400);
+    }
+    expect((await run(1, account)).status).toBe(403);
+    expect((await service.ask('/api/admin/reconcile', { as: account })).status).toBe(403);
+    expect((await service.ask('/api/admin/reconcile')).status).toBe(401);
   });
 });
 
@@ -440,6 +476,7 @@ describe('the documents', () => {
         'GET /api/admin/events',
         'GET /api/admin/events/{id}',
         'GET /api/admin/health',
+        'GET /api/admin/reconcile',
         'GET /api/balance',
         'GET /api/balance/stream',
         'GET /api/checkout-sessions/{id}',
@@ -460,6 +497,7 @@ describe('the documents', () => {
         'POST /api/admin/accounts/{id}/adjust',
         'POST /api/admin/accounts/{id}/grant',
         'POST /api/admin/events/{id}/replay',
+        'POST /api/admin/reconcile',
         'POST /api/create-checkout-session',
         'POST /api/create-portal-session',
         'POST /api/plan-session',
