@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { issueGrant, listGrants, reverseGrant } from '../../../src/ledger/index.ts';
+import { issueGrant, listGrants, restoreGrant, reverseGrant } from '../../../src/ledger/index.ts';
 import { type ReconcileOptions, reconcile } from '../../../src/reconcile/index.ts';
 import { createStripeLookups } from '../../../src/stripe/index.ts';
 import { PRICES, sandboxUnderTest } from '../../sandbox/sandbox-under-test.ts';
@@ -76,6 +76,46 @@ describe('reconcile', () => {
     expect(await kinds()).toEqual(['orphan_reversal', 'undelivered_event']);
     expect((await run({ repair: true })).remaining).toEqual([]);
     expect(await shop.balance()).toBe(50);
+  });
+
+  it('finds a row that was changed past the functions, in the window and in the whole, and touches nothing of it', async () => {
+    const { shop, run, buy } = await cutOffShop();
+    await buy();
+    await run({ repair: true });
+    await asOwner(shop.fresh, 'update credits.accounts set posted = posted + 7');
+    for (const options of [{ windowOnly: true, sinceDays: 1 }, {}, { repair: true }]) {
+      const { findings, remaining } = await run(options);
+      expect(findings.map(({ kind }) => kind)).toContain('drift');
+      expect(findings[0]).toMatchObject({ accountId: ACCOUNT, repair: null, credits: null });
+      expect(remaining).toEqual(findings);
+    }
+    // Left as it was found, for whoever has to find out why.
+    expect(await shop.deps.db.query('select posted from credits.accounts')).toEqual([
+      { posted: 57 },
+    ]);
+    await asOwner(shop.fresh, 'update credits.accounts set posted = posted - 7');
+    expect((await run()).findings).toEqual([]);
+  });
+
+  it('finds a refund that the books know and the ledger does not, and one that was given back behind them', async () => {
+    const { stripe, shop, run, buy, kinds } = await cutOffShop();
+    const bought = await buy();
+    await stripe.refunds.create({ payment_intent: String(bought.payment_intent), amount: 250 });
+    await run({ repair: true });
+    expect(await shop.balance()).toBe(25);
+    const [grant] = await listGrants(shop.deps.db, ACCOUNT);
+    await restoreGrant(shop.deps.db, {
+      accountId: ACCOUNT,
+      grantId: String(grant?.grantId),
+      amount: 20,
+      idempotencyKey: 'by hand',
+    });
+    expect(await shop.balance()).toBe(45);
+    const { findings } = await run();
+    expect(findings).toMatchObject([{ kind: 'credited_not_paid', credits: -20 }]);
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect(await shop.balance()).toBe(25);
+    expect(await kinds()).toEqual([]);
   });
 
   it('within a window only compares the accounts that were paid for in it', async () => {
