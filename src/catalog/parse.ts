@@ -56,6 +56,9 @@ const catalog = z.strictObject(
     $schema: z.string().optional(),
     prices: z.record(z.string(), price, { error: 'must be an object of prices' }),
     ignore: z.array(words(200)).default([]),
+    earlyFraudWarnings: z
+      .enum(['ignore', 'freeze'], { error: 'must be "ignore" or "freeze"' })
+      .default('ignore'),
     checkout: z
       .strictObject({
         automaticTax: z.boolean({ error: 'must be true or false' }).default(false),
@@ -83,7 +86,7 @@ export function parseCatalog(input: unknown): Catalog {
   if (!result.success) {
     throw new InvalidConfigurationError(result.error.issues.map(describe));
   }
-  const { prices: byKey, ignore, checkout } = result.data;
+  const { prices: byKey, ignore, checkout, earlyFraudWarnings } = result.data;
   const prices = Object.entries(byKey).map(([id, one]) => toPrice(id, one));
   const faults = [
     ...prices.flatMap(faultsOf),
@@ -98,21 +101,23 @@ export function parseCatalog(input: unknown): Catalog {
   if (faults.length > 0) {
     throw new InvalidConfigurationError(faults);
   }
-  return createCatalog({ prices, ignore, checkout });
+  return createCatalog({ prices, ignore, checkout, earlyFraudWarnings });
 }
 
 function createCatalog(checked: {
   prices: readonly CatalogPrice[];
   ignore: readonly string[];
   checkout: Catalog['checkout'];
+  earlyFraudWarnings: Catalog['earlyFraudWarnings'];
 }): Catalog {
-  const { prices, checkout } = checked;
+  const { prices, checkout, earlyFraudWarnings } = checked;
   const byId = new Map(prices.map((one) => [one.id, one]));
   const byLookupKey = new Map(prices.map((one) => [one.lookupKey, one]));
   const ignored = new Set(checked.ignore);
   return {
     prices,
     checkout,
+    earlyFraudWarnings,
     find({ priceId, lookupKey }) {
       const direct = byId.get(priceId);
       return direct ?? (lookupKey == null ? undefined : byLookupKey.get(lookupKey));

@@ -40,10 +40,15 @@ export type CheckoutSettings = {
   readonly anonymousBuyers: boolean;
 };
 
+/** `freeze`: taken back as by an open dispute, until the warning is settled or dismissed. */
+export type FraudPolicy = 'ignore' | 'freeze';
+
 /** What each price grants, checked. Changing it never touches what was granted before. */
 export type Catalog = {
   readonly prices: readonly CatalogPrice[];
   readonly checkout: CheckoutSettings;
+  /** What an early fraud warning does to the credits of its charge. Default `ignore`. */
+  readonly earlyFraudWarnings: FraudPolicy;
   /** By price id first, then by lookup_key. */
   find(ref: { priceId: string; lookupKey?: string | null }): CatalogPrice | undefined;
   /** Whether a price is sold by the same Stripe account and has nothing to do with credits. */
@@ -60,4 +65,5 @@ export type CatalogInput = {
   /** Prices of the same Stripe account that have nothing to do with credits. */
   readonly ignore?: readonly string[];
   readonly checkout?: Partial<CheckoutSettings>;
+  readonly earlyFraudWarnings?: FraudPolicy;
 };

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { Executor } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import {
+  dismissFraudWarning,
   drainInbox,
   type EventStatus,
   type InboxEvent,
@@ -86,6 +87,8 @@ export function addEvents(program: Command, context: CommandContext): void {
       }),
     );
 
+  addDismiss(events, context);
+
   events
     .command('replay')
     .description(
@@ -110,6 +113,25 @@ export function addEvents(program: Command, context: CommandContext): void {
         print(context, { options, value: { replayed, unknown, outcomes }, text });
         const done = outcomes.every(({ status }) => DONE.has(status));
         context.finishWith(done && unknown.length === 0 ? EXIT.done : EXIT.failed);
+      }),
+    );
+}
+
+function addDismiss(events: Command, context: CommandContext): void {
+  events
+    .command('dismiss')
+    .description(
+      'Settle an early fraud warning by hand: the credits that it froze are given back (catalogue: earlyFraudWarnings).',
+    )
+    .argument('<warning>', 'its id: issfr_…')
+    .option('--json', 'print JSON')
+    .action((warningId: string, options: OutputOptions) =>
+      withDatabase(async (db) => {
+        const deps = await webhookDeps(db, readEnvironment());
+        const { status, reason } = await dismissFraudWarning(deps, warningId);
+        const value = { warningId, status, reason };
+        print(context, { options, value, text: `${warningId}: ${status}. ${reason}` });
+        context.finishWith(status === 'failed' || status === 'dead' ? EXIT.failed : EXIT.done);
       }),
     );
 }

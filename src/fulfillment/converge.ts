@@ -119,15 +119,18 @@ function nextDue(purchases: Record<string, Purchase>, money: MoneyBack): number 
   return times.length === 0 ? null : Math.min(...times);
 }
 
-/** Why credits move back: the dispute while one holds the money, else the refunds. */
-function backReason({ money, state }: Step, purchase: Purchase): string {
-  const cause =
-    money.disputed > 0 || Object.keys(state.refunds).length + refundedCharges(state) === 0
-      ? Object.keys(state.disputes).length > 0
-        ? 'dispute'
-        : 'refund'
-      : 'refund';
-  return `${cause}_${purchase.metadata['reason'] ?? 'purchase'}`;
+/** Why credits move back: what holds the money now, else whatever spoke of this payment. */
+function backReason(step: Step, purchase: Purchase): string {
+  return `${causeOf(step)}_${purchase.metadata['reason'] ?? 'purchase'}`;
+}
+
+function causeOf({ money, state }: Step): 'dispute' | 'fraud_warning' | 'refund' {
+  const refunded = Object.keys(state.refunds).length + refundedCharges(state) > 0;
+  if (Object.keys(state.disputes).length > 0 && (money.disputed > 0 || !refunded)) {
+    return 'dispute';
+  }
+  const warned = Object.keys(state.warnings ?? {}).length > 0;
+  return warned && (money.frozen > 0 || !refunded) ? 'fraud_warning' : 'refund';
 }
 
 function refundedCharges(state: PaymentState): number {

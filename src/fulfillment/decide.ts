@@ -1,7 +1,13 @@
 import type { Fact } from '../stripe/index.ts';
 import { decideCustomer, decideSubscription } from './customer.ts';
 import { decideInvoice, decideInvoicePayment } from './invoice.ts';
-import { decideCharge, decideCreditNote, decideDispute, decideRefund } from './money-back-facts.ts';
+import {
+  decideCharge,
+  decideCreditNote,
+  decideDispute,
+  decideFraudWarning,
+  decideRefund,
+} from './money-back-facts.ts';
 import { type Decision, type DecisionInput, type Details, skipped } from './plan.ts';
 import { decideSession } from './session.ts';
 
@@ -24,6 +30,8 @@ export function decide(input: DecisionInput): Decision {
       return decideRefund({ ...input, fact });
     case 'dispute':
       return decideDispute({ ...input, fact });
+    case 'fraud_warning':
+      return decideFraudWarning({ ...input, fact });
     case 'credit_note':
       return decideCreditNote({ ...input, fact });
     case 'subscription':
@@ -57,6 +65,7 @@ export function aliasesOf(fact: Fact, details: Details): string[] {
       ]);
     case 'refund':
     case 'dispute':
+    case 'fraud_warning':
       return present([
         fact.chargeId,
         fact.paymentIntentId,

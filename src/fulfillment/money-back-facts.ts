@@ -1,4 +1,10 @@
-import type { ChargeFact, CreditNoteFact, DisputeFact, RefundFact } from '../stripe/index.ts';
+import type {
+  ChargeFact,
+  CreditNoteFact,
+  DisputeFact,
+  FraudWarningFact,
+  RefundFact,
+} from '../stripe/index.ts';
 import { settlePayment } from './payment.ts';
 import {
   type Decision,
@@ -7,12 +13,14 @@ import {
   type Need,
   type Obstacle,
   processed,
+  skipped,
   stripeUnavailable,
 } from './plan.ts';
 import {
   joinCharge,
   joinCreditNote,
   joinDispute,
+  joinFraudWarning,
   joinRefund,
   type PaymentState,
   refundIsOff,
@@ -54,6 +62,23 @@ export function decideCreditNote(input: DecisionInput<CreditNoteFact>): Decision
   return settleBack(input, joinCreditNote(input.known.payment, input.fact), {
     paymentIntentId: null,
     invoiceKnown: true,
+  });
+}
+
+/**
+ * An early fraud warning moves no money. Where the catalogue says `freeze`, the credits of its charge
+ * are taken back as an open dispute would, until the warning is not actionable any more. What was
+ * frozen under that policy is given back under any.
+ */
+export function decideFraudWarning(input: DecisionInput<FraudWarningFact>): Decision {
+  const { fact, known, catalog } = input;
+  const { payment } = known;
+  if (catalog.earlyFraudWarnings !== 'freeze' && payment.warnings?.[fact.id] === undefined) {
+    return skipped('An early fraud warning moves no money: a refund or a dispute will say so.');
+  }
+  return settleBack(input, joinFraudWarning(payment, fact), {
+    paymentIntentId: fact.paymentIntentId,
+    invoiceKnown: false,
   });
 }
 

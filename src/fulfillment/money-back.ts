@@ -12,17 +12,20 @@ export type MoneyBack = {
   readonly paid: number;
   /** Of `back`, what disputes hold at this moment. */
   readonly disputed: number;
+  /** Of `back`, what early fraud warnings freeze. */
+  readonly frozen: number;
 };
 
 /**
  * The money of a payment that is not ours any more: refunds that did not fail, disputes in force,
- * and what credit notes gave back beside refunds. Counted per charge and never above what the charge
+ * what credit notes gave back beside refunds, and charges frozen by an early fraud warning. Counted per charge and never above what the charge
  * took, so that the same money is not taken back twice by a refund and a dispute.
  */
 export function moneyBack(state: PaymentState): MoneyBack {
   const charges = chargesOf(state);
   let refunded = 0;
   let disputed = 0;
+  let frozen = 0;
   for (const chargeId of charges) {
     const charge = state.charges[chargeId];
     const cap = charge?.amount ?? Number.MAX_SAFE_INTEGER;
@@ -36,13 +39,17 @@ export function moneyBack(state: PaymentState): MoneyBack {
     const disputedHere = disputes.reduce((sum, dispute) => sum + inForce(dispute), 0);
     refunded += refundedHere;
     disputed += Math.min(cap - refundedHere, disputedHere);
+    const spokenFor = disputes.some(({ status }) => !status.startsWith('warning_'));
+    if (!spokenFor && isFrozen(state, { chargeId, charges })) {
+      frozen += cap - refundedHere - Math.min(cap - refundedHere, disputedHere);
+    }
   }
   const noted = Object.values(state.creditNotes)
     .filter((note) => note.status !== 'void')
     .reduce((sum, note) => sum + note.outsideRefunds, 0);
-  const paid = paidFor(state, refunded + disputed + noted);
-  const back = Math.min(paid, refunded + disputed + noted);
-  return { back, paid, disputed };
+  const gone = refunded + disputed + frozen + noted;
+  const paid = paidFor(state, gone);
+  return { back: Math.min(paid, gone), paid, disputed, frozen };
 }
 
 /**
@@ -96,6 +103,16 @@ function inForce(dispute: DisputeState): number {
   return movement === 'withdrawn' || TAKES_MONEY.has(status) ? dispute.amount : 0;
 }
 
+/** Until a dispute speaks for the charge: from then on the warning says nothing more. */
+function isFrozen(
+  { warnings = {} }: PaymentState,
+  { chargeId, charges }: { chargeId: string; charges: readonly string[] },
+): boolean {
+  return Object.values(warnings).some(
+    (warning) => warning.actionable && chargeOf(warning.chargeId, charges) === chargeId,
+  );
+}
+
 const TAKES_MONEY = new Set([
   'needs_response',
   'under_review',
@@ -106,7 +123,11 @@ const TAKES_MONEY = new Set([
 
 function chargesOf(state: PaymentState): readonly string[] {
   const named = new Set(Object.keys(state.charges));
-  for (const one of [...Object.values(state.refunds), ...Object.values(state.disputes)]) {
+  for (const one of [
+    ...Object.values(state.refunds),
+    ...Object.values(state.disputes),
+    ...Object.values(state.warnings ?? {}),
+  ]) {
     if (one.chargeId !== null) {
       named.add(one.chargeId);
     }

@@ -15,7 +15,7 @@ describe('credits to take back', () => {
         fc.integer({ min: 0, max: 99_999_999 }),
         (credits, paid, a, b) => {
           const at = (back: number) =>
-            creditsBack(credits, { back: Math.min(back, paid), paid, disputed: 0 });
+            creditsBack(credits, { back: Math.min(back, paid), paid, disputed: 0, frozen: 0 });
           const [less, more] = a < b ? [a, b] : [b, a];
           expect(at(0)).toBe(0);
           expect(at(paid)).toBe(credits);

@@ -2,6 +2,7 @@ import type {
   ChargeFact,
   CreditNoteFact,
   DisputeFact,
+  FraudWarningFact,
   InvoiceFact,
   RefundFact,
   SessionFact,
@@ -20,6 +21,8 @@ export type PaymentState = {
   readonly refunds: Readonly<Record<string, RefundState>>;
   readonly disputes: Readonly<Record<string, DisputeState>>;
   readonly creditNotes: Readonly<Record<string, CreditNoteState>>;
+  /** Early fraud warnings that freeze, by the policy of their time. Absent in states of before. */
+  readonly warnings?: Readonly<Record<string, FraudWarningState>>;
   readonly purchases: Readonly<Record<string, Purchase>>;
 };
 
@@ -64,6 +67,11 @@ export type DisputeState = {
   readonly asOf: number;
   readonly movement: 'withdrawn' | 'reinstated' | null;
   readonly movedAt: number;
+};
+
+export type FraudWarningState = {
+  readonly chargeId: string | null;
+  readonly actionable: boolean;
 };
 
 export type CreditNoteState = {
@@ -187,6 +195,14 @@ export function joinCreditNote(state: PaymentState, fact: CreditNoteFact): Payme
   return { ...state, creditNotes: { ...state.creditNotes, [fact.id]: kept } };
 }
 
+/** A warning ends once: whatever says so counts, and nothing makes it stand again. */
+export function joinFraudWarning(state: PaymentState, fact: FraudWarningFact): PaymentState {
+  const next: FraudWarningState = { chargeId: fact.chargeId, actionable: fact.actionable };
+  const known = state.warnings?.[fact.id];
+  const kept = known === undefined ? next : joinFraudWarnings(known, next);
+  return { ...state, warnings: { ...state.warnings, [fact.id]: kept } };
+}
+
 /** Two payments that a fact has shown to be one. */
 export function mergePayments(a: PaymentState, b: PaymentState): PaymentState {
   return {
@@ -196,6 +212,9 @@ export function mergePayments(a: PaymentState, b: PaymentState): PaymentState {
     refunds: mergeBy(a.refunds, b.refunds, joinRefunds),
     disputes: mergeBy(a.disputes, b.disputes, joinDisputes),
     creditNotes: mergeBy(a.creditNotes, b.creditNotes, joinCreditNotes),
+    ...(a.warnings === undefined && b.warnings === undefined
+      ? {}
+      : { warnings: mergeBy(a.warnings ?? {}, b.warnings ?? {}, joinFraudWarnings) }),
     // One key is one purchase and lives in one payment, so nothing meets here.
     purchases: { ...a.purchases, ...b.purchases },
   };
@@ -279,6 +298,10 @@ function joinDisputes(a: DisputeState, b: DisputeState): DisputeState {
 
 function joinCreditNotes(a: CreditNoteState, b: CreditNoteState): CreditNoteState {
   return latest(a, b, [(one) => (one.status === 'void' ? 1 : 0), (one) => one.outsideRefunds]);
+}
+
+function joinFraudWarnings(a: FraudWarningState, b: FraudWarningState): FraudWarningState {
+  return { chargeId: a.chargeId ?? b.chargeId, actionable: a.actionable && b.actionable };
 }
 
 /** The greater of two by the first measure that tells them apart: the maximum of a total order. */

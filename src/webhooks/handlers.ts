@@ -4,6 +4,7 @@ import {
   readCreditNote,
   readCustomer,
   readDispute,
+  readFraudWarning,
   readInvoice,
   readInvoicePayment,
   readRefund,
@@ -62,6 +63,13 @@ const dispute = {
   read: (event: StripeEvent) => readDispute(event.object, asOf(event)),
   fact: 'dispute',
   command: CONVERGE,
+  key: CONVERGE_KEY,
+} as const;
+
+const fraudWarning = {
+  read: (event: StripeEvent) => readFraudWarning(event.object),
+  fact: 'fraud warning',
+  command: 'none; where the catalogue says freeze: as a dispute, until it is not actionable',
   key: CONVERGE_KEY,
 } as const;
 
@@ -235,8 +243,13 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     enable: 'useful',
   },
   'radar.early_fraud_warning.created': {
-    ...nothing('An early fraud warning moves no money: a refund or a dispute will say so.'),
+    ...fraudWarning,
     test: 'an early fraud warning moves no credits',
+    enable: 'useful',
+  },
+  'radar.early_fraud_warning.updated': {
+    ...fraudWarning,
+    test: 'an early fraud warning freezes its credits where the catalogue says so',
     enable: 'useful',
   },
   'invoice.payment_failed': {

@@ -230,6 +230,17 @@ export async function showEvent(
   return rows[0];
 }
 
+/** The payload that last told of an early fraud warning; undefined when none did. */
+export async function latestWarning(db: Executor, warningId: string): Promise<unknown> {
+  const rows = await db.query<Row & { payload: unknown }>(
+    `select payload from billing.events
+      where object_id = $1 and type like 'radar.early_fraud_warning.%'
+      order by created_at desc limit 1`,
+    [warningId],
+  );
+  return rows[0]?.payload;
+}
+
 /** Puts an event back to be processed; false when there is none. Harmless: a key grants once. */
 export async function replayEvent(db: Executor, eventId: string): Promise<boolean> {
   const rows = await db.query<Row & { found: boolean }>(

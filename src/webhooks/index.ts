@@ -1,4 +1,5 @@
 export type { WebhookDeps } from './deps.ts';
+export { dismissFraudWarning } from './dismiss.ts';
 export { type DrainResult, drainInbox, grantDueDrips } from './drain.ts';
 export { factOf, HANDLERS, type Handler, webhookEventTypes } from './handlers.ts';
 export {

@@ -7,6 +7,7 @@ import {
   creditNote,
   dispute,
   event,
+  fraudWarning,
   invoice,
   invoicePayment,
   type Json,
@@ -19,7 +20,12 @@ import {
 } from '../integration/webhooks/objects.ts';
 import { MemoryWorld } from './memory-world.ts';
 
-type Scenario = { name: string; events: (shape: Shape) => Json[]; balance: number };
+type Scenario = {
+  name: string;
+  events: (shape: Shape) => Json[];
+  balance: number;
+  freezes?: boolean;
+};
 
 const quickScan = (at = 0) =>
   event('checkout.session.completed', session(withLines([sessionLine('price_QUICK_SCAN')])), {
@@ -404,23 +410,56 @@ const SCENARIOS: Scenario[] = [
     name: 'an early fraud warning, then the dispute that it announced, prevented',
     events: () => [
       quickScan(),
-      event(
-        'radar.early_fraud_warning.created',
-        {
-          id: 'issfr_1',
-          object: 'radar.early_fraud_warning',
-          actionable: true,
-          charge: 'ch_1',
-          payment_intent: 'pi_1',
-          fraud_type: 'made_with_stolen_card',
-          created: 1_790_000_005,
-        },
-        { at: 5 },
-      ),
+      event('radar.early_fraud_warning.created', fraudWarning(), { at: 5 }),
       event('charge.dispute.created', dispute('needs_response'), { at: 10 }),
       event('charge.dispute.closed', dispute('prevented'), { at: 20 }),
     ],
     balance: 50,
+  },
+  {
+    name: 'a warning that freezes, while nobody has settled it',
+    freezes: true,
+    events: () => [
+      quickScan(),
+      event('radar.early_fraud_warning.created', fraudWarning(), { at: 5 }),
+      event('radar.early_fraud_warning.updated', fraudWarning(), { at: 6 }),
+      event('refund.created', refund('re_1', 100, 'succeeded'), { at: 8 }),
+    ],
+    balance: 0,
+  },
+  {
+    name: 'a warning that freezes until it is not actionable',
+    freezes: true,
+    events: () => [
+      quickScan(),
+      event('radar.early_fraud_warning.created', fraudWarning(), { at: 5 }),
+      event('radar.early_fraud_warning.updated', fraudWarning(false), { at: 20 }),
+      event('refund.created', refund('re_1', 100, 'succeeded'), { at: 8 }),
+    ],
+    balance: 40,
+  },
+  {
+    name: 'a warning that freezes, then the dispute that it announced, won',
+    freezes: true,
+    events: () => [
+      quickScan(),
+      event('radar.early_fraud_warning.created', fraudWarning(), { at: 5 }),
+      event('charge.dispute.created', dispute('needs_response'), { at: 10 }),
+      event('charge.dispute.funds_withdrawn', dispute('needs_response'), { at: 10 }),
+      event('charge.dispute.closed', dispute('won'), { at: 20 }),
+    ],
+    balance: 50,
+  },
+  {
+    name: 'a warning that freezes, beside an inquiry that was closed',
+    freezes: true,
+    events: () => [
+      quickScan(),
+      event('radar.early_fraud_warning.created', fraudWarning(), { at: 5 }),
+      event('charge.dispute.created', dispute('warning_needs_response'), { at: 10 }),
+      event('charge.dispute.closed', dispute('warning_closed'), { at: 20 }),
+    ],
+    balance: 0,
   },
   {
     name: 'one purchase told by its session and its charge, under old and new shapes at once',
@@ -472,12 +511,13 @@ describe('any order of refund and dispute events ends at the same balance', () =
     for (const scenario of SCENARIOS) {
       it(`${scenario.name} (${shape} shapes)`, () => {
         const events = scenario.events(shape);
+        const catalog = testCatalog([], scenario.freezes ? 'freeze' : 'ignore');
         let expected: string | undefined;
         let played = 0;
         for (const order of permutations(events)) {
           // Every event a second time, and every second one under another id, in another order.
           const again = [...order].reverse();
-          const world = new MemoryWorld(testCatalog(), (need) =>
+          const world = new MemoryWorld(catalog, (need) =>
             need.ask === 'invoiceOfPayment'
               ? 'unavailable'
               : need.ask === 'price'

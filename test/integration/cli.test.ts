@@ -81,6 +81,7 @@ describe('the command line', { timeout: 120_000 }, () => {
     'events list',
     'events show',
     'events replay',
+    'events dismiss',
     'account show',
     'account grant',
     'account adjust',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ChargeFact, DisputeFact, RefundFact } from './fact.ts';
+import type { ChargeFact, DisputeFact, FraudWarningFact, RefundFact } from './fact.ts';
 import { list, minorUnits, optionalMinorUnits, reference, text } from './shapes.ts';
 
 const refund = z.object({
@@ -79,6 +79,25 @@ const dispute = z.object({
     .nullish()
     .catch(null),
 });
+
+const fraudWarning = z.object({
+  id: z.string(),
+  actionable: z.boolean().nullish(),
+  charge: reference,
+  payment_intent: reference,
+});
+
+/** Reads an early fraud warning; one that does not say whether it is actionable is. */
+export function readFraudWarning(object: unknown): FraudWarningFact {
+  const read = fraudWarning.parse(object);
+  return {
+    kind: 'fraud_warning',
+    id: read.id,
+    chargeId: read.charge,
+    paymentIntentId: read.payment_intent,
+    actionable: read.actionable ?? true,
+  };
+}
 
 /** Reads a dispute or an inquiry. */
 export function readDispute(

@@ -122,6 +122,16 @@ export type DisputeFact = {
   readonly asOf: number;
 };
 
+/** The issuer suspects fraud. No money has moved; a dispute often follows. */
+export type FraudWarningFact = {
+  readonly kind: 'fraud_warning';
+  readonly id: string;
+  readonly chargeId: string | null;
+  readonly paymentIntentId: string | null;
+  /** False once the charge is disputed or refunded in full, or somebody has dismissed it. */
+  readonly actionable: boolean;
+};
+
 export type CreditNoteFact = {
   readonly kind: 'credit_note';
   readonly id: string;
@@ -178,6 +188,7 @@ export type Fact =
   | RefundFact
   | ChargeFact
   | DisputeFact
+  | FraudWarningFact
   | CreditNoteFact
   | SubscriptionFact
   | CustomerFact

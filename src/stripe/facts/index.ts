@@ -1,4 +1,4 @@
-export { readCharge, readDispute, readRefund } from './charge.ts';
+export { readCharge, readDispute, readFraudWarning, readRefund } from './charge.ts';
 export { readEvent, type StripeEvent } from './event.ts';
 export type {
   ChargeFact,
@@ -6,6 +6,7 @@ export type {
   CustomerFact,
   DisputeFact,
   Fact,
+  FraudWarningFact,
   InvoiceFact,
   InvoicePaymentFact,
   LineFact,

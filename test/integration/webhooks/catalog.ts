@@ -12,7 +12,10 @@ function price(id: string, credits: number, more: Partial<CatalogPrice> = {}): C
 }
 
 /** The OCR service's catalogue, and a few prices with every option. */
-export function testCatalog(more: readonly CatalogPrice[] = []): Catalog {
+export function testCatalog(
+  more: readonly CatalogPrice[] = [],
+  earlyFraudWarnings: Catalog['earlyFraudWarnings'] = 'ignore',
+): Catalog {
   const prices: readonly CatalogPrice[] = [
     price('price_BASIC_MONTHLY', 100, { reason: 'basic_plan_monthly' }),
     price('price_PRO_MONTHLY', 500, { reason: 'vision_pro_monthly', planType: 'vision_pro' }),
@@ -25,6 +28,7 @@ export function testCatalog(more: readonly CatalogPrice[] = []): Catalog {
   ];
   return {
     prices,
+    earlyFraudWarnings,
     find: ({ priceId, lookupKey }) =>
       prices.find(
         (one) =>

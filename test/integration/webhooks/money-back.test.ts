@@ -1,11 +1,14 @@
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { listEntries, verifyLedger } from '../../../src/ledger/index.ts';
 import { readRefund } from '../../../src/stripe/index.ts';
+import { dismissFraudWarning } from '../../../src/webhooks/index.ts';
 import { testCatalog } from './catalog.ts';
 import {
   ACCOUNT,
   charge,
   dispute,
   event,
+  fraudWarning,
   invoice,
   type Json,
   refund,
@@ -234,6 +237,46 @@ describe('money that goes back', () => {
     await shop.deliver(warning);
     expect(await shop.balance()).toBe(50);
     expect(await shop.inbox(eventId(warning))).toMatchObject({ status: 'skipped' });
+  });
+
+  it('an early fraud warning freezes its credits where the catalogue says so', async () => {
+    const frozen = await openShop({ catalog: testCatalog([], 'freeze') });
+    onTestFinished(() => frozen.close());
+    await frozen.deliver(
+      event('checkout.session.completed', session(withLines([sessionLine('price_QUICK_SCAN')]))),
+    );
+    await frozen.deliver(event('radar.early_fraud_warning.created', fraudWarning()));
+    expect(await frozen.balance()).toBe(0);
+    const [last] = await listEntries(frozen.deps.db, { accountId: ACCOUNT, limit: 1 });
+    expect(last).toMatchObject({
+      kind: 'reversal',
+      amount: -50,
+      metadata: { reason: 'fraud_warning_quick_scan_purchase' },
+    });
+    // Whatever the catalogue says by then, what was frozen is given back.
+    const changed = frozen.with({ catalog: testCatalog() });
+    await changed.deliver(event('radar.early_fraud_warning.updated', fraudWarning(false)));
+    expect(await frozen.balance()).toBe(50);
+    expect(await verifyLedger(frozen.deps.db)).toEqual([]);
+  });
+
+  it('an early fraud warning that a person dismisses gives its credits back, and freezes nothing again', async () => {
+    const frozen = await openShop({ catalog: testCatalog([], 'freeze') });
+    onTestFinished(() => frozen.close());
+    await frozen.deliver(
+      event('checkout.session.completed', session(withLines([sessionLine('price_QUICK_SCAN')]))),
+    );
+    await frozen.deliver(event('radar.early_fraud_warning.created', fraudWarning()));
+    await dismissFraudWarning(frozen.deps, 'issfr_1');
+    expect(await frozen.balance()).toBe(50);
+    await frozen.deliver(event('radar.early_fraud_warning.updated', fraudWarning()));
+    expect(await frozen.balance()).toBe(50);
+    expect(await dismissFraudWarning(frozen.deps, 'issfr_1')).toMatchObject({
+      status: 'duplicate',
+    });
+    await expect(dismissFraudWarning(frozen.deps, 'issfr_none')).rejects.toMatchObject({
+      code: 'not_found',
+    });
   });
 
   it('a catalogue change never touches issued grants', async () => {

@@ -214,6 +214,19 @@ export function refund(id: string, amount: number, status: string, more: Json = 
   };
 }
 
+export function fraudWarning(actionable = true, more: Json = {}): Json {
+  return {
+    id: 'issfr_1',
+    object: 'radar.early_fraud_warning',
+    actionable,
+    charge: 'ch_1',
+    payment_intent: 'pi_1',
+    fraud_type: 'made_with_stolen_card',
+    created: 1_790_000_005,
+    ...more,
+  };
+}
+
 /** A credit note on a paid invoice; its money went to the customer's balance unless `more` says else. */
 export function creditNote(amount: number, status = 'issued', more: Json = {}): Json {
   return {
