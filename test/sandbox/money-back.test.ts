@@ -155,4 +155,24 @@ describe('disputes', () => {
     sandbox.closeDispute(id, 'prevented');
     expect((await stripe.disputes.retrieve(id)).status).toBe('prevented');
   });
+
+  it('settles a fraud warning once its charge is disputed, or refunded in full', async () => {
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const disputed = await paidCharge(stripe, 'createIssuerFraudRecord');
+    const refunded = await paidCharge(stripe, 'createIssuerFraudRecord');
+    const actionable = async (charge: string) =>
+      (await stripe.radar.earlyFraudWarnings.list({ charge })).data.map((one) => one.actionable);
+    expect(await actionable(disputed)).toEqual([true]);
+    sandbox.dispute(disputed);
+    await stripe.refunds.create({ charge: refunded, amount: 100 });
+    expect(await actionable(refunded)).toEqual([true]);
+    await stripe.refunds.create({ charge: refunded });
+    expect([...(await actionable(disputed)), ...(await actionable(refunded))]).toEqual([
+      false,
+      false,
+    ]);
+    expect(
+      types(sandbox).filter((type) => type === 'radar.early_fraud_warning.updated'),
+    ).toHaveLength(2);
+  });
 });

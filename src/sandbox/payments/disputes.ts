@@ -7,6 +7,7 @@ import type { Dispute } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 import { addBalanceTransaction } from './balance.ts';
 import { needCharge } from './charges.ts';
+import { settleFraudWarnings } from './fraud-warnings.ts';
 
 const RESPONSE_SECONDS = 9 * 86_400;
 const DISPUTE_FEE = 1500;
@@ -66,6 +67,8 @@ export function disputeCharge(world: World, chargeId: string, input: NewDispute 
   const dispute = input.inquiry ? created : withdraw(world, created, 'charge.dispute.created');
   if (input.inquiry) {
     emit(world, 'charge.dispute.created', created);
+  } else {
+    settleFraudWarnings(world, charge.id);
   }
   return dispute;
 }

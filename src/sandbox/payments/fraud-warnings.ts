@@ -23,6 +23,16 @@ export function warnOfFraud(world: World, chargeId: string): EarlyFraudWarning {
   return warning;
 }
 
+/** A charge that is disputed or wholly refunded leaves nothing to act on. */
+export function settleFraudWarnings(world: World, chargeId: string): void {
+  for (const before of world.store.all('early_fraud_warning')) {
+    if (before.charge === chargeId && before.actionable) {
+      const warning = world.store.put('early_fraud_warning', { ...before, actionable: false });
+      emit(world, 'radar.early_fraud_warning.updated', warning, before);
+    }
+  }
+}
+
 export const fraudWarningRoutes: readonly Route[] = [
   [
     'get',

@@ -8,6 +8,7 @@ import type { Charge, Refund } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 import { addBalanceTransaction } from './balance.ts';
 import { needCharge } from './charges.ts';
+import { settleFraudWarnings } from './fraud-warnings.ts';
 import { needIntent } from './intent-routes.ts';
 
 /** Seconds until a pending refund succeeds, or one on a failing card fails. */
@@ -45,6 +46,9 @@ export function refundCharge(world: World, input: NewRefund): Refund {
   const after = recount(world, charge);
   emit(world, 'refund.created', refund);
   emit(world, 'charge.refunded', after, charge);
+  if (after.refunded) {
+    settleFraudWarnings(world, charge.id);
+  }
   if (status === 'succeeded') {
     return traceRefund(world, refund);
   }
