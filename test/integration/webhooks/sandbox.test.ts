@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Sandbox } from '../../../src/sandbox/index.ts';
 import { createStripeLookups } from '../../../src/stripe/index.ts';
 import { webhookEventTypes } from '../../../src/webhooks/index.ts';
 import { endpointUnderTest, PRICES, sandboxUnderTest } from '../../sandbox/sandbox-under-test.ts';
@@ -56,6 +57,32 @@ async function buyPack(stripe: Stripe, pay: (id: string) => unknown): Promise<St
     expand: ['payment_intent.latest_charge'],
   });
   return (paid.payment_intent as Stripe.PaymentIntent).latest_charge as Stripe.Charge;
+}
+
+/** A subscription of one, paid for, half a month from its start to its next. */
+async function subscribe(on: {
+  sandbox: Sandbox;
+  stripe: Stripe;
+  settle: () => Promise<void>;
+  price?: string;
+}) {
+  const { sandbox, stripe, settle, price = 'price_BASIC_MONTHLY' } = on;
+  const session = await stripe.checkout.sessions.create({
+    mode: 'subscription',
+    client_reference_id: ACCOUNT,
+    line_items: [{ price, quantity: 1 }],
+    ...URLS,
+  });
+  sandbox.pay(session.id);
+  await settle();
+  const { subscription } = await stripe.checkout.sessions.retrieve(session.id);
+  const made = await stripe.subscriptions.retrieve(String(subscription));
+  const item = made.items.data[0];
+  if (item === undefined) {
+    throw new Error('The subscription has no item.');
+  }
+  const half = Math.floor((item.current_period_start + item.current_period_end) / 2);
+  return { id: made.id, item: item.id, customer: String(made.customer), half };
 }
 
 describe.each(['2026-10-28.endive', '2020-03-02'])(
@@ -126,6 +153,141 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
       const intent = upgrade?.payments?.data[0]?.payment.payment_intent;
       await stripe.refunds.create({ payment_intent: String(intent) });
       await stripe.subscriptions.cancel(subscription.id);
+      await settle();
+      expect(await shop.balance()).toBe(200);
+    });
+
+    it('a payment link of the shop’s, whose buyer is named in its address', async () => {
+      const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion);
+      const link = await stripe.paymentLinks.create({
+        line_items: [{ price: 'price_QUICK_SCAN', quantity: 3 }],
+      });
+      const opened = await fetch(`${link.url}?client_reference_id=${ACCOUNT}`, {
+        redirect: 'manual',
+      });
+      sandbox.pay(opened.headers.get('location')?.split('/').at(-1) ?? '');
+      await settle();
+      expect(await shop.balance()).toBe(150);
+    });
+
+    it('invoices that no cycle made: by hand, of a quote, at a threshold, with more lines than an event shows', async () => {
+      const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion);
+      const customer = await stripe.customers.create({ metadata: { userId: ACCOUNT } });
+      for (const [made, reason] of ['manual', 'quote_accept', 'subscription_threshold'].entries()) {
+        sandbox.invoice({
+          customer: customer.id,
+          reason,
+          card: 'visa',
+          lines: Array.from({ length: 12 }, () => ({ price: 'price_QUICK_SCAN' })),
+        });
+        await settle();
+        expect(await shop.balance()).toBe((made + 1) * 600);
+      }
+      const unpaid = { customer: customer.id, reason: 'manual', pay: false };
+      sandbox.invoice({ ...unpaid, lines: [{ price: 'price_QUICK_SCAN' }] });
+      await settle();
+      expect(await shop.balance()).toBe(1_800);
+    });
+
+    it('a debit that arrives, one that bounces, and a purchase that a coupon pays whole', async () => {
+      const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion);
+      const pay = (card: string) => buyPack(stripe, (id) => sandbox.pay(id, { card }));
+      await pay('sepa_debit');
+      await pay('sepa_debit_fails');
+      await settle();
+      expect(await shop.balance()).toBe(0);
+      sandbox.advance({ days: 8 });
+      await settle();
+      expect(await shop.balance()).toBe(100);
+      const coupon = await stripe.coupons.create({ percent_off: 100, duration: 'once' });
+      const free = await stripe.checkout.sessions.create({
+        mode: 'payment',
+        client_reference_id: ACCOUNT,
+        line_items: [{ price: 'price_QUICK_SCAN', quantity: 1 }],
+        discounts: [{ coupon: coupon.id }],
+        ...URLS,
+      });
+      sandbox.pay(free.id);
+      await settle();
+      expect(await shop.balance()).toBe(150);
+    });
+
+    it('a quantity that is raised in mid-month grants the prorated part, and each later month in full', async () => {
+      const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion);
+      const { id, item, half } = await subscribe({ sandbox, stripe, settle });
+      await stripe.subscriptions.update(id, {
+        items: [{ id: item, quantity: 3 }],
+        proration_behavior: 'always_invoice',
+        proration_date: half,
+      });
+      await settle();
+      // 100 for the month begun, and half a month of three.
+      expect(await shop.balance()).toBe(250);
+      sandbox.advance({ months: 1 });
+      await settle();
+      expect(await shop.balance()).toBe(550);
+    });
+
+    it('a downgrade grants the smaller plan’s part, takes nothing, and renews as the smaller plan', async () => {
+      const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion);
+      const { id, item, half } = await subscribe({
+        sandbox,
+        stripe,
+        settle,
+        price: 'price_PRO_MONTHLY',
+      });
+      expect(await shop.balance()).toBe(500);
+      await stripe.subscriptions.update(id, {
+        items: [{ id: item, price: 'price_BASIC_MONTHLY' }],
+        proration_behavior: 'always_invoice',
+        proration_date: half,
+      });
+      await settle();
+      expect(await shop.balance()).toBe(550);
+      sandbox.advance({ months: 1 });
+      await settle();
+      expect(await shop.balance()).toBe(650);
+    });
+
+    it('a renewal that is declined grants nothing until it is paid, and then once', async () => {
+      const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion);
+      const { id, customer } = await subscribe({ sandbox, stripe, settle });
+      sandbox.setCard(customer, 'chargeDeclined');
+      sandbox.advance({ months: 1 });
+      await settle();
+      expect((await stripe.subscriptions.retrieve(id)).status).toBe('past_due');
+      expect(await shop.balance()).toBe(100);
+      sandbox.setCard(customer, 'visa');
+      sandbox.advance({ days: 4 });
+      await settle();
+      expect((await stripe.subscriptions.retrieve(id)).status).toBe('active');
+      expect(await shop.balance()).toBe(200);
+    });
+
+    it('a subscription whose first payment fails, whose collection pauses, or that ends', async () => {
+      const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion);
+      const nobody = await stripe.customers.create({ metadata: { userId: ACCOUNT } });
+      await stripe.subscriptions.create({
+        customer: nobody.id,
+        items: [{ price: 'price_BASIC_MONTHLY' }],
+        payment_behavior: 'default_incomplete',
+      });
+      await settle();
+      sandbox.advance({ days: 1 });
+      await settle();
+      expect(await shop.balance()).toBe(0);
+
+      const { id } = await subscribe({ sandbox, stripe, settle });
+      await stripe.subscriptions.update(id, { pause_collection: { behavior: 'void' } });
+      sandbox.advance({ months: 1 });
+      await settle();
+      expect(await shop.balance()).toBe(100);
+      await stripe.subscriptions.update(id, { pause_collection: '' });
+      sandbox.advance({ months: 1 });
+      await settle();
+      expect(await shop.balance()).toBe(200);
+      await stripe.subscriptions.cancel(id);
+      sandbox.advance({ months: 2 });
       await settle();
       expect(await shop.balance()).toBe(200);
     });
