@@ -4,6 +4,7 @@ import type { Database } from '../../src/db/index.ts';
 import { randomIds, silentLogger } from '../../src/kernel/index.ts';
 import { verifyLedger } from '../../src/ledger/index.ts';
 import { receiveWebhook, type WebhookDeps } from '../../src/webhooks/index.ts';
+import { openService, WEBHOOK_SECRET } from '../integration/http/florin-service.ts';
 import { testCatalog } from '../integration/webhooks/catalog.ts';
 import {
   charge,
@@ -241,5 +242,34 @@ describe(`${BODIES} mutated webhooks`, () => {
     }
     expect(accepted).toBeGreaterThan(BODIES / 50);
     expect(await verifyLedger(shop.deps.db)).toEqual([]);
+  });
+
+  it('over a socket are answered 200, 400 or 413, and never 5xx', {
+    timeout: 60_000 + BODIES * 5,
+  }, async () => {
+    const pick = seeded(SEED + 2);
+    const running = await openService({ deliver: false });
+    onTestFinished(() => running.close());
+    const statuses = new Map<number, number>();
+    for (let index = 0; index < BODIES / 20; index += 1) {
+      const sample = SAMPLES[pick(SAMPLES.length)] ?? Buffer.alloc(0);
+      const kind = pick(5);
+      const body =
+        kind === 0
+          ? Buffer.concat([sample, Buffer.alloc(1024 * 1024, 0x20)])
+          : kind === 1
+            ? mutateBytes(sample, pick)
+            : mutateFields(sample, pick);
+      const now = Math.floor(Date.now() / 1000);
+      const good = `t=${now},v1=${sign(body, WEBHOOK_SECRET, now)}`;
+      const { status } = await fetch(`${running.url}/api/stripe/webhook`, {
+        method: 'POST',
+        headers: { 'stripe-signature': pick(3) === 0 ? 't=1,v1=00' : good },
+        body: new Uint8Array(body),
+      });
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+    expect([...statuses.keys()].sort()).toEqual([200, 400, 413]);
+    expect(await verifyLedger(running.fresh.db)).toEqual([]);
   });
 });
