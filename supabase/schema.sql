@@ -3822,6 +3822,10 @@ CREATE UNIQUE INDEX customers_one_primary_per_account ON billing.customers USING
 
 CREATE INDEX events_by_arrival ON billing.events USING btree (received_at);
 
+CREATE INDEX events_by_object ON billing.events USING btree (object_id) WHERE (object_id IS NOT NULL);
+
+COMMENT ON INDEX billing.events_by_object IS 'For the operator''s search by a Stripe id; nothing that handles an event reads it.';
+
 CREATE INDEX events_due ON billing.events USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['received'::text, 'failed'::text]));
 
 CREATE INDEX events_needing_attention ON billing.events USING btree (received_at) WHERE needs_attention;

@@ -1,43 +1,60 @@
-import { findAccountByCustomer } from '../customers/index.ts';
+import { type AskStripe, findWhereabouts, type SearchText } from '../console/index.ts';
 import type { Database } from '../db/index.ts';
-import { FlorinError, isUuid } from '../kernel/index.ts';
+import { FlorinError } from '../kernel/index.ts';
 import { readEnvironment } from './environment.ts';
 
-/** An account by its uuid, by its Stripe customer's id, or by the e-mail address that Stripe has. */
-export async function resolveAccount(db: Database, text: string): Promise<string> {
-  const isAccount: boolean = isUuid(text);
-  if (isAccount) {
-    return text.toLowerCase();
-  }
-  const customers = text.includes('@') ? await customersOf(text) : [text];
-  const links = await Promise.all(customers.map((one) => findAccountByCustomer(db, one)));
-  const accounts = [...new Set(links.filter((one) => one !== undefined))];
-  const [only] = accounts;
-  if (only !== undefined && accounts.length === 1) {
+/** An account by its uuid, by an e-mail address that Stripe has, or by any id of Stripe's that leads to it. */
+export async function resolveAccount(db: Database, search: SearchText): Promise<string> {
+  const { accountIds, hasEvents, atStripe } = await findWhereabouts(db, search, askStripe());
+  const [only] = accountIds;
+  if (only !== undefined && accountIds.length === 1) {
     return only;
   }
+  const [name = ''] = Object.values(search);
   throw new FlorinError(
     'not_found',
-    accounts.length > 1
-      ? `${text} stands for several accounts: ${accounts.join(', ')}. Name one of them.`
-      : customers.length === 0
-        ? `Stripe has no customer with the address ${text}. Look for the payment at Stripe, and name its customer.`
-        : `No account belongs to ${customers.join(', ')} yet. \`florin events list --attention\` shows payments whose account is not known.`,
-    { details: { customers, accounts } },
+    accountIds.length > 1
+      ? `${name} stands for several accounts: ${accountIds.join(', ')}. Name one of them.`
+      : explain({ search, name, hasEvents, atStripe }),
+    { details: { name, accounts: accountIds } },
   );
 }
 
-async function customersOf(email: string): Promise<string[]> {
-  // Only an address needs Stripe, whose SDK takes a while to load.
-  const [{ requireStripe }, { toStripeFlorinError }] = await Promise.all([
-    import('./stripe.ts'),
-    import('../stripe/index.ts'),
-  ]);
-  const { client } = requireStripe(readEnvironment());
-  try {
-    const { data } = await client.customers.list({ email, limit: 100 });
-    return data.map(({ id }) => id);
-  } catch (error) {
-    throw toStripeFlorinError(error);
+function explain(found: {
+  search: SearchText;
+  name: string;
+  hasEvents: boolean;
+  atStripe: 'known' | 'unknown' | null;
+}): string {
+  const { search, name, hasEvents, atStripe } = found;
+  if (hasEvents) {
+    return `${name} is in the inbox, and belongs to no account yet. \`florin events list --attention\` says what it waits for.`;
   }
+  if (atStripe === 'unknown') {
+    return 'email' in search
+      ? `Stripe has no customer with the address ${name}. Look for the payment at Stripe, and name it.`
+      : `Neither the inbox nor Stripe knows ${name}.`;
+  }
+  return atStripe === 'known'
+    ? `Stripe knows ${name}, and no account belongs to it yet. \`florin events list --attention\` shows payments whose account is not known, \`florin reconcile\` those that never arrived.`
+    : `No account belongs to ${name} yet. \`florin events list --attention\` shows payments whose account is not known.`;
+}
+
+/** Only what the database does not know needs Stripe, whose SDK takes a while to load. */
+function askStripe(): AskStripe {
+  const load = () => Promise.all([import('./stripe.ts'), import('../stripe/index.ts')]);
+  return {
+    async related(id) {
+      const environment = readEnvironment();
+      if (environment['STRIPE_SECRET_KEY'] === undefined) {
+        return undefined;
+      }
+      const [{ requireStripe }, { askRelated }] = await load();
+      return askRelated(requireStripe(environment).client, id);
+    },
+    async customers(email) {
+      const [{ requireStripe }, { askCustomers }] = await load();
+      return askCustomers(requireStripe(readEnvironment()).client, email);
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { showAccount } from '../console/index.ts';
+import { type SearchText, showAccount } from '../console/index.ts';
 import type { Database } from '../db/index.ts';
 import { randomIds } from '../kernel/index.ts';
 import {
@@ -43,12 +43,12 @@ export function addAccount(program: Command, context: CommandContext): void {
     .description('Why an account has the balance that it has: each grant, and the newest entries.')
     .argument(
       '<account>',
-      "its uuid, its Stripe customer's id, or its e-mail address at Stripe",
+      "its uuid, its e-mail address at Stripe, or any id of Stripe's: cus_…, pi_…, in_…, evt_…",
       argument(readAccountName),
     )
     .option('--limit <count>', 'entries at most', argument(readCount), 20)
     .option('--json', 'print JSON')
-    .action((name: string, options: ShowOptions) =>
+    .action((name: SearchText, options: ShowOptions) =>
       withDatabase(async (db) =>
         show({ db, accountId: await resolveAccount(db, name), options, context }),
       ),

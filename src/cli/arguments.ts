@@ -1,3 +1,4 @@
+import { readSearch, type SearchText } from '../console/index.ts';
 import { isUuid, parseCredits } from '../kernel/index.ts';
 
 export function readAccountId(text: string): string {
@@ -7,12 +8,15 @@ export function readAccountId(text: string): string {
   return text.toLowerCase();
 }
 
-/** What an operator has at hand: the account's uuid, a Stripe customer's id, an e-mail address. */
-export function readAccountName(text: string): string {
-  if (!isUuid(text) && !/^cus_\w+$|^\S+@\S+$/.test(text)) {
-    throw new Error("Name an account's uuid, a Stripe customer (cus_…), or an e-mail address.");
+/** What an operator has at hand: the account's uuid, an id of Stripe's, an e-mail address. */
+export function readAccountName(text: string): SearchText {
+  const search = readSearch(text);
+  if (search === undefined) {
+    throw new Error(
+      "Name an account's uuid, an e-mail address, or an id of Stripe's: cus_…, pi_…, evt_…",
+    );
   }
-  return text;
+  return search;
 }
 
 export function readCredits(text: string): number {

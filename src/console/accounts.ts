@@ -1,5 +1,4 @@
 import type { Executor, Row } from '../db/index.ts';
-import { isUuid } from '../kernel/index.ts';
 
 /** One account as a list shows it. */
 export type AccountHit = {
@@ -18,26 +17,24 @@ const COLUMNS = `a.account_id, a.closed_at, b.posted, b.held, b.available, b.nex
     where c.account_id = a.account_id
     order by c.is_primary desc, c.created_at desc limit 1) as customer_id`;
 
-/** Accounts by their id, by a Stripe customer's id, or (with neither) those who became customers last. */
+/** Accounts by their ids, or (without) those who became customers last. */
 export async function findAccounts(
   db: Executor,
-  search: { accountId?: string; customerIds?: readonly string[] },
+  accountIds?: readonly string[],
 ): Promise<AccountHit[]> {
   return db.query<Row & AccountHit>(
     `with wanted as (
-       select $1::uuid as account_id, now() as at where $1 is not null
-        union all
-       select account_id, created_at from billing.customers where customer_id = any ($2)
+       select unnest($1::uuid[]) as account_id, now() as at
         union all
        (select account_id, created_at from billing.customers
-         where $1 is null and cardinality($2::text[]) = 0
+         where $1 is null
          order by created_at desc limit ${MOST_HITS}))
      select ${COLUMNS}
        from (select account_id, max(at) as at from wanted group by account_id) w
        join credits.accounts a using (account_id)
        join credits.balances b using (account_id)
       order by w.at desc limit ${MOST_HITS}`,
-    [search.accountId ?? null, search.customerIds ?? []],
+    [accountIds ?? null],
   );
 }
 
@@ -53,12 +50,6 @@ export async function showAccount(
     [accountId],
   );
   return rows[0];
-}
-
-/** A search box's text as a search, as far as the database can tell; an email only Stripe knows. */
-export function toSearch(text: string): { accountId?: string; customerIds?: readonly string[] } {
-  const trimmed = text.trim();
-  return isUuid(trimmed) ? { accountId: trimmed } : { customerIds: [trimmed] };
 }
 
 /** A hold, whatever became of it. */

@@ -4,7 +4,6 @@ export {
   type Hold,
   listHolds,
   showAccount,
-  toSearch,
 } from './accounts.ts';
 export { type Backlog, type Overview, readBacklog, readOverview } from './health.ts';
 export {
@@ -14,3 +13,10 @@ export {
   readReconcileRuns,
   summarizeReconcile,
 } from './reconcile.ts';
+export {
+  type AskStripe,
+  findWhereabouts,
+  readSearch,
+  type SearchText,
+  type Whereabouts,
+} from './search.ts';

@@ -6,6 +6,7 @@ export {
 } from './client.ts';
 export * from './facts/index.ts';
 export { createStripeLookups, type StripeLookups, toStripeFlorinError } from './lookups.ts';
+export { askCustomers, askRelated, type RelatedNames } from './related.ts';
 export {
   type SignatureCheck,
   type SignatureResult,

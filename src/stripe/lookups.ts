@@ -99,15 +99,19 @@ async function asked<T>(ask: () => Promise<T | null>): Promise<T | null> {
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof Stripe.errors.StripeInvalidRequestError && isUnknown(error)) {
+    if (isUnknownToStripe(error)) {
       return null;
     }
     throw toStripeFlorinError(error);
   }
 }
 
-function isUnknown(error: { statusCode?: number; code?: string }): boolean {
-  return error.statusCode === 404 || error.code === 'resource_missing';
+/** Whether Stripe failed because it does not know the object. */
+export function isUnknownToStripe(error: unknown): boolean {
+  return (
+    error instanceof Stripe.errors.StripeInvalidRequestError &&
+    (error.statusCode === 404 || error.code === 'resource_missing')
+  );
 }
 
 /**

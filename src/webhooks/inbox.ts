@@ -185,6 +185,8 @@ export type EventFilter = {
   readonly needsAttention?: boolean | undefined;
   readonly type?: string | undefined;
   readonly accountId?: string | undefined;
+  /** Only these events, those about these objects, and unfinished ones of these customers. */
+  readonly about?: readonly string[] | undefined;
   /** Only events received before this one: the next page. */
   readonly before?: Date | undefined;
   readonly limit?: number | undefined;
@@ -210,6 +212,13 @@ export async function listEvents(db: Executor, filter: EventFilter = {}): Promis
     values.push(value);
     return `${condition} $${values.length}`;
   });
+  if (filter.about !== undefined) {
+    values.push(filter.about);
+    const ids = `any ($${values.length})`;
+    conditions.push(
+      `(event_id = ${ids} or object_id = ${ids} or (customer_id = ${ids} and status in ('failed', 'dead')))`,
+    );
+  }
   values.push(Math.min(filter.limit ?? 50, 500));
   const where = conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`;
   return db.query<Row & InboxEvent>(

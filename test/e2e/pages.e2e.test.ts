@@ -10,9 +10,11 @@ import {
 import {
   ACCOUNT,
   allIsWell,
+  FOUND,
   PASSWORD,
   PLANS,
   someBalance,
+  someEvents,
   someHealth,
   someRuns,
   topUp,
@@ -505,10 +507,56 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await open('/admin#/accounts', { ...options, as: 'operator' });
       await page.getByLabel('Account id, email').fill('cus_PqR5tZ');
       await page.getByRole('button', { name: 'Search' }).click();
-      await page.getByRole('link', { name: ACCOUNT }).click();
+      // One account is meant: nobody has to choose it.
       await page.getByText('38 used or held, 62 left').waitFor();
+      expect(new URL(page.url()).hash).toBe(`#/accounts/${ACCOUNT}`);
       await page.getByRole('button', { name: 'Basic plan monthly' }).first().click();
       expect(await page.locator('[data-open]').count()).toBe(6);
+      await expectAccessible();
+    });
+
+    it.each([
+      ['desktop, light', {}],
+      ['phone, dark', PHONE],
+    ])(
+      'lands on the account of a payment, with its events, and on an event (%s)',
+      async (_name, options) => {
+        const events = someEvents(Date.now());
+        mock.answers.set('GET /api/admin/accounts', {
+          body: { ...FOUND, events: events.slice(2, 3) },
+        });
+        await open('/admin#/accounts', { ...options, as: 'operator' });
+        const box = page.getByLabel('Account id, email or any Stripe id');
+        await box.fill('re_3PqA');
+        await box.press('Enter');
+        await page.getByRole('heading', { name: 'Events about re_3PqA' }).waitFor();
+        await page.getByRole('article', { name: 'ada@example.com' }).waitFor();
+        expect(mock.asked.map(({ path }) => path)).toContain('/api/admin/accounts?query=re_3PqA');
+        await expectAccessible();
+        mock.answers.set('GET /api/admin/accounts', {
+          body: { ...FOUND, accounts: [], events: events.slice(1, 2) },
+        });
+        await box.fill('evt_1QaaE');
+        await box.press('Enter');
+        await page.getByRole('article', { name: 'Event evt_1QaaE' }).waitFor();
+      },
+    );
+
+    it.each([
+      ['a payment that nobody has been found for', { events: true }, 'belongs to no account yet.'],
+      ['an account without a ledger', { withoutLedger: [ACCOUNT] }, 'an account without a ledger.'],
+      ['what never arrived', { atStripe: 'known' }, 'and no event about it has come.'],
+      ['what nobody knows', { atStripe: 'unknown' }, 'Neither the inbox nor Stripe knows “pi_1”.'],
+      ['what names nothing', {}, 'No account matches “pi_1”.'],
+    ])('says where to look for %s', async (_name, part, said) => {
+      const events = 'events' in part ? someEvents(Date.now()).slice(1, 2) : [];
+      mock.answers.set('GET /api/admin/accounts', {
+        body: { ...FOUND, accounts: [], ...part, events },
+      });
+      await open('/admin#/accounts', { as: 'operator' });
+      await page.getByLabel('Account id, email').fill('pi_1');
+      await page.getByRole('button', { name: 'Search' }).click();
+      await page.getByRole('status').getByText(said).waitFor();
       await expectAccessible();
     });
 
@@ -591,13 +639,15 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       const hourly = page.getByRole('article', { name: 'Hourly: the last day' });
       await hourly.getByText('Stripe, billing and the ledger agree.').waitFor();
       await expectAccessible();
-      const byHand = { ...someRuns(Date.now())[0], runId: 'r', kind: 'by_hand', sinceDays: 3 };
-      mock.answers.set('POST /api/admin/reconcile', { body: { runs: [byHand] } });
-      mock.answers.set('GET /api/admin/reconcile', { body: { runs: [byHand] } });
+      const run = someRuns(Date.now())[1];
+      const byHand = { ...run, runId: 'r', kind: 'by_hand', sinceDays: 3, startedBy: 'ada' };
+      const old = { ...run, finishedAt: new Date(Date.now() - 9 * 3_600_000).toISOString() };
+      mock.answers.set('POST /api/admin/reconcile', { body: { runs: [byHand, old] } });
+      mock.answers.set('GET /api/admin/reconcile', { body: { runs: [byHand, old] } });
       await page.getByRole('button', { name: 'Compare now' }).press('Enter');
-      await page.getByRole('status').getByText('Compared: nothing found.').waitFor();
+      await page.getByRole('status').getByText('Compared: 2 faults found.').waitFor();
       await page.getByRole('article', { name: 'By hand: the last 3 days' }).waitFor();
-      await page.getByText('No scheduled comparison has run yet.').waitFor();
+      await page.getByText('A running service makes one each hour.').waitFor();
       expect(mock.asked.filter(({ method }) => method === 'POST').at(-1)?.body).toEqual({
         days: 3,
       });

@@ -142,6 +142,14 @@ describe('the command line with Stripe', { timeout: 120_000 }, () => {
     expect(await figure('florin_database_up')).toBe(1);
     const shown = JSON.parse((await florin('account', 'show', accountId, '--json')).stdout);
     expect(shown.entries).toHaveLength(1);
+    for (const name of [sessionId, event.eventId, shown.grants[0].metadata.stripe_payment_id]) {
+      const found = await florin('account', 'show', name, '--json');
+      expect([name, JSON.parse(found.stdout).accountId]).toEqual([name, accountId]);
+    }
+    expect(await florin('account', 'show', 'pi_nobody')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Neither the inbox nor Stripe knows pi_nobody.'),
+    });
     expect(await florin('reconcile')).toMatchObject({
       code: 0,
       stdout: 'Stripe, billing and the ledger agree.\n',
@@ -160,6 +168,12 @@ describe('the command line with Stripe', { timeout: 120_000 }, () => {
     const running = await serve();
     const { sessionId } = await sandbox.buy({ price: 'price_KNOWN' });
     await running.until('event not processed yet');
+    expect(await florin('account', 'show', sessionId)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(
+        'belongs to no account yet. `florin events list --attention`',
+      ),
+    });
     const [event] = await attention();
     expect(event).toMatchObject({
       errorCode: 'account_unknown',

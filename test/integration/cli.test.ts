@@ -187,6 +187,12 @@ describe('the command line', { timeout: 120_000 }, () => {
     const customer = await florin('account', 'show', 'cus_nobody');
     expect(customer.code).toBe(1);
     expect(customer.stderr).toContain('florin events list --attention');
+    for (const wrong of ['ada', 'price_1', '']) {
+      expect(await florin('account', 'show', wrong)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("or an id of Stripe's"),
+      });
+    }
     const address = await florin('account', 'show', 'ada@example.com');
     expect(address).toMatchObject({
       code: 1,

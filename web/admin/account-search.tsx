@@ -1,11 +1,13 @@
-import { type FormEvent, useCallback, useState } from 'react';
+import { type FormEvent, useCallback, useEffect, useState } from 'react';
 import { useLoaded } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { formatCredits } from '../frame/format.ts';
-import { LoadFailed } from '../frame/notice.tsx';
+import { LoadFailed, Notice } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
+import { EventTable } from './event-timeline.tsx';
+import type { AdminAccountHit, AdminSearch } from './shapes.ts';
 
-/** Finds an account by what an operator has in hand: its id, an email, a Stripe customer. */
+/** Finds an account by what an operator has in hand: its id, an email, any id of Stripe's. */
 export function AccountSearch({ api, openId }: { api: AdminApi; openId: string | null }) {
   const [query, setQuery] = useState('');
 
@@ -20,14 +22,14 @@ export function AccountSearch({ api, openId }: { api: AdminApi; openId: string |
       <search>
         <form className="search" onSubmit={submit}>
           <div className="field">
-            <label htmlFor="account-query">Account id, email or Stripe customer</label>
+            <label htmlFor="account-query">Account id, email or any Stripe id</label>
             <input
               id="account-query"
               name="query"
               type="search"
               spellCheck={false}
               autoComplete="off"
-              placeholder="cus_… or an id"
+              placeholder="pi_…, cs_…, re_…, cus_…, evt_…"
             />
           </div>
           <Button primary type="submit">
@@ -41,7 +43,14 @@ export function AccountSearch({ api, openId }: { api: AdminApi; openId: string |
 }
 
 function Found({ api, query }: { api: AdminApi; query: string }) {
-  const found = useLoaded(useCallback(() => api.accounts(query), [api, query]));
+  const found = useLoaded(useCallback(() => api.search(query), [api, query]));
+  const place = found.data === null ? null : placeOf(query, found.data);
+  useEffect(() => {
+    if (place !== null) {
+      window.location.hash = place;
+    }
+  }, [place]);
+
   if (found.data === null) {
     return found.status === 'error' ? (
       <LoadFailed what="The accounts" error={found.error} retry={found.reload} />
@@ -52,13 +61,92 @@ function Found({ api, query }: { api: AdminApi; query: string }) {
       </div>
     );
   }
-  if (found.data.length === 0) {
+  const { accounts, events, atStripe } = found.data;
+  // An address names a person, of whom there need not be an event.
+  const isMissing = atStripe === 'known' && events.length === 0 && !query.includes('@');
+  return (
+    <>
+      {accounts.length === 0 ? (
+        <NoAccount query={query} found={found.data} />
+      ) : (
+        <>
+          {isMissing ? <NotDelivered query={query} /> : null}
+          <AccountTable accounts={accounts} />
+        </>
+      )}
+      {events.length === 0 ? null : (
+        <section className="found-events" aria-labelledby="found-events-title">
+          <h3 id="found-events-title">Events about {query}</h3>
+          <EventTable events={events} openId={null} about={query} />
+        </section>
+      )}
+    </>
+  );
+}
+
+/** Where a search ends by itself: at the one event or the one account that it names. */
+function placeOf(query: string, { accounts, events }: AdminSearch): string | null {
+  const event = events.find(({ eventId }) => eventId === query);
+  if (event !== undefined) {
+    return `#/events/${encodeURIComponent(event.eventId)}`;
+  }
+  const [only] = accounts;
+  return query !== '' && only !== undefined && accounts.length === 1
+    ? `#/accounts/${only.accountId}`
+    : null;
+}
+
+function NoAccount({ query, found }: { query: string; found: AdminSearch }) {
+  const { withoutLedger, events, atStripe } = found;
+  if (query === '') {
     return (
       <p className="empty" role="status">
-        {query === '' ? 'No accounts yet.' : `No account matches “${query}”.`}
+        No accounts yet.
       </p>
     );
   }
+  if (withoutLedger.length > 0) {
+    return (
+      <Notice tone="warn" title={`“${query}” belongs to an account without a ledger.`}>
+        Nothing was ever credited to <span className="mono">{withoutLedger.join(', ')}</span>.
+      </Notice>
+    );
+  }
+  if (events.length > 0) {
+    return (
+      <Notice tone="warn" title={`“${query}” belongs to no account yet.`}>
+        Its events say what they wait for.
+      </Notice>
+    );
+  }
+  return atStripe === 'known' ? (
+    <NotDelivered query={query} />
+  ) : (
+    <p className="empty" role="status">
+      {atStripe === 'unknown'
+        ? `Neither the inbox nor Stripe knows “${query}”.`
+        : `No account matches “${query}”.`}
+    </p>
+  );
+}
+
+function NotDelivered({ query }: { query: string }) {
+  return (
+    <Notice
+      tone="warn"
+      title={`Stripe knows “${query}”, and no event about it has come.`}
+      actions={
+        <a className="button slim" href="#/reconcile">
+          Compare with Stripe
+        </a>
+      }
+    >
+      The endpoint may have been down, or lacks this type of event.
+    </Notice>
+  );
+}
+
+function AccountTable({ accounts }: { accounts: readonly AdminAccountHit[] }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
     <section className="wide" tabIndex={0} aria-label="Accounts found">
@@ -79,7 +167,7 @@ function Found({ api, query }: { api: AdminApi; query: string }) {
           </tr>
         </thead>
         <tbody>
-          {found.data.map((account) => (
+          {accounts.map((account) => (
             <tr key={account.accountId}>
               <th scope="row">
                 <a className="mono" href={`#/accounts/${account.accountId}`}>

@@ -2,12 +2,12 @@ import { FlorinClientError } from '../../src/browser/index.ts';
 import type { SessionStore } from '../session/store.ts';
 import type {
   AdminAccount,
-  AdminAccountHit,
   AdminEvent,
   AdminEventDetail,
   AdminEventPage,
   AdminHealth,
   AdminReconcileRun,
+  AdminSearch,
   EventStatus,
 } from './shapes.ts';
 
@@ -22,7 +22,8 @@ export type AdminApi = {
   events(query: EventQuery): Promise<AdminEventPage>;
   event(eventId: string): Promise<AdminEventDetail>;
   replay(eventId: string): Promise<AdminEvent>;
-  accounts(query: string): Promise<readonly AdminAccountHit[]>;
+  /** By an account's id, any id of Stripe's or an email; the latest customers for an empty text. */
+  search(query: string): Promise<AdminSearch>;
   account(accountId: string, cursor?: string | null): Promise<AdminAccount>;
   /** Gives (`grant`) or corrects (`adjust`) by hand; the same key again has no second effect. */
   change(accountId: string, change: AccountChange): Promise<ChangedBalance>;
@@ -72,10 +73,7 @@ export function createAdminApi(store: SessionStore): AdminApi {
       ),
     event: (eventId) => ask(`/api/admin/events/${id(eventId)}`),
     replay: (eventId) => ask(`/api/admin/events/${id(eventId)}/replay`, { method: 'POST' }),
-    async accounts(query) {
-      type Found = { accounts: readonly AdminAccountHit[] };
-      return (await ask<Found>(`/api/admin/accounts${queryString({ query })}`)).accounts;
-    },
+    search: (query) => ask(`/api/admin/accounts${queryString({ query })}`),
     account: (accountId, cursor) =>
       ask(`/api/admin/accounts/${id(accountId)}${queryString({ cursor })}`),
     change: (accountId, { kind, ...body }) =>

@@ -182,10 +182,18 @@ function Pages(props: {
 }
 
 /** Events as rows that open their detail. */
-export function EventTable(props: { events: readonly AdminEvent[]; openId: string | null }) {
+export function EventTable(props: {
+  events: readonly AdminEvent[];
+  openId: string | null;
+  /** Where there are others on the page. */
+  about?: string;
+}) {
+  const { about } = props;
+  const label =
+    about === undefined ? 'Events, newest first' : `Events about ${about}, newest first`;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
-    <section className="wide" tabIndex={0} aria-label="Events, newest first">
+    <section className="wide" tabIndex={0} aria-label={label}>
       <table className="grid">
         <thead>
           <tr>

@@ -160,7 +160,9 @@ function Run({ run }: { run: AdminReconcileRun }) {
               ? ` The first ${formatCredits(findings.length)} are shown.`
               : ''}
           </p>
-          {findings.length === 0 ? null : <FindingTable findings={findings} />}
+          {findings.length === 0 ? null : (
+            <FindingTable findings={findings} of={RUN_NAMES[run.kind]} />
+          )}
         </>
       ) : null}
     </article>
@@ -187,10 +189,10 @@ const KIND_NAMES: Readonly<Record<string, string>> = {
   orphan_reversal: 'Taken back without cause',
 };
 
-function FindingTable({ findings }: { findings: readonly AdminFinding[] }) {
+function FindingTable({ findings, of }: { findings: readonly AdminFinding[]; of: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard.
-    <section className="wide" tabIndex={0} aria-label="Table of findings">
+    <section className="wide" tabIndex={0} aria-label={`Table of findings: ${of}`}>
       <table className="grid">
         <thead>
           <tr>

@@ -37,6 +37,16 @@ export type AdminAccountHit = Balance & {
   readonly email: string | null;
 };
 
+/** Whose something is, and the events about it. */
+export type AdminSearch = {
+  readonly accounts: readonly AdminAccountHit[];
+  /** Whose it is too, where nothing was ever granted or bought through us. */
+  readonly withoutLedger: readonly string[];
+  readonly events: readonly AdminEvent[];
+  /** What Stripe said; null where it was not asked. */
+  readonly atStripe: 'known' | 'unknown' | null;
+};
+
 /** amount = remaining + burned + expired + voided + reversed, always. */
 export type AdminGrant = LiveGrant & {
   readonly priority: number;

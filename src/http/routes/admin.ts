@@ -1,13 +1,16 @@
 import { z } from '@hono/zod-openapi';
 import {
+  type AccountHit,
   findAccounts,
+  findWhereabouts,
   listHolds,
   readBacklog,
   readOverview,
   readReconcileRuns,
+  readSearch,
   showAccount,
   summarizeReconcile,
-  toSearch,
+  type Whereabouts,
 } from '../../console/index.ts';
 import { FlorinError, isUuid, MAX_CREDITS } from '../../kernel/index.ts';
 import {
@@ -17,7 +20,7 @@ import {
   issueGrant,
   verifyLedger,
 } from '../../ledger/index.ts';
-import { toStripeFlorinError } from '../../stripe/index.ts';
+import { askCustomers, askRelated } from '../../stripe/index.ts';
 import {
   drainInbox,
   type InboxEvent,
@@ -71,7 +74,7 @@ const grantBody = z.strictObject({
 
 /** What the operator's console shows, and what it does: replay an event, grant and adjust by hand. */
 export function addAdmin(app: App, parts: Parts): void {
-  const { callers, webhooks, stripe } = parts;
+  const { callers, webhooks } = parts;
   const { db, logger, clock } = webhooks;
   const docs = (summary: string, problems: Record<number, string> = {}) => ({
     summary,
@@ -136,25 +139,16 @@ export function addAdmin(app: App, parts: Parts): void {
     method: 'get',
     path: '/api/admin/accounts',
     docs: {
-      ...docs('Accounts by id, Stripe customer or email; without a query the latest customers'),
+      ...docs(
+        'Whose an account id, any Stripe id or an email is, with the events about it; without a query the latest customers',
+      ),
       request: { query: z.object({ query: z.string().optional() }) },
     },
     async handler(c) {
       await callers.operator(c);
-      const { query = '' } = readQuery(c, z.object({ query: z.string().max(320).optional() }));
+      const { query = '' } = readQuery(c, z.object({ query: z.string().max(500).optional() }));
       const text = query.trim();
-      if (!text.includes('@')) {
-        const hits = await findAccounts(db, text === '' ? {} : toSearch(text));
-        return json({ accounts: hits.map((hit) => ({ ...hit, email: null })) });
-      }
-      const customers = await stripe.customers
-        .list({ email: text, limit: 50 })
-        .catch((error: unknown) => {
-          throw toStripeFlorinError(error);
-        });
-      const ids = customers.data.map(({ id }) => id);
-      const hits = ids.length === 0 ? [] : await findAccounts(db, { customerIds: ids });
-      return json({ accounts: hits.map((hit) => ({ ...hit, email: text })) });
+      return json(text === '' ? await readLatest(parts) : await search(parts, text));
     },
   });
 
@@ -239,6 +233,42 @@ export function addAdmin(app: App, parts: Parts): void {
       return json(await overview.read);
     },
   });
+}
+
+type Found = {
+  readonly accounts: readonly (AccountHit & { readonly email: string | null })[];
+  /** Whose it is too, where nothing was ever granted or bought through us. */
+  readonly withoutLedger: readonly string[];
+  /** Newest first, about this payment or object alone. */
+  readonly events: readonly InboxEvent[];
+  /** What Stripe said; null where it was not asked. */
+  readonly atStripe: Whereabouts['atStripe'];
+};
+
+async function readLatest({ webhooks: { db } }: Parts): Promise<Found> {
+  const hits = await findAccounts(db);
+  const accounts = hits.map((hit) => ({ ...hit, email: null }));
+  return { accounts, withoutLedger: [], events: [], atStripe: null };
+}
+
+async function search({ webhooks: { db }, stripe }: Parts, text: string): Promise<Found> {
+  const wanted = readSearch(text);
+  if (wanted === undefined) {
+    return { accounts: [], withoutLedger: [], events: [], atStripe: null };
+  }
+  const { accountIds, names, hasEvents, atStripe } = await findWhereabouts(db, wanted, {
+    related: (id) => askRelated(stripe, id),
+    customers: (email) => askCustomers(stripe, email),
+  });
+  const email = 'email' in wanted ? wanted.email : null;
+  const [hits, events] = await Promise.all([
+    accountIds.length === 0 ? [] : findAccounts(db, accountIds),
+    hasEvents ? listEvents(db, { about: names, limit: PAGE }) : [],
+  ]);
+  const accounts = hits.map((hit) => ({ ...hit, email }));
+  const shown = new Set(accounts.map(({ accountId }) => accountId));
+  const withoutLedger = accountIds.filter((id) => !shown.has(id));
+  return { accounts, withoutLedger, events, atStripe };
 }
 
 async function needEvent(

@@ -12,6 +12,7 @@ import type {
   AdminEvent,
   AdminHealth,
   AdminReconcileRun,
+  AdminSearch,
 } from '../../../web/admin/shapes.ts';
 import type { Mock } from './mock-service.ts';
 
@@ -434,6 +435,23 @@ export function someAccount(now: number): AdminAccount {
   };
 }
 
+export const FOUND: AdminSearch = {
+  accounts: [
+    {
+      accountId: ACCOUNT,
+      customerId: 'cus_PqR5tZ',
+      email: 'ada@example.com',
+      posted: 312,
+      held: 12,
+      available: 300,
+      nextExpiryAt: null,
+    },
+  ],
+  withoutLedger: [],
+  events: [],
+  atStripe: null,
+};
+
 /** A service where all is well, and somebody has been a customer for a month. */
 export function allIsWell(mock: Mock, now: number = Date.now()): void {
   const { answers } = mock;
@@ -497,21 +515,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
   answers.set('POST /api/admin/events/evt_1QaaE/replay', {
     body: { ...someEvents(now)[1], status: 'processed' },
   });
-  answers.set('GET /api/admin/accounts', {
-    body: {
-      accounts: [
-        {
-          accountId: ACCOUNT,
-          customerId: 'cus_PqR5tZ',
-          email: 'ada@example.com',
-          posted: 312,
-          held: 12,
-          available: 300,
-          nextExpiryAt: null,
-        },
-      ],
-    },
-  });
+  answers.set('GET /api/admin/accounts', { body: FOUND });
   answers.set(`GET /api/admin/accounts/${ACCOUNT}`, { body: someAccount(now) });
 }
 

@@ -320,7 +320,7 @@ describe('an operator', () => {
     expect(await find('nobody@example.com')).toEqual([]);
     expect(await find("' or 1=1")).toEqual([]);
     const strange = await service.ask('/api/admin/accounts?query=%00', { as: 'server' });
-    expect(strange.status).toBe(400);
+    expect(strange.body.accounts).toEqual([]);
     expect((await find('')).map((hit: { accountId: string }) => hit.accountId)).toContain(buyer);
     const { body } = await service.ask(`/api/admin/accounts/${buyer}`, { as: 'server' });
     expect(body).toMatchObject({ accountId: buyer, email, closedAt: null });
