@@ -1,5 +1,6 @@
 import type { ComponentProps, ReactNode } from 'react';
 import type { Balance } from '../browser/index.ts';
+import { formatCredits } from './money.ts';
 import { useBalance } from './use-balance.ts';
 
 export type BalanceBadgeProps = Omit<ComponentProps<'span'>, 'children'> & {
@@ -27,7 +28,7 @@ export function BalanceBadge(props: BalanceBadgeProps) {
     >
       {balance === null
         ? '–'
-        : (children?.(balance) ?? `${balance.available.toLocaleString()} ${unit}`)}
+        : (children?.(balance) ?? `${formatCredits(balance.available)} ${unit}`)}
     </span>
   );
 }

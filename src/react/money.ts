@@ -38,3 +38,9 @@ export function formatUnitPrice(
     maximumFractionDigits: amount < 1 ? decimals + 1 : decimals,
   }).format(amount);
 }
+
+/** `1,250`, and below zero with a real minus sign: `−12`. */
+export function formatCredits(amount: number, locale?: string): string {
+  const digits = Math.abs(amount).toLocaleString(locale);
+  return amount < 0 ? `−${digits}` : digits;
+}

@@ -387,15 +387,27 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
     });
 
     it.each([
-      ['a low balance', { posted: 7, held: 0, available: 7 }, '7 credits left'],
-      ['a debt', { posted: -12, held: 0, available: -12 }, '12 credits to settle'],
-      ['everything held', { posted: 20, held: 20, available: 0 }, '20 credits are held'],
-    ])('tells of %s', async (_name, balance, said) => {
+      ['a low balance', { posted: 7, held: 0, available: 7 }, '7 credits left', '7 credits'],
+      // With a minus sign, not a hyphen.
+      [
+        'a debt',
+        { posted: -12, held: 0, available: -12 },
+        '12 credits to settle',
+        '\u221212 credits',
+      ],
+      [
+        'everything held',
+        { posted: 20, held: 20, available: 0 },
+        '20 credits are held',
+        '0 credits',
+      ],
+    ])('tells of %s, in the header too', async (_name, balance, said, badge) => {
       mock.answers.set('GET /api/balance', {
         body: { ...someBalance(Date.now()), ...balance, nextExpiryAt: null },
       });
       await open('/index.html', { as: 'buyer' });
       await page.getByText(said).waitFor();
+      await page.locator('header').getByText(badge, { exact: true }).waitFor();
       await expectAccessible();
     });
 

@@ -49,6 +49,9 @@ describe.skipIf(!hasBrowser)('the widgets of florin/react in an app', () => {
     mock.pushBalance({ posted: 15, held: 0, available: 15, nextExpiryAt: null });
     await badge.getByText('15 scans').waitFor();
     expect(await badge.getAttribute('data-low')).toBe('');
+    mock.pushBalance({ posted: -1_250, held: 0, available: -1_250, nextExpiryAt: null });
+    // A minus sign, not a hyphen.
+    await badge.getByText('\u22121,250 scans', { exact: true }).waitFor();
     expect(mock.asked.filter(({ path }) => path === '/api/balance/stream')).toHaveLength(1);
     expect(await axeViolations(page)).toEqual([]);
   });

@@ -1,9 +1,6 @@
-const whole = new Intl.NumberFormat();
+import { formatCredits } from '../../src/react/index.ts';
 
-/** 12,345; negative with a real minus sign. */
-export function formatCredits(amount: number): string {
-  return amount < 0 ? `−${whole.format(-amount)}` : whole.format(amount);
-}
+export { formatCredits };
 
 /** +50 or −3. */
 export function formatSigned(amount: number): string {
