@@ -1,10 +1,12 @@
+import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { type SearchText, showAccount } from '../console/index.ts';
 import type { Database } from '../db/index.ts';
-import { randomIds } from '../kernel/index.ts';
+import { FlorinError, randomIds } from '../kernel/index.ts';
 import {
   adjust,
   type BalanceItem,
+  type Entry,
   explainBalance,
   issueGrant,
   listEntries,
@@ -15,6 +17,7 @@ import { resolveAccount } from './account-name.ts';
 import {
   readAccountId,
   readAccountName,
+  readActor,
   readCount,
   readCredits,
   readDate,
@@ -25,12 +28,15 @@ import { withDatabase } from './environment.ts';
 
 type ShowOptions = OutputOptions & { limit: number };
 type GrantOptions = OutputOptions & {
+  actor?: string;
   key?: string;
   reason: string;
   expiresAt?: Date;
   priority?: number;
 };
-type AdjustOptions = OutputOptions & { key?: string; reason: string; by: string };
+type AdjustOptions = OutputOptions & { actor?: string; key?: string; reason: string };
+
+const ACTOR = 'who decided it; kept in the ledger; default: the user of this machine';
 
 /** `florin account show|grant|adjust`: one account, for the operator. */
 export function addAccount(program: Command, context: CommandContext): void {
@@ -60,6 +66,7 @@ export function addAccount(program: Command, context: CommandContext): void {
     .argument('<account>', 'its uuid', argument(readAccountId))
     .argument('<credits>', 'a whole number above 0', argument(readCredits))
     .requiredOption('--reason <text>', 'why; kept in the ledger')
+    .option('--actor <name>', ACTOR, argument(readActor))
     .option('--key <key>', 'repeating with the same key gives once; default: a new one each time')
     .option('--expires-at <time>', 'when what is left of it ends', argument(readDate))
     .option('--json', 'print JSON')
@@ -71,7 +78,7 @@ export function addAccount(program: Command, context: CommandContext): void {
           idempotencyKey: options.key ?? `cli:${randomIds.uuid()}`,
           source: 'manual',
           ...(options.expiresAt === undefined ? {} : { expiresAt: options.expiresAt }),
-          metadata: { reason: options.reason },
+          metadata: { reason: options.reason, actor: options.actor ?? whoRunsThis() },
         });
         const text = `${granted.replayed ? 'Given before' : 'Given'}: ${amount} credits as grant ${granted.grantId}. Available: ${granted.available}.`;
         print(context, { options, value: granted, text });
@@ -84,7 +91,7 @@ export function addAccount(program: Command, context: CommandContext): void {
     .argument('<account>', 'its uuid', argument(readAccountId))
     .argument('<credits>', 'signed: +10 or -10', argument(readSignedCredits))
     .requiredOption('--reason <text>', 'why; kept in the ledger')
-    .requiredOption('--by <name>', 'who decided it; kept in the ledger')
+    .option('--actor <name>', ACTOR, argument(readActor))
     .option('--key <key>', 'repeating with the same key adjusts once; default: a new one each time')
     .option('--json', 'print JSON')
     .action((accountId: string, amount: number, options: AdjustOptions) =>
@@ -94,7 +101,7 @@ export function addAccount(program: Command, context: CommandContext): void {
           amount,
           idempotencyKey: options.key ?? `cli:${randomIds.uuid()}`,
           reason: options.reason,
-          actor: options.by,
+          actor: options.actor ?? whoRunsThis(),
         });
         const text = `${adjusted.replayed ? 'Adjusted before' : 'Adjusted'} by ${amount}. Available: ${adjusted.available}.`;
         print(context, { options, value: adjusted, text });
@@ -131,7 +138,7 @@ async function show(shown: {
     table(GRANT_HEADINGS, [...explained.map(explain), sumOf(explained)]),
     '',
     table(
-      ['no', 'kind', 'amount', 'after', 'when', 'key'],
+      ['no', 'kind', 'amount', 'after', 'when', 'key', 'why'],
       entries.map((entry) => [
         String(entry.entryNo),
         entry.kind,
@@ -139,6 +146,7 @@ async function show(shown: {
         String(entry.postedAfter),
         entry.createdAt.toISOString(),
         entry.idempotencyKey ?? '',
+        whyAndWho(entry),
       ]),
     ),
   ].join('\n');
@@ -150,6 +158,22 @@ const GRANT_HEADINGS = [
   ...['grant', 'reason', 'amount', 'spent', 'held', 'expired', 'voided', 'reversed', 'left'],
   'expires',
 ];
+
+/** A user that the machine has no name for (a container's number) has to say it. */
+function whoRunsThis(): string {
+  try {
+    return readActor(userInfo().username);
+  } catch {
+    throw new FlorinError('invalid_input', 'Say who decided it: --actor <name>.');
+  }
+}
+
+function whyAndWho({ metadata }: Entry): string {
+  const { reason, actor } = metadata ?? {};
+  return [reason, actor === undefined ? undefined : `(by ${actor})`]
+    .filter((part) => typeof part === 'string')
+    .join(' ');
+}
 
 /** One line of the answer to "why does he have 37?". */
 function explain(item: BalanceItem): string[] {

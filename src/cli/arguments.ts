@@ -19,6 +19,15 @@ export function readAccountName(text: string): SearchText {
   return search;
 }
 
+/** Who does something by hand, as the ledger keeps it. */
+export function readActor(text: string): string {
+  const actor = text.trim();
+  if (actor === '' || actor.length > 100) {
+    throw new Error('Say who you are, in 1 to 100 characters.');
+  }
+  return actor;
+}
+
 export function readCredits(text: string): number {
   return parseCredits(/^[0-9]+$/.test(text) ? Number(text) : Number.NaN, 'credits');
 }

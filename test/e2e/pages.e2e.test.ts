@@ -13,6 +13,7 @@ import {
   FOUND,
   PASSWORD,
   PLANS,
+  someAccount,
   someBalance,
   someEvents,
   someHealth,
@@ -569,6 +570,34 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await page.getByLabel('Account id, email').fill('pi_1');
       await page.getByRole('button', { name: 'Search' }).click();
       await page.getByRole('status').getByText(said).waitFor();
+      await expectAccessible();
+    });
+
+    it('shows who changed a balance by hand, and why, in their own words', async () => {
+      const account = someAccount(Date.now());
+      const [entry, ...others] = account.entries;
+      const [grant] = account.grants;
+      const reason = 'goodwill: evt_1Q late';
+      const byHand = { ...entry, kind: 'adjustment', reason, amount: 10 };
+      mock.answers.set(`GET /api/admin/accounts/${ACCOUNT}`, {
+        body: {
+          ...account,
+          grants: [{ ...grant, source: 'manual', reason, actor: ACCOUNT, metadata: {} }],
+          entries: [
+            { ...byHand, actor: 'ada' },
+            { ...byHand, entryNo: 100, actor: ACCOUNT },
+            ...others,
+          ],
+        },
+      });
+      await open(`/admin#/accounts/${ACCOUNT}`, { as: 'operator' });
+      const ledger = page.getByRole('region', { name: 'Ledger entries' });
+      await ledger.getByText('Adjustment · goodwill: evt_1Q late').first().waitFor();
+      expect(await ledger.getByText('by ada', { exact: true }).isVisible()).toBe(true);
+      expect(await ledger.getByText('by operator 6b3c0a52…').isVisible()).toBe(true);
+      const grants = page.getByRole('region', { name: 'Table of grants' });
+      expect(await grants.getByText('by operator 6b3c0a52…').isVisible()).toBe(true);
+      expect(await grants.getByText(reason).isVisible()).toBe(true);
       await expectAccessible();
     });
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -148,7 +148,7 @@ describe('the command line', { timeout: 120_000 }, () => {
       '-20',
       '--reason',
       'typo',
-      '--by',
+      '--actor',
       'ada',
       '--json',
     );
@@ -156,7 +156,28 @@ describe('the command line', { timeout: 120_000 }, () => {
     const shown = JSON.parse((await florin('account', 'show', account, '--json')).stdout);
     expect(shown.balance).toMatchObject({ posted: 30, held: 0, available: 30 });
     expect(shown.entries.map((entry: { amount: number }) => entry.amount)).toEqual([-20, 50]);
-    expect((await florin('account', 'show', account)).stdout).toContain('30 available');
+    const { stdout } = await florin('account', 'show', account);
+    expect(stdout).toContain('30 available');
+    expect(stdout).toContain('typo (by ada)');
+  });
+
+  it('account grant and adjust keep who did it: the name given, or the user of this machine', async () => {
+    const account = randomUUID();
+    const user = userInfo().username;
+    const reason = ['--reason', 'goodwill'];
+    await florin('account', 'grant', account, '5', ...reason);
+    await florin('account', 'grant', account, '5', ...reason, '--actor', ' ada ');
+    await florin('account', 'adjust', account, '-1', ...reason);
+    const { entries } = JSON.parse((await florin('account', 'show', account, '--json')).stdout);
+    expect(entries.map((entry: { metadata: object }) => entry.metadata)).toEqual([
+      { reason: 'goodwill', actor: user },
+      { reason: 'goodwill', actor: 'ada' },
+      { reason: 'goodwill', actor: user },
+    ]);
+    for (const actor of ['', ' ', 'a'.repeat(101)]) {
+      const refused = await florin('account', 'grant', account, '5', ...reason, '--actor', actor);
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('who you are') });
+    }
   });
 
   it('account show tells why: what became of each grant, with a sum', async () => {

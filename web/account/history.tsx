@@ -1,7 +1,14 @@
 import type { Allocation, LiveGrant, Transaction } from '../../src/browser/index.ts';
 import type { Transactions } from '../../src/react/index.ts';
 import { Button, classes } from '../frame/button.tsx';
-import { formatCredits, formatDay, formatSigned, formatTime, humanize } from '../frame/format.ts';
+import {
+  formatCredits,
+  formatDay,
+  formatSigned,
+  formatTime,
+  humanize,
+  humanizeWithin,
+} from '../frame/format.ts';
 import { LoadFailed, sentence } from '../frame/notice.tsx';
 import { groupOperations, type Operation } from './operations.ts';
 
@@ -162,7 +169,7 @@ function EntryLine({ entry }: { entry: Transaction }) {
 
 function describeAllocations({ allocations, amount }: Transaction): string {
   const name = ({ grantId, reason }: Allocation) =>
-    grantId === null ? 'debt' : humanize(reason ?? 'credits').toLowerCase();
+    grantId === null ? 'debt' : humanizeWithin(reason ?? 'credits');
   const [only] = allocations;
   if (allocations.length === 1 && only !== undefined) {
     return `${amount < 0 ? 'from ' : ''}${name(only)}`;

@@ -1,4 +1,5 @@
 import { formatCredits, formatInstant, humanize } from '../frame/format.ts';
+import { ByHand } from './ledger-table.tsx';
 import type { AdminGrant, AdminHold } from './shapes.ts';
 
 const PARTS = ['burned', 'reversed', 'expired', 'voided', 'remaining'] as const;
@@ -52,6 +53,7 @@ export function GrantTable(props: {
                   {humanize(grant.reason ?? grant.source)}
                 </button>
                 <span className="block soft mono">{sourceOf(grant)}</span>
+                {grant.actor === null ? null : <ByHand actor={grant.actor} />}
               </th>
               <td className="number">{formatInstant(grant.createdAt)}</td>
               <td>{grant.expiresAt === null ? 'Never' : formatInstant(grant.expiresAt)}</td>

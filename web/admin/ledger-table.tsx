@@ -1,6 +1,12 @@
 import { useState } from 'react';
 import { Button } from '../frame/button.tsx';
-import { formatCredits, formatInstant, formatSigned, humanize } from '../frame/format.ts';
+import {
+  formatCredits,
+  formatInstant,
+  formatSigned,
+  humanize,
+  humanizeWithin,
+} from '../frame/format.ts';
 import { sentence } from '../frame/notice.tsx';
 import type { AdminAccount, AdminEntry } from './shapes.ts';
 
@@ -68,8 +74,9 @@ export function LedgerTable(
                 <th scope="row">
                   {humanize(entry.kind)}
                   {entry.reason === null ? null : (
-                    <span className="soft"> · {humanize(entry.reason).toLowerCase()}</span>
+                    <span className="soft"> · {humanizeWithin(entry.reason)}</span>
                   )}
+                  {entry.actor === null ? null : <ByHand actor={entry.actor} />}
                   <span className="block soft mono">{entry.idempotencyKey}</span>
                 </th>
                 <td className="number end">{formatSigned(entry.amount)}</td>
@@ -95,6 +102,16 @@ export function LedgerTable(
         </p>
       )}
     </>
+  );
+}
+
+/** Who made a change by hand. */
+export function ByHand({ actor }: { actor: string }) {
+  const isAccount = /^[0-9a-f-]{36}$/.test(actor);
+  return (
+    <span className="block soft" title={isAccount ? actor : undefined}>
+      by {isAccount ? `operator ${actor.slice(0, 8)}…` : actor}
+    </span>
   );
 }
 

@@ -56,6 +56,8 @@ export type AdminGrant = LiveGrant & {
   readonly reversed: number;
   readonly createdAt: string;
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Who gave it by hand: an operator's account, `server`, or the name of whoever ran the command. */
+  readonly actor: string | null;
 };
 
 export type AdminHold = {
@@ -77,6 +79,7 @@ export type AdminEntry = {
   readonly holdId: string | null;
   readonly idempotencyKey: string;
   readonly reason: string | null;
+  readonly actor: string | null;
   readonly allocations: readonly Allocation[];
   readonly createdAt: string;
 };

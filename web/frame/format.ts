@@ -74,10 +74,19 @@ export function formatLength(seconds: number): string {
   return format.format(Math.floor(seconds / size));
 }
 
-/** `quick_scan_purchase` → `Quick scan purchase` */
+/** `quick_scan_purchase` → `Quick scan purchase`; what somebody wrote in words keeps them. */
 export function humanize(name: string): string {
-  const words = name.replaceAll(/[_-]+/g, ' ').trim();
+  const words = isProse(name) ? name : name.replaceAll(/[_-]+/g, ' ').trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** The same in the middle of a line: `quick scan purchase`. */
+export function humanizeWithin(name: string): string {
+  return isProse(name) ? name : humanize(name).toLowerCase();
+}
+
+function isProse(text: string): boolean {
+  return /\s/.test(text.trim());
 }
 
 /** `P3M` → `3 months`; other durations as they are written. */

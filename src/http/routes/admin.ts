@@ -342,6 +342,7 @@ function toAdminGrant(grant: Grant) {
     metadata: grant.metadata ?? {},
     reason: textOf(grant.metadata, 'reason'),
     planType: textOf(grant.metadata, 'plan_type'),
+    actor: textOf(grant.metadata, 'actor'),
   };
 }
 

@@ -98,7 +98,7 @@ export function addBalance(app: App, parts: Parts): void {
       const query = readQuery(c, z.object({ cursor }));
       const page = await readEntries(parts, { accountId, before: query.cursor });
       return json({
-        transactions: page.entries.map(({ idempotencyKey: _, ...entry }) => entry),
+        transactions: page.entries.map(({ idempotencyKey: _, actor: __, ...entry }) => entry),
         nextCursor: page.nextCursor,
       });
     },
@@ -176,7 +176,11 @@ export function addBalance(app: App, parts: Parts): void {
   });
 }
 
-export type ShownEntry = z.infer<typeof transaction> & { readonly idempotencyKey: string };
+export type ShownEntry = z.infer<typeof transaction> & {
+  readonly idempotencyKey: string;
+  /** Who made it by hand; for operators only. */
+  readonly actor: string | null;
+};
 
 /** A page of entries with the grants that paid for each. Settles the account, so that all are known. */
 export async function readEntries(
@@ -218,6 +222,7 @@ function toEntry(entry: Entry, allocations: ShownEntry['allocations']): ShownEnt
     ...rest,
     reason: textOf(metadata, 'reason'),
     planType: textOf(metadata, 'plan_type'),
+    actor: textOf(metadata, 'actor'),
     allocations,
     createdAt: createdAt.toISOString(),
   };

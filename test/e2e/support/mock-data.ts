@@ -391,7 +391,14 @@ export function someRuns(now: number): readonly AdminReconcileRun[] {
 export function someAccount(now: number): AdminAccount {
   const { grants, ...balance } = someBalance(now);
   const created = new Date(now - 4 * DAY).toISOString();
-  const full = { priority: 0, expired: 0, voided: 0, reversed: 0, createdAt: created };
+  const full = {
+    priority: 0,
+    expired: 0,
+    voided: 0,
+    reversed: 0,
+    createdAt: created,
+    actor: null,
+  };
   const [first, second] = grants;
   return {
     accountId: ACCOUNT,
@@ -430,6 +437,7 @@ export function someAccount(now: number): AdminAccount {
     entries: someTransactions(now).map((entry) => ({
       ...entry,
       idempotencyKey: `checkout:cs_test_${'bVpHnn'.repeat(10)}:line:li_${entry.entryNo}`,
+      actor: null,
     })),
     nextCursor: null,
   };

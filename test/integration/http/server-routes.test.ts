@@ -412,8 +412,17 @@ describe('an operator', () => {
         amount: 10,
         source: 'manual',
         metadata: { reason: '<b>goodwill</b>', actor: 'server' },
+        actor: 'server',
       }),
     );
+    expect(body.entries.map((entry: { actor: string | null }) => entry.actor)).toEqual([
+      'server',
+      'server',
+      null,
+    ]);
+    const own = await service.ask('/api/transactions', { as: account });
+    expect(own.body.transactions).toHaveLength(3);
+    expect(own.text).not.toContain('actor');
   });
 
   it('sees how the service is', async () => {
