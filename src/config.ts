@@ -35,6 +35,8 @@ export type Config = {
   readonly logLevel: LogLevel;
   /** How many proxies in front of the service append to X-Forwarded-For; 0 trusts nobody. */
   readonly trustedProxies: number;
+  /** Where alerts of accounts are posted to; absent: nowhere. */
+  readonly alertUrl: string | undefined;
 };
 
 const DEFAULT_PORT = 4242;
@@ -228,6 +230,10 @@ const schema = z.object({
         'COOKIE_DOMAIN is not a domain. Write the one that your subdomains share, for example example.com, or leave it out.',
     })
     .optional(),
+  ALERT_URL: address(
+    'ALERT_URL',
+    'Set it to the address of your app that takes alerts, or leave it out.',
+  ).optional(),
   FLORIN_CATALOG: z.string().optional(),
   PORT: wholeNumber('PORT', { least: 0, most: 65_535, fallback: DEFAULT_PORT }),
   HOST: z.string().default('127.0.0.1'),
@@ -303,5 +309,6 @@ function toConfig(env: z.infer<typeof schema>): Config {
     host: env.HOST,
     logLevel: env.LOG_LEVEL,
     trustedProxies: env.TRUSTED_PROXIES,
+    alertUrl: env.ALERT_URL,
   };
 }

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { postAlerts, type TellAlert } from './alerts/index.ts';
 import type { Catalog } from './catalog/index.ts';
 import { type Config, type Environment, parseConfig } from './config.ts';
 import { connect, type Database } from './db/index.ts';
@@ -157,6 +158,11 @@ export type FlorinOptions = {
   config?: Config;
   /** Default: says nothing. */
   logger?: Logger;
+  /**
+   * Hears of low balances (catalogue: `lowBalance`) and of top-ups that wait for their buyer, at least
+   * once each; what it throws is tried again. Default: posted to ALERT_URL, where that is set.
+   */
+  onAlert?: TellAlert;
   /** True in `florin dev` only: pages may offer what is only for show. */
   development?: boolean;
 };
@@ -196,6 +202,12 @@ export function createFlorin(options: FlorinOptions): Florin {
     ids: randomIds,
     announce: createAnnouncer(db),
   };
+  const { alertUrl: url, serverKeys: secrets } = config;
+  const tell =
+    options.onAlert ??
+    (url === undefined ? undefined : postAlerts({ url, secrets, clock: systemClock }));
+  const alerts =
+    tell === undefined ? undefined : { db, logger, tell, lowBalance: catalog.lowBalance };
   const ledger = createLedger(db, logger);
   const app = createApp({ config, webhooks, stripe, development, spend: ledger.spend });
   return {
@@ -204,7 +216,7 @@ export function createFlorin(options: FlorinOptions): Florin {
     async drain(limit = DRAIN_LIMIT) {
       await drainInbox(webhooks, { limit });
     },
-    startJobs: () => startJobs(webhooks, stripe),
+    startJobs: () => startJobs(webhooks, { client: stripe, alerts }),
     endStreams: () => app.close(),
     close: () => db.close(),
   };

@@ -4,6 +4,7 @@
  * first result. What fails throws a `FlorinError` with a stable `code` (docs/errors.md); after
  * `database_unavailable` repeat with the same key.
  */
+export { type Alert, isAlert, type TellAlert } from './alerts/index.ts';
 export { type Catalog, type CatalogPrice, defineCatalog } from './catalog/index.ts';
 export {
   connectLedger,

@@ -173,6 +173,18 @@ ALTER FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemod
 
 COMMENT ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) IS 'Keeps whose books these are: the first account as it is, another one only when told to replace it. Repeatable.';
 
+CREATE FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+  insert into billing.alerts (alert_id, account_id, type, data, next_attempt_at, created_at)
+    values (gen_random_uuid(), p_account_id, p_type, p_data, clock_timestamp(), clock_timestamp());
+$$;
+
+ALTER FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) IS 'Keeps an alert until it is told. Internal: called in the transaction of what it tells of.';
+
 CREATE FUNCTION billing.apply_commands(p_commands jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -430,6 +442,28 @@ ALTER FUNCTION billing.begin_top_up(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.begin_top_up(p_account_id uuid) IS 'Starts one top-up if all still holds under the lock: active, below the threshold, none under way, fewer than agreed this month (UTC), no debt, no dispute. Returns begun, paused, or null. Any number of callers start one.';
 
+CREATE FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) RETURNS TABLE(alert_id uuid, account_id uuid, type text, data jsonb, attempts integer, created_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  return query
+    update billing.alerts a
+       set attempts = a.attempts + 1, next_attempt_at = clock_timestamp() + p_lease
+     where a.alert_id in (
+       select d.alert_id from billing.alerts d
+        where d.next_attempt_at <= clock_timestamp()
+        order by d.next_attempt_at
+        limit p_limit
+        for update skip locked)
+    returning a.alert_id, a.account_id, a.type, a.data, a.attempts, a.created_at;
+end;
+$$;
+
+ALTER FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) IS 'Alerts that are due, leased to the caller; one whose teller dies is claimed again when the lease is over.';
+
 CREATE FUNCTION billing.claim_events(p_limit integer, p_lease interval) RETURNS TABLE(event_id text, attempts integer, payload jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -613,6 +647,26 @@ ALTER FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findin
 
 COMMENT ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) IS 'Ends a run with what it found (p_found, p_findings) or with why it compared nothing (p_error_code, p_error), and forgets runs of more than 30 days ago. Repeatable: the first end counts.';
 
+CREATE FUNCTION billing.forget_alerts(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_count bigint;
+begin
+  delete from billing.alerts a
+   where a.alert_id in (
+     select d.alert_id from billing.alerts d
+      where d.created_at < clock_timestamp() - interval '30 days' limit p_limit);
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+
+ALTER FUNCTION billing.forget_alerts(p_limit integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.forget_alerts(p_limit integer) IS 'Deletes alerts after 30 days; how many.';
+
 CREATE FUNCTION billing.forget_expired(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -721,6 +775,10 @@ begin
   if not found then
     return false;
   end if;
+  if v_to = 'needs_action' and p_from <> v_to then
+    perform billing.add_alert(v_account_id, 'top_up_action_required',
+      jsonb_build_object('topUpId', p_top_up_id, 'payUrl', p_move ->> 'hostedInvoiceUrl'));
+  end if;
   if v_to = 'failed' then
     update billing.top_up_consents t
        set declines = t.declines + 1,
@@ -739,6 +797,45 @@ $$;
 ALTER FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) IS 'One step of a top-up and what it means for the consent, together. False when it is no longer where the caller saw it: then nothing is written. Errors: 22023 for a step that there is not.';
+
+CREATE FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_low record;
+  v_noted bigint := 0;
+begin
+  delete from billing.low_balances l
+   where not exists (
+     select 1 from credits.balances b
+      where b.account_id = l.account_id and b.available < p_below);
+  for v_low in
+    select b.account_id, b.available
+      from billing.customers c
+      join credits.balances b on b.account_id = c.account_id
+     where b.available < p_below
+       and not exists (
+         select 1 from billing.low_balances l where l.account_id = c.account_id)
+     group by b.account_id, b.available
+     limit p_limit
+  loop
+    insert into billing.low_balances (account_id, available, since)
+      values (v_low.account_id, v_low.available, clock_timestamp())
+      on conflict do nothing;
+    if found then
+      v_noted := v_noted + 1;
+      perform billing.add_alert(v_low.account_id, 'balance_low',
+        jsonb_build_object('available', v_low.available, 'below', p_below));
+    end if;
+  end loop;
+  return v_noted;
+end;
+$$;
+
+ALTER FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) IS 'Writes an alert for each customer''s account that has fallen below, once until it has been above again; how many. Any number of callers write one.';
 
 CREATE FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -766,13 +863,17 @@ begin
   update billing.top_up_consents t
      set status = 'paused', pause_reason = p_reason, updated_at = clock_timestamp()
    where t.account_id = p_account_id and t.status = 'active';
-  return case when found then 'paused' end;
+  if not found then
+    return null;
+  end if;
+  perform billing.add_alert(p_account_id, 'top_up_paused', jsonb_build_object('reason', p_reason));
+  return 'paused';
 end;
 $$;
 
 ALTER FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) IS 'Pauses an active consent until the buyer resumes it. Internal.';
+COMMENT ON FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) IS 'Pauses an active consent until the buyer resumes it, and tells so. Internal.';
 
 CREATE FUNCTION billing.raise_stale() RETURNS void
     LANGUAGE plpgsql
@@ -887,6 +988,22 @@ $$;
 ALTER FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) IS 'Goes on under the terms agreed to, with this payment method. False when there is nothing to go on with. Repeatable.';
+
+CREATE FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update billing.alerts a
+     set delivered_at = case when p_delivered then clock_timestamp() end,
+         next_attempt_at = case when not p_delivered then clock_timestamp() + p_retry_in end
+   where a.alert_id = p_alert_id and a.delivered_at is null;
+end;
+$$;
+
+ALTER FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) IS 'Delivered; or to be tried again after p_retry_in; or, without it, given up. Repeatable.';
 
 CREATE FUNCTION billing.stop_top_up(p_account_id uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3355,6 +3472,23 @@ ALTER FUNCTION public.refresh_credits_balance() OWNER TO postgres;
 
 COMMENT ON FUNCTION public.refresh_credits_balance() IS 'Recomputes stored balances from the entries and returns how many differed: 0 when sound.';
 
+CREATE TABLE billing.alerts (
+    alert_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    type text NOT NULL,
+    data jsonb NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_attempt_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT alerts_delivered_ones_are_not_tried_again CHECK (((delivered_at IS NULL) OR (next_attempt_at IS NULL))),
+    CONSTRAINT alerts_type_is_known CHECK ((type = ANY (ARRAY['balance_low'::text, 'top_up_paused'::text, 'top_up_action_required'::text])))
+);
+
+ALTER TABLE billing.alerts OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.alerts IS 'What the app should hear of an account. Waiting while next_attempt_at is set; delivered_at null and no next attempt: given up.';
+
 CREATE TABLE billing.consumed_plan_sessions (
     nonce text NOT NULL,
     account_id uuid NOT NULL,
@@ -3457,6 +3591,16 @@ COMMENT ON COLUMN billing.events.created_at IS 'When it happened, by Stripe''s c
 COMMENT ON COLUMN billing.events.reason IS 'What was done, or why nothing was.';
 
 COMMENT ON COLUMN billing.events.needs_attention IS 'A person has to do something (error says what) before another attempt can succeed.';
+
+CREATE TABLE billing.low_balances (
+    account_id uuid NOT NULL,
+    available bigint NOT NULL,
+    since timestamp with time zone NOT NULL
+);
+
+ALTER TABLE billing.low_balances OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.low_balances IS 'Accounts that an alert balance_low was written for and that have not been above since: one alert a fall.';
 
 CREATE TABLE billing.open_checkouts (
     account_id uuid NOT NULL,
@@ -3763,6 +3907,9 @@ ALTER TABLE public.stripe_events_raw OWNER TO postgres;
 
 COMMENT ON VIEW public.stripe_events_raw IS 'The event inbox, as the seed named it. For service_role only.';
 
+ALTER TABLE ONLY billing.alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (alert_id);
+
 ALTER TABLE ONLY billing.consumed_plan_sessions
     ADD CONSTRAINT consumed_plan_sessions_pkey PRIMARY KEY (nonce);
 
@@ -3771,6 +3918,9 @@ ALTER TABLE ONLY billing.customers
 
 ALTER TABLE ONLY billing.events
     ADD CONSTRAINT events_pkey PRIMARY KEY (event_id);
+
+ALTER TABLE ONLY billing.low_balances
+    ADD CONSTRAINT low_balances_pkey PRIMARY KEY (account_id);
 
 ALTER TABLE ONLY billing.open_checkouts
     ADD CONSTRAINT open_checkouts_pkey PRIMARY KEY (account_id, fingerprint);
@@ -3813,6 +3963,12 @@ ALTER TABLE ONLY credits.grants
 
 ALTER TABLE ONLY credits.holds
     ADD CONSTRAINT holds_pkey PRIMARY KEY (account_id, hold_id);
+
+CREATE INDEX alerts_by_account ON billing.alerts USING btree (account_id, created_at);
+
+CREATE INDEX alerts_by_age ON billing.alerts USING btree (created_at);
+
+CREATE INDEX alerts_due ON billing.alerts USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 
 CREATE INDEX consumed_plan_sessions_by_expiry ON billing.consumed_plan_sessions USING btree (expires_at);
 
@@ -3862,6 +4018,12 @@ CREATE INDEX grants_with_credits ON credits.grants USING btree (account_id) WHER
 
 CREATE INDEX holds_open ON credits.holds USING btree (account_id, expires_at) WHERE (status = 'open'::credits.hold_status);
 
+ALTER TABLE billing.alerts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY alerts_service_reads ON billing.alerts FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY alerts_service_reads ON billing.alerts IS 'The service reads everything. Writing is for functions alone.';
+
 ALTER TABLE billing.consumed_plan_sessions ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY consumed_plan_sessions_service_reads ON billing.consumed_plan_sessions FOR SELECT TO service_role USING (true);
@@ -3879,6 +4041,12 @@ ALTER TABLE billing.events ENABLE ROW LEVEL SECURITY;
 CREATE POLICY events_service_reads ON billing.events FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY events_service_reads ON billing.events IS 'The service reads everything. Writing is for functions alone.';
+
+ALTER TABLE billing.low_balances ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY low_balances_service_reads ON billing.low_balances FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY low_balances_service_reads ON billing.low_balances IS 'The service reads everything. Writing is for functions alone.';
 
 ALTER TABLE billing.open_checkouts ENABLE ROW LEVEL SECURITY;
 
@@ -3997,6 +4165,8 @@ REVOKE ALL ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p
 GRANT ALL ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) TO service_role;
 GRANT ALL ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION billing.apply_commands(p_commands jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) FROM PUBLIC;
@@ -4014,6 +4184,10 @@ GRANT ALL ON FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer,
 REVOKE ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) TO service_role;
+GRANT ALL ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO service_role;
@@ -4047,6 +4221,10 @@ REVOKE ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, 
 GRANT ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) TO service_role;
 GRANT ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.forget_alerts(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.forget_alerts(p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION billing.forget_alerts(p_limit integer) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.forget_expired(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.forget_expired(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.forget_expired(p_limit integer) TO postgres;
@@ -4062,6 +4240,10 @@ GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO postgres;
 REVOKE ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) TO service_role;
@@ -4090,6 +4272,10 @@ GRANT ALL ON FUNCTION billing.replay_event(p_event_id text) TO postgres;
 REVOKE ALL ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) TO service_role;
 GRANT ALL ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) TO service_role;
+GRANT ALL ON FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) TO service_role;
@@ -4283,6 +4469,9 @@ GRANT ALL ON FUNCTION public.get_user_credit_balance_fast(target_user_id uuid) T
 REVOKE ALL ON FUNCTION public.refresh_credits_balance() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.refresh_credits_balance() TO service_role;
 
+GRANT SELECT ON TABLE billing.alerts TO service_role;
+GRANT SELECT ON TABLE billing.alerts TO postgres;
+
 GRANT SELECT ON TABLE billing.consumed_plan_sessions TO service_role;
 GRANT SELECT ON TABLE billing.consumed_plan_sessions TO postgres;
 
@@ -4297,6 +4486,9 @@ GRANT SELECT ON TABLE billing.disputes TO postgres;
 
 GRANT SELECT ON TABLE billing.events TO service_role;
 GRANT SELECT ON TABLE billing.events TO postgres;
+
+GRANT SELECT ON TABLE billing.low_balances TO service_role;
+GRANT SELECT ON TABLE billing.low_balances TO postgres;
 
 GRANT SELECT ON TABLE billing.open_checkouts TO service_role;
 GRANT SELECT ON TABLE billing.open_checkouts TO postgres;

@@ -59,6 +59,7 @@ const catalog = z.strictObject(
     earlyFraudWarnings: z
       .enum(['ignore', 'freeze'], { error: 'must be "ignore" or "freeze"' })
       .default('ignore'),
+    lowBalance: credits.optional(),
     checkout: z
       .strictObject({
         automaticTax: z.boolean({ error: 'must be true or false' }).default(false),
@@ -86,7 +87,7 @@ export function parseCatalog(input: unknown): Catalog {
   if (!result.success) {
     throw new InvalidConfigurationError(result.error.issues.map(describe));
   }
-  const { prices: byKey, ignore, checkout, earlyFraudWarnings } = result.data;
+  const { prices: byKey, ignore, checkout, earlyFraudWarnings, lowBalance = null } = result.data;
   const prices = Object.entries(byKey).map(([id, one]) => toPrice(id, one));
   const faults = [
     ...prices.flatMap(faultsOf),
@@ -101,7 +102,7 @@ export function parseCatalog(input: unknown): Catalog {
   if (faults.length > 0) {
     throw new InvalidConfigurationError(faults);
   }
-  return createCatalog({ prices, ignore, checkout, earlyFraudWarnings });
+  return createCatalog({ prices, ignore, checkout, earlyFraudWarnings, lowBalance });
 }
 
 function createCatalog(checked: {
@@ -109,8 +110,9 @@ function createCatalog(checked: {
   ignore: readonly string[];
   checkout: Catalog['checkout'];
   earlyFraudWarnings: Catalog['earlyFraudWarnings'];
+  lowBalance: Catalog['lowBalance'];
 }): Catalog {
-  const { prices, checkout, earlyFraudWarnings } = checked;
+  const { prices, checkout, earlyFraudWarnings, lowBalance } = checked;
   const byId = new Map(prices.map((one) => [one.id, one]));
   const byLookupKey = new Map(prices.map((one) => [one.lookupKey, one]));
   const ignored = new Set(checked.ignore);
@@ -118,6 +120,7 @@ function createCatalog(checked: {
     prices,
     checkout,
     earlyFraudWarnings,
+    lowBalance,
     find({ priceId, lookupKey }) {
       const direct = byId.get(priceId);
       return direct ?? (lookupKey == null ? undefined : byLookupKey.get(lookupKey));

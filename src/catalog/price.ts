@@ -49,6 +49,8 @@ export type Catalog = {
   readonly checkout: CheckoutSettings;
   /** What an early fraud warning does to the credits of its charge. Default `ignore`. */
   readonly earlyFraudWarnings: FraudPolicy;
+  /** Available credits below which a buyer's account is told of as low; null: never. */
+  readonly lowBalance: number | null;
   /** By price id first, then by lookup_key. */
   find(ref: { priceId: string; lookupKey?: string | null }): CatalogPrice | undefined;
   /** Whether a price is sold by the same Stripe account and has nothing to do with credits. */
@@ -66,4 +68,5 @@ export type CatalogInput = {
   readonly ignore?: readonly string[];
   readonly checkout?: Partial<CheckoutSettings>;
   readonly earlyFraudWarnings?: FraudPolicy;
+  readonly lowBalance?: number;
 };

@@ -110,6 +110,9 @@ ALLOWED_ORIGINS=
 # For a plan session that is shared by subdomains: .example.com
 # COOKIE_DOMAIN=
 
+# Where the app hears of low balances and of top-ups that wait for their buyer
+# ALERT_URL=
+
 # FLORIN_CATALOG=florin.config.ts
 # PORT=4242
 # HOST=127.0.0.1

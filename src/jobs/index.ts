@@ -1,3 +1,4 @@
+import { type AlertDeps, forgetAlerts, tellAlerts } from '../alerts/index.ts';
 import { expireDue } from '../ledger/index.ts';
 import { keepFirstAccount, reconcileWhenDue } from '../reconcile/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
@@ -11,6 +12,7 @@ const DRAIN_EVERY_MS = 2_000;
 const EXPIRE_EVERY_MS = 30_000;
 const DRIP_EVERY_MS = 60_000;
 const TOP_UP_EVERY_MS = 5_000;
+const ALERT_EVERY_MS = 15_000;
 /** How often it is asked whether a comparison is due: see reconcileWhenDue. */
 const RECONCILE_EVERY_MS = 300_000;
 const FORGET_EVERY_MS = 600_000;
@@ -43,7 +45,10 @@ export function backgroundJobs(deps: WebhookDeps): Job[] {
     {
       name: 'forget',
       everyMs: FORGET_EVERY_MS,
-      run: async () => (await forgetExpired(deps.db, EXPIRE_BATCH)) >= EXPIRE_BATCH,
+      run: async () => {
+        const expired = await forgetExpired(deps.db, EXPIRE_BATCH);
+        return expired + (await forgetAlerts(deps.db, EXPIRE_BATCH)) >= EXPIRE_BATCH;
+      },
     },
   ];
 }
@@ -90,12 +95,21 @@ export function topUpJob(deps: WebhookDeps, stripe: StripeClient): Job {
   };
 }
 
+/** Tells the app of low balances and of top-ups that wait for their buyer. */
+export function alertJob(deps: AlertDeps): Job {
+  return { name: 'alert', everyMs: ALERT_EVERY_MS, run: () => tellAlerts(deps, BATCH) };
+}
+
 /** Starts all of {@link backgroundJobs}; `stop` waits for what is under way. */
-export function startJobs(deps: WebhookDeps, client?: StripeClient): RunningJob {
+export function startJobs(
+  deps: WebhookDeps,
+  { client, alerts }: { client?: StripeClient; alerts?: AlertDeps | undefined } = {},
+): RunningJob {
   const around = { logger: deps.logger, random: deps.random ?? Math.random };
   const jobs = [
     ...backgroundJobs(deps),
     ...(client === undefined ? [] : [topUpJob(deps, client), reconcileJob(deps, client)]),
+    ...(alerts === undefined ? [] : [alertJob(alerts)]),
   ];
   const running = jobs.map((job) => startJob(job, around));
   return {

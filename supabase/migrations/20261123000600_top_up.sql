@@ -289,11 +289,15 @@ begin
   update billing.top_up_consents t
      set status = 'paused', pause_reason = p_reason, updated_at = clock_timestamp()
    where t.account_id = p_account_id and t.status = 'active';
-  return case when found then 'paused' end;
+  if not found then
+    return null;
+  end if;
+  perform billing.add_alert(p_account_id, 'top_up_paused', jsonb_build_object('reason', p_reason));
+  return 'paused';
 end;
 $$;
 comment on function billing.pause_top_up(uuid, text) is
-  'Pauses an active consent until the buyer resumes it. Internal.';
+  'Pauses an active consent until the buyer resumes it, and tells so. Internal.';
 
 create function billing.claim_top_ups(p_limit integer, p_lease interval)
 returns setof uuid
@@ -370,6 +374,10 @@ begin
    where u.top_up_id = p_top_up_id and u.status = p_from;
   if not found then
     return false;
+  end if;
+  if v_to = 'needs_action' and p_from <> v_to then
+    perform billing.add_alert(v_account_id, 'top_up_action_required',
+      jsonb_build_object('topUpId', p_top_up_id, 'payUrl', p_move ->> 'hostedInvoiceUrl'));
   end if;
   if v_to = 'failed' then
     update billing.top_up_consents t

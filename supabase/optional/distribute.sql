@@ -32,7 +32,7 @@ select create_distributed_table('credits.charges', 'account_id', colocate_with =
 select citus_add_local_table_to_metadata(format('billing.%I', name))
   from unnest(array['customers', 'events', 'payments', 'payment_aliases', 'subscriptions',
                     'open_checkouts', 'consumed_plan_sessions', 'stripe_accounts',
-                    'top_up_consents', 'top_ups', 'reconcile_runs']) as name;
+                    'alerts', 'low_balances', 'top_up_consents', 'top_ups', 'reconcile_runs']) as name;
 
 -- One statement may not lock or write rows of several nodes: here a batch goes account by account.
 create or replace function credits.spend_batch(

@@ -21,6 +21,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   webhooks: {
     may: ['kernel', 'db', 'stripe', 'catalog', 'customers', 'fulfillment', 'ledger'],
   },
+  alerts: { may: ['kernel', 'db', 'stripe'] },
   'top-up': { may: ['kernel', 'db', 'stripe', 'catalog', 'customers', 'checkout'] },
   reconcile: { may: ['kernel', 'db', 'stripe', 'ledger', 'webhooks'] },
   jobs: ANY,

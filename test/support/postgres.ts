@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { connect, type Database, withDatabase } from '../../src/db/index.ts';
@@ -40,9 +41,27 @@ export async function freshDatabase(options: FreshOptions = {}): Promise<FreshDa
     db,
     async close() {
       await db.close();
-      await onServer(`drop database if exists ${name} with (force)`);
+      await drop(name);
     },
   };
+}
+
+const DROP_ATTEMPTS = 20;
+const DROP_PAUSE_MS = 250;
+
+/** A vacuum that runs in it by itself is the superuser's, and may not be ended by others: it is waited for. */
+async function drop(name: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await onServer(`drop database if exists ${name} with (force)`);
+      return;
+    } catch (error) {
+      if ((error as { code?: string }).code !== '42501' || attempt === DROP_ATTEMPTS) {
+        throw error;
+      }
+      await wait(DROP_PAUSE_MS);
+    }
+  }
 }
 
 /** The key of the lock that copies of one template take in turn: Postgres allows one at a time. */

@@ -1,0 +1,116 @@
+import { createHmac } from 'node:crypto';
+import type { Database } from '../db/index.ts';
+import { type Clock, FlorinError, type Logger } from '../kernel/index.ts';
+import { verifySignature } from '../stripe/index.ts';
+import { type Alert, claimAlerts, noteLowBalances, settleAlert } from './alerts.ts';
+
+/** Takes an alert to the app. What it throws is tried again. */
+export type TellAlert = (alert: Alert) => Promise<void>;
+
+export type AlertDeps = {
+  readonly db: Database;
+  readonly logger: Logger;
+  readonly tell: TellAlert;
+  /** Credits below which a customer's account is low; null: no such alert. */
+  readonly lowBalance: number | null;
+};
+
+const ALERT_SIGNATURE_HEADER = 'florin-signature';
+
+const AT_ONCE = 20;
+const LEASE_SECONDS = 120;
+const TIMEOUT_MS = 10_000;
+const MAX_ATTEMPTS = 16;
+const FIRST_GAP_SECONDS = 10;
+const LONGEST_GAP_SECONDS = 6 * 3_600;
+
+/**
+ * Notes which balances are low and tells what waits. Each alert is told at least once: one that fails
+ * is tried again with growing gaps for about two days, then given up loudly. True: more may wait.
+ */
+export async function tellAlerts(deps: AlertDeps, limit: number): Promise<boolean> {
+  const { db, lowBalance } = deps;
+  if (lowBalance !== null) {
+    await noteLowBalances(db, { below: lowBalance, limit });
+  }
+  const claimed = await claimAlerts(db, { limit: AT_ONCE, leaseSeconds: LEASE_SECONDS });
+  await Promise.all(
+    claimed.map(async ({ attempts, ...alert }) => {
+      const error = await deps.tell(alert).then(
+        () => undefined,
+        (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown)),
+      );
+      await settleAlert(db, {
+        alertId: alert.alertId,
+        delivered: error === undefined,
+        retryInSeconds: attempts < MAX_ATTEMPTS ? gapAfter(attempts) : null,
+      });
+      report(deps.logger, { alert, attempts, error });
+    }),
+  );
+  return claimed.length === AT_ONCE;
+}
+
+/** Posts alerts to an address, signed with the first of the secrets. A 2xx is a receipt. */
+export function postAlerts(to: {
+  readonly url: string;
+  readonly secrets: readonly string[];
+  readonly clock: Clock;
+}): TellAlert {
+  const { url, secrets, clock } = to;
+  return async ({ alertId, accountId, type, data, createdAt }) => {
+    const body = JSON.stringify({ id: alertId, type, accountId, data, createdAt });
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        [ALERT_SIGNATURE_HEADER]: sign(body, { secret: secrets[0] ?? '', now: clock.now() }),
+      },
+      body,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    await response.body?.cancel();
+    if (!response.ok) {
+      throw new FlorinError('internal', `ALERT_URL answered ${response.status}.`);
+    }
+  };
+}
+
+/**
+ * Whether a posted alert is Florin's: the raw body, the header `florin-signature`, and
+ * FLORIN_SECRET_KEY (a list while it is rotated). Refuses what is older than five minutes. Pure.
+ */
+export function isAlert(request: {
+  rawBody: Uint8Array;
+  header: string | undefined;
+  secrets: readonly string[];
+  now: Date;
+}): boolean {
+  return verifySignature(request).ok;
+}
+
+function sign(body: string, { secret, now }: { secret: string; now: Date }): string {
+  const seconds = Math.floor(now.getTime() / 1000);
+  const digest = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
+  return `t=${seconds},v1=${digest}`;
+}
+
+function gapAfter(attempts: number): number {
+  return Math.min(FIRST_GAP_SECONDS * 2 ** (attempts - 1), LONGEST_GAP_SECONDS);
+}
+
+function report(
+  logger: Logger,
+  { alert, attempts, error }: { alert: Alert; attempts: number; error: string | undefined },
+): void {
+  const { alertId, accountId, type } = alert;
+  const fields = { alertId, accountId, type, attempts };
+  if (error === undefined) {
+    logger.info(fields, 'alert told');
+  } else if (attempts < MAX_ATTEMPTS) {
+    logger.warn({ ...fields, error }, 'alert not told yet');
+  } else {
+    logger.error({ ...fields, error }, 'alert given up');
+  }
+}

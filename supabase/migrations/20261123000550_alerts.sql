@@ -1,0 +1,194 @@
+-- Alerts: what the app should hear of an account, kept until it has been told. Written in the
+-- transaction of what they tell of; delivered afterwards, at least once (docs/alerts.md).
+
+select set_config('florin.migrator', current_user, false);
+do $$
+begin
+  if current_setting('server_version_num')::int < 160000 then
+    execute format('grant florin_owner to %I', current_user);
+  end if;
+end;
+$$;
+set role florin_owner;
+
+create table billing.alerts (
+  alert_id uuid not null,
+  account_id uuid not null,
+  type text not null,
+  data jsonb not null,
+  attempts integer not null default 0,
+  next_attempt_at timestamptz,
+  delivered_at timestamptz,
+  created_at timestamptz not null,
+  constraint alerts_pkey primary key (alert_id),
+  constraint alerts_type_is_known
+    check (type in ('balance_low', 'top_up_paused', 'top_up_action_required')),
+  constraint alerts_delivered_ones_are_not_tried_again
+    check (delivered_at is null or next_attempt_at is null)
+);
+create index alerts_due on billing.alerts (next_attempt_at) where next_attempt_at is not null;
+create index alerts_by_account on billing.alerts (account_id, created_at);
+create index alerts_by_age on billing.alerts (created_at);
+comment on table billing.alerts is
+  'What the app should hear of an account. Waiting while next_attempt_at is set; delivered_at null and no next attempt: given up.';
+
+create table billing.low_balances (
+  account_id uuid not null,
+  available bigint not null,
+  since timestamptz not null,
+  constraint low_balances_pkey primary key (account_id)
+);
+comment on table billing.low_balances is
+  'Accounts that an alert balance_low was written for and that have not been above since: one alert a fall.';
+
+do $$
+declare
+  v_table text;
+begin
+  foreach v_table in array array['alerts', 'low_balances'] loop
+    execute format('alter table billing.%I enable row level security', v_table);
+    execute format(
+      'create policy %I on billing.%I for select to service_role using (true)',
+      v_table || '_service_reads', v_table);
+    execute format('comment on policy %I on billing.%I is %L',
+      v_table || '_service_reads', v_table,
+      'The service reads everything. Writing is for functions alone.');
+  end loop;
+end;
+$$;
+
+create function billing.add_alert(p_account_id uuid, p_type text, p_data jsonb)
+returns void
+language sql
+security definer
+set search_path = ''
+as $$
+  insert into billing.alerts (alert_id, account_id, type, data, next_attempt_at, created_at)
+    values (gen_random_uuid(), p_account_id, p_type, p_data, clock_timestamp(), clock_timestamp());
+$$;
+comment on function billing.add_alert(uuid, text, jsonb) is
+  'Keeps an alert until it is told. Internal: called in the transaction of what it tells of.';
+
+create function billing.note_low_balances(p_below bigint, p_limit integer)
+returns bigint
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_low record;
+  v_noted bigint := 0;
+begin
+  delete from billing.low_balances l
+   where not exists (
+     select 1 from credits.balances b
+      where b.account_id = l.account_id and b.available < p_below);
+  for v_low in
+    select b.account_id, b.available
+      from billing.customers c
+      join credits.balances b on b.account_id = c.account_id
+     where b.available < p_below
+       and not exists (
+         select 1 from billing.low_balances l where l.account_id = c.account_id)
+     group by b.account_id, b.available
+     limit p_limit
+  loop
+    insert into billing.low_balances (account_id, available, since)
+      values (v_low.account_id, v_low.available, clock_timestamp())
+      on conflict do nothing;
+    if found then
+      v_noted := v_noted + 1;
+      perform billing.add_alert(v_low.account_id, 'balance_low',
+        jsonb_build_object('available', v_low.available, 'below', p_below));
+    end if;
+  end loop;
+  return v_noted;
+end;
+$$;
+comment on function billing.note_low_balances(bigint, integer) is
+  'Writes an alert for each customer''s account that has fallen below, once until it has been above again; how many. Any number of callers write one.';
+
+create function billing.claim_alerts(p_limit integer, p_lease interval)
+returns table (alert_id uuid, account_id uuid, type text, data jsonb, attempts integer,
+  created_at timestamptz)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  return query
+    update billing.alerts a
+       set attempts = a.attempts + 1, next_attempt_at = clock_timestamp() + p_lease
+     where a.alert_id in (
+       select d.alert_id from billing.alerts d
+        where d.next_attempt_at <= clock_timestamp()
+        order by d.next_attempt_at
+        limit p_limit
+        for update skip locked)
+    returning a.alert_id, a.account_id, a.type, a.data, a.attempts, a.created_at;
+end;
+$$;
+comment on function billing.claim_alerts(integer, interval) is
+  'Alerts that are due, leased to the caller; one whose teller dies is claimed again when the lease is over.';
+
+create function billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  update billing.alerts a
+     set delivered_at = case when p_delivered then clock_timestamp() end,
+         next_attempt_at = case when not p_delivered then clock_timestamp() + p_retry_in end
+   where a.alert_id = p_alert_id and a.delivered_at is null;
+end;
+$$;
+comment on function billing.settle_alert(uuid, boolean, interval) is
+  'Delivered; or to be tried again after p_retry_in; or, without it, given up. Repeatable.';
+
+create function billing.forget_alerts(p_limit integer)
+returns bigint
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  delete from billing.alerts a
+   where a.alert_id in (
+     select d.alert_id from billing.alerts d
+      where d.created_at < clock_timestamp() - interval '30 days' limit p_limit);
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+comment on function billing.forget_alerts(integer) is 'Deletes alerts after 30 days; how many.';
+
+revoke all on billing.alerts, billing.low_balances from public, anon, authenticated, service_role;
+revoke all on function
+  billing.add_alert(uuid, text, jsonb),
+  billing.note_low_balances(bigint, integer),
+  billing.claim_alerts(integer, interval),
+  billing.settle_alert(uuid, boolean, interval),
+  billing.forget_alerts(integer)
+  from public, anon, authenticated, service_role;
+grant select on billing.alerts, billing.low_balances to service_role;
+grant execute on function
+  billing.note_low_balances(bigint, integer),
+  billing.claim_alerts(integer, interval),
+  billing.settle_alert(uuid, boolean, interval),
+  billing.forget_alerts(integer)
+  to service_role;
+
+call credits.share_service_rights(current_setting('florin.migrator'));
+
+select set_config('role', current_setting('florin.migrator'), false);
+do $$
+begin
+  if current_setting('server_version_num')::int < 160000 then
+    execute format('revoke florin_owner from %I', current_user);
+  end if;
+end;
+$$;
