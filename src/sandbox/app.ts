@@ -59,6 +59,8 @@ export type ApiSwitches = {
   rateLimitNext: number;
   /** The next this many requests are answered 500 before they do anything. */
   failNext: number;
+  /** The next this many writing requests take effect, and nobody hears their answer. */
+  loseAnswers: number;
 };
 
 /** Stripe's API: everything below `/v1`. */
@@ -72,6 +74,10 @@ export function createApiApp(
     const refusal = refuse(world, context, switches);
     if (refusal === undefined) {
       await next();
+      if (context.req.method === 'POST' && switches.loseAnswers > 0) {
+        switches.loseAnswers -= 1;
+        hangUp(context);
+      }
       return;
     }
     return answer(context, refusal);
@@ -85,6 +91,12 @@ export function createApiApp(
     }),
   );
   return app;
+}
+
+/** As a network does in the worst moment: what was asked is done, and the connection is gone. */
+function hangUp(context: Context): void {
+  const { incoming } = context.env as { incoming?: { socket: { destroy(): void } } };
+  incoming?.socket.destroy();
 }
 
 type Refusal = {

@@ -76,7 +76,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
   seedPrices(world, options.prices ?? []);
   seedEndpoints(world, options.endpoints ?? []);
   const deliverer = createDeliverer(world);
-  const switches: ApiSwitches = { rateLimitNext: 0, failNext: 0 };
+  const switches: ApiSwitches = { rateLimitNext: 0, failNext: 0, loseAnswers: 0 };
   const control = createControl(world, { deliverer, switches });
   const app = createApiApp(world, { switches, more: [...paymentPageRoutes, ...listenRoutes] });
   mountListen(app, world);

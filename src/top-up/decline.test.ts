@@ -12,7 +12,10 @@ describe('what a decline means', () => {
     expect(
       failureCodeOf(refused({ stripeCode: 'card_declined', declineCode: 'do_not_honor' })),
     ).toBe('do_not_honor');
-    expect(failureCodeOf(refused({ stripeCode: 'expired_card' }))).toBe('expired_card');
+    expect(failureCodeOf(refused({ stripeCode: 'expired_card', declineCode: '' }))).toBe(
+      'expired_card',
+    );
+    expect(failureCodeOf(refused({}))).toBe('unknown');
     expect(
       failureCodeOf(
         refused({ stripeCode: 'authentication_required', declineCode: 'generic_decline' }),

@@ -55,7 +55,8 @@ export function failureCodeOf({ details }: FlorinError): string {
   if (stripeCode === 'authentication_required' || declineCode === 'authentication_required') {
     return 'authentication_required';
   }
-  return String(declineCode ?? stripeCode ?? 'unknown');
+  // The SDK writes an empty decline code where Stripe sends none.
+  return String(declineCode || stripeCode || 'unknown');
 }
 
 /**

@@ -121,6 +121,48 @@ describe("the sandbox's API", () => {
     );
   });
 
+  it('does what was asked and loses the answer: a repeated request with its key finds the effect', async () => {
+    const { sandbox } = await sandboxUnderTest();
+    const { hostname, port } = new URL(sandbox.url);
+    const patient = new Stripe(KEY, {
+      host: hostname,
+      port,
+      protocol: 'http',
+      maxNetworkRetries: 1,
+      telemetry: false,
+    });
+    const make = () =>
+      patient.customers.create({ email: 'once@example.com' }, { idempotencyKey: 'once' });
+    sandbox.loseAnswers(1);
+    const made = await make();
+    // Both attempts of this one are lost, though the second replays the first.
+    sandbox.loseAnswers(2);
+    await expect(make()).rejects.toMatchObject({ type: 'StripeConnectionError' });
+    expect((await make()).id).toBe(made.id);
+    expect((await patient.customers.list()).data).toHaveLength(1);
+  });
+
+  it.each([
+    ['pm_card_chargeDeclinedStolenCard', 'card_declined', 'stolen_card'],
+    ['pm_card_chargeDeclinedFraudulent', 'card_declined', 'fraudulent'],
+    ['pm_card_chargeDeclinedProcessingError', 'processing_error', undefined],
+    ['pm_card_chargeDeclinedIncorrectCvc', 'incorrect_cvc', undefined],
+    ['pm_card_chargeDeclinedExpiredCard', 'expired_card', undefined],
+  ])('declines %s as Stripe does', async (card, code, declineCode) => {
+    const { stripe } = await sandboxUnderTest();
+    const paid = stripe.paymentIntents.create({
+      amount: 500,
+      currency: 'usd',
+      payment_method: card,
+      confirm: true,
+      automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
+    });
+    await expect(paid).rejects.toMatchObject({ type: 'StripeCardError', code });
+    await expect(paid).rejects.toMatchObject(
+      declineCode === undefined ? {} : { decline_code: declineCode },
+    );
+  });
+
   it('pages lists both ways and filters them', async () => {
     const { stripe } = await sandboxUnderTest();
     for (let nth = 0; nth < 12; nth += 1) {

@@ -72,6 +72,8 @@ export type SandboxControl = {
   /** The next `n` requests are answered 429, or 500. */
   rateLimitNext(n: number): void;
   failNext(n: number): void;
+  /** The next `n` writing requests take effect, and their answers are lost on the way. */
+  loseAnswers(n: number): void;
   addEndpoint(endpoint: NewEndpoint): WebhookEndpoint;
   /** Sends an event again, to every endpoint. */
   resend(eventId: string): void;
@@ -110,6 +112,9 @@ export function createControl(
     resetFaults: () => void Object.assign(world.faults, NO_FAULTS),
     rateLimitNext: (n) => {
       switches.rateLimitNext = n;
+    },
+    loseAnswers: (n) => {
+      switches.loseAnswers = n;
     },
     failNext: (n) => {
       switches.failNext = n;

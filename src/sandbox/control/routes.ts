@@ -110,6 +110,11 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     control.rateLimitNext(n);
     return { n };
   },
+  'lose-answers': (control, body) => {
+    const { n } = z.object({ n: whole }).parse(body);
+    control.loseAnswers(n);
+    return { n };
+  },
   'fail-next': (control, body) => {
     const { n } = z.object({ n: whole }).parse(body);
     control.failNext(n);

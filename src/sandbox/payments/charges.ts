@@ -11,9 +11,33 @@ import type { Behaviour } from './behaviours.ts';
 export const DECLINE_MESSAGES: Readonly<Record<string, string>> = {
   insufficient_funds: 'Your card has insufficient funds.',
   expired_card: 'Your card has expired.',
+  incorrect_cvc: "Your card's security code is incorrect.",
+  processing_error: 'An error occurred while processing your card. Try again in a little bit.',
 };
 
-export function declineMessage(code: string): string {
+/** Codes that an error says itself; the others are `card_declined` with a decline code. */
+const OWN_CODES: ReadonlySet<string> = new Set([
+  'expired_card',
+  'incorrect_cvc',
+  'processing_error',
+]);
+
+/** https://docs.stripe.com/testing#declined-payments */
+export function declineError(code: string): {
+  type: 'card_error';
+  code: string;
+  decline_code?: string;
+  message: string;
+} {
+  const error = { type: 'card_error' as const, message: declineMessage(code) };
+  if (OWN_CODES.has(code)) {
+    return { ...error, code };
+  }
+  const own = code === 'authentication_required';
+  return { ...error, code: own ? code : 'card_declined', decline_code: code };
+}
+
+function declineMessage(code: string): string {
   return DECLINE_MESSAGES[code] ?? 'Your card was declined.';
 }
 

@@ -4,7 +4,7 @@ import type { PaymentIntent, PaymentMethod } from '../shapes.ts';
 import type { IntentPlan } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 import type { Behaviour } from './behaviours.ts';
-import { addCharge, captureCharge, declineMessage, needCharge, settleCharge } from './charges.ts';
+import { addCharge, captureCharge, declineError, needCharge, settleCharge } from './charges.ts';
 import { disputeCharge } from './disputes.ts';
 import { warnOfFraud } from './fraud-warnings.ts';
 import { paymentFailed, paymentIsPending, paymentSucceeded } from './outcome.ts';
@@ -153,10 +153,7 @@ function decline(world: World, attempt: Attempt & { code: string }): PaymentInte
     next_action: null,
     payment_method: null,
     last_payment_error: {
-      type: 'card_error',
-      code: code === 'authentication_required' ? code : 'card_declined',
-      decline_code: code,
-      message: declineMessage(code),
+      ...declineError(code),
       charge: charge.id,
       payment_method: method,
       doc_url: 'https://stripe.com/docs/error-codes/card-declined',

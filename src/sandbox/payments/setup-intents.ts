@@ -12,7 +12,7 @@ import {
 import { emit } from '../events/emit.ts';
 import type { SetupIntent } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
-import { declineMessage } from './charges.ts';
+import { declineError } from './charges.ts';
 
 export type NewSetup = {
   customer: string | null;
@@ -72,12 +72,7 @@ export function confirmSetup(
     const failed = world.store.put('setup_intent', {
       ...before,
       status: 'requires_payment_method',
-      last_setup_error: {
-        type: 'card_error',
-        code: 'card_declined',
-        decline_code: behaviour.declines,
-        message: declineMessage(behaviour.declines),
-      },
+      last_setup_error: declineError(behaviour.declines),
     });
     emit(world, 'setup_intent.setup_failed', failed);
     return failed;

@@ -6,6 +6,8 @@ describe('a top-up that is declined', () => {
   it.each([
     ['pm_card_chargeDeclinedLostCard', 'lost_card'],
     ['pm_card_chargeDeclinedExpiredCard', 'expired_card'],
+    ['pm_card_chargeDeclinedStolenCard', 'stolen_card'],
+    ['pm_card_chargeDeclinedFraudulent', 'fraudulent'],
   ])('with %s asks for another card, and tries this one no more', async (card, failureCode) => {
     const one = await openTopUp({ card });
     await one.agree();
@@ -109,6 +111,22 @@ describe('a top-up that is declined', () => {
     await one.later('1 hour');
     expect(await one.available()).toBe(55);
     expect(await one.charges()).toHaveLength(1);
+  });
+
+  it('or not, when only its answers are lost: charged once, over the real network', async () => {
+    const one = await openTopUp();
+    await one.agree();
+    await one.use(25);
+    for (let lost = 1; lost < 12; lost += 1) {
+      one.sandbox.loseAnswers(2);
+      await one.rounds();
+      await one.later('1 hour');
+    }
+    one.sandbox.loseAnswers(0);
+    await one.later('1 hour');
+    expect(await one.available()).toBe(55);
+    expect(await one.charges()).toHaveLength(1);
+    expect((await one.invoices()).filter(({ status }) => status !== 'draft')).toHaveLength(1);
   });
 
   it('because the card was removed asks for one', async () => {

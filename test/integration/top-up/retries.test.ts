@@ -7,6 +7,8 @@ import { asOwner } from '../webhooks/shop.ts';
 import { openTopUp } from './top-up-service.ts';
 
 const MOST_POINTS = 60;
+/** Some thirty top-ups one after the other. */
+const PATIENT_MS = 180_000;
 
 class Crash extends Error {}
 
@@ -130,7 +132,7 @@ function forgetful(deps: ChargeDeps): ChargeDeps {
 }
 
 describe('incident 5', () => {
-  it('a top-up retried by anyone charges once', async () => {
+  it('a top-up retried by anyone charges once', { timeout: PATIENT_MS }, async () => {
     const points = await atEveryPoint('pm_card_visa', async (one, nth) => {
       expect(await one.available()).toBe(55);
       expect(await one.charges()).toHaveLength(nth);
@@ -152,7 +154,9 @@ describe('incident 5', () => {
     expect(await one.charges()).toHaveLength(2);
   });
 
-  it('a top-up that is declined charges nothing, wherever its worker dies', async () => {
+  it('a top-up that is declined charges nothing, wherever its worker dies', {
+    timeout: PATIENT_MS,
+  }, async () => {
     const points = await atEveryPoint('pm_card_chargeDeclinedLostCard', async (one, nth) => {
       expect(await one.charges()).toEqual([]);
       const invoices = await one.invoices();
