@@ -1,5 +1,6 @@
 import {
   type ChargeState,
+  type CreditNoteState,
   type DisputeState,
   type PaymentState,
   type RefundState,
@@ -18,8 +19,9 @@ export type MoneyBack = {
 
 /**
  * The money of a payment that is not ours any more: refunds that did not fail, disputes in force,
- * what credit notes gave back beside refunds, and charges frozen by an early fraud warning. Counted per charge and never above what the charge
- * took, so that the same money is not taken back twice by a refund and a dispute.
+ * what credit notes gave back beside refunds, and charges frozen by an early fraud warning. Counted
+ * per charge and never above what the charge took, so that the same money is not taken back twice by
+ * a refund and a dispute.
  */
 export function moneyBack(state: PaymentState): MoneyBack {
   const charges = chargesOf(state);
@@ -46,7 +48,7 @@ export function moneyBack(state: PaymentState): MoneyBack {
   }
   const noted = Object.values(state.creditNotes)
     .filter((note) => note.status !== 'void')
-    .reduce((sum, note) => sum + note.outsideRefunds, 0);
+    .reduce((sum, note) => sum + outsideRefunds(note, state), 0);
   const gone = refunded + disputed + frozen + noted;
   const paid = paidFor(state, gone);
   return { back: Math.min(paid, gone), paid, disputed, frozen };
@@ -138,6 +140,15 @@ function chargesOf(state: PaymentState): readonly string[] {
 /** A refund or dispute that names no charge belongs to the payment's first. */
 function chargeOf(chargeId: string | null, charges: readonly string[]): string {
   return chargeId ?? [...charges].sort()[0] ?? '';
+}
+
+/** What a credit note gave back beside its refund, which is known once that refund is. */
+function outsideRefunds(note: CreditNoteState, { refunds }: PaymentState): number {
+  const { besideRefund, outsideRefunds: said } = note;
+  const refund = besideRefund == null ? undefined : refunds[besideRefund.refundId];
+  return besideRefund == null || refund === undefined
+    ? said
+    : Math.max(said, besideRefund.amount - refund.amount);
 }
 
 /** What the payment was worth: the largest of what its charges, invoices and sessions say. */

@@ -76,6 +76,8 @@ export type FraudWarningState = {
 
 export type CreditNoteState = {
   readonly outsideRefunds: number;
+  /** Absent in what was written before this was kept. */
+  readonly besideRefund?: CreditNoteFact['besideRefund'];
   readonly currency: string;
   readonly status: string;
 };
@@ -187,6 +189,7 @@ export function joinDispute(state: PaymentState, fact: DisputeFact): PaymentStat
 export function joinCreditNote(state: PaymentState, fact: CreditNoteFact): PaymentState {
   const next: CreditNoteState = {
     outsideRefunds: fact.outsideRefunds,
+    besideRefund: fact.besideRefund,
     currency: fact.currency,
     status: fact.status,
   };

@@ -14,7 +14,7 @@ import {
 import { readEvent } from '../../src/stripe/index.ts';
 import { factOf } from '../../src/webhooks/index.ts';
 
-type Payment = { aliases: Set<string>; state: PaymentState };
+type Payment = { aliases: Set<string>; state: PaymentState; status: string };
 type Grant = { accountId: string; amount: number; reversed: number };
 
 /**
@@ -98,12 +98,23 @@ export class MemoryWorld {
       .reduce((sum, grant) => sum + grant.amount - grant.reversed, 0);
   }
 
-  /** What must be the same in the end: each grant and how much of it is taken back. */
+  /**
+   * What must be the same in the end: each grant with how much of it is taken back, and all that is
+   * known of each payment's money.
+   */
   summary(): string {
-    return [...this.grants]
-      .map(([key, grant]) => `${key} ${grant.accountId} ${grant.amount} -${grant.reversed}`)
-      .sort()
-      .join('\n');
+    const grants = [...this.grants].map(
+      ([key, grant]) => `${key} ${grant.accountId} ${grant.amount} -${grant.reversed}`,
+    );
+    const payments = this.#payments.map(({ aliases, state: { purchases, ...facts } }) =>
+      canonical([[...aliases].sort(), facts, Object.keys(purchases).sort()]),
+    );
+    return [...grants.sort(), ...payments.sort()].join('\n');
+  }
+
+  /** How the payments stand, as pages show them. */
+  statuses(): ReadonlySet<string> {
+    return new Set(this.#payments.map(({ status }) => status));
   }
 
   #write(plan: Plan, { found, aliases }: { found: Payment[]; aliases: string[] }): void {
@@ -112,7 +123,7 @@ export class MemoryWorld {
       this.#payments = this.#payments.filter((one) => !found.includes(one));
       // Through JSON, as the database keeps it.
       const state = JSON.parse(JSON.stringify(plan.payment.state)) as PaymentState;
-      this.#payments.push({ aliases: names, state });
+      this.#payments.push({ aliases: names, state, status: plan.payment.status });
     }
     if (plan.customer !== null && !this.#customers.has(plan.customer.customerId)) {
       this.#customers.set(plan.customer.customerId, plan.customer.accountId);
@@ -154,4 +165,13 @@ export class MemoryWorld {
       throw new Error(`reversed out of range: ${text}`);
     }
   }
+}
+
+/** JSON whose keys are in order, however the object was built. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inside) =>
+    typeof inside === 'object' && inside !== null && !Array.isArray(inside)
+      ? Object.fromEntries(Object.entries(inside).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inside,
+  );
 }

@@ -105,7 +105,12 @@ export function readDispute(
   context: { asOf: number; movement?: DisputeFact['movement'] },
 ): DisputeFact {
   const read = dispute.parse(object);
-  const moves = read.balance_transactions ?? [];
+  const moves = (read.balance_transactions ?? []).map((one) =>
+    // In another currency than the charge's only the direction counts: rates change on the way back.
+    one.currency === null || one.currency === read.currency
+      ? one.amount
+      : Math.sign(one.amount) * read.amount,
+  );
   return {
     kind: 'dispute',
     id: read.id,
@@ -115,7 +120,7 @@ export function readDispute(
     paymentIntentId: read.payment_intent,
     status: read.status,
     reason: read.reason,
-    balance: moves.length === 0 ? null : moves.reduce((sum, one) => sum + one.amount, 0),
+    balance: moves.length === 0 ? null : moves.reduce((sum, one) => sum + one, 0),
     movement: context.movement ?? null,
     asOf: context.asOf,
   };

@@ -140,6 +140,8 @@ export type CreditNoteFact = {
   readonly status: string;
   /** What went back after payment other than as a refund: to the customer's balance or out of band. */
   readonly outsideRefunds: number;
+  /** Where only the refund knows its share: the note's whole amount, and which refund is part of it. */
+  readonly besideRefund: { readonly refundId: string; readonly amount: number } | null;
   readonly asOf: number;
 };
 

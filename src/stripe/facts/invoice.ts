@@ -120,11 +120,14 @@ export function readCreditNote(object: unknown, context: { asOf: number }): Cred
     currency: read.currency,
     status: read.status,
     outsideRefunds: outsideRefunds(read),
+    besideRefund: besideRefund(read),
     asOf: context.asOf,
   };
 }
 
-function outsideRefunds(read: z.infer<typeof creditNote>): number {
+type CreditNoteShape = z.infer<typeof creditNote>;
+
+function outsideRefunds(read: CreditNoteShape): number {
   if (read.type === 'pre_payment') {
     return 0;
   }
@@ -137,6 +140,14 @@ function outsideRefunds(read: z.infer<typeof creditNote>): number {
     return read.refund === null ? read.amount : outOfBand;
   }
   return outOfBand;
+}
+
+/** Until 2025 a note names its refund and not how much of the note that is: the refund itself says it. */
+function besideRefund(read: CreditNoteShape): CreditNoteFact['besideRefund'] {
+  const { refund, refunds, amount, type } = read;
+  return refund === null || refunds != null || type === 'pre_payment'
+    ? null
+    : { refundId: refund, amount };
 }
 
 function isPresent<T>(value: T | null): value is T {
