@@ -4,7 +4,7 @@ import type { Catalog } from './catalog/index.ts';
 import { type Config, type Environment, parseConfig } from './config.ts';
 import { connect, type Database } from './db/index.ts';
 import { createApp } from './http/index.ts';
-import { type RunningJob, startJobs } from './jobs/index.ts';
+import { type JobOutcome, type RunningJob, runJobs, startJobs } from './jobs/index.ts';
 import { type Logger, randomIds, silentLogger, systemClock } from './kernel/index.ts';
 import {
   type BatchItem,
@@ -173,7 +173,16 @@ export type Florin = FlorinLedger & {
   fetch(request: Request, ...platform: unknown[]): Promise<Response>;
   /** Works off events that wait for another attempt: for a cron call where nothing runs on. */
   drain(limit?: number): Promise<void>;
-  /** Starts the background jobs of a process that runs on: drain, expire, drip, reconcile. */
+  /**
+   * Runs once whatever is due of all background jobs (drain, expire, drip, forget, top-up, alert, reconcile):
+   * for a cron call, once a minute, where nothing runs on. Takes about `forMs` milliseconds (default
+   * 25 000), a comparison with Stripe that has begun as long as it needs. Any number of instances may
+   * call it at once, also through a transaction-mode pooler: each piece of work is done by one of them.
+   * Repeating it does what has become due since. Does not throw: `failure` in an outcome names the
+   * error of a job, which the next call makes again.
+   */
+  runJobs(options?: { forMs?: number }): Promise<readonly JobOutcome[]>;
+  /** Starts the background jobs of a process that runs on; `runJobs` says which. */
   startJobs(): RunningJob;
   /** Ends live balances, which would keep a server from closing; browsers come back elsewhere. */
   endStreams(): void;
@@ -209,14 +218,24 @@ export function createFlorin(options: FlorinOptions): Florin {
   const alerts =
     tell === undefined ? undefined : { db, logger, tell, lowBalance: catalog.lowBalance };
   const ledger = createLedger(db, logger);
-  const app = createApp({ config, webhooks, stripe, development, spend: ledger.spend });
+  const background = { client: stripe, alerts };
+  const due = (jobs?: { forMs?: number }) => runJobs(webhooks, background, jobs);
+  const app = createApp({
+    config,
+    webhooks,
+    stripe,
+    development,
+    spend: ledger.spend,
+    runJobs: due,
+  });
   return {
     ...ledger,
     fetch: async (request, ...platform) => app.fetch(request, ...platform),
     async drain(limit = DRAIN_LIMIT) {
       await drainInbox(webhooks, { limit });
     },
-    startJobs: () => startJobs(webhooks, { client: stripe, alerts }),
+    runJobs: due,
+    startJobs: () => startJobs(webhooks, background),
     endStreams: () => app.close(),
     close: () => db.close(),
   };

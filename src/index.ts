@@ -14,6 +14,7 @@ export {
   type FlorinOptions,
   type LedgerConfig,
 } from './florin.ts';
+export type { JobOutcome } from './jobs/index.ts';
 export {
   AccountClosedError,
   AmountNotAllowedError,

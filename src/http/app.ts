@@ -18,6 +18,7 @@ import { addCheckout } from './routes/checkout.ts';
 import { addDemo } from './routes/demo.ts';
 import { addDocuments } from './routes/documents.ts';
 import { addHealth } from './routes/health.ts';
+import { addJobs } from './routes/jobs.ts';
 import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
 import { addTopUp } from './routes/top-up.ts';
@@ -44,6 +45,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addWebhook(app, parts);
   addAccounts(app, parts);
   addHealth(app, parts);
+  addJobs(app, parts);
   if (isBehindHttps(deps)) {
     app.use('*', async (c, next) => {
       await next();

@@ -1,5 +1,6 @@
 import type { SettleSession } from '../checkout/index.ts';
 import type { Config } from '../config.ts';
+import type { JobOutcome } from '../jobs/index.ts';
 import type { Spend, Written } from '../ledger/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
 import type { WebhookDeps } from '../webhooks/index.ts';
@@ -15,6 +16,8 @@ export type AppDeps = {
   readonly development: boolean;
   /** Takes credits; default: the ledger's own, one call a spend. */
   readonly spend?: (request: Spend) => Promise<Written>;
+  /** Runs what is due of the background jobs; default: all but alerts, which have an address of their own. */
+  readonly runJobs?: () => Promise<readonly JobOutcome[]>;
   /** Processes a paid checkout whose webhook is late; default: asks Stripe for its events. */
   readonly settleSession?: SettleSession;
   /** Requests a minute. */

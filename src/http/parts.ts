@@ -4,6 +4,7 @@ import {
   type PriceDirectory,
   type SettleSession,
 } from '../checkout/index.ts';
+import { runJobs } from '../jobs/index.ts';
 import { createSpendBatcher } from '../ledger/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
 import { type BalanceFeed, createBalanceFeed } from './balance-feed.ts';
@@ -24,6 +25,7 @@ export type Parts = AppDeps & {
   readonly checkout: CheckoutDeps;
   readonly feed: BalanceFeed;
   readonly spend: NonNullable<AppDeps['spend']>;
+  readonly runJobs: NonNullable<AppDeps['runJobs']>;
   readonly settleSession: SettleSession;
 };
 
@@ -65,6 +67,7 @@ export function createParts(deps: AppDeps): Parts {
     },
     feed: createBalanceFeed({ db, logger, open: metrics.streams }),
     spend: deps.spend ?? createSpendBatcher(db),
+    runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),
     settleSession: deps.settleSession ?? settleFromEvents({ stripe, webhooks }),
   };
 }

@@ -4,8 +4,10 @@ import { keepFirstAccount, reconcileWhenDue } from '../reconcile/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
 import { runTopUps } from '../top-up/index.ts';
 import { drainInbox, forgetExpired, grantDueDrips, type WebhookDeps } from '../webhooks/index.ts';
+import { type JobOutcome, runOnce } from './run.ts';
 import { type Job, type RunningJob, startJob } from './schedule.ts';
 
+export type { JobOutcome } from './run.ts';
 export type { Job, RunningJob } from './schedule.ts';
 
 const DRAIN_EVERY_MS = 2_000;
@@ -117,4 +119,32 @@ export function startJobs(
       await Promise.all(running.map((job) => job.stop()));
     },
   };
+}
+
+/**
+ * All of what {@link startJobs} does, as far as it is due now: for a cron call where nothing runs on.
+ * Takes about `forMs` (default 25 s) and at least one round of each job. Any number of instances may
+ * call it at once, also through a transaction-mode pooler: no session holds a lock, each piece of work
+ * is claimed by one statement. Does not throw: an outcome tells of a job that failed.
+ */
+export async function runJobs(
+  deps: WebhookDeps,
+  { client, alerts }: { client: StripeClient; alerts?: AlertDeps | undefined },
+  { forMs = 25_000 }: { forMs?: number } = {},
+): Promise<JobOutcome[]> {
+  const compare: Job = {
+    name: 'reconcile',
+    everyMs: RECONCILE_EVERY_MS,
+    run: async () => {
+      await compareWhenDue(deps, client);
+      return false;
+    },
+  };
+  const jobs = [
+    ...backgroundJobs(deps),
+    topUpJob(deps, client),
+    ...(alerts === undefined ? [] : [alertJob(alerts)]),
+    compare,
+  ];
+  return runOnce(jobs, { logger: deps.logger, clock: deps.clock, forMs });
 }

@@ -509,6 +509,7 @@ describe('the documents', () => {
         'POST /api/admin/reconcile',
         'POST /api/create-checkout-session',
         'POST /api/create-portal-session',
+        'POST /api/jobs/run',
         'POST /api/plan-session',
         'POST /api/stripe/webhook',
         'POST /api/top-up',
