@@ -408,6 +408,11 @@ begin
   if v_balance.available >= v_consent.threshold then
     return null;
   end if;
+  if exists (
+       select 1 from credits.accounts a
+        where a.account_id = p_account_id and a.closed_at is not null) then
+    return billing.pause_top_up(p_account_id, 'account_closed');
+  end if;
   if v_balance.posted < 0 then
     return billing.pause_top_up(p_account_id, 'debt');
   end if;
@@ -440,7 +445,7 @@ $$;
 
 ALTER FUNCTION billing.begin_top_up(p_account_id uuid) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.begin_top_up(p_account_id uuid) IS 'Starts one top-up if all still holds under the lock: active, below the threshold, none under way, fewer than agreed this month (UTC), no debt, no dispute. Returns begun, paused, or null. Any number of callers start one.';
+COMMENT ON FUNCTION billing.begin_top_up(p_account_id uuid) IS 'Starts one top-up if all still holds under the lock: active, below the threshold, none under way, fewer than agreed this month (UTC), account open, no debt, no dispute. Returns begun, paused, or null. Any number of callers start one.';
 
 CREATE FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) RETURNS TABLE(alert_id uuid, account_id uuid, type text, data jsonb, attempts integer, created_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER

@@ -66,30 +66,41 @@ async function nextMove(deps: ChargeDeps, topUp: OpenTopUp): Promise<Move> {
 }
 
 async function charge(deps: ChargeDeps, topUp: OpenTopUp): Promise<Move> {
-  const { stripe } = deps;
-  const { topUpId } = topUp;
-  const invoice = await topUpInvoice(deps, topUp);
-  if (invoice.status !== 'draft') {
-    return invoice.status === 'open' ? pay(deps, topUp, invoice) : asItStands(topUp, invoice);
+  if (topUp.consentStatus === 'off') {
+    return toVoid('stopped', 'The buyer turned top-up off.');
   }
-  let draft: Invoice;
-  try {
-    draft = await addLine(deps, topUp, invoice);
-  } catch (error) {
-    return toVoid('price_changed', refusalIn(error).message);
+  const made = await orRefused(topUpInvoice(deps, topUp), 'stripe_rejected');
+  if ('to' in made) {
+    return made;
+  }
+  const ready = made.status === 'draft' ? await finalize(deps, topUp, made) : made;
+  if ('to' in ready) {
+    return ready;
+  }
+  return ready.status === 'open' ? pay(deps, topUp, ready) : asItStands(topUp, ready);
+}
+
+/** Puts the line on the draft and closes it, if it then charges what was agreed to. */
+async function finalize(
+  deps: ChargeDeps,
+  topUp: OpenTopUp,
+  invoice: Invoice,
+): Promise<Invoice | Move> {
+  const draft = await orRefused(addLine(deps, topUp, invoice), 'price_changed');
+  if ('to' in draft) {
+    return draft;
   }
   if (!isAsAgreed(draft, topUp)) {
-    return toVoid(
-      'price_changed',
-      `Stripe charges ${draft.subtotal} ${draft.currency} for it now.`,
-    );
+    return toVoid('price_changed', `Stripe charges ${draft.subtotal} ${draft.currency} now.`);
   }
-  const finalized = await stripe.invoices.finalizeInvoice(
-    draft.id,
-    { auto_advance: false },
-    { idempotencyKey: `top-up:${topUpId}:finalize` },
+  return orRefused(
+    deps.stripe.invoices.finalizeInvoice(
+      draft.id,
+      { auto_advance: false },
+      { idempotencyKey: `top-up:${topUp.topUpId}:finalize` },
+    ),
+    'stripe_rejected',
   );
-  return finalized.status === 'open' ? pay(deps, topUp, finalized) : asItStands(topUp, finalized);
 }
 
 async function pay({ stripe }: ChargeDeps, topUp: OpenTopUp, invoice: Invoice): Promise<Move> {
@@ -173,6 +184,15 @@ function toVoid(failureCode: string, failure: string): Move {
 function toFailed({ failureCode, declines }: OpenTopUp): Move {
   const { pause, notBeforeSeconds } = consequenceOf(failureCode ?? 'unknown', declines);
   return { to: 'failed', failureCode: failureCode ?? 'unknown', pause, notBeforeSeconds };
+}
+
+/** Stripe's answer, or what its refusal means. */
+async function orRefused(asked: Promise<Invoice>, failureCode: string): Promise<Invoice | Move> {
+  try {
+    return await asked;
+  } catch (error) {
+    return toVoid(failureCode, refusalIn(error).message);
+  }
 }
 
 /** Stripe's definite no; whatever else was thrown is thrown on, for nothing is known then. */

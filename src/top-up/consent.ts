@@ -13,6 +13,7 @@ export type PauseReason =
   | 'authentication_required'
   | 'price_changed'
   | 'stripe_rejected'
+  | 'account_closed'
   | 'debt'
   | 'disputed';
 

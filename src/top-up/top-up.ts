@@ -1,6 +1,6 @@
 import type { Executor, Row } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
-import type { PauseReason, TopUp } from './consent.ts';
+import type { PauseReason, TopUp, TopUpConsent } from './consent.ts';
 
 /** A top-up as its worker sees it: the terms, and how far it has come. */
 export type OpenTopUp = {
@@ -18,6 +18,8 @@ export type OpenTopUp = {
   readonly failureCode: string | null;
   readonly attempts: number;
   readonly createdAt: Date;
+  /** As it is by now: what is off is not charged. */
+  readonly consentStatus: TopUpConsent['status'];
   /** Declines in a row of the account, before this one. */
   readonly declines: number;
 };
@@ -73,7 +75,8 @@ export async function readOpenTopUp(db: Executor, topUpId: string): Promise<Open
   const rows = await db.query<Row & OpenTopUp>(
     `select u.top_up_id, u.account_id, u.status, u.price_id, u.stripe_price_id, u.quantity,
             u.amount_minor, u.currency, u.customer_id, u.payment_method_id, u.invoice_id,
-            u.failure_code, u.attempts, u.created_at, t.declines
+            u.failure_code, u.attempts, u.created_at, t.declines,
+            t.status as consent_status
        from billing.top_ups u join billing.top_up_consents t on t.account_id = u.account_id
       where u.top_up_id = $1`,
     [topUpId],

@@ -247,6 +247,11 @@ begin
   if v_balance.available >= v_consent.threshold then
     return null;
   end if;
+  if exists (
+       select 1 from credits.accounts a
+        where a.account_id = p_account_id and a.closed_at is not null) then
+    return billing.pause_top_up(p_account_id, 'account_closed');
+  end if;
   if v_balance.posted < 0 then
     return billing.pause_top_up(p_account_id, 'debt');
   end if;
@@ -277,7 +282,7 @@ begin
 end;
 $$;
 comment on function billing.begin_top_up(uuid) is
-  'Starts one top-up if all still holds under the lock: active, below the threshold, none under way, fewer than agreed this month (UTC), no debt, no dispute. Returns begun, paused, or null. Any number of callers start one.';
+  'Starts one top-up if all still holds under the lock: active, below the threshold, none under way, fewer than agreed this month (UTC), account open, no debt, no dispute. Returns begun, paused, or null. Any number of callers start one.';
 
 create function billing.pause_top_up(p_account_id uuid, p_reason text)
 returns text

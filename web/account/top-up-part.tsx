@@ -204,6 +204,7 @@ const WHY: Readonly<Record<string, string>> = {
   authentication_required: 'Your bank wanted you to confirm a payment. Nothing was charged.',
   price_changed: 'The price has changed. Agree to the new one, or turn top-up off.',
   stripe_rejected: 'The payment could not be made. Nothing was charged.',
+  account_closed: 'This account is closed.',
   debt: 'Your balance is below zero, because money went back. Buy credits to settle it first.',
   disputed: 'A payment of this account is disputed with the bank.',
 };

@@ -137,7 +137,7 @@ function buyerOf(
 }
 
 /** What an anonymous user buys is lost with their browser: they sign up first (docs/decisions/0032). */
-function refuseAnonymous(caller: Caller, anonymousBuyers: boolean): void {
+export function refuseAnonymous(caller: Caller, anonymousBuyers: boolean): void {
   if (caller.kind === 'buyer' && caller.isAnonymous && !anonymousBuyers) {
     throw new FlorinError(
       'forbidden',

@@ -13,6 +13,7 @@ import { json } from '../headers.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 import { answers, BUYER, jsonBody } from '../shapes.ts';
+import { refuseAnonymous } from './checkout.ts';
 
 const MOST_PER_MONTH = 100;
 
@@ -117,11 +118,14 @@ export function addTopUp(app: App, parts: Parts): void {
       responses: answers(shown, {
         400: 'Terms that can not be agreed to',
         401: 'Not signed in',
+        403: 'An anonymous user',
         409: 'It costs something else now',
       }),
     },
     async handler(c) {
-      const { accountId, email } = await buyerOf(c);
+      const buyer = await buyerOf(c);
+      refuseAnonymous({ kind: 'buyer', ...buyer }, checkout.catalog.checkout.anonymousBuyers);
+      const { accountId, email } = buyer;
       const { consent: _, ...terms } = await readJson(c, agreement);
       await consentToTopUp(deps, { ...terms, accountId, email });
       webhooks.logger.info({ accountId, ...terms }, 'auto top-up was agreed to');

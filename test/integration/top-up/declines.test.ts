@@ -1,3 +1,4 @@
+import Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
 import { ADA } from '../http/florin-service.ts';
 import { openTopUp } from './top-up-service.ts';
@@ -111,6 +112,43 @@ describe('a top-up that is declined', () => {
     await one.later('1 hour');
     expect(await one.available()).toBe(55);
     expect(await one.charges()).toHaveLength(1);
+  });
+
+  it('before it is made, because the buyer turned it off while Stripe was away, charges nothing', async () => {
+    const one = await openTopUp();
+    await one.agree();
+    await one.use(25);
+    one.sandbox.failNext(50);
+    await one.rounds();
+    await one.ask('/api/top-up', { method: 'DELETE', as: ADA });
+    one.sandbox.failNext(0);
+    await one.later('1 hour');
+    expect(await one.charges()).toEqual([]);
+    expect((await one.state()).topUps).toMatchObject([
+      { status: 'failed', failureCode: 'stopped' },
+    ]);
+  });
+
+  it('by Stripe before the card is asked, for want of an address to tax, tells so and waits', async () => {
+    const one = await openTopUp();
+    await one.agree();
+    await one.use(25);
+    const { invoices } = one.stripe;
+    invoices.finalizeInvoice = () =>
+      Promise.reject(
+        new Stripe.errors.StripeInvalidRequestError({
+          type: 'invalid_request_error',
+          message: "The customer's location isn't recognized.",
+          code: 'customer_tax_location_invalid',
+          statusCode: 400,
+        }),
+      );
+    await one.rounds();
+    expect(await one.state()).toMatchObject({
+      consent: { status: 'paused', pauseReason: 'stripe_rejected' },
+      topUps: [{ status: 'failed', failureCode: 'stripe_rejected' }],
+    });
+    expect(await one.invoices()).toEqual([]);
   });
 
   it('or not, when only its answers are lost: charged once, over the real network', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reverseGrant, verifyLedger } from '../../../src/ledger/index.ts';
+import { closeAccount, reverseGrant, verifyLedger } from '../../../src/ledger/index.ts';
 import { runTopUps } from '../../../src/top-up/index.ts';
 import { ADA, BOB } from '../http/florin-service.ts';
 import { openTopUp, TERMS } from './top-up-service.ts';
@@ -166,6 +166,19 @@ describe('auto top-up', () => {
     await one.agree();
     await one.rounds();
     expect(await one.charges()).toHaveLength(1);
+  });
+
+  it('does not charge an account that is closed, nor let a user without a name agree', async () => {
+    const one = await openTopUp();
+    const token = await one.project.token({ sub: BOB, is_anonymous: true, email: '' });
+    const refused = await one.ask('/api/top-up', { as: `Bearer ${token}`, body: TERMS });
+    expect(refused).toMatchObject({ status: 403, body: { reason: 'anonymous_user' } });
+    await one.agree();
+    await one.use(25);
+    await closeAccount(one.deps.db, { accountId: ADA, idempotencyKey: 'gone' });
+    await one.rounds();
+    expect((await one.state()).consent.pauseReason).toBe('account_closed');
+    expect(await one.charges()).toEqual([]);
   });
 
   it('does not charge an account that owes credits, or whose payment is disputed', async () => {
