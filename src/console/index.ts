@@ -8,9 +8,11 @@ export {
 export { type Backlog, type Overview, readBacklog, readOverview } from './health.ts';
 export {
   type KeptFinding,
+  type ReconcileFigures,
   type ReconcileRun,
   type ReconcileSummary,
   readReconcileRuns,
+  reconcileFigures,
   summarizeReconcile,
 } from './reconcile.ts';
 export {

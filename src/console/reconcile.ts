@@ -89,3 +89,63 @@ export function summarizeReconcile(runs: readonly ReconcileRun[]): ReconcileSumm
           : null,
   };
 }
+
+/** What scheduled runs found, in figures. */
+export type ReconcileFigures = {
+  /** Faults by kind, each once; `unlisted`: those of a run with too many to keep. Absent is none. */
+  readonly found: Readonly<Record<string, number>>;
+  /** When a scheduled run last ended with an answer; null when none ever has. */
+  readonly completedAt: Date | null;
+  /** Whether the newest scheduled run that is over has no answer: it failed, or its process was stopped. */
+  readonly failing: boolean;
+};
+
+/**
+ * A scheduled run's faults count until a scheduled run of at least its reach has looked again, or one
+ * by hand has not found them any more. What only a run by hand found is not counted: such a run also
+ * tells what is merely on its way.
+ */
+export function reconcileFigures(runs: readonly ReconcileRun[]): ReconcileFigures {
+  const done = runs.filter(({ state }) => state === 'done');
+  const standing = done.filter(
+    (run, index) =>
+      run.kind !== 'by_hand' &&
+      !done
+        .slice(0, index)
+        .some((later) => later.kind !== 'by_hand' && later.sinceDays >= run.sinceDays),
+  );
+  const kinds = new Map<string, string>();
+  let unlisted = 0;
+  for (const run of standing) {
+    const checks = done
+      .slice(0, done.indexOf(run))
+      .filter((later) => later.sinceDays >= run.sinceDays && isWhole(later))
+      .map((later) => new Set(later.findings?.map(({ subject }) => subject)));
+    for (const { kind, subject } of run.findings ?? []) {
+      if (checks.every((seen) => seen.has(subject))) {
+        kinds.set(subject, kind);
+      }
+    }
+    unlisted += checks.length === 0 ? unlistedOf(run) : 0;
+  }
+  const found: Record<string, number> = unlisted === 0 ? {} : { unlisted };
+  for (const kind of kinds.values()) {
+    found[kind] = (found[kind] ?? 0) + 1;
+  }
+  const scheduled = runs.filter(({ kind }) => kind !== 'by_hand');
+  const over = scheduled.find(({ state }) => state !== 'running');
+  return {
+    found,
+    completedAt: scheduled.find(({ state }) => state === 'done')?.finishedAt ?? null,
+    failing: over !== undefined && over.state !== 'done',
+  };
+}
+
+function unlistedOf({ found, findings }: ReconcileRun): number {
+  return Math.max(0, (found ?? 0) - (findings?.length ?? 0));
+}
+
+/** Whether all that it found was kept, so that what is not among it was not found. */
+function isWhole(run: ReconcileRun): boolean {
+  return unlistedOf(run) === 0;
+}

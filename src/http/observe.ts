@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Backlog } from '../console/index.ts';
+import type { Backlog, ReconcileFigures } from '../console/index.ts';
 import type { IdSource, Logger } from '../kernel/index.ts';
+import { FINDING_KINDS } from '../reconcile/index.ts';
 import type { Middleware } from './context.ts';
 
 export type Metrics = {
@@ -10,6 +11,8 @@ export type Metrics = {
   readonly streams: Gauge;
   /** Asks the database for what waits in the inbox; without an answer `florin_database_up` is 0. */
   measureInbox(read: () => Promise<Backlog>): Promise<void>;
+  /** Asks the database what scheduled runs of reconcile found; without an answer the figures stay. */
+  measureReconcile(read: () => Promise<ReconcileFigures>): Promise<void>;
 };
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -40,6 +43,7 @@ export function createMetrics(): Metrics {
       registers,
     }),
     measureInbox: inboxGauges(registers),
+    measureReconcile: reconcileGauges(registers),
   };
 }
 
@@ -59,6 +63,38 @@ function inboxGauges(registers: Registry[]): Metrics['measureInbox'] {
     } catch {
       // The figures of the inbox stay at what was last known; this one says how old they are.
       up.set(0);
+    }
+  };
+}
+
+function reconcileGauges(registers: Registry[]): Metrics['measureReconcile'] {
+  const found = new Gauge({
+    name: 'florin_reconcile_findings',
+    help: 'Faults that scheduled runs of reconcile found and no later run has cleared, by kind.',
+    labelNames: ['kind'],
+    registers,
+  });
+  const completed = new Gauge({
+    name: 'florin_reconcile_last_completed_timestamp_seconds',
+    help: 'When a scheduled run of reconcile last ended with an answer; 0: never.',
+    registers,
+  });
+  const failing = new Gauge({
+    name: 'florin_reconcile_failing',
+    help: 'Whether the last scheduled run of reconcile ended without an answer.',
+    registers,
+  });
+  return async (read) => {
+    try {
+      const figures = await read();
+      found.reset();
+      for (const kind of [...FINDING_KINDS, 'unlisted']) {
+        found.set({ kind }, figures.found[kind] ?? 0);
+      }
+      completed.set((figures.completedAt?.getTime() ?? 0) / 1000);
+      failing.set(figures.failing ? 1 : 0);
+    } catch {
+      // As with the inbox: florin_database_up says that these are what was last known.
     }
   };
 }

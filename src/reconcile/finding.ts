@@ -1,13 +1,16 @@
 import type { GrantPart, IssueGrant } from '../ledger/index.ts';
 import type { StripeEvent } from '../stripe/index.ts';
 
-export type FindingKind =
-  | 'paid_not_credited'
-  | 'credited_not_paid'
-  | 'wrong_amount'
-  | 'orphan_reversal'
-  | 'undelivered_event'
-  | 'drift';
+export const FINDING_KINDS = [
+  'paid_not_credited',
+  'credited_not_paid',
+  'wrong_amount',
+  'orphan_reversal',
+  'undelivered_event',
+  'drift',
+] as const;
+
+export type FindingKind = (typeof FINDING_KINDS)[number];
 
 /** What mends a finding: an event through the webhook's path, or a movement of the ledger. */
 export type Repair =

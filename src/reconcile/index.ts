@@ -1,4 +1,4 @@
-export type { Finding, FindingKind } from './finding.ts';
+export { FINDING_KINDS, type Finding, type FindingKind } from './finding.ts';
 export {
   type ReconcileDeps,
   type ReconcileOptions,

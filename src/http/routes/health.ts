@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { readBacklog } from '../../console/index.ts';
+import { readBacklog, readReconcileRuns, reconcileFigures } from '../../console/index.ts';
 import { readBalance } from '../../ledger/index.ts';
 import { API_HEADERS, json } from '../headers.ts';
 import type { Parts } from '../parts.ts';
@@ -56,6 +56,9 @@ export function addHealth(app: App, { metrics, webhooks }: Parts): void {
     async handler() {
       const { registry } = metrics;
       await metrics.measureInbox(() => readBacklog(webhooks.db));
+      await metrics.measureReconcile(async () =>
+        reconcileFigures(await readReconcileRuns(webhooks.db)),
+      );
       return new Response(await registry.metrics(), {
         headers: { ...API_HEADERS, 'content-type': registry.contentType },
       });

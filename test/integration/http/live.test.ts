@@ -182,3 +182,29 @@ describe('an error that nobody foresaw', () => {
     }
   });
 });
+
+it('/metrics tells what the last scheduled reconcile found, and that the one after it failed', async () => {
+  const { db } = service.fresh;
+  const runOf = async (kind: string, ending: string) => {
+    const [row] = await db.query<{ runId: string }>(
+      "select billing.begin_reconcile($1, 1, null, interval '0') as run_id",
+      [kind],
+    );
+    await db.query(`select billing.finish_reconcile($1, ${ending})`, [row?.runId ?? '']);
+  };
+  const figures = async () => (await fetch(`${service.url}/metrics`)).text();
+  expect(await figures()).toMatch(/^florin_reconcile_last_completed_timestamp_seconds 0$/m);
+  const before = Date.now() / 1000;
+  await runOf('hourly', `1, '[{"kind": "drift", "subject": "drift:1"}]', null, null`);
+  const told = await figures();
+  expect(told).toMatch(/^florin_reconcile_findings\{kind="drift"\} 1$/m);
+  expect(told).toMatch(/^florin_reconcile_findings\{kind="paid_not_credited"\} 0$/m);
+  expect(told).toMatch(/^florin_reconcile_failing 0$/m);
+  const [, at] = /^florin_reconcile_last_completed_timestamp_seconds (\S+)$/m.exec(told) ?? [];
+  expect(Math.abs(Number(at) - before)).toBeLessThan(120);
+  await runOf('hourly', `null, null, 'stripe_unavailable', 'Stripe did not answer.'`);
+  const after = await figures();
+  expect(after).toMatch(/^florin_reconcile_failing 1$/m);
+  expect(after).toMatch(/^florin_reconcile_findings\{kind="drift"\} 1$/m);
+  expect(after).toContain(`florin_reconcile_last_completed_timestamp_seconds ${at}`);
+});

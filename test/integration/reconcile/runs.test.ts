@@ -1,5 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { readReconcileRuns, summarizeReconcile } from '../../../src/console/index.ts';
+import {
+  readReconcileRuns,
+  reconcileFigures,
+  summarizeReconcile,
+} from '../../../src/console/index.ts';
 import { reconcileByHand, reconcileWhenDue } from '../../../src/reconcile/index.ts';
 import { createStripeLookups } from '../../../src/stripe/index.ts';
 import { PRICES, sandboxUnderTest } from '../../sandbox/sandbox-under-test.ts';
@@ -91,6 +95,11 @@ describe('the runs of reconcile', () => {
     expect(summarizeReconcile(await runs())).toMatchObject({
       found: before,
       error: expect.stringContaining('Stripe did not answer'),
+    });
+    expect(reconcileFigures(await runs())).toEqual({
+      found: { paid_not_credited: 1, undelivered_event: 1 },
+      completedAt: expect.any(Date),
+      failing: true,
     });
     expect(await reconcileWhenDue(deps)).toBeUndefined();
     await later('61 minutes');
