@@ -1,0 +1,29 @@
+/**
+ * `florin`, broken on purpose: what `billing.apply_event` does in one commit is done in two. The event
+ * and the payment are written in the first, the credits in the second, and a moment lies between them.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import pg from 'pg';
+
+const BETWEEN_MS = 20;
+const whole = pg.Client.prototype.query;
+
+pg.Client.prototype.query = function query(statement, ...more) {
+  return statement?.name === 'billing_apply_event'
+    ? inTwoCommits(this, statement)
+    : whole.call(this, statement, ...more);
+};
+
+async function inTwoCommits(client, statement) {
+  const [event, plan] = statement.values;
+  const { commands, ...rest } = JSON.parse(plan);
+  const values = [event, JSON.stringify({ ...rest, commands: [] })];
+  const marked = await whole.call(client, { ...statement, values });
+  if (marked.rows[0]?.[0] === 'applied') {
+    await wait(BETWEEN_MS);
+    await whole.call(client, 'select billing.apply_commands($1)', [JSON.stringify(commands)]);
+  }
+  return marked;
+}
+
+await import('../../dist/cli/main.js');
