@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -31,6 +31,8 @@ export const ACCOUNTS = 10_000;
 
 export async function startCluster(): Promise<Cluster> {
   const directory = await mkdtemp(join(tmpdir(), 'florin-bench-'));
+  // Where we are root Postgres is another user; closed out it would keep its files elsewhere, for ever.
+  await chmod(directory, 0o755);
   const server = await startEmbeddedPostgres({
     dataDirectory: join(directory, 'postgres'),
     maxConnections: 200,

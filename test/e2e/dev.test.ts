@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,7 @@ describe('florin dev', () => {
   beforeAll(() => ensureBuilt(), 180_000);
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'florin-dev-'));
+    await chmod(folder, 0o755);
     const [service = 0, sandbox = 0, issuer = 0] = await freePorts(3);
     ports = { service, sandbox, issuer };
   });

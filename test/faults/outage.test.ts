@@ -38,6 +38,7 @@ afterAll(async () => {
 async function newFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'florin-outage-'));
   folders.push(folder);
+  await chmod(folder, 0o755);
   return folder;
 }
 
@@ -272,7 +273,6 @@ async function mountSmallDisk(): Promise<string | undefined> {
   } catch {
     return undefined;
   }
-  await chmod(folder, 0o755);
   return folder;
 }
 

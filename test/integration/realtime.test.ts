@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -22,6 +22,7 @@ let turnOn: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'florin-realtime-'));
+  await chmod(folder, 0o755);
   const dataDirectory = join(folder, 'data');
   const first = await startEmbeddedPostgres({ dataDirectory });
   await onServer(first.adminUrl, "alter system set wal_level = 'logical'");

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -80,6 +80,8 @@ async function tryMigrations(url: string): Promise<string> {
 async function startThrowAway() {
   await sweep();
   const home = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  // Where we are root Postgres is another user; closed out it would keep its files elsewhere, for ever.
+  await chmod(home, 0o755);
   const server = await startEmbeddedPostgres({
     dataDirectory: join(home, 'postgres'),
     durable: false,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Stripe from 'stripe';
@@ -34,6 +34,7 @@ export type Product = {
 export async function startProduct(): Promise<Product> {
   await ensureBuilt();
   const folder = await mkdtemp(join(tmpdir(), 'florin-product-'));
+  await chmod(folder, 0o755);
   const [service = 0, sandbox = 0, issuer = 0] = await freePorts(3);
   const app = `http://app.localhost:${service}`;
   const shop = `http://shop.localhost:${service}`;
