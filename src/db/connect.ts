@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { DatabaseUnavailableError, type Logger, silentLogger } from '../kernel/index.ts';
 import { type DatabaseAddress, parseDatabaseUrl } from './address.ts';
@@ -31,6 +32,8 @@ type Limits = {
 const READ_GRACE_MS = 5_000;
 const IDLE_IN_TRANSACTION_MS = 30_000;
 const CONNECTION_LIFETIME_S = 1_800;
+/** A server that is gone does not answer a goodbye. */
+const GOODBYE_MS = 2_000;
 
 /**
  * A pool of connections. Opens none until the first statement; a lost database makes calls fail
@@ -59,6 +62,7 @@ export function connect(options: ConnectOptions): Database {
   pool.on('error', (error) =>
     logger.warn({ error: error.message }, 'an idle database connection was lost'),
   );
+  const ending = untilAllEnded(pool);
   // While a connection is lent out, its statement tells of the loss; without a listener Node would end.
   pool.on('connect', (client) => client.on('error', () => undefined));
 
@@ -72,9 +76,34 @@ export function connect(options: ConnectOptions): Database {
       withClient(pool, (client) => inTransaction({ client, address, limits, work })),
     listen: (channel, onMessage) => listener.listen(channel, onMessage),
     close() {
-      closing ??= Promise.all([listener.close(), pool.end()]).then(() => undefined);
+      closing ??= Promise.all([listener.close(), ending()]).then(() => undefined);
       return closing;
     },
+  };
+}
+
+/**
+ * Ends a pool and waits until the server has closed each connection: the pool's own `end` only says
+ * goodbye, and a server that is stopped next would break connections that are on their way out.
+ */
+function untilAllEnded(pool: pg.Pool): () => Promise<void> {
+  const open = new Set<pg.PoolClient>();
+  let none: () => void = () => undefined;
+  pool.on('connect', (client) => open.add(client));
+  pool.on('remove', (client) => {
+    open.delete(client);
+    if (open.size === 0) {
+      none();
+    }
+  });
+  return async () => {
+    const ended = new Promise<void>((resolve) => {
+      none = resolve;
+    });
+    await pool.end();
+    if (open.size > 0) {
+      await Promise.race([ended, wait(GOODBYE_MS, undefined, { ref: false })]);
+    }
   };
 }
 

@@ -30,5 +30,6 @@ export type Database = Executor & {
    * connection cannot listen (a transaction-mode pooler) `onMessage` is never called: poll beside it.
    */
   listen(channel: string, onMessage: (payload: string) => void): Promise<() => Promise<void>>;
+  /** Ends the connections and waits until the server has closed them, for two seconds at most. Repeatable. */
   close(): Promise<void>;
 };

@@ -82,7 +82,9 @@ describe('florin dev', () => {
     dev.child.kill('SIGINT');
     dev.child.kill('SIGINT');
     const finished = await dev.finished;
-    expect(finished).toMatchObject({ code: 0, signal: null });
+    expect(finished).toMatchObject({ code: 0, signal: null, stderr: '' });
+    // Who asked to stop need not hear that connections end.
+    expect(finished.stdout).not.toContain('"level"');
     expect(isRunning(postgres)).toBe(false);
     expect(await Promise.all(Object.values(ports).map(isOpen))).toEqual([false, false, false]);
     expect(existsSync(join(folder, '.florin', 'running.json'))).toBe(false);

@@ -118,6 +118,22 @@ describe('the database', () => {
     await db.close();
   });
 
+  it.skipIf(isPooled)('is closed when the server has ended every connection', async () => {
+    const count = async () => {
+      const [row] = await fresh.db.query<{ count: number }>(
+        "select count(*) as count from pg_stat_activity where application_name = 'florin closing'",
+      );
+      return row?.count;
+    };
+    await count();
+    const db = connect({ url: fresh.url, applicationName: 'florin closing', maxConnections: 40 });
+    await Promise.all(Array.from({ length: 40 }, () => db.query('select pg_sleep(0.2)')));
+    expect(await count()).toBe(40);
+    await db.close();
+    expect(await count()).toBe(0);
+    await db.close();
+  });
+
   it('says that the database is unavailable when nothing listens', async () => {
     const db = connect({ url: 'postgresql://postgres:x@127.0.0.1:1/postgres' });
     await expect(db.query('select 1')).rejects.toBeInstanceOf(DatabaseUnavailableError);
