@@ -1,5 +1,5 @@
 import { connect as openSocket, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { issueGrant, listEntries, readBalance, verifyLedger } from '../../../src/ledger/index.ts';
 import { ensureBuilt, freePorts, startFlorin } from '../../support/florin-process.ts';
 import {
@@ -116,6 +116,10 @@ describe('the idempotency key of a write', () => {
         PORT: String(port),
       };
       const running = await startFlorin(['serve'], { cwd: process.cwd(), env });
+      onTestFinished(async () => {
+        running.child.kill('SIGKILL');
+        await running.finished;
+      });
       await running.until('listening on');
       return running;
     };
@@ -123,6 +127,7 @@ describe('the idempotency key of a write', () => {
     const first = await serve();
     const body = JSON.stringify({ amount: 4, metadata: { job: 1 } });
     const socket = await dial(port);
+    onTestFinished(() => void socket.destroy());
     // The client hears nothing: it stops reading before it asks.
     socket.pause();
     socket.write(
@@ -135,23 +140,18 @@ describe('the idempotency key of a write', () => {
     await first.finished;
     socket.destroy();
 
-    const second = await serve();
-    try {
-      const again = await fetch(`http://127.0.0.1:${port}/api/accounts/${account}/spend`, {
-        method: 'POST',
-        headers: {
-          authorization: `Bearer ${SERVER_KEY}`,
-          'idempotency-key': 'scan:1',
-          'content-type': 'application/json',
-        },
-        body,
-      });
-      expect(again.status).toBe(200);
-      expect(await again.json()).toMatchObject({ posted: 6, available: 6, replayed: true });
-    } finally {
-      second.child.kill('SIGTERM');
-      await second.finished;
-    }
+    await serve();
+    const again = await fetch(`http://127.0.0.1:${port}/api/accounts/${account}/spend`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${SERVER_KEY}`,
+        'idempotency-key': 'scan:1',
+        'content-type': 'application/json',
+      },
+      body,
+    });
+    expect(again.status).toBe(200);
+    expect(await again.json()).toMatchObject({ posted: 6, available: 6, replayed: true });
     expect(await posted()).toBe(6);
     expect(await verifyLedger(service.fresh.db)).toEqual([]);
   });
