@@ -1,13 +1,11 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import type { Executor } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import {
   dismissFraudWarning,
-  drainInbox,
   type EventStatus,
   type InboxEvent,
   listEvents,
+  type ReplayOutcome,
   replayEvent,
   showEvent,
 } from '../webhooks/index.ts';
@@ -23,9 +21,6 @@ import {
 import { readEnvironment, withDatabase } from './environment.ts';
 import { webhookDeps } from './webhook-deps.ts';
 
-const MOST_DRAINED = 500;
-const LEASED_ROUNDS = 20;
-const LEASED_PAUSE_MS = 250;
 const DONE: ReadonlySet<EventStatus> = new Set(['processed', 'skipped', 'received']);
 
 const STATUSES: readonly EventStatus[] = ['received', 'processed', 'skipped', 'failed', 'dead'];
@@ -99,17 +94,21 @@ export function addEvents(program: Command, context: CommandContext): void {
     .action((eventIds: string[], options: OutputOptions) =>
       withDatabase(async (db) => {
         const deps = await webhookDeps(db, readEnvironment());
-        const replayed: string[] = [];
+        const outcomes: ({ readonly eventId: string } & ReplayOutcome)[] = [];
         const unknown: string[] = [];
         for (const eventId of eventIds) {
-          ((await replayEvent(db, eventId)) ? replayed : unknown).push(eventId);
+          const outcome = await replayEvent(deps, eventId);
+          if (outcome === undefined) {
+            unknown.push(eventId);
+          } else {
+            outcomes.push({ eventId, ...outcome });
+          }
         }
-        await drainInbox(deps, { limit: MOST_DRAINED });
-        const outcomes = await Promise.all(replayed.map((eventId) => outcomeOf(db, eventId)));
         const text = [
-          ...outcomes.map(({ eventId, status, why }) => `${eventId}: ${status}. ${why}`),
+          ...outcomes.map(({ eventId, status, reason }) => `${eventId}: ${status}. ${reason}`),
           ...unknown.map((id) => `${id}: not in the inbox`),
         ].join('\n');
+        const replayed = outcomes.map(({ eventId }) => eventId);
         print(context, { options, value: { replayed, unknown, outcomes }, text });
         const done = outcomes.every(({ status }) => DONE.has(status));
         context.finishWith(done && unknown.length === 0 ? EXIT.done : EXIT.failed);
@@ -134,24 +133,6 @@ function addDismiss(events: Command, context: CommandContext): void {
         context.finishWith(status === 'failed' || status === 'dead' ? EXIT.failed : EXIT.done);
       }),
     );
-}
-
-type Outcome = { readonly eventId: string; readonly status: EventStatus; readonly why: string };
-
-/** What became of an event; one that a running service has taken is waited for a moment. */
-async function outcomeOf(db: Executor, eventId: string): Promise<Outcome> {
-  for (let round = 1; ; round += 1) {
-    const event = await showEvent(db, eventId);
-    if (event === undefined) {
-      throw unknownEvent(eventId);
-    }
-    const { status, reason, error } = event;
-    if (status !== 'received' || round > LEASED_ROUNDS) {
-      const taken = 'A running service has taken it.';
-      return { eventId, status, why: error ?? reason ?? (status === 'received' ? taken : '') };
-    }
-    await wait(LEASED_PAUSE_MS);
-  }
 }
 
 function unknownEvent(eventId: string): FlorinError {

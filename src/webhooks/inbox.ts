@@ -251,7 +251,7 @@ export async function latestWarning(db: Executor, warningId: string): Promise<un
 }
 
 /** Puts an event back to be processed; false when there is none. Harmless: a key grants once. */
-export async function replayEvent(db: Executor, eventId: string): Promise<boolean> {
+export async function putBack(db: Executor, eventId: string): Promise<boolean> {
   const rows = await db.query<Row & { found: boolean }>(
     'select billing.replay_event($1) as found',
     [eventId],

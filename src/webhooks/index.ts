@@ -8,7 +8,6 @@ export {
   forgetExpired,
   type InboxEvent,
   listEvents,
-  replayEvent,
   showEvent,
 } from './inbox.ts';
 export { type EventInHand, type ProcessOutcome, previewEvent, processEvent } from './process.ts';
@@ -18,3 +17,4 @@ export {
   receiveWebhook,
   type WebhookRequest,
 } from './receive.ts';
+export { type ReplayOutcome, replayEvent } from './replay.ts';

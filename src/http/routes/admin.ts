@@ -21,13 +21,7 @@ import {
   verifyLedger,
 } from '../../ledger/index.ts';
 import { askCustomers, askRelated } from '../../stripe/index.ts';
-import {
-  drainInbox,
-  type InboxEvent,
-  listEvents,
-  replayEvent,
-  showEvent,
-} from '../../webhooks/index.ts';
+import { type InboxEvent, listEvents, replayEvent, showEvent } from '../../webhooks/index.ts';
 import { readJson, readQuery } from '../body.ts';
 import type { RequestContext } from '../context.ts';
 import { json } from '../headers.ts';
@@ -126,10 +120,8 @@ export function addAdmin(app: App, parts: Parts): void {
     async handler(c) {
       const operator = await callers.operator(c);
       const eventId = c.req.param('id') ?? '';
-      await needEvent(parts, eventId);
-      await replayEvent(db, eventId);
-      logger.info({ eventId, operator }, 'an operator replays an event');
-      await drainInbox(webhooks, { limit: PAGE });
+      const outcome = await replayEvent(webhooks, eventId);
+      logger.info({ eventId, operator, ...outcome }, 'an operator replays an event');
       const { payload: _, ...event } = await needEvent(parts, eventId);
       return json(event);
     },

@@ -1,6 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { issueGrant, spend } from '../../../src/ledger/index.ts';
-import { ADA, BOB, OLD_SERVER_KEY, openService, type TestService } from './florin-service.ts';
+import { event, session, sessionLine, withLines } from '../webhooks/objects.ts';
+import { signed } from '../webhooks/shop.ts';
+import {
+  ADA,
+  BOB,
+  OLD_SERVER_KEY,
+  openService,
+  type TestService,
+  WEBHOOK_SECRET,
+} from './florin-service.ts';
 
 let service: TestService;
 beforeAll(async () => {
@@ -24,6 +33,24 @@ async function write(what: string, body: unknown, call: Call = {}) {
     body,
     headers: key === null ? {} : { 'idempotency-key': key },
   });
+}
+
+/** Delivers a paid session whose price nobody knows; its event's id. */
+async function deliverUnknownPrice({ url }: TestService): Promise<string> {
+  const object = session({
+    ...withLines([sessionLine('price_OF_NOBODY')]),
+    id: 'cs_of_nobody',
+    payment_intent: 'pi_of_nobody',
+  });
+  const payload = event('checkout.session.completed', object);
+  const { rawBody, signature } = signed(JSON.stringify(payload), WEBHOOK_SECRET);
+  const response = await fetch(`${url}/api/stripe/webhook`, {
+    method: 'POST',
+    headers: { 'stripe-signature': signature },
+    body: new Uint8Array(rawBody),
+  });
+  expect(await response.json()).toEqual({ received: true, status: 'failed' });
+  return String(payload['id']);
 }
 
 async function granted(amount: number): Promise<string> {
@@ -370,6 +397,25 @@ describe('an operator', () => {
     });
     expect(none.status).toBe(404);
     expect((await service.ask('/api/admin/events?status=lost', { as: 'server' })).status).toBe(400);
+  });
+
+  it('is told why a replayed event fails again', async () => {
+    const shop = await openService();
+    onTestFinished(() => shop.close());
+    const eventId = await deliverUnknownPrice(shop);
+    const replayed = await shop.ask(`/api/admin/events/${eventId}/replay`, {
+      method: 'POST',
+      as: 'server',
+    });
+    expect(replayed).toMatchObject({
+      status: 200,
+      body: {
+        eventId,
+        status: 'failed',
+        error: expect.stringContaining('Paid for price price_OF_NOBODY'),
+        attempts: 1,
+      },
+    });
   });
 
   it('grants and adjusts by hand: once a key, with who and why, and never below what is there', async () => {
