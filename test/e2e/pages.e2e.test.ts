@@ -536,7 +536,7 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       async (_name, options) => {
         const events = someEvents(Date.now());
         mock.answers.set('GET /api/admin/accounts', {
-          body: { ...FOUND, events: events.slice(2, 3) },
+          body: { ...FOUND, stripeId: 're_3PqA', events: events.slice(2, 3) },
         });
         await open('/admin#/accounts', { ...options, as: 'operator' });
         const box = page.getByLabel('Account id, email or any Stripe id');
@@ -547,9 +547,9 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
         expect(mock.asked.map(({ path }) => path)).toContain('/api/admin/accounts?query=re_3PqA');
         await expectAccessible();
         mock.answers.set('GET /api/admin/accounts', {
-          body: { ...FOUND, accounts: [], events: events.slice(1, 2) },
+          body: { ...FOUND, stripeId: 'evt_1QaaE', accounts: [], events: events.slice(1, 2) },
         });
-        await box.fill('evt_1QaaE');
+        await box.fill('https://dashboard.stripe.com/events/evt_1QaaE');
         await box.press('Enter');
         await page.getByRole('article', { name: 'Event evt_1QaaE' }).waitFor();
       },
@@ -564,7 +564,7 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
     ])('says where to look for %s', async (_name, part, said) => {
       const events = 'events' in part ? someEvents(Date.now()).slice(1, 2) : [];
       mock.answers.set('GET /api/admin/accounts', {
-        body: { ...FOUND, accounts: [], ...part, events },
+        body: { ...FOUND, stripeId: 'pi_1', accounts: [], ...part, events },
       });
       await open('/admin#/accounts', { as: 'operator' });
       await page.getByLabel('Account id, email').fill('pi_1');

@@ -61,23 +61,24 @@ function Found({ api, query }: { api: AdminApi; query: string }) {
       </div>
     );
   }
-  const { accounts, events, atStripe } = found.data;
+  const { accounts, events, atStripe, stripeId } = found.data;
+  const about = stripeId ?? query;
   // An address names a person, of whom there need not be an event.
-  const isMissing = atStripe === 'known' && events.length === 0 && !query.includes('@');
+  const isMissing = atStripe === 'known' && events.length === 0 && stripeId !== null;
   return (
     <>
       {accounts.length === 0 ? (
-        <NoAccount query={query} found={found.data} />
+        <NoAccount query={about} found={found.data} />
       ) : (
         <>
-          {isMissing ? <NotDelivered query={query} /> : null}
+          {isMissing ? <NotDelivered query={about} /> : null}
           <AccountTable accounts={accounts} />
         </>
       )}
       {events.length === 0 ? null : (
         <section className="found-events" aria-labelledby="found-events-title">
-          <h3 id="found-events-title">Events about {query}</h3>
-          <EventTable events={events} openId={null} about={query} />
+          <h3 id="found-events-title">Events about {about}</h3>
+          <EventTable events={events} openId={null} about={about} />
         </section>
       )}
     </>
@@ -85,8 +86,8 @@ function Found({ api, query }: { api: AdminApi; query: string }) {
 }
 
 /** Where a search ends by itself: at the one event or the one account that it names. */
-function placeOf(query: string, { accounts, events }: AdminSearch): string | null {
-  const event = events.find(({ eventId }) => eventId === query);
+function placeOf(query: string, { accounts, events, stripeId }: AdminSearch): string | null {
+  const event = events.find(({ eventId }) => eventId === stripeId);
   if (event !== undefined) {
     return `#/events/${encodeURIComponent(event.eventId)}`;
   }

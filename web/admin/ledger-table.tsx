@@ -107,12 +107,16 @@ export function LedgerTable(
 
 /** Who made a change by hand. */
 export function ByHand({ actor }: { actor: string }) {
-  const isAccount = /^[0-9a-f-]{36}$/.test(actor);
   return (
-    <span className="block soft" title={isAccount ? actor : undefined}>
-      by {isAccount ? `operator ${actor.slice(0, 8)}…` : actor}
+    <span className="block soft" title={actor}>
+      by {actorName(actor)}
     </span>
   );
+}
+
+/** An operator is recorded by the id of their account. */
+export function actorName(actor: string): string {
+  return /^[0-9a-f-]{36}$/.test(actor) ? `operator ${actor.slice(0, 8)}…` : actor;
 }
 
 function PaidBy({ entry, marked, onMark }: { entry: AdminEntry } & Marking) {

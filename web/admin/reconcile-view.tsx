@@ -7,6 +7,7 @@ import { LoadFailed, Notice, sentence } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
 import { AccountLink } from './event-timeline.tsx';
 import { isStale } from './health-summary.tsx';
+import { actorName } from './ledger-table.tsx';
 import type { AdminFinding, AdminReconcileRun } from './shapes.ts';
 
 const WATCH_MS = 5_000;
@@ -33,7 +34,7 @@ export function ReconcileView({ api, onCompared }: { api: AdminApi; onCompared: 
           }}
         />
       </div>
-      <p className="soft">
+      <p className="soft intro">
         Stripe against the ledger: each hour the last day, once a day everything. Nothing is
         repaired from this page; <code>florin reconcile --repair</code> does.
       </p>
@@ -144,7 +145,7 @@ function Run({ run }: { run: AdminReconcileRun }) {
         </h3>
         <p className="soft small">
           <time dateTime={startedAt}>{formatInstant(startedAt)}</time>, {formatRelative(startedAt)}
-          {startedBy === null ? '' : `, by ${startedBy}`}
+          {startedBy === null ? '' : `, by ${actorName(startedBy)}`}
         </p>
       </div>
       {state === 'running' ? <p role="status">Under way…</p> : null}

@@ -39,6 +39,8 @@ export type AdminAccountHit = Balance & {
 
 /** Whose something is, and the events about it. */
 export type AdminSearch = {
+  /** The id of Stripe's within what was pasted; null for an account or an address. */
+  readonly stripeId: string | null;
   readonly accounts: readonly AdminAccountHit[];
   /** Whose it is too, where nothing was ever granted or bought through us. */
   readonly withoutLedger: readonly string[];

@@ -222,12 +222,16 @@ export function addAdmin(app: App, parts: Parts): void {
           overview = undefined;
         });
       }
-      return json(await overview.read);
+      // Told anew: somebody may have compared just now.
+      const [read, runs] = await Promise.all([overview.read, readReconcileRuns(db)]);
+      return json({ ...read, reconcile: summarizeReconcile(runs) });
     },
   });
 }
 
 type Found = {
+  /** The id of Stripe's within what was pasted; null for an account or an address. */
+  readonly stripeId: string | null;
   readonly accounts: readonly (AccountHit & { readonly email: string | null })[];
   /** Whose it is too, where nothing was ever granted or bought through us. */
   readonly withoutLedger: readonly string[];
@@ -240,13 +244,13 @@ type Found = {
 async function readLatest({ webhooks: { db } }: Parts): Promise<Found> {
   const hits = await findAccounts(db);
   const accounts = hits.map((hit) => ({ ...hit, email: null }));
-  return { accounts, withoutLedger: [], events: [], atStripe: null };
+  return { stripeId: null, accounts, withoutLedger: [], events: [], atStripe: null };
 }
 
 async function search({ webhooks: { db }, stripe }: Parts, text: string): Promise<Found> {
   const wanted = readSearch(text);
   if (wanted === undefined) {
-    return { accounts: [], withoutLedger: [], events: [], atStripe: null };
+    return { stripeId: null, accounts: [], withoutLedger: [], events: [], atStripe: null };
   }
   const { accountIds, names, hasEvents, atStripe } = await findWhereabouts(db, wanted, {
     related: (id) => askRelated(stripe, id),
@@ -260,7 +264,8 @@ async function search({ webhooks: { db }, stripe }: Parts, text: string): Promis
   const accounts = hits.map((hit) => ({ ...hit, email }));
   const shown = new Set(accounts.map(({ accountId }) => accountId));
   const withoutLedger = accountIds.filter((id) => !shown.has(id));
-  return { accounts, withoutLedger, events, atStripe };
+  const stripeId = 'stripeId' in wanted ? wanted.stripeId : null;
+  return { stripeId, accounts, withoutLedger, events, atStripe };
 }
 
 async function needEvent(
@@ -360,10 +365,9 @@ async function emailOf(
 
 async function readHealth({ webhooks, stripe }: Parts): Promise<object> {
   const { db } = webhooks;
-  const [overview, { lagSeconds }, runs, stripeState] = await Promise.all([
+  const [overview, { lagSeconds }, stripeState] = await Promise.all([
     readOverview(db),
     readBacklog(db),
-    readReconcileRuns(db),
     stripe.balance.retrieve({}, { timeout: 2_000, maxNetworkRetries: 0 }).then(
       () => 'ok',
       () => 'unavailable',
@@ -374,7 +378,6 @@ async function readHealth({ webhooks, stripe }: Parts): Promise<object> {
     stripe: stripeState,
     ...overview,
     lagSeconds,
-    reconcile: summarizeReconcile(runs),
     // Proving a large ledger is work for `florin verify`, not for a page: null says nothing about it.
     ledgerFaults:
       overview.accounts <= MOST_ACCOUNTS_PROVEN ? (await verifyLedger(db)).length : null,

@@ -444,6 +444,7 @@ export function someAccount(now: number): AdminAccount {
 }
 
 export const FOUND: AdminSearch = {
+  stripeId: null,
   accounts: [
     {
       accountId: ACCOUNT,

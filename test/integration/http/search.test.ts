@@ -75,7 +75,9 @@ describe('the operator’s search', () => {
       `  ${intent}_secret_a1B2  `,
       `${service.config.appUrl}/?session_id=${sessionId}&x=1`,
     ]) {
-      expect([pasted, accountsOf(await find(pasted))]).toEqual([pasted, [buyer]]);
+      const found = await find(pasted);
+      expect([pasted, accountsOf(found)]).toEqual([pasted, [buyer]]);
+      expect([intent, sessionId]).toContain(found.stripeId);
     }
     expect(await find('price_QUICK_SCAN')).toMatchObject({ accounts: [], atStripe: null });
     expect(await find('begin_1')).toMatchObject({ accounts: [], atStripe: null });

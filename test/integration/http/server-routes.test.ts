@@ -504,6 +504,8 @@ describe('an operator', () => {
     expect(body.runs[0].findings).toContainEqual(expect.objectContaining(finding));
     const kept = await service.ask('/api/admin/reconcile', { as: 'server' });
     expect(kept.body).toEqual(body);
+    const health = await service.ask('/api/admin/health', { as: 'server' });
+    expect(health.body.reconcile.found).toBe(body.runs[0].found);
     const after = await service.ask(`/api/accounts/${account}`, { as: 'server' });
     expect(after.body.available).toBe(5);
     for (const days of [0, 31, 1.5, '30', undefined]) {
