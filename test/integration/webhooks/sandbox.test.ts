@@ -1,16 +1,18 @@
 import type Stripe from 'stripe';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { verifyLedger } from '../../../src/ledger/index.ts';
 import type { Sandbox } from '../../../src/sandbox/index.ts';
 import { createStripeLookups } from '../../../src/stripe/index.ts';
-import { webhookEventTypes } from '../../../src/webhooks/index.ts';
+import { dismissFraudWarning, webhookEventTypes } from '../../../src/webhooks/index.ts';
 import { endpointUnderTest, PRICES, sandboxUnderTest } from '../../sandbox/sandbox-under-test.ts';
+import { testCatalog } from './catalog.ts';
 import { ACCOUNT } from './objects.ts';
 import { openShop, type Shop } from './shop.ts';
 
 const URLS = { success_url: 'http://shop.test/', cancel_url: 'http://shop.test/cancel' };
 
 /** A shop whose Stripe is the sandbox, through the real SDK, with an endpoint of one API version. */
-async function shopOnSandbox(apiVersion: string) {
+async function shopOnSandbox(apiVersion: string, catalog = testCatalog()) {
   const { sandbox, stripe } = await sandboxUnderTest({ prices: PRICES });
   const endpoint = await endpointUnderTest();
   sandbox.addEndpoint({
@@ -18,7 +20,7 @@ async function shopOnSandbox(apiVersion: string) {
     apiVersion,
     enabledEvents: webhookEventTypes(),
   });
-  const shop = (await openShop()).with({ stripe: createStripeLookups(stripe) });
+  const shop = (await openShop({ catalog })).with({ stripe: createStripeLookups(stripe) });
   onTestFinished(() => shop.close());
   const subscribed = new Set(webhookEventTypes());
   let taken = 0;
@@ -290,6 +292,37 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
       sandbox.advance({ months: 2 });
       await settle();
       expect(await shop.balance()).toBe(200);
+    });
+
+    it('fraud warnings that freeze: one that was right, one that a won dispute ends, one that is dismissed', async () => {
+      const catalog = testCatalog([], 'freeze');
+      const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion, catalog);
+      const buy = () => buyPack(stripe, (id) => sandbox.pay(id));
+      const [refunded, disputed, dismissed] = [await buy(), await buy(), await buy()];
+      await settle();
+      expect(await shop.balance()).toBe(300);
+      sandbox.warnOfFraud(refunded.id);
+      await settle();
+      expect(await shop.balance()).toBe(200);
+      await stripe.refunds.create({ charge: refunded.id });
+      await settle();
+      expect(await shop.balance()).toBe(200);
+
+      sandbox.warnOfFraud(disputed.id);
+      await settle();
+      const dispute = sandbox.dispute(disputed.id);
+      await settle();
+      expect(await shop.balance()).toBe(100);
+      sandbox.closeDispute(dispute.id, 'won');
+      await settle();
+      expect(await shop.balance()).toBe(200);
+
+      const warning = sandbox.warnOfFraud(dismissed.id);
+      await settle();
+      expect(await shop.balance()).toBe(100);
+      await dismissFraudWarning(shop.deps, warning.id);
+      expect(await shop.balance()).toBe(200);
+      expect(await verifyLedger(shop.deps.db)).toEqual([]);
     });
 
     it('a refund that fails days later', async () => {
