@@ -22,3 +22,4 @@ export {
   type SearchText,
   type Whereabouts,
 } from './search.ts';
+export { showTopUps } from './top-ups.ts';

@@ -525,6 +525,9 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       expect(new URL(page.url()).hash).toBe(`#/accounts/${ACCOUNT}`);
       await page.getByRole('button', { name: 'Basic plan monthly' }).first().click();
       expect(await page.locator('[data-open]').count()).toBe(6);
+      const topUps = page.getByRole('region', { name: 'Auto top-up' });
+      expect(await topUps.getByText('Paused').isVisible()).toBe(true);
+      expect(await topUps.getByText('Your card was declined.').isVisible()).toBe(true);
       await expectAccessible();
     });
 

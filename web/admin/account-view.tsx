@@ -9,6 +9,7 @@ import { EventTable } from './event-timeline.tsx';
 import { GrantTable, HoldTable } from './grant-table.tsx';
 import { LedgerTable } from './ledger-table.tsx';
 import type { AdminAccount } from './shapes.ts';
+import { TopUpView } from './top-up-view.tsx';
 
 /** "Why does he have 37?": an account's balance, grants, holds, entries and events, with their lineage. */
 export function AccountView({ api, accountId }: { api: AdminApi; accountId: string }) {
@@ -47,6 +48,7 @@ export function AccountView({ api, accountId }: { api: AdminApi; accountId: stri
           <HoldTable holds={holds} />
         </section>
       )}
+      <TopUpView topUp={account.data.topUp} />
       <section className="part" aria-labelledby="ledger-title">
         <h3 id="ledger-title">Ledger</h3>
         <LedgerTable

@@ -86,6 +86,33 @@ export type AdminEntry = {
   readonly createdAt: string;
 };
 
+export type AdminTopUps = {
+  readonly consent: {
+    readonly status: string;
+    readonly pauseReason: string | null;
+    readonly priceId: string;
+    readonly credits: number;
+    readonly amountMinor: number;
+    readonly currency: string;
+    readonly threshold: number;
+    readonly maxPerMonth: number;
+    readonly paymentMethod: string | null;
+    readonly notBefore: string | null;
+    readonly consentedAt: string;
+  } | null;
+  readonly topUps: readonly {
+    readonly topUpId: string;
+    readonly status: string;
+    readonly credits: number;
+    readonly amountMinor: number;
+    readonly currency: string;
+    readonly invoiceId: string | null;
+    readonly failureCode: string | null;
+    readonly failure: string | null;
+    readonly createdAt: string;
+  }[];
+};
+
 export type AdminAccount = {
   readonly accountId: string;
   readonly customerId: string | null;
@@ -94,6 +121,7 @@ export type AdminAccount = {
   readonly balance: Balance;
   readonly grants: readonly AdminGrant[];
   readonly holds: readonly AdminHold[];
+  readonly topUp: AdminTopUps;
   readonly entries: readonly AdminEntry[];
   readonly nextCursor: string | null;
 };

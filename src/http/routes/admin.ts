@@ -9,6 +9,7 @@ import {
   readReconcileRuns,
   readSearch,
   showAccount,
+  showTopUps,
   summarizeReconcile,
   type Whereabouts,
 } from '../../console/index.ts';
@@ -309,10 +310,11 @@ async function readAccount(c: RequestContext, parts: Parts): Promise<object> {
     accountId,
     before: cursor,
   });
-  const [items, holds, email] = await Promise.all([
+  const [items, holds, email, topUp] = await Promise.all([
     explainBalance(db, accountId),
     listHolds(db, accountId),
     emailOf(parts, account.customerId),
+    showTopUps(db, accountId),
   ]);
   const explained = new Map(items.map((item) => [item.grantId, item]));
   const { posted, held, available, nextExpiryAt } = account;
@@ -328,6 +330,7 @@ async function readAccount(c: RequestContext, parts: Parts): Promise<object> {
       return { ...toAdminGrant(grant), burned, voided: item?.voided ?? 0 };
     }),
     holds,
+    topUp,
     entries,
     nextCursor,
   };

@@ -424,6 +424,34 @@ export function someAccount(now: number): AdminAccount {
               metadata: { stripe_payment_id: 'pi_3PqB' },
             },
           ],
+    topUp: {
+      consent: {
+        status: 'paused',
+        pauseReason: 'card_declined',
+        priceId: 'price_QUICK_SCAN',
+        credits: 50,
+        amountMinor: 500,
+        currency: 'usd',
+        threshold: 20,
+        maxPerMonth: 3,
+        paymentMethod: 'visa •••• 9987',
+        notBefore: null,
+        consentedAt: created,
+      },
+      topUps: [
+        {
+          topUpId: 't-2',
+          status: 'failed',
+          credits: 50,
+          amountMinor: 500,
+          currency: 'usd',
+          invoiceId: 'in_1RzT',
+          failureCode: 'lost_card',
+          failure: 'Your card was declined.',
+          createdAt: created,
+        },
+      ],
+    },
     holds: [
       {
         holdId: 'h-7d1f',

@@ -19,7 +19,14 @@ describe('a top-up that is declined', () => {
       consent: { status: 'paused', pauseReason: 'card_declined' },
       topUps: [{ status: 'failed', failureCode }],
     });
-    expect(await one.invoices()).toMatchObject([{ status: 'void' }]);
+    const [invoice] = await one.invoices();
+    expect(invoice).toMatchObject({ status: 'void' });
+    // What an operator sees of it.
+    const { topUp } = (await one.ask(`/api/admin/accounts/${ADA}`, { as: 'server' })).body;
+    expect(topUp).toMatchObject({
+      consent: { status: 'paused', pauseReason: 'card_declined', threshold: 20 },
+      topUps: [{ status: 'failed', failureCode, invoiceId: invoice?.id }],
+    });
 
     await one.saveCard('pm_card_mastercard');
     await one.ask('/api/top-up/resume', { as: ADA, body: {} });
