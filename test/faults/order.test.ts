@@ -20,6 +20,9 @@ import {
 } from '../integration/webhooks/objects.ts';
 import { MemoryWorld } from './memory-world.ts';
 
+/** All of them, but in `npm run mutate`, which plays every scenario hundreds of times. */
+const MOST_ORDERS = Number(process.env['FLORIN_MOST_ORDERS'] ?? Number.POSITIVE_INFINITY);
+
 type Scenario = {
   name: string;
   events: (shape: Shape) => Json[];
@@ -714,6 +717,9 @@ describe('any order of refund and dispute events ends at the same balance', () =
           expect(world.statuses()).toEqual(new Set(scenario.status ?? ['credited']));
           expect(keyed).toBe(expected);
           played += 1;
+          if (played === MOST_ORDERS) {
+            break;
+          }
         }
         expect(played).toBeGreaterThan(1);
       });
