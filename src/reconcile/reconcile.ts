@@ -1,9 +1,10 @@
 import { FlorinError } from '../kernel/index.ts';
 import { issueGrant, restoreGrant, reverseGrant } from '../ledger/index.ts';
-import { type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
+import { type StripeClient, type StripeEvent, toStripeFlorinError } from '../stripe/index.ts';
 import {
   previewEvent,
   processEvent,
+  putBack,
   type WebhookDeps,
   webhookEventTypes,
 } from '../webhooks/index.ts';
@@ -195,7 +196,7 @@ async function repairAll(deps: ReconcileDeps, findings: readonly Finding[]): Pro
     try {
       switch (repair?.by) {
         case 'event':
-          await processEvent(deps, { event: repair.event, json: repair.json });
+          await tell(deps, repair);
           break;
         case 'reverse':
           await reverseGrant(deps.db, repair.part);
@@ -210,5 +211,16 @@ async function repairAll(deps: ReconcileDeps, findings: readonly Finding[]): Pro
     } catch (error) {
       deps.logger.error({ subject, error: String(error) }, 'a finding could not be repaired');
     }
+  }
+}
+
+/**
+ * The same state of an object is the same event. When it was told before, and the books have been
+ * changed since, it is told again, as of now: what it would move was just looked up.
+ */
+async function tell(deps: ReconcileDeps, told: { event: StripeEvent; json: string }) {
+  const { status } = await processEvent(deps, told);
+  if (status === 'duplicate' && (await putBack(deps.db, told.event.id))) {
+    await processEvent(deps, told);
   }
 }

@@ -8,6 +8,7 @@ export {
   forgetExpired,
   type InboxEvent,
   listEvents,
+  putBack,
   showEvent,
 } from './inbox.ts';
 export { type EventInHand, type ProcessOutcome, previewEvent, processEvent } from './process.ts';

@@ -97,6 +97,49 @@ describe('reconcile', () => {
     expect((await run()).findings).toEqual([]);
   });
 
+  it.each(['refund', 'dispute'])(
+    'finds and mends what the books say wrongly of a %s',
+    async (kind) => {
+      const { sandbox, stripe, shop, run, buy } = await cutOffShop();
+      const bought = await buy();
+      const { data } = await stripe.charges.list({ payment_intent: String(bought.payment_intent) });
+      const chargeId = String(data[0]?.id);
+      if (kind === 'refund') {
+        await stripe.refunds.create({ charge: chargeId, amount: 300 });
+      } else {
+        sandbox.dispute(chargeId, { amount: 300 });
+      }
+      await run({ repair: true });
+      expect(await shop.balance()).toBe(20);
+      const [purchase] = await shop.deps.db.query<{ purchaseKey: string }>(
+        'select purchase_key from billing.purchases',
+      );
+      // The second time the same state of the same object has been told before.
+      for (const reversed of [10, 50, 10]) {
+        const path = `'{purchases,${purchase?.purchaseKey},reversed}'`;
+        await asOwner(
+          shop.fresh,
+          `update billing.payments set state = jsonb_set(state, ${path}, '${reversed}')`,
+        );
+        for (const options of [{}, { windowOnly: true, sinceDays: 1 }]) {
+          const { findings } = await run(options);
+          expect(findings).toContainEqual(
+            expect.objectContaining({
+              subject: `purchase:${purchase?.purchaseKey}`,
+              credits: 30 - reversed,
+            }),
+          );
+        }
+        expect((await run({ repair: true })).remaining).toEqual([]);
+        expect(await shop.balance()).toBe(20);
+        expect((await run()).findings).toEqual([]);
+        expect(await shop.deps.db.query('select credits, reversed from billing.purchases')).toEqual(
+          [{ credits: 50, reversed: 30 }],
+        );
+      }
+    },
+  );
+
   it('finds a refund that the books know and the ledger does not, and one that was given back behind them', async () => {
     const { stripe, shop, run, buy, kinds } = await cutOffShop();
     const bought = await buy();
