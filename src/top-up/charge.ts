@@ -2,7 +2,7 @@ import { FlorinError } from '../kernel/index.ts';
 import { toStripeFlorinError } from '../stripe/index.ts';
 import { consequenceOf, failureCodeOf } from './decline.ts';
 import type { ChargeDeps } from './deps.ts';
-import { addLine, type Invoice, isAsAgreed, topUpInvoice } from './invoice.ts';
+import { addLine, deleteDraft, type Invoice, isAsAgreed, topUpInvoice } from './invoice.ts';
 import { isStillSaved } from './payment-method.ts';
 import { type Move, moveTopUp, type OpenTopUp } from './top-up.ts';
 
@@ -149,7 +149,7 @@ async function voidInvoice(deps: ChargeDeps, topUp: OpenTopUp): Promise<Move> {
     case 'paid':
       return { to: 'paid', inSeconds: CREDITS_ARE_LATE_SECONDS };
     case 'draft':
-      await stripe.invoices.del(invoice.id);
+      await deleteDraft(deps, invoice.id);
       break;
     case 'open':
       // Paid in this very moment: the next attempt sees it.

@@ -45,6 +45,17 @@ export async function addLine(
   return stripe.invoices.retrieve(draft.id);
 }
 
+/**
+ * Deletes a draft, its items first: Stripe would leave them behind for the customer's next invoice,
+ * which would charge them after all.
+ */
+export async function deleteDraft({ stripe }: ChargeDeps, invoiceId: string): Promise<void> {
+  for await (const { id } of stripe.invoiceItems.list({ invoice: invoiceId, limit: PAGE })) {
+    await stripe.invoiceItems.del(id);
+  }
+  await stripe.invoices.del(invoiceId);
+}
+
 /** Whether it charges what was agreed to, and nothing else. Taxes come on top; discounts come off. */
 export function isAsAgreed(draft: Invoice, { amountMinor, currency }: OpenTopUp): boolean {
   return (

@@ -302,6 +302,34 @@ describe('invoices made by hand', () => {
     }
   });
 
+  it('that are deleted as drafts leave their items waiting for the next one, as at Stripe', async () => {
+    const { stripe } = await sandboxUnderTest();
+    const customer = await stripe.customers.create();
+    const draft = await stripe.invoices.create({
+      customer: customer.id,
+      pending_invoice_items_behavior: 'exclude',
+    });
+    const add = (amount: number) =>
+      stripe.invoiceItems.create({
+        customer: customer.id,
+        invoice: draft.id,
+        amount,
+        currency: 'usd',
+      });
+    const [kept, dropped] = [await add(700), await add(300)];
+    await stripe.invoiceItems.del(dropped.id);
+    expect(await stripe.invoices.retrieve(draft.id)).toMatchObject({ total: 700 });
+    await stripe.invoices.del(draft.id);
+    expect(await stripe.invoiceItems.retrieve(kept.id)).toMatchObject({ invoice: null });
+    const next = await stripe.invoices.create({
+      customer: customer.id,
+      pending_invoice_items_behavior: 'include',
+    });
+    expect(next.total).toBe(700);
+    await stripe.invoices.finalizeInvoice(next.id);
+    await expect(stripe.invoiceItems.del(kept.id)).rejects.toThrow(/draft/);
+  });
+
   it('collect waiting items and are paid, marked or voided', async () => {
     const { sandbox, stripe } = await sandboxUnderTest();
     const customer = await stripe.customers.create();

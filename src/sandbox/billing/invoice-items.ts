@@ -7,7 +7,7 @@ import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { Invoice, InvoiceItem, Price, ProrationDetails } from '../shapes.ts';
 import { inTimeOf, newId, type World } from '../world.ts';
-import { appendLine, needInvoice } from './invoices.ts';
+import { appendLine, dropLine, needInvoice } from './invoices.ts';
 import { type DraftLine, priceAmount, pricingOf } from './lines.ts';
 
 export type NewItem = {
@@ -92,6 +92,17 @@ export function takePendingItems(
   });
 }
 
+/** What a deleted draft held waits for the customer's next invoice again: it is not deleted with it. */
+export function releaseItems(world: World, invoice: Invoice): void {
+  for (const { invoiceItem } of world.store.get('invoice_plan', invoice.id)?.drafts ?? []) {
+    const item = world.store.get('invoice_item', invoiceItem ?? '');
+    if (item !== undefined) {
+      world.store.remove('counter', `taken:${item.id}`);
+      world.store.put('invoice_item', { ...item, invoice: null });
+    }
+  }
+}
+
 function isTaken(world: World, id: string): boolean {
   return world.store.get('counter', `taken:${id}`) !== undefined;
 }
@@ -167,6 +178,15 @@ function draftOf(world: World, id: string | undefined): Invoice | undefined {
   return invoice;
 }
 
+/** The invoice that an item stands on; undefined while it waits for one. */
+function invoiceOf(world: World, itemId: string): Invoice | undefined {
+  return world.store
+    .all('invoice')
+    .find(({ id }) =>
+      world.store.get('invoice_plan', id)?.drafts.some(({ invoiceItem }) => invoiceItem === itemId),
+    );
+}
+
 function needItem(world: World, id: string): InvoiceItem {
   const item = world.store.get('invoice_item', id);
   if (item === undefined) {
@@ -194,6 +214,13 @@ export const invoiceItemRoutes: readonly Route[] = [
     '/v1/invoiceitems/:id',
     ({ world, path }) => {
       const item = needItem(world, path('id'));
+      const invoice = invoiceOf(world, item.id);
+      if (invoice !== undefined) {
+        if (invoice.status !== 'draft') {
+          throw invalid('Invoice items can only be deleted from a draft invoice.');
+        }
+        dropLine(world, invoice, item.id);
+      }
       world.store.remove('invoice_item', item.id);
       emit(world, 'invoiceitem.deleted', item);
       return { id: item.id, object: 'invoiceitem', deleted: true };

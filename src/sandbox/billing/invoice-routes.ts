@@ -8,7 +8,7 @@ import { declined } from '../payments/intent-routes.ts';
 import type { Invoice } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { addDiscount, readDiscounts } from './discounts.ts';
-import { takePendingItems } from './invoice-items.ts';
+import { releaseItems, takePendingItems } from './invoice-items.ts';
 import {
   addInvoice,
   finalizeInvoice,
@@ -136,6 +136,7 @@ export const invoiceRoutes: readonly Route[] = [
     '/v1/invoices/:id',
     onInvoice((world, found) => {
       const invoice = mustBe(found, ['draft'], 'delete');
+      releaseItems(world, invoice);
       world.store.remove('invoice', invoice.id);
       emit(world, 'invoice.deleted', invoice);
       return { id: invoice.id, object: 'invoice', deleted: true };

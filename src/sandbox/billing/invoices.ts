@@ -197,6 +197,15 @@ export function appendLine(world: World, invoice: Invoice, line: DraftLine): Inv
   return after;
 }
 
+/** Takes the line of an item off a draft. */
+export function dropLine(world: World, invoice: Invoice, invoiceItem: string): void {
+  const drafts = world.store.get('invoice_plan', invoice.id)?.drafts ?? [];
+  const left = drafts.filter((draft) => draft.invoiceItem !== invoiceItem);
+  if (left.length < drafts.length) {
+    emit(world, 'invoice.updated', setLines(world, invoice, left), invoice);
+  }
+}
+
 function discountsOff(world: World, invoice: Invoice, drafts: readonly DraftLine[]) {
   let amounts = drafts.map((draft) =>
     (draft.discountable ?? !draft.proration) ? draft.amount : 0,

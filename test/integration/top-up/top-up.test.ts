@@ -95,6 +95,8 @@ describe('auto top-up', () => {
     });
     expect(await one.charges()).toEqual([]);
     expect(await one.invoices()).toEqual([]);
+    // Nor is anything left behind for the customer's next invoice to charge.
+    expect((await one.stripe.invoiceItems.list({ customer: one.customerId })).data).toEqual([]);
   });
 
   it('does not agree to terms that the buyer was not shown, or that would never end', async () => {
