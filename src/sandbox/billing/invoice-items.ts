@@ -183,7 +183,9 @@ function invoiceOf(world: World, itemId: string): Invoice | undefined {
   return world.store
     .all('invoice')
     .find(({ id }) =>
-      world.store.get('invoice_plan', id)?.drafts.some(({ invoiceItem }) => invoiceItem === itemId),
+      world.store
+        .get('invoice_lines', id)
+        ?.lines.some(({ parent }) => parent?.invoice_item_details?.invoice_item === itemId),
     );
 }
 
