@@ -90,7 +90,10 @@ describe('florin dev', () => {
     expect(existsSync(join(folder, '.florin', 'running.json'))).toBe(false);
   });
 
-  it('keeps its data and its secrets for the next start, also after it was killed', async () => {
+  it('keeps its data and its secrets for the next start, also after it was killed', {
+    // Two starts and four commands: on a busy machine more than the usual limit.
+    timeout: 90_000,
+  }, async () => {
     const first = await start();
     await isReady(first);
     const secrets = await readFile(join(folder, '.florin', 'secrets.json'), 'utf8');
