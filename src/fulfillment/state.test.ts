@@ -81,6 +81,7 @@ const NOTE: CreditNoteFact = {
   currency: 'usd',
   status: 'issued',
   outsideRefunds: 300,
+  besideRefund: null,
   asOf: 10,
 };
 const WARNING: FraudWarningFact = {
