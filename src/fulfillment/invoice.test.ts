@@ -553,3 +553,57 @@ describe('a year that is granted by the month', () => {
     expect(grantsOf(bought({ priceId: 'price_ONCE' }), selling(once))).toHaveLength(1);
   });
 });
+
+describe('plans that are switched to and fro before the next invoice', () => {
+  const at = (day: number) => ({ start: START + day * DAY, end: START + 30 * DAY });
+  const basic = (id: string, amount: number, day: number): LineInput => ({
+    id,
+    priceId: 'price_BASIC_MONTHLY',
+    amount,
+    unitAmount: 1000,
+    proration: true,
+    period: at(day),
+  });
+  const pro = (id: string, amount: number, day: number): LineInput => ({
+    ...basic(id, amount, day),
+    priceId: 'price_PRO_MONTHLY',
+    unitAmount: 2000,
+  });
+  const sum = (lines: readonly LineInput[]) =>
+    grantsOf(paid(lines, { billing_reason: 'subscription_cycle' }, 'old')).reduce(
+      (total, { credits }) => total + credits,
+      0,
+    );
+  const up = [basic('il_1', -500, 15), pro('il_2', 1000, 15)];
+
+  it('grant what is charged in the end, however often they were switched', () => {
+    expect(sum(up)).toBe(250);
+    const toAndFro = [
+      ...up,
+      ...[pro('il_3', -1000, 15), basic('il_4', 500, 15)],
+      ...[basic('il_5', -500, 15), pro('il_6', 1000, 15)],
+    ];
+    expect(sum(toAndFro)).toBe(250);
+    expect(sum([...toAndFro].reverse())).toBe(250);
+    // Back where it began: the credits of the month begun are there already.
+    expect(sum(toAndFro.slice(0, 4))).toBe(0);
+  });
+
+  it('grant the days on the larger plan, and nothing twice for the smaller one', () => {
+    const lines = [...up, pro('il_3', -800, 18), basic('il_4', 400, 18)];
+    // 200 of 2000 for three days of Pro.
+    expect(sum(lines)).toBe(50);
+  });
+
+  it('let nothing cancel what is another quantity, another price or another subscription', () => {
+    const seats = [basic('il_1', -500, 15), { ...basic('il_2', 1500, 15), quantity: 3 }];
+    expect(sum(seats)).toBe(150);
+    const other = [basic('il_1', -500, 15), { ...basic('il_2', 500, 15), subscription: 'sub_2' }];
+    expect(sum(other)).toBe(50);
+  });
+
+  it('leave the new period’s own line alone', () => {
+    const cycle = { id: 'il_9', priceId: 'price_PRO_MONTHLY', amount: 2000, unitAmount: 2000 };
+    expect(sum([...up, pro('il_3', -1000, 15), cycle])).toBe(500);
+  });
+});

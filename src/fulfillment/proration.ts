@@ -36,6 +36,42 @@ export function proratedCredits(
   return Number((2n * numerator + scaled) / (2n * scaled));
 }
 
+/**
+ * The lines of one invoice without what it takes back itself. Stripe collects prorations for the next
+ * invoice, so a buyer who switches to a plan, away and back is charged once and has three lines for it:
+ * each negative line of a price and quantity cancels as much of the positive ones of the same, the
+ * earliest first. What is negative beyond that belongs to an earlier invoice and takes nothing.
+ */
+export function withoutReturned(lines: readonly LineFact[]): readonly LineFact[] {
+  const returned = new Map<string, number>();
+  for (const line of lines.filter((one) => one.proration && one.amount < 0)) {
+    returned.set(sameThing(line), (returned.get(sameThing(line)) ?? 0) - line.amount);
+  }
+  if (returned.size === 0) {
+    return lines;
+  }
+  const left = new Map<string, number>();
+  const granting = lines.filter((one) => one.proration && one.amount > 0);
+  for (const line of granting.toSorted(byStart)) {
+    const owed = returned.get(sameThing(line)) ?? 0;
+    const kept = Math.max(0, line.amount - owed);
+    returned.set(sameThing(line), owed - (line.amount - kept));
+    left.set(line.id, kept);
+  }
+  return lines.flatMap((line) => {
+    const amount = left.get(line.id) ?? line.amount;
+    return amount === 0 && line.amount > 0 ? [] : [{ ...line, amount }];
+  });
+}
+
+function sameThing({ priceId, quantity, subscriptionId }: LineFact): string {
+  return JSON.stringify([priceId, quantity, subscriptionId]);
+}
+
+function byStart(a: LineFact, b: LineFact): number {
+  return (a.period?.start ?? 0) - (b.period?.start ?? 0) || (a.id < b.id ? -1 : 1);
+}
+
 /** Stripe gives unit amounts with up to twelve decimals. */
 const DECIMALS = 12;
 const SCALE = 10n ** BigInt(DECIMALS);

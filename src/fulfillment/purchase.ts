@@ -3,7 +3,7 @@ import { MAX_CREDITS } from '../kernel/index.ts';
 import type { LineFact } from '../stripe/index.ts';
 import { addDuration, addMonths, monthsIn, splitEvenly } from './period.ts';
 import type { Details, KnownState, Need, Obstacle } from './plan.ts';
-import { proratedCredits } from './proration.ts';
+import { proratedCredits, withoutReturned } from './proration.ts';
 import type { Purchase } from './state.ts';
 
 export type PurchaseContext = {
@@ -34,7 +34,7 @@ export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext
   const purchases: Purchase[] = [];
   const obstacles: Obstacle[] = [];
   let ignored = 0;
-  for (const line of lines) {
+  for (const line of withoutReturned(lines)) {
     const result = purchasesOfLine(line, context);
     if ('need' in result) {
       return result;

@@ -251,6 +251,24 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
       expect(await shop.balance()).toBe(650);
     });
 
+    it('a plan that is switched to and fro for the next invoice grants what is charged in the end', async () => {
+      const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion);
+      const { id, item, half } = await subscribe({ sandbox, stripe, settle });
+      for (const price of ['PRO', 'BASIC', 'PRO', 'BASIC', 'PRO'] as const) {
+        await stripe.subscriptions.update(id, {
+          items: [{ id: item, price: `price_${price}_MONTHLY` }],
+          proration_behavior: 'create_prorations',
+          proration_date: half,
+        });
+      }
+      await settle();
+      expect(await shop.balance()).toBe(100);
+      sandbox.advance({ months: 1, days: 1 });
+      await settle();
+      // 100 of the month begun, half a month of Pro, and the new month in full.
+      expect(await shop.balance()).toBe(100 + 250 + 500);
+    });
+
     it('a renewal that is declined grants nothing until it is paid, and then once', async () => {
       const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion);
       const { id, customer } = await subscribe({ sandbox, stripe, settle });
