@@ -180,6 +180,11 @@ describe('when the event does not say whose it is, Stripe is asked', () => {
     expect(plan.reason).toContain('no metadata.userId (Stripe could not be asked for more). ');
   });
 
+  it('and a payment of a customer without a subscription is mended on the customer', () => {
+    const plan = planOf(sold(), { answers: { 'customer:cus_1': null } });
+    expect(plan.reason).toContain('on the customer or the subscription at Stripe');
+  });
+
   it('and a payment without customer or subscription is mended on itself', () => {
     const plan = planOf(sold({ customer: null, client_reference_id: 'x'.repeat(200) }));
     expect(plan.reason).toBe(

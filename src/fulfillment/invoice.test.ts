@@ -113,6 +113,8 @@ describe('a paid invoice', () => {
       event('checkout.session.completed', session(withLines([sessionLine('price_QUICK_SCAN')]))),
     ).payment?.state;
     const own = paid([{ priceId: 'price_QUICK_SCAN', subscription: null }], { subscription: null });
+    const byHand = planOf(own, OURS).payment?.state;
+    const paidBefore = byHand ? { payment: byHand } : {};
     const plan = planOf(own, sold ? { payment: sold } : {});
     expect(plan).toMatchObject({
       status: 'processed',
@@ -122,6 +124,8 @@ describe('a paid invoice', () => {
       commands: [],
       payment: { status: 'credited', state: { invoices: { in_1: { value: 1000 } } } },
     });
+    const again = planOf(own, { ...OURS, ...paidBefore });
+    expect(again.reason).toBe('Credited 50, taken back 0.');
     const renewal = planOf(paid([{ priceId: 'price_BASIC_MONTHLY' }]), {
       ...OURS,
       ...(sold ? { payment: sold } : {}),
@@ -274,6 +278,37 @@ describe('which price a line is of', () => {
     expect(planOf(paid(line), given).commands).toMatchObject([{ amount: 70 }]);
   });
 
+  it('is not that of another item of the subscription', () => {
+    const items = {
+      data: [
+        { price: { id: 'price_OTHER', lookup_key: 'basic', unit_amount: 1000 } },
+        { price: { id: 'price_REPLACED', lookup_key: 'none_of_ours', unit_amount: 1000 } },
+      ],
+    };
+    const given = { ...selling(keyed), subscription: stored({ items }) };
+    expect(planOf(paid(line), given)).toMatchObject({
+      obstacle: { code: 'price_unknown' },
+      commands: [],
+    });
+  });
+
+  it('is asked for while only a checkout session has named the subscription', () => {
+    const subscription = { id: 'sub_1', accountId: ACCOUNT, fact: null };
+    expect(needOf(paid(line), { ...selling(keyed), subscription })).toEqual({
+      ask: 'price',
+      id: 'price_REPLACED',
+    });
+  });
+
+  it('is found by the lookup key that an old line says itself', () => {
+    const payload = invoice(line, 'old');
+    const [priced] = (payload['lines'] as { data: { price: Json }[] }).data;
+    Object.assign(priced?.price ?? {}, { lookup_key: 'basic' });
+    expect(planOf(event('invoice.paid', payload), selling(keyed)).commands).toMatchObject([
+      { amount: 70, metadata: { stripe_price_id: 'price_REPLACED' } },
+    ]);
+  });
+
   it('is asked for when the event does not say the lookup key', () => {
     expect(needOf(paid(line), selling(keyed))).toEqual({ ask: 'price', id: 'price_REPLACED' });
     const named = readPrice({ id: 'price_REPLACED', lookup_key: 'basic' });
@@ -376,6 +411,14 @@ describe('a part of a period', () => {
   it('is measured by what the subscription pays for the price', () => {
     const given = { ...OURS, subscription: stored() };
     expect(grantsOf(paid(part()), given)).toMatchObject([{ credits: 50, source: 'subscription' }]);
+  });
+
+  it('is measured by Stripe while only a checkout session has named the subscription', () => {
+    const subscription = { id: 'sub_1', accountId: ACCOUNT, fact: null };
+    expect(needOf(paid(part()), { ...OURS, subscription })).toEqual({
+      ask: 'price',
+      id: 'price_BASIC_MONTHLY',
+    });
   });
 
   it('is measured by what Stripe says of the price, to twelve decimals', () => {
@@ -536,6 +579,14 @@ describe('a year that is granted by the month', () => {
       '2026-10-01T14:13:20.000Z',
       '2026-10-31T14:13:20.000Z',
     ]);
+  });
+
+  it('gives the first month though the subscription has ended as the event comes', () => {
+    const subscription = stored({ status: 'canceled', ended_at: START });
+    expect(planOf(bought(), { ...OURS, subscription })).toMatchObject({
+      commands: [{ amount: 100, key: 'invoice:in_1:line:il_1:month:1' }],
+      payment: { nextDueAt: null },
+    });
   });
 
   it('leaves out months that would grant nothing', () => {

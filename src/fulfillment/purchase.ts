@@ -25,15 +25,12 @@ export type Purchases =
   | {
       readonly purchases: readonly Purchase[];
       readonly obstacles: readonly Obstacle[];
-      /** Lines that are none of the catalogue's business: without a price, negative, or ignored. */
-      readonly ignored: number;
     };
 
 /** What the settled lines of one payment grant. Pure; the same lines give the same purchases. */
 export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext): Purchases {
   const purchases: Purchase[] = [];
   const obstacles: Obstacle[] = [];
-  let ignored = 0;
   for (const line of withoutReturned(lines)) {
     const result = purchasesOfLine(line, context);
     if ('need' in result) {
@@ -43,10 +40,9 @@ export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext
       obstacles.push(result.obstacle);
     } else {
       purchases.push(...result.purchases);
-      ignored += result.purchases.length === 0 ? 1 : 0;
     }
   }
-  return { purchases, obstacles, ignored };
+  return { purchases, obstacles };
 }
 
 type LineResult = { need: Need } | { obstacle: Obstacle } | { purchases: readonly Purchase[] };
@@ -102,7 +98,7 @@ function findPrice(
     }
     lookupKey = answer === 'unavailable' ? null : (answer?.lookupKey ?? null);
   }
-  const byKey = lookupKey == null ? undefined : catalog.find({ priceId, lookupKey });
+  const byKey = catalog.find({ priceId, lookupKey: lookupKey ?? null });
   return byKey === undefined ? { obstacle: unknownPrice(line, priceId) } : { price: byKey };
 }
 

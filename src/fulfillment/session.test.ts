@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { testCatalog } from '../../test/integration/webhooks/catalog.ts';
 import {
   ACCOUNT,
   event,
@@ -9,6 +10,7 @@ import {
   withLines,
 } from '../../test/integration/webhooks/objects.ts';
 import { factIn, needOf, planOf } from '../../test/support/decisions.ts';
+import type { CatalogPrice } from '../catalog/index.ts';
 import type { SessionFact } from '../stripe/index.ts';
 
 const SCAN = withLines([sessionLine('price_QUICK_SCAN')]);
@@ -146,8 +148,15 @@ describe('a paid checkout session', () => {
   });
 
   it('without an account to credit fails, and says how to name one', () => {
-    const plan = planOf(completed({ ...SCAN, client_reference_id: 'bob', customer: null }));
-    expect(plan).toMatchObject({ status: 'failed', payment: null, commands: [] });
+    const plan = planOf(completed({ ...SCAN, client_reference_id: 'bob' }), {
+      answers: { 'customer:cus_1': null },
+    });
+    expect(plan).toMatchObject({
+      status: 'failed',
+      customerId: 'cus_1',
+      payment: null,
+      commands: [],
+    });
     expect(plan.obstacle).toMatchObject({ code: 'account_unknown', needsAttention: true });
   });
 
@@ -229,6 +238,30 @@ describe("a session's lines", () => {
       amountMinor: 1000,
       currency: 'usd',
       subscriptionId: null,
+    });
+  });
+
+  it('are found by the lookup key that Florin wrote beside the price', () => {
+    const keyed = {
+      id: 'price_OLD',
+      lookupKey: 'scan',
+      credits: 60,
+      reason: 'quick_scan_purchase',
+      planType: 'basic',
+      kind: 'one_time',
+    } as const;
+    const own = { florin_price: 'price_NEW', florin_quantity: '1', florin_lookup_key: 'scan' };
+    const plan = planOf(completed({ metadata: own }), { catalog: testCatalog([keyed]) });
+    expect(plan.commands).toMatchObject([{ amount: 60 }]);
+  });
+
+  it('have their price asked for when nothing else can tell which it is', () => {
+    const keyed = { id: 'price_OLD', lookupKey: 'scan', credits: 60 };
+    const own = { florin_price: 'price_NEW', florin_quantity: '1' };
+    const catalog = testCatalog([keyed as CatalogPrice]);
+    expect(needOf(completed({ metadata: own }), { catalog })).toEqual({
+      ask: 'price',
+      id: 'price_NEW',
     });
   });
 
