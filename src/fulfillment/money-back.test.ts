@@ -150,6 +150,16 @@ describe('money that goes back', () => {
   });
 });
 
+describe('money that was all back before its purchase came', () => {
+  it('grants and takes back at once, so that the books show both', () => {
+    const answers = { 'invoiceOfPayment:pi_1': null };
+    expect(told([refunded(500), SCAN], { answers }).commands).toMatchObject([
+      { do: 'issue', amount: 50 },
+      { do: 'reverse', amount: 50 },
+    ]);
+  });
+});
+
 describe('a refund that is announced as failed', () => {
   const announced = (status: string) =>
     event('refund.failed', refund('re_1', 500, status), { at: 20 });
@@ -200,11 +210,17 @@ describe('why credits move back', () => {
     );
   });
 
+  it('is a refund when a credit note gave the money back', () => {
+    expect(reasonOf([SCAN, event('credit_note.created', creditNote(100))])).toBe(
+      'refund_quick_scan_purchase',
+    );
+  });
+
   it('is the dispute though its charge, not refunded, is known', () => {
     expect(
       reasonOf([
         SCAN,
-        event('charge.updated', charge(0)),
+        event('charge.refunded', charge(0)),
         disputed('lost'),
         disputed('won', 500, 20),
       ]),
@@ -300,6 +316,18 @@ describe('the money of a payment that is gone', () => {
       disputed: 300,
       frozen: 0,
     });
+  });
+
+  it('by a dispute is that of its own charge only', () => {
+    const charges = { ch_1: CHARGE, ch_2: CHARGE };
+    const disputes = { dp_1: { ...DISPUTE, chargeId: 'ch_2' } };
+    expect(gone({ charges, disputes }).disputed).toBe(300);
+  });
+
+  it('by a dispute that was won or prevented is none, whatever else it says', () => {
+    for (const status of ['won', 'prevented']) {
+      expect(gone({ disputes: { dp_1: { ...DISPUTE, status, balance: -300 } } }).disputed).toBe(0);
+    }
   });
 
   it('is known of a charge that only refunds, disputes or warnings have named', () => {

@@ -129,7 +129,7 @@ describe('what is kept of two words about one session', () => {
 
 describe('what is kept of two words about one invoice', () => {
   it('is the larger value, money and balance together, and the subscription that either names', () => {
-    const smaller = { ...INVOICE, amountPaid: 600, subscriptionId: 'sub_1' };
+    const smaller = { ...INVOICE, amountPaid: 90, balanceApplied: 0, subscriptionId: 'sub_1' };
     expect(both(joinInvoice, INVOICE, smaller).invoices['in_1']).toEqual({
       value: 1000,
       currency: 'usd',
@@ -143,8 +143,8 @@ describe('what is kept of two words about one charge', () => {
     both(joinCharge, { ...CHARGE, ...a }, { ...CHARGE, ...b }).charges['ch_1'];
 
   it('is the newer one, and of one second the one with more refunded', () => {
-    expect(kept({ refunded: 300, asOf: 10 }, { refunded: 100, asOf: 11 })?.refunded).toBe(100);
-    expect(kept({ refunded: 300 }, { refunded: 100 })?.refunded).toBe(300);
+    expect(kept({ refunded: 300, asOf: 9 }, { refunded: 90, asOf: 10 })?.refunded).toBe(90);
+    expect(kept({ refunded: 300 }, { refunded: 90 })?.refunded).toBe(300);
     expect(kept({}, {})).toEqual({ amount: 500, refunded: 0, currency: 'usd', asOf: 10 });
   });
 
@@ -233,6 +233,7 @@ describe('what is kept of two words about one dispute', () => {
     expect(kept({ balance: -300 }, {})?.balance).toBe(-300);
     expect(kept({ balance: 0 }, {})?.balance).toBe(0);
     expect(kept({ balance: -300 }, { balance: 0 })?.balance).toBe(0);
+    expect(kept({ balance: -200 }, { balance: -10 })?.balance).toBe(-10);
     expect(kept({ amount: 300 }, { amount: 200 })?.amount).toBe(300);
     expect(kept({ amount: 90 }, { amount: 200 })?.amount).toBe(200);
   });
