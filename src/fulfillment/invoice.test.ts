@@ -315,9 +315,14 @@ describe('which price a line is of', () => {
     const answered = (answer: unknown) =>
       planOf(paid(line), { ...selling(keyed), answers: { 'price:price_REPLACED': answer } });
     expect(answered(named).commands).toMatchObject([{ amount: 70 }]);
-    for (const answer of ['unavailable', null, readPrice({ id: 'price_REPLACED' })]) {
+    for (const answer of [null, readPrice({ id: 'price_REPLACED' })]) {
       expect(answered(answer)).toMatchObject({ obstacle: { code: 'price_unknown' }, commands: [] });
     }
+    // It is tried again by itself: nobody has to look at it.
+    expect(answered('unavailable')).toMatchObject({
+      obstacle: { code: 'stripe_unavailable', needsAttention: false },
+      commands: [],
+    });
   });
 
   it('is not asked for when the line says that it has no lookup key', () => {

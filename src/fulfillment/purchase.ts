@@ -2,7 +2,13 @@ import type { Catalog, CatalogPrice } from '../catalog/index.ts';
 import { MAX_CREDITS } from '../kernel/index.ts';
 import type { LineFact } from '../stripe/index.ts';
 import { addDuration, addMonths, monthsIn, splitEvenly } from './period.ts';
-import type { Details, KnownState, Need, Obstacle } from './plan.ts';
+import {
+  type Details,
+  type KnownState,
+  type Need,
+  type Obstacle,
+  stripeUnavailable,
+} from './plan.ts';
 import { proratedCredits, withoutReturned } from './proration.ts';
 import type { Purchase } from './state.ts';
 
@@ -96,7 +102,10 @@ function findPrice(
     if (answer === undefined) {
       return { need: { ask: 'price', id: priceId } };
     }
-    lookupKey = answer === 'unavailable' ? null : (answer?.lookupKey ?? null);
+    if (answer === 'unavailable') {
+      return { obstacle: stripeUnavailable(`the lookup_key of price ${priceId}`) };
+    }
+    lookupKey = answer?.lookupKey ?? null;
   }
   const byKey = catalog.find({ priceId, lookupKey: lookupKey ?? null });
   return byKey === undefined ? { obstacle: unknownPrice(line, priceId) } : { price: byKey };

@@ -320,7 +320,11 @@ function latest<T extends object>(a: T, b: T, measures: readonly ((one: T) => nu
 
 /** Equal by every measure: any fixed choice will do, if it does not depend on who came first. */
 function canonical(value: object): string {
-  return JSON.stringify(value, Object.keys(value).sort());
+  return JSON.stringify(value, (_name, inside: unknown) =>
+    typeof inside === 'object' && inside !== null
+      ? Object.fromEntries(Object.entries(inside).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inside,
+  );
 }
 
 function mergeBy<T>(
