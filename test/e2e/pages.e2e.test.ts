@@ -340,6 +340,24 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await expectAccessible();
     });
 
+    it('tells of a card that was declined and will be tried again', async () => {
+      const declined = {
+        topUpId: ACCOUNT,
+        status: 'failed',
+        credits: 50,
+        amountMinor: 500,
+        currency: 'usd',
+        failureCode: 'insufficient_funds',
+        payUrl: null,
+        createdAt: '2026-11-02T09:00:00.000Z',
+      } as const;
+      mock.answers.set('GET /api/top-up', { body: topUp({}, [declined]) });
+      await open('/index.html', { ...PHONE, as: 'buyer' });
+      await page.getByText('The last top-up did not go through.').waitFor();
+      expect(await page.getByText('Below 20 credits').isVisible()).toBe(true);
+      await expectAccessible();
+    });
+
     it('leads to the bank’s question where a top-up waits for it, and shows nothing where none is offered', async () => {
       const waiting = {
         topUpId: ACCOUNT,

@@ -123,6 +123,7 @@ function Agreement(props: {
     );
   }
   const waiting = state.topUps.find(({ payUrl }) => payUrl !== null);
+  const declined = consent.status === 'active' && state.topUps[0]?.status === 'failed';
   return (
     <>
       {waiting === undefined ? null : <Confirm topUp={waiting} />}
@@ -133,6 +134,12 @@ function Agreement(props: {
           onSaveCard={() => void run(toCard)}
           onResume={() => void run(() => client.resumeTopUp())}
         />
+      ) : null}
+      {declined ? (
+        <Notice tone="warn" title="The last top-up did not go through.">
+          Nothing was charged. It is tried again later with the same card, or at once with another
+          one.
+        </Notice>
       ) : null}
       <Terms consent={consent} />
       <div className="actions">
