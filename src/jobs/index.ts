@@ -102,18 +102,14 @@ export function alertJob(deps: AlertDeps): Job {
   return { name: 'alert', everyMs: ALERT_EVERY_MS, run: () => tellAlerts(deps, BATCH) };
 }
 
-/** Starts all of {@link backgroundJobs}; `stop` waits for what is under way. */
-export function startJobs(
-  deps: WebhookDeps,
-  { client, alerts }: { client?: StripeClient; alerts?: AlertDeps | undefined } = {},
-): RunningJob {
+/** What the jobs need beside the inbox's own parts. */
+type Background = { client: StripeClient; alerts?: AlertDeps | undefined };
+
+/** Starts all jobs of a process that runs on; `stop` waits for what is under way. */
+export function startJobs(deps: WebhookDeps, background: Background): RunningJob {
   const around = { logger: deps.logger, random: deps.random ?? Math.random };
-  const jobs = [
-    ...backgroundJobs(deps),
-    ...(client === undefined ? [] : [topUpJob(deps, client), reconcileJob(deps, client)]),
-    ...(alerts === undefined ? [] : [alertJob(alerts)]),
-  ];
-  const running = jobs.map((job) => startJob(job, around));
+  const compare = reconcileJob(deps, background.client);
+  const running = allJobs(deps, background, compare).map((job) => startJob(job, around));
   return {
     async stop() {
       await Promise.all(running.map((job) => job.stop()));
@@ -129,22 +125,27 @@ export function startJobs(
  */
 export async function runJobs(
   deps: WebhookDeps,
-  { client, alerts }: { client: StripeClient; alerts?: AlertDeps | undefined },
+  background: Background,
   { forMs = 25_000 }: { forMs?: number } = {},
 ): Promise<JobOutcome[]> {
   const compare: Job = {
     name: 'reconcile',
     everyMs: RECONCILE_EVERY_MS,
     run: async () => {
-      await compareWhenDue(deps, client);
+      await compareWhenDue(deps, background.client);
       return false;
     },
   };
-  const jobs = [
+  const jobs = allJobs(deps, background, compare);
+  return runOnce(jobs, { logger: deps.logger, clock: deps.clock, forMs });
+}
+
+/** The comparison last: it may take long, and nothing has to wait for it. */
+function allJobs(deps: WebhookDeps, { client, alerts }: Background, compare: Job): Job[] {
+  return [
     ...backgroundJobs(deps),
     topUpJob(deps, client),
     ...(alerts === undefined ? [] : [alertJob(alerts)]),
     compare,
   ];
-  return runOnce(jobs, { logger: deps.logger, clock: deps.clock, forMs });
 }
