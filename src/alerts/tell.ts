@@ -1,7 +1,6 @@
-import { createHmac } from 'node:crypto';
 import type { Database } from '../db/index.ts';
 import { type Clock, FlorinError, type Logger } from '../kernel/index.ts';
-import { verifySignature } from '../stripe/index.ts';
+import { signatureOf, verifySignature } from '../stripe/index.ts';
 import { type Alert, claimAlerts, noteLowBalances, settleAlert } from './alerts.ts';
 
 /** Takes an alert to the app. What it throws is tried again. */
@@ -64,7 +63,7 @@ export function postAlerts(to: {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        [ALERT_SIGNATURE_HEADER]: sign(body, { secret: secrets[0] ?? '', now: clock.now() }),
+        [ALERT_SIGNATURE_HEADER]: signatureOf(body, { secret: secrets[0] ?? '', now: clock.now() }),
       },
       body,
       redirect: 'manual',
@@ -88,12 +87,6 @@ export function isAlert(request: {
   now: Date;
 }): boolean {
   return verifySignature(request).ok;
-}
-
-function sign(body: string, { secret, now }: { secret: string; now: Date }): string {
-  const seconds = Math.floor(now.getTime() / 1000);
-  const digest = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
-  return `t=${seconds},v1=${digest}`;
 }
 
 function gapAfter(attempts: number): number {

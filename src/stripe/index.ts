@@ -10,5 +10,6 @@ export { askCustomers, askRelated, type RelatedNames } from './related.ts';
 export {
   type SignatureCheck,
   type SignatureResult,
+  signatureOf,
   verifySignature,
 } from './signature.ts';

@@ -45,6 +45,15 @@ export function verifySignature(check: SignatureCheck): SignatureResult {
   return { ok: true };
 }
 
+/** The header that {@link verifySignature} accepts for this body. Pure. */
+export function signatureOf(
+  rawBody: string | Uint8Array,
+  { secret, now }: { secret: string; now: Date },
+): string {
+  const timestamp = Math.floor(now.getTime() / 1000);
+  return `t=${timestamp},v1=${digestOf(rawBody, { secret, timestamp }).toString('hex')}`;
+}
+
 type Header = { timestamp: number; signatures: Buffer[] };
 
 function parseHeader(header: string): Header | undefined {
@@ -75,13 +84,17 @@ function parseHeader(header: string): Header | undefined {
 function matchesAny(check: SignatureCheck, header: Header): boolean {
   let matched = false;
   for (const secret of check.secrets) {
-    const expected = createHmac('sha256', secret)
-      .update(`${header.timestamp}.`)
-      .update(check.rawBody)
-      .digest();
+    const expected = digestOf(check.rawBody, { secret, timestamp: header.timestamp });
     for (const signature of header.signatures) {
       matched = timingSafeEqual(signature, expected) || matched;
     }
   }
   return matched;
+}
+
+function digestOf(
+  rawBody: string | Uint8Array,
+  { secret, timestamp }: { secret: string; timestamp: number },
+): Buffer {
+  return createHmac('sha256', secret).update(`${timestamp}.`).update(rawBody).digest();
 }
