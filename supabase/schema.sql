@@ -13,6 +13,12 @@ ALTER SCHEMA credits OWNER TO florin_owner;
 
 COMMENT ON SCHEMA credits IS 'The ledger: accounts, append-only entries, grants, holds. Written only through its functions; not exposed by PostgREST.';
 
+CREATE SCHEMA florin;
+
+ALTER SCHEMA florin OWNER TO postgres;
+
+COMMENT ON SCHEMA florin IS 'What migrations call. Nothing here serves a request.';
+
 CREATE SCHEMA public;
 
 ALTER SCHEMA public OWNER TO pg_database_owner;
@@ -3402,6 +3408,42 @@ ALTER FUNCTION credits.written(p_account_id uuid, p_entry credits.entries, OUT e
 
 COMMENT ON FUNCTION credits.written(p_account_id uuid, p_entry credits.entries, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint) IS 'What every write answers about the entry it made, the first time and on every replay.';
 
+CREATE PROCEDURE florin.begin_migration()
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  perform set_config('florin.migrator', current_user, false);
+  if current_setting('server_version_num')::int < 160000 then
+    execute format('grant florin_owner to %I', current_user);
+  elsif not pg_has_role(current_user, 'florin_owner', 'set') then
+    execute format('grant florin_owner to %I with inherit false, set true', current_user);
+  end if;
+  perform set_config('role', 'florin_owner', false);
+end;
+$$;
+
+ALTER PROCEDURE florin.begin_migration() OWNER TO postgres;
+
+COMMENT ON PROCEDURE florin.begin_migration() IS 'Remembers who migrates and becomes florin_owner. The first statement of a migration.';
+
+CREATE PROCEDURE florin.end_migration()
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  call credits.share_service_rights(current_setting('florin.migrator'));
+  perform set_config('role', current_setting('florin.migrator'), false);
+  if current_setting('server_version_num')::int < 160000 then
+    execute format('revoke florin_owner from %I', current_user);
+  end if;
+end;
+$$;
+
+ALTER PROCEDURE florin.end_migration() OWNER TO postgres;
+
+COMMENT ON PROCEDURE florin.end_migration() IS 'Shares the service''s rights with whoever migrates and becomes that role again. The last statement of a migration. Repeatable.';
+
 CREATE FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integer, stripe_event_id text, stripe_payment_id text, stripe_price_id text, transaction_reason text, transaction_plan_type text) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -4158,6 +4200,8 @@ GRANT USAGE ON SCHEMA credits TO authenticated;
 GRANT USAGE ON SCHEMA credits TO service_role;
 GRANT USAGE ON SCHEMA credits TO postgres;
 
+GRANT USAGE ON SCHEMA florin TO florin_owner;
+
 GRANT SELECT ON TABLE credits.accounts TO authenticated;
 GRANT SELECT ON TABLE credits.accounts TO service_role;
 GRANT SELECT ON TABLE credits.accounts TO postgres;
@@ -4324,9 +4368,9 @@ GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key
 GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.current_account() FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.current_account() TO postgres;
 GRANT ALL ON FUNCTION credits.current_account() TO authenticated;
 GRANT ALL ON FUNCTION credits.current_account() TO service_role;
-GRANT ALL ON FUNCTION credits.current_account() TO postgres;
 
 REVOKE ALL ON FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp with time zone) TO authenticated;
@@ -4459,6 +4503,12 @@ GRANT ALL ON FUNCTION credits.void_grant(p_account_id uuid, p_grant_id uuid, p_i
 GRANT ALL ON FUNCTION credits.void_grant(p_account_id uuid, p_grant_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT voided bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.written(p_account_id uuid, p_entry credits.entries, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint) FROM PUBLIC;
+
+REVOKE ALL ON PROCEDURE florin.begin_migration() FROM PUBLIC;
+GRANT ALL ON PROCEDURE florin.begin_migration() TO florin_owner;
+
+REVOKE ALL ON PROCEDURE florin.end_migration() FROM PUBLIC;
+GRANT ALL ON PROCEDURE florin.end_migration() TO florin_owner;
 
 REVOKE ALL ON FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integer, stripe_event_id text, stripe_payment_id text, stripe_price_id text, transaction_reason text, transaction_plan_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integer, stripe_event_id text, stripe_payment_id text, stripe_price_id text, transaction_reason text, transaction_plan_type text) TO service_role;

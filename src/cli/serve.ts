@@ -37,6 +37,9 @@ export function addServe(program: Command, context: CommandContext): void {
 async function refuseUnmigrated(url: string, logger: Logger): Promise<void> {
   const migrations = await listMigrations();
   const pending = await pendingMigrations({ url }).catch((error: unknown) => {
+    if (error instanceof InvalidConfigurationError) {
+      throw error;
+    }
     logger.warn({ error: String(error) }, 'the migrations could not be checked');
     return [];
   });

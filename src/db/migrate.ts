@@ -2,10 +2,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { FlorinError, type Logger, silentLogger } from '../kernel/index.ts';
+import {
+  FlorinError,
+  InvalidConfigurationError,
+  type Logger,
+  silentLogger,
+} from '../kernel/index.ts';
 import { parseDatabaseUrl } from './address.ts';
 import { isConnectionLost, toFlorinError } from './sqlstate.ts';
-import { splitStatements } from './statements.ts';
 
 /** One file of supabase/migrations: `<version>_<name>.sql`. */
 export type Migration = {
@@ -29,6 +33,8 @@ export type MigrateResult = {
 };
 
 const FILE_NAME = /^([0-9]+)_(.*)\.sql$/;
+/** A migration of the schema that was never released; today's baseline does not continue it. */
+const FIRST_EDITION = '20261123000200';
 /** Any number will do, as long as every Florin takes the same. */
 const LOCK = 0x666c6f72;
 const LOCK_TIMEOUT = '60s';
@@ -112,7 +118,13 @@ async function readHistory(client: pg.Client): Promise<string[]> {
   const result = await client.query<{ version: string }>(
     'select version from supabase_migrations.schema_migrations order by version',
   );
-  return result.rows.map((row) => row.version);
+  const versions = result.rows.map((row) => row.version);
+  if (versions.includes(FIRST_EDITION)) {
+    throw new InvalidConfigurationError([
+      'This database holds the schema of a Florin from before its first release, which cannot be upgraded: use an empty database (for `florin dev`: delete the folder .florin).',
+    ]);
+  }
+  return versions;
 }
 
 /** The lock is held by the transaction, which a transaction-mode pooler keeps together. */
@@ -135,7 +147,7 @@ async function applyOnce(client: pg.Client, migration: Migration): Promise<boole
     await client.query(HISTORY_TABLE);
     await client.query(
       'insert into supabase_migrations.schema_migrations (version, name, statements) values ($1, $2, $3)',
-      [migration.version, migration.name, splitStatements(sql)],
+      [migration.version, migration.name, [sql]],
     );
     await client.query('commit');
     return true;

@@ -18,7 +18,11 @@ describe.runIf(hasPostgres15)('supabase/schema.sql', () => {
   it('is what the migrations make; `npm run schema` writes it again', async () => {
     const { stdout } = await run(
       join(PROGRAMS, 'pg_dump'),
-      ['--schema-only', '--schema=credits', '--schema=billing', '--schema=public', server.adminUrl],
+      [
+        '--schema-only',
+        ...['florin', 'credits', 'billing', 'public'].map((schema) => `--schema=${schema}`),
+        server.adminUrl,
+      ],
       { maxBuffer: 64 * 1024 * 1024 },
     );
     await expect(tidy(stdout)).toMatchFileSnapshot('../../supabase/schema.sql');

@@ -1,15 +1,7 @@
--- Alerts: what the app should hear of an account, kept until it has been told. Written in the
--- transaction of what they tell of; delivered afterwards, at least once (docs/alerts.md).
+-- Alerts: what the app should hear of an account, kept until it is delivered. Written in the
+-- transaction of their cause; delivered afterwards, at least once (docs/alerts.md).
 
-select set_config('florin.migrator', current_user, false);
-do $$
-begin
-  if current_setting('server_version_num')::int < 160000 then
-    execute format('grant florin_owner to %I', current_user);
-  end if;
-end;
-$$;
-set role florin_owner;
+call florin.begin_migration();
 
 create table billing.alerts (
   alert_id uuid not null,
@@ -40,22 +32,6 @@ create table billing.low_balances (
 );
 comment on table billing.low_balances is
   'Accounts that an alert balance_low was written for and that have not been above since: one alert a fall.';
-
-do $$
-declare
-  v_table text;
-begin
-  foreach v_table in array array['alerts', 'low_balances'] loop
-    execute format('alter table billing.%I enable row level security', v_table);
-    execute format(
-      'create policy %I on billing.%I for select to service_role using (true)',
-      v_table || '_service_reads', v_table);
-    execute format('comment on policy %I on billing.%I is %L',
-      v_table || '_service_reads', v_table,
-      'The service reads everything. Writing is for functions alone.');
-  end loop;
-end;
-$$;
 
 create function billing.add_alert(p_account_id uuid, p_type text, p_data jsonb)
 returns void
@@ -166,29 +142,4 @@ end;
 $$;
 comment on function billing.forget_alerts(integer) is 'Deletes alerts after 30 days; how many.';
 
-revoke all on billing.alerts, billing.low_balances from public, anon, authenticated, service_role;
-revoke all on function
-  billing.add_alert(uuid, text, jsonb),
-  billing.note_low_balances(bigint, integer),
-  billing.claim_alerts(integer, interval),
-  billing.settle_alert(uuid, boolean, interval),
-  billing.forget_alerts(integer)
-  from public, anon, authenticated, service_role;
-grant select on billing.alerts, billing.low_balances to service_role;
-grant execute on function
-  billing.note_low_balances(bigint, integer),
-  billing.claim_alerts(integer, interval),
-  billing.settle_alert(uuid, boolean, interval),
-  billing.forget_alerts(integer)
-  to service_role;
-
-call credits.share_service_rights(current_setting('florin.migrator'));
-
-select set_config('role', current_setting('florin.migrator'), false);
-do $$
-begin
-  if current_setting('server_version_num')::int < 160000 then
-    execute format('revoke florin_owner from %I', current_user);
-  end if;
-end;
-$$;
+call florin.end_migration();

@@ -1,7 +1,7 @@
 -- Foundation: the roles, the two private schemas, and the rights everything else starts from.
 --
 -- Runs on Supabase (as the ordinary role `postgres`) and on plain Postgres 15 or newer, where the
--- roles and auth helpers that Supabase brings are created if they are missing. Runs twice without harm.
+-- roles and auth helpers that Supabase brings are created if they are missing.
 
 -- Nothing that this role creates from here on is executable by PUBLIC. Only the global form of this
 -- statement works: with `in schema …` it can add rights, never take the built-in one away.
@@ -27,22 +27,55 @@ $$;
 comment on role florin_owner is
   'Owns every Florin object and can not log in. The functions run as this role, so that nobody else needs a right to write.';
 
--- Every migration starts and ends like this one: it remembers who runs it, becomes florin_owner, and
--- goes back. Who runs it may act as florin_owner and inherits none of its rights: from Postgres 16 on
--- the grant says so; before that the membership is taken back at the end.
-select set_config('florin.migrator', current_user, false);
-do $$
+-- Every migration becomes florin_owner for its own length with these two. Whoever migrates may act as
+-- florin_owner and inherits none of its rights: from Postgres 16 on the grant says so; before that
+-- the membership is taken back at the end.
+create schema florin;
+comment on schema florin is 'What migrations call. Nothing here serves a request.';
+
+create procedure florin.begin_migration()
+language plpgsql
+set search_path = ''
+as $$
 begin
+  perform set_config('florin.migrator', current_user, false);
   if current_setting('server_version_num')::int < 160000 then
     execute format('grant florin_owner to %I', current_user);
   elsif not pg_has_role(current_user, 'florin_owner', 'set') then
     execute format('grant florin_owner to %I with inherit false, set true', current_user);
   end if;
+  perform set_config('role', 'florin_owner', false);
 end;
 $$;
+comment on procedure florin.begin_migration() is
+  'Remembers who migrates and becomes florin_owner. The first statement of a migration.';
 
-create schema if not exists credits authorization florin_owner;
-create schema if not exists billing authorization florin_owner;
+create procedure florin.end_migration()
+language plpgsql
+set search_path = ''
+as $$
+begin
+  call credits.share_service_rights(current_setting('florin.migrator'));
+  perform set_config('role', current_setting('florin.migrator'), false);
+  if current_setting('server_version_num')::int < 160000 then
+    execute format('revoke florin_owner from %I', current_user);
+  end if;
+end;
+$$;
+comment on procedure florin.end_migration() is
+  'Shares the service''s rights with whoever migrates and becomes that role again. The last statement of a migration. Repeatable.';
+
+revoke all on schema florin from public;
+revoke all on procedure florin.begin_migration(), florin.end_migration() from public;
+grant usage on schema florin to florin_owner;
+grant execute on procedure florin.begin_migration(), florin.end_migration() to florin_owner;
+
+call florin.begin_migration();
+
+-- Only whoever migrates may create a schema in the database.
+select set_config('role', current_setting('florin.migrator'), false);
+create schema credits authorization florin_owner;
+create schema billing authorization florin_owner;
 
 -- The helpers that policies call. On Supabase they exist already and are left alone.
 do $$
@@ -120,11 +153,4 @@ comment on procedure credits.share_service_rights(name) is
   'Gives a role every right in credits and billing that service_role has: SELECT and EXECUTE, never INSERT, UPDATE or DELETE. Called by each migration for the role that runs it; repeatable.';
 revoke all on procedure credits.share_service_rights(name) from public;
 
-select set_config('role', current_setting('florin.migrator'), false);
-do $$
-begin
-  if current_setting('server_version_num')::int < 160000 then
-    execute format('revoke florin_owner from %I', current_user);
-  end if;
-end;
-$$;
+call florin.end_migration();

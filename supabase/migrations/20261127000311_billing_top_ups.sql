@@ -1,61 +1,7 @@
--- Auto top-up: what a buyer agreed to, and each purchase that was made of it. A top-up is one row,
--- one Stripe invoice, one payment; whoever repeats a step repeats that one (docs/top-up.md,
--- docs/decisions/0070).
---
--- These tables stay local, as all of billing does. Lock order: the consent, then the top-up.
+-- Auto top-up, carried out. A top-up is one row, one Stripe invoice, one payment; whoever repeats a
+-- step repeats that one. Lock order: the consent, then the top-up.
 
-select set_config('florin.migrator', current_user, false);
-do $$
-begin
-  if current_setting('server_version_num')::int < 160000 then
-    execute format('grant florin_owner to %I', current_user);
-  end if;
-end;
-$$;
-set role florin_owner;
-
--- ---------------------------------------------------------------------------------------------
--- Tables
--- ---------------------------------------------------------------------------------------------
-
-create table billing.top_up_consents (
-  account_id uuid not null,
-  status text not null,
-  pause_reason text,
-  price_id text not null,
-  stripe_price_id text not null,
-  quantity bigint not null,
-  credits bigint not null,
-  amount_minor bigint not null,
-  currency text not null,
-  threshold bigint not null,
-  max_per_month integer not null,
-  customer_id text not null,
-  payment_method_id text,
-  payment_method_label text,
-  declines integer not null default 0,
-  not_before timestamptz not null default '-infinity',
-  consented_at timestamptz not null,
-  updated_at timestamptz not null,
-  constraint top_up_consents_pkey primary key (account_id),
-  constraint top_up_consents_status_is_known check (status in ('active', 'paused', 'off')),
-  constraint top_up_consents_paused_ones_say_why
-    check ((status = 'paused') = (pause_reason is not null)),
-  constraint top_up_consents_active_ones_have_a_payment_method
-    check (status <> 'active' or payment_method_id is not null),
-  constraint top_up_consents_amounts_are_positive
-    check (quantity > 0 and credits > 0 and amount_minor > 0 and threshold > 0
-           and max_per_month > 0),
-  constraint top_up_consents_one_purchase_ends_what_began_it check (credits >= threshold)
-);
-create index top_up_consents_active on billing.top_up_consents (account_id)
-  where status = 'active';
-comment on table billing.top_up_consents is
-  'What each account has agreed to: below threshold credits available, buy quantity × price_id for amount_minor, at most max_per_month times in a calendar month (UTC). A change is a new consent.';
-comment on column billing.top_up_consents.amount_minor is
-  'What one top-up costs, before taxes: the price that the buyer saw. Another price asks for consent anew.';
-comment on column billing.top_up_consents.declines is 'Declines in a row; a paid top-up ends them.';
-comment on column billing.top_up_consents.not_before is 'No attempt before this: a card was declined.';
+call florin.begin_migration();
 
 create table billing.top_ups (
   top_up_id uuid not null,
@@ -97,82 +43,6 @@ comment on table billing.top_ups is
 comment on column billing.top_ups.payment_method_id is
   'Kept with the top-up, so that a repeated request to Stripe is the same request.';
 
-do $$
-declare
-  v_table text;
-begin
-  foreach v_table in array array['top_up_consents', 'top_ups'] loop
-    execute format('alter table billing.%I enable row level security', v_table);
-    execute format(
-      'create policy %I on billing.%I for select to service_role using (true)',
-      v_table || '_service_reads', v_table);
-    execute format('comment on policy %I on billing.%I is %L',
-      v_table || '_service_reads', v_table,
-      'The service reads everything. Writing is for functions alone.');
-  end loop;
-end;
-$$;
-
--- ---------------------------------------------------------------------------------------------
--- Consent
--- ---------------------------------------------------------------------------------------------
-
-create function billing.consent_to_top_up(p_account_id uuid, p_terms jsonb)
-returns void
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-  v_now timestamptz := clock_timestamp();
-  v_method text := p_terms ->> 'paymentMethodId';
-begin
-  perform credits.ensure_account(p_account_id);
-  insert into billing.top_up_consents as t (account_id, status, pause_reason, price_id,
-      stripe_price_id, quantity, credits, amount_minor, currency, threshold, max_per_month,
-      customer_id, payment_method_id, payment_method_label, consented_at, updated_at)
-    values (
-      p_account_id,
-      case when v_method is null then 'paused' else 'active' end,
-      case when v_method is null then 'no_payment_method' end,
-      p_terms ->> 'priceId', p_terms ->> 'stripePriceId', (p_terms ->> 'quantity')::bigint,
-      (p_terms ->> 'credits')::bigint, (p_terms ->> 'amountMinor')::bigint,
-      p_terms ->> 'currency', (p_terms ->> 'threshold')::bigint,
-      (p_terms ->> 'maxPerMonth')::integer, p_terms ->> 'customerId', v_method,
-      p_terms ->> 'paymentMethodLabel', v_now, v_now)
-    on conflict (account_id) do update
-      set status = excluded.status, pause_reason = excluded.pause_reason,
-          price_id = excluded.price_id, stripe_price_id = excluded.stripe_price_id,
-          quantity = excluded.quantity, credits = excluded.credits,
-          amount_minor = excluded.amount_minor, currency = excluded.currency,
-          threshold = excluded.threshold, max_per_month = excluded.max_per_month,
-          customer_id = excluded.customer_id, payment_method_id = excluded.payment_method_id,
-          payment_method_label = excluded.payment_method_label, declines = 0,
-          not_before = '-infinity', consented_at = excluded.consented_at, updated_at = excluded.updated_at;
-end;
-$$;
-comment on function billing.consent_to_top_up(uuid, jsonb) is
-  'Keeps what a buyer has agreed to, in place of what they agreed to before; paused until there is a payment method. A top-up that is under way keeps its own terms.';
-
-create function billing.resume_top_up(
-  p_account_id uuid, p_payment_method_id text, p_payment_method_label text)
-returns boolean
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-  update billing.top_up_consents t
-     set status = 'active', pause_reason = null, declines = 0, not_before = '-infinity',
-         payment_method_id = p_payment_method_id, payment_method_label = p_payment_method_label,
-         updated_at = clock_timestamp()
-   where t.account_id = p_account_id and t.status <> 'off';
-  return found;
-end;
-$$;
-comment on function billing.resume_top_up(uuid, text, text) is
-  'Goes on under the terms agreed to, with this payment method. False when there is nothing to go on with. Repeatable.';
-
 create function billing.stop_top_up(p_account_id uuid)
 returns boolean
 language plpgsql
@@ -195,10 +65,6 @@ end;
 $$;
 comment on function billing.stop_top_up(uuid) is
   'Ends the consent. What waits for the buyer is voided; what is being charged in this moment ends as it will. False when it was off. Repeatable.';
-
--- ---------------------------------------------------------------------------------------------
--- Top-ups
--- ---------------------------------------------------------------------------------------------
 
 create function billing.low_accounts(p_limit integer)
 returns setof uuid
@@ -283,26 +149,6 @@ end;
 $$;
 comment on function billing.begin_top_up(uuid) is
   'Starts one top-up if all still holds under the lock: active, below the threshold, none under way, fewer than agreed this month (UTC), account open, no debt, no dispute. Returns begun, paused, or null. Any number of callers start one.';
-
-create function billing.pause_top_up(p_account_id uuid, p_reason text)
-returns text
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-  update billing.top_up_consents t
-     set status = 'paused', pause_reason = p_reason, updated_at = clock_timestamp()
-   where t.account_id = p_account_id and t.status = 'active';
-  if not found then
-    return null;
-  end if;
-  perform billing.add_alert(p_account_id, 'top_up_paused', jsonb_build_object('reason', p_reason));
-  return 'paused';
-end;
-$$;
-comment on function billing.pause_top_up(uuid, text) is
-  'Pauses an active consent until the buyer resumes it, and tells so. Internal.';
 
 create function billing.claim_top_ups(p_limit integer, p_lease interval)
 returns setof uuid
@@ -437,44 +283,4 @@ $$;
 comment on function billing.close_credited_top_ups(integer) is
   'Closes top-ups whose credits the ledger holds, however they were paid: by us, or by the buyer on the invoice''s page. How many.';
 
--- ---------------------------------------------------------------------------------------------
--- Rights: by name, for the service alone
--- ---------------------------------------------------------------------------------------------
-
-revoke all on billing.top_up_consents, billing.top_ups
-  from public, anon, authenticated, service_role;
-revoke all on function
-  billing.consent_to_top_up(uuid, jsonb),
-  billing.resume_top_up(uuid, text, text),
-  billing.stop_top_up(uuid),
-  billing.low_accounts(integer),
-  billing.begin_top_up(uuid),
-  billing.pause_top_up(uuid, text),
-  billing.claim_top_ups(integer, interval),
-  billing.note_top_up_invoice(uuid, text),
-  billing.move_top_up(uuid, text, jsonb),
-  billing.close_credited_top_ups(integer)
-  from public, anon, authenticated, service_role;
-grant select on billing.top_up_consents, billing.top_ups to service_role;
-grant execute on function
-  billing.consent_to_top_up(uuid, jsonb),
-  billing.resume_top_up(uuid, text, text),
-  billing.stop_top_up(uuid),
-  billing.low_accounts(integer),
-  billing.begin_top_up(uuid),
-  billing.claim_top_ups(integer, interval),
-  billing.note_top_up_invoice(uuid, text),
-  billing.move_top_up(uuid, text, jsonb),
-  billing.close_credited_top_ups(integer)
-  to service_role;
-
-call credits.share_service_rights(current_setting('florin.migrator'));
-
-select set_config('role', current_setting('florin.migrator'), false);
-do $$
-begin
-  if current_setting('server_version_num')::int < 160000 then
-    execute format('revoke florin_owner from %I', current_user);
-  end if;
-end;
-$$;
+call florin.end_migration();

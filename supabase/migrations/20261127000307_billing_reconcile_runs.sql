@@ -1,15 +1,7 @@
 -- The runs of reconcile: what each found, so that the console can say it after a restart, and when
 -- each began, so that of all services one makes the next comparison.
 
-select set_config('florin.migrator', current_user, false);
-do $$
-begin
-  if current_setting('server_version_num')::int < 160000 then
-    execute format('grant florin_owner to %I', current_user);
-  end if;
-end;
-$$;
-set role florin_owner;
+call florin.begin_migration();
 
 create table billing.reconcile_runs (
   run_id uuid not null,
@@ -29,11 +21,6 @@ create table billing.reconcile_runs (
       or finished_at is not null and (findings is null) = (error is not null)),
   constraint reconcile_runs_count_what_they_found check ((found is null) = (findings is null))
 );
-alter table billing.reconcile_runs enable row level security;
-create policy reconcile_runs_service_reads on billing.reconcile_runs
-  for select to service_role using (true);
-comment on policy reconcile_runs_service_reads on billing.reconcile_runs is
-  'The service reads everything. Writing is for functions alone.';
 comment on table billing.reconcile_runs is
   'Comparisons of Stripe with billing and the ledger, of the last 30 days. One without an end is under way, or its process was stopped.';
 comment on column billing.reconcile_runs.run_id is 'Names the run to whoever ends it.';
@@ -104,24 +91,4 @@ $$;
 comment on function billing.finish_reconcile(uuid, integer, jsonb, text, text) is
   'Ends a run with what it found (p_found, p_findings) or with why it compared nothing (p_error_code, p_error), and forgets runs of more than 30 days ago. Repeatable: the first end counts.';
 
-revoke all on billing.reconcile_runs from public, anon, authenticated, service_role;
-revoke all on function
-  billing.begin_reconcile(text, integer, text, interval),
-  billing.finish_reconcile(uuid, integer, jsonb, text, text)
-  from public, anon, authenticated, service_role;
-grant select on billing.reconcile_runs to service_role;
-grant execute on function
-  billing.begin_reconcile(text, integer, text, interval),
-  billing.finish_reconcile(uuid, integer, jsonb, text, text)
-  to service_role;
-
-call credits.share_service_rights(current_setting('florin.migrator'));
-
-select set_config('role', current_setting('florin.migrator'), false);
-do $$
-begin
-  if current_setting('server_version_num')::int < 160000 then
-    execute format('revoke florin_owner from %I', current_user);
-  end if;
-end;
-$$;
+call florin.end_migration();

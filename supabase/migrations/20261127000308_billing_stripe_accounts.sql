@@ -1,15 +1,7 @@
--- Whose books these are: the Stripe account that every purchase is compared with. Without it a
--- secret key of another account would make all purchases look as if Stripe did not know them.
+-- The Stripe account that every purchase is compared with. Without it a secret key of another account
+-- would make all purchases look as if Stripe did not know them.
 
-select set_config('florin.migrator', current_user, false);
-do $$
-begin
-  if current_setting('server_version_num')::int < 160000 then
-    execute format('grant florin_owner to %I', current_user);
-  end if;
-end;
-$$;
-set role florin_owner;
+call florin.begin_migration();
 
 create table billing.stripe_accounts (
   stripe_account_id text not null,
@@ -17,11 +9,6 @@ create table billing.stripe_accounts (
   accepted_at timestamptz not null,
   constraint stripe_accounts_pkey primary key (stripe_account_id, livemode)
 );
-alter table billing.stripe_accounts enable row level security;
-create policy stripe_accounts_service_reads on billing.stripe_accounts
-  for select to service_role using (true);
-comment on policy stripe_accounts_service_reads on billing.stripe_accounts is
-  'The service reads everything. Writing is for functions alone.';
 comment on table billing.stripe_accounts is
   'The Stripe accounts that the books were compared with: the one accepted last counts. Payments from before it was accepted are not asked of it.';
 comment on column billing.stripe_accounts.accepted_at is
@@ -54,19 +41,4 @@ $$;
 comment on function billing.accept_stripe_account(text, boolean, boolean) is
   'Keeps whose books these are: the first account as it is, another one only when told to replace it. Repeatable.';
 
-revoke all on billing.stripe_accounts from public, anon, authenticated, service_role;
-revoke all on function billing.accept_stripe_account(text, boolean, boolean)
-  from public, anon, authenticated, service_role;
-grant select on billing.stripe_accounts to service_role;
-grant execute on function billing.accept_stripe_account(text, boolean, boolean) to service_role;
-
-call credits.share_service_rights(current_setting('florin.migrator'));
-
-select set_config('role', current_setting('florin.migrator'), false);
-do $$
-begin
-  if current_setting('server_version_num')::int < 160000 then
-    execute format('revoke florin_owner from %I', current_user);
-  end if;
-end;
-$$;
+call florin.end_migration();

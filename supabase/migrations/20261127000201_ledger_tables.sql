@@ -1,0 +1,210 @@
+-- The ledger's tables: accounts, append-only entries, grants, holds, and which grant pays for what.
+--
+-- The burn axis. A spend does not choose grants. Each account has an axis, the running number of
+-- credits ever reserved or spent; a spend takes the next stretch of it. Which grant paid for which
+-- stretch only depends on the burn order, and that changes only when a grant comes, becomes
+-- effective, expires or is taken back. At those moments, and when someone asks, the account is
+-- settled: the stretch burned since then is charged to the grants in burn order. So a spend updates
+-- one row and inserts one row, and the lineage is still exact. docs/ledger.md works an example.
+--
+-- Lock order: the account's row first. Its holder may write the account's other rows.
+--
+-- Functions that every purchase calls plan their statements once, and by index (plan_cache_mode,
+-- enable_seqscan): left to itself, Postgres plans some of them anew at each call, and a plan that was
+-- made while a table was empty goes on reading all of it.
+
+call florin.begin_migration();
+
+create type credits.entry_kind as enum (
+  'grant', 'spend', 'capture', 'expiry', 'void', 'reversal', 'adjustment',
+  'schedule', 'hold', 'release', 'close'
+);
+comment on type credits.entry_kind is
+  'What an entry records. The last four move no credits: a grant of the future, a hold placed, a hold ended, the account closed.';
+
+create type credits.hold_status as enum ('open', 'captured', 'released', 'expired');
+comment on type credits.hold_status is 'A hold is open, and ends once in one of the other three.';
+
+create domain credits.zero_or_more as bigint constraint zero_or_more check (value >= 0);
+comment on domain credits.zero_or_more is 'Credits that are never negative.';
+
+-- fillfactor and the absence of indexes on columns that a spend changes keep its updates HOT; the
+-- columns that change stand last, so that the write-ahead log carries little more than them. No
+-- check constraints: Postgres parses a table's checks anew in every statement, a fifth of a spend.
+-- A domain is checked only where its column is written, and a spend cannot break what is left to
+-- its where clause, credits.save_account and credits.verify_ledger.
+create table credits.accounts (
+  account_id uuid not null,
+  closed_at timestamptz,
+  next_change_at timestamptz not null default 'infinity',
+  next_expiry_at timestamptz,
+  settled bigint not null default 0,
+  debt credits.zero_or_more not null default 0,
+  held credits.zero_or_more not null default 0,
+  posted bigint not null default 0,
+  axis bigint not null default 0,
+  entry_no bigint not null default 0,
+  chain bytea not null default '\x',
+  constraint accounts_pkey primary key (account_id)
+) with (fillfactor = 50);
+create index accounts_due on credits.accounts (next_change_at) where next_change_at < 'infinity';
+comment on table credits.accounts is
+  'One row an account: its balance, its place on the burn axis and the head of its chain. Opaque ids, by default the Supabase user''s; no foreign key, so that the ledger outlives the user.';
+comment on column credits.accounts.next_change_at is
+  'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
+comment on column credits.accounts.next_expiry_at is
+  'The soonest expiry among grants with credits left, as of the last settlement.';
+comment on column credits.accounts.settled is 'How much of the axis is charged to grants.';
+comment on column credits.accounts.debt is 'Settled credits of the axis that no grant pays for.';
+comment on column credits.accounts.axis is 'Credits ever reserved or spent: the end of the burn axis.';
+comment on column credits.accounts.chain is 'The hash of the last entry, which covers all before it.';
+
+create table credits.entries (
+  account_id uuid not null,
+  entry_no bigint not null,
+  amount bigint not null,
+  axis_from bigint,
+  posted_after bigint not null,
+  held_after bigint not null,
+  created_at timestamptz not null,
+  kind credits.entry_kind not null,
+  grant_id uuid,
+  grant_delta bigint,
+  hold_id uuid,
+  idempotency_key text collate "C" not null,
+  subject_seal bytea,
+  metadata jsonb,
+  chain bytea not null,
+  constraint entries_pkey primary key (account_id, entry_no),
+  constraint entries_idempotency_key_once unique (account_id, idempotency_key)
+);
+comment on table credits.entries is
+  'The journal: immutable signed rows, numbered and hash-chained within their account. Nobody may update or delete.';
+comment on column credits.entries.axis_from is
+  'Where the stretch of the burn axis begins that this spend, capture or hold takes.';
+comment on column credits.entries.grant_delta is
+  'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
+comment on column credits.entries.subject_seal is
+  'Hash of what may never change of the grant or hold that the entry brought about.';
+comment on column credits.entries.chain is 'sha256 over the chain before and this row.';
+
+create table credits.grants (
+  account_id uuid not null,
+  grant_id uuid not null,
+  issued_no bigint not null,
+  source text not null,
+  priority integer not null,
+  amount bigint not null,
+  effective_at timestamptz not null,
+  expires_at timestamptz,
+  created_at timestamptz not null,
+  idempotency_key text not null,
+  metadata jsonb,
+  effective boolean not null,
+  remaining bigint not null,
+  burned bigint not null default 0,
+  expired bigint not null default 0,
+  voided bigint not null default 0,
+  reversed bigint not null default 0,
+  constraint grants_pkey primary key (account_id, grant_id),
+  constraint grants_amount_above_zero check (amount > 0),
+  constraint grants_remaining_between_zero_and_amount check (remaining between 0 and amount),
+  constraint grants_every_credit_is_somewhere
+    check (remaining + burned + expired + voided + reversed = amount
+           and burned >= 0 and expired >= 0 and voided >= 0 and reversed >= 0),
+  constraint grants_expire_after_they_become_effective check (expires_at > effective_at)
+);
+create index grants_with_credits on credits.grants (account_id) where remaining > 0;
+comment on table credits.grants is
+  'Credits given: how many, from what source, from when until when, burned in which order, and where each of them is now.';
+comment on column credits.grants.issued_no is 'Number of the entry that issued it: the age within the account.';
+comment on column credits.grants.effective is 'False while its time has not come: its credits are not posted yet.';
+comment on column credits.grants.remaining is 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
+comment on column credits.grants.burned is 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
+
+create table credits.holds (
+  account_id uuid not null,
+  hold_id uuid not null,
+  amount bigint not null,
+  axis_from bigint not null,
+  expires_at timestamptz not null,
+  created_at timestamptz not null,
+  idempotency_key text not null,
+  metadata jsonb,
+  status credits.hold_status not null default 'open',
+  captured bigint not null default 0,
+  ended_no bigint,
+  constraint holds_pkey primary key (account_id, hold_id),
+  constraint holds_amount_above_zero check (amount > 0),
+  constraint holds_captured_between_zero_and_amount check (captured between 0 and amount)
+);
+create index holds_open on credits.holds (account_id, expires_at) where status = 'open';
+comment on table credits.holds is
+  'Credits reserved for work whose price is not known yet. Reserved credits do not expire with their grant.';
+comment on column credits.holds.ended_no is 'Number of the entry that captured or released it.';
+
+create table credits.charges (
+  account_id uuid not null,
+  axis_from bigint not null,
+  axis_to bigint not null,
+  grant_id uuid,
+  displaced_from uuid,
+  seal bytea not null,
+  constraint charges_pkey primary key (account_id, axis_from),
+  constraint charges_are_not_empty check (axis_to > axis_from)
+);
+create index charges_by_grant on credits.charges (account_id, grant_id);
+create index charges_displaced on credits.charges (account_id, displaced_from)
+  where displaced_from is not null;
+comment on table credits.charges is
+  'Which grant pays for which stretch of the burn axis. No grant: debt. An entry''s allocations are where its stretch and these meet.';
+comment on column credits.charges.displaced_from is
+  'The grant that paid for the stretch until money for it went back; it pays again if that is undone.';
+comment on column credits.charges.seal is 'Hash of the row, for verify_ledger.';
+
+alter table credits.accounts enable row level security;
+alter table credits.entries enable row level security;
+alter table credits.grants enable row level security;
+alter table credits.holds enable row level security;
+alter table credits.charges enable row level security;
+
+create function credits.current_account()
+returns uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return nullif(coalesce(
+    nullif(current_setting('request.jwt.claim.sub', true), ''),
+    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'), '')::uuid;
+end;
+$$;
+comment on function credits.current_account() is
+  'The account whose rows the signed-in user may read: their own, from the request''s verified claims, as auth.uid() reads them. Written here because florin_owner may have no rights in the schema auth.';
+grant execute on function credits.current_account() to authenticated, service_role;
+
+do $$
+declare
+  v_table text;
+begin
+  foreach v_table in array array['accounts', 'entries', 'grants', 'holds', 'charges'] loop
+    execute format(
+      'create policy %I on credits.%I for select to authenticated using (account_id = (select credits.current_account()))',
+      v_table || '_own_rows', v_table);
+    execute format('comment on policy %I on credits.%I is %L',
+      v_table || '_own_rows', v_table, 'A signed-in user reads the rows of their own account.');
+    execute format(
+      'create policy %I on credits.%I for select to service_role using (true)',
+      v_table || '_service_reads', v_table);
+    execute format('comment on policy %I on credits.%I is %L',
+      v_table || '_service_reads', v_table, 'The service reads every account. Writing is for functions alone.');
+  end loop;
+end;
+$$;
+
+revoke all on all tables in schema credits from public, anon, authenticated, service_role;
+grant select on credits.accounts, credits.entries, credits.grants, credits.holds, credits.charges
+  to authenticated, service_role;
+
+call florin.end_migration();

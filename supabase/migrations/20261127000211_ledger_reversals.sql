@@ -1,0 +1,213 @@
+-- Money that went back: reversals, and their undoing.
+
+call florin.begin_migration();
+
+create function credits.take_back(
+  p_account inout credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamptz)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_from_remaining bigint := least(p_amount, p_grant.remaining);
+  v_from_expired bigint := least(p_amount - v_from_remaining, p_grant.expired);
+  v_from_voided bigint := least(p_amount - v_from_remaining - v_from_expired, p_grant.voided);
+  v_displaced bigint := p_amount - v_from_remaining - v_from_expired - v_from_voided;
+  v_left bigint := v_displaced;
+  v_take bigint;
+  v_row credits.charges;
+begin
+  -- Credits that lapsed before are gone already: taking them back undoes their expiry or void first.
+  if v_from_expired > 0 then
+    p_account := credits.move_on_grant(
+      p_account, 'expiry', p_grant.grant_id, v_from_expired, v_from_expired, null, p_at, null);
+  end if;
+  if v_from_voided > 0 then
+    p_account := credits.move_on_grant(
+      p_account, 'void', p_grant.grant_id, v_from_voided,
+      case when p_grant.effective then v_from_voided else 0 end, null, p_at, null);
+  end if;
+  update credits.grants g
+     set remaining = g.remaining - v_from_remaining,
+         expired = g.expired - v_from_expired,
+         voided = g.voided - v_from_voided,
+         burned = g.burned - v_displaced,
+         reversed = g.reversed + p_amount
+   where g.account_id = p_account.account_id and g.grant_id = p_grant.grant_id;
+  -- What is spent or reserved already loses this payer, the latest stretch first, and is debt until
+  -- other grants pay for it: at once those that are live, later the next one.
+  while v_left > 0 loop
+    select * into v_row from credits.charges c
+     where c.account_id = p_account.account_id and c.grant_id = p_grant.grant_id
+     order by c.axis_from desc limit 1;
+    v_take := least(v_left, v_row.axis_to - v_row.axis_from);
+    perform credits.uncharge(p_account.account_id, v_row.axis_to - v_take, v_row.axis_to);
+    perform credits.charge(
+      p_account.account_id, v_row.axis_to - v_take, v_row.axis_to, null, p_grant.grant_id);
+    v_left := v_left - v_take;
+  end loop;
+  p_account.debt := p_account.debt + v_displaced;
+end;
+$$;
+comment on function credits.take_back(credits.accounts, credits.grants, bigint, timestamptz) is
+  'Takes credits of a grant back: from what it has left, then from what lapsed, then from what it paid for.';
+
+create function credits.reverse_grant(
+  p_account_id uuid,
+  p_grant_id uuid,
+  p_amount bigint,
+  p_idempotency_key text,
+  p_metadata jsonb default '{}',
+  out entry_id uuid,
+  out posted bigint,
+  out held bigint,
+  out available bigint,
+  out reversed bigint,
+  out replayed boolean)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_account credits.accounts;
+  v_grant credits.grants;
+  v_entry credits.entries;
+begin
+  perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+  v_account := credits.open_account(p_account_id, v_now);
+  v_grant := credits.find_grant(p_account_id, p_grant_id);
+  select * into v_entry from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+  if found then
+    if v_entry.kind <> 'reversal' or v_entry.grant_id <> p_grant_id
+       or v_entry.grant_delta <> -p_amount
+       or v_entry.metadata is distinct from nullif(p_metadata, '{}') then
+      perform credits.raise_key_reused(p_idempotency_key);
+    end if;
+    replayed := true;
+  else
+    if p_amount > v_grant.amount - v_grant.reversed then
+      raise exception 'Only % of the grant''s % credits are left to take back; % were asked for.',
+        v_grant.amount - v_grant.reversed, v_grant.amount, p_amount
+        using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what is left.';
+    end if;
+    v_account := credits.take_back(v_account, v_grant, p_amount, v_now);
+    v_account := credits.move_on_grant(
+      v_account, 'reversal', p_grant_id, -p_amount,
+      case when v_grant.effective then -p_amount else 0 end,
+      p_idempotency_key, v_now, nullif(p_metadata, '{}'));
+    v_account := credits.settle(v_account, v_now);
+    perform credits.save_account(v_account);
+    select * into v_entry from credits.entries e
+     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+    replayed := false;
+  end if;
+  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+  reversed := p_amount;
+end;
+$$;
+comment on function credits.reverse_grant(uuid, uuid, bigint, text, jsonb) is
+  'Takes back credits of a grant whose money went back: from what it has left, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN, CRKEY, CRDUP.';
+
+create function credits.restore_grant(
+  p_account_id uuid,
+  p_grant_id uuid,
+  p_amount bigint,
+  p_idempotency_key text,
+  p_metadata jsonb default '{}',
+  out entry_id uuid,
+  out posted bigint,
+  out held bigint,
+  out available bigint,
+  out restored bigint,
+  out replayed boolean)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_account credits.accounts;
+  v_grant credits.grants;
+  v_entry credits.entries;
+  v_row credits.charges;
+  v_left bigint := p_amount;
+  v_take bigint;
+  v_voided bigint;
+begin
+  perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+  v_account := credits.open_account(p_account_id, v_now);
+  v_grant := credits.find_grant(p_account_id, p_grant_id);
+  select * into v_entry from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+  if found then
+    if v_entry.kind <> 'reversal' or v_entry.grant_id <> p_grant_id
+       or v_entry.grant_delta <> p_amount
+       or v_entry.metadata is distinct from nullif(p_metadata, '{}') then
+      perform credits.raise_key_reused(p_idempotency_key);
+    end if;
+    replayed := true;
+  else
+    if p_amount > v_grant.reversed then
+      raise exception 'Only % credits of the grant were taken back; % were to be restored.',
+        v_grant.reversed, p_amount
+        using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what was taken back.';
+    end if;
+    -- The grant pays again for what was taken from it: debt first, then what others pay in its place,
+    -- unless theirs has expired meanwhile and would only lapse.
+    for v_row in
+      select c.* from credits.charges c
+        left join credits.grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
+       where c.account_id = p_account_id and c.displaced_from = p_grant_id
+         and (c.grant_id is null or g.expires_at is null or g.expires_at > v_now)
+       order by c.grant_id is not null, c.axis_from
+    loop
+      exit when v_left = 0;
+      v_take := least(v_left, v_row.axis_to - v_row.axis_from);
+      perform credits.uncharge(p_account_id, v_row.axis_from, v_row.axis_from + v_take);
+      perform credits.charge(
+        p_account_id, v_row.axis_from, v_row.axis_from + v_take, p_grant_id, null);
+      if v_row.grant_id is null then
+        v_account.debt := v_account.debt - v_take;
+      else
+        update credits.grants g
+           set remaining = g.remaining + v_take, burned = g.burned - v_take
+         where g.account_id = p_account_id and g.grant_id = v_row.grant_id;
+      end if;
+      v_left := v_left - v_take;
+    end loop;
+    -- Voided credits that the reversal counted as taken become voided again: see take_back.
+    select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
+     where v_left > 0 and e.account_id = p_account_id and e.grant_id = p_grant_id
+       and e.kind = 'void' and starts_with(e.idempotency_key, 'florin:void:');
+    update credits.grants g
+       set reversed = g.reversed - p_amount,
+           burned = g.burned + (p_amount - v_left),
+           voided = g.voided + v_voided,
+           remaining = g.remaining + v_left - v_voided
+     where g.account_id = p_account_id and g.grant_id = p_grant_id;
+    if v_voided > 0 then
+      v_account := credits.move_on_grant(
+        v_account, 'void', p_grant_id, -v_voided,
+        case when v_grant.effective then -v_voided else 0 end, null, v_now, null);
+    end if;
+    v_account := credits.move_on_grant(
+      v_account, 'reversal', p_grant_id, p_amount,
+      case when v_grant.effective then p_amount else 0 end,
+      p_idempotency_key, v_now, nullif(p_metadata, '{}'));
+    -- What came back may expire, or have expired.
+    v_account := credits.look_ahead(v_account);
+    v_account := credits.settle(v_account, v_now);
+    perform credits.save_account(v_account);
+    select * into v_entry from credits.entries e
+     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+    replayed := false;
+  end if;
+  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+  restored := p_amount;
+end;
+$$;
+comment on function credits.restore_grant(uuid, uuid, bigint, text, jsonb) is
+  'Undoes earlier reversals of a grant, in part or whole, and gives exactly what they took. Idempotent by key. Errors: CRAMT (more than was taken), CRGRN, CRKEY, CRDUP.';
+
+call florin.end_migration();

@@ -1,0 +1,88 @@
+-- Adjustments: balances corrected by hand.
+
+call florin.begin_migration();
+
+create function credits.adjust(
+  p_account_id uuid,
+  p_amount bigint,
+  p_idempotency_key text,
+  p_reason text,
+  p_actor text,
+  out entry_id uuid,
+  out posted bigint,
+  out held bigint,
+  out available bigint,
+  out replayed boolean)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_metadata jsonb := jsonb_build_object('reason', p_reason, 'actor', p_actor);
+  v_account credits.accounts;
+  v_grant credits.grants;
+  v_entry credits.entries;
+  v_issued credits.issued;
+begin
+  -- The smallest bigint has no absolute value.
+  perform credits.check_input(
+    p_account_id, case when p_amount >= -9007199254740991 then abs(p_amount) else p_amount end,
+    p_idempotency_key);
+  if coalesce(p_reason, '') = '' or coalesce(p_actor, '') = '' then
+    raise exception 'An adjustment needs a reason and who made it.'
+      using errcode = '22004', hint = 'Pass both: they stay in the ledger.';
+  end if;
+  v_account := credits.lock_account(p_account_id, p_amount > 0);
+  select * into v_entry from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+  if found then
+    if v_entry.kind <> 'adjustment' or v_entry.amount <> p_amount
+       or v_entry.metadata is distinct from v_metadata then
+      perform credits.raise_key_reused(p_idempotency_key);
+    end if;
+    replayed := true;
+  elsif v_account.closed_at is not null then
+    perform credits.raise_closed(p_account_id);
+  else
+    if p_amount > 0 then
+      v_grant.source := 'adjustment';
+      v_grant.priority := 0;
+      v_grant.amount := p_amount;
+      v_grant.effective_at := v_now;
+      v_grant.idempotency_key := p_idempotency_key;
+      v_grant.metadata := v_metadata;
+      v_issued := credits.issue(v_account, v_grant, 'adjustment', v_now);
+      v_account := v_issued.account;
+    else
+      if v_account.account_id is null then
+        perform credits.raise_insufficient(0, -p_amount);
+      end if;
+      if credits.needs_settling(v_account, v_now) then
+        v_account := credits.settle(v_account, v_now);
+      end if;
+      if v_account.posted - v_account.held < -p_amount then
+        perform credits.raise_insufficient(v_account.posted - v_account.held, -p_amount);
+      end if;
+      v_entry := null;
+      v_entry.kind := 'adjustment';
+      v_entry.amount := p_amount;
+      v_entry.axis_from := v_account.axis;
+      v_entry.idempotency_key := p_idempotency_key;
+      v_entry.created_at := v_now;
+      v_entry.metadata := v_metadata;
+      v_account.axis := v_account.axis - p_amount;
+      v_account := credits.append(v_account, v_entry);
+    end if;
+    perform credits.save_account(v_account);
+    select * into v_entry from credits.entries e
+     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+    replayed := false;
+  end if;
+  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+end;
+$$;
+comment on function credits.adjust(uuid, bigint, text, text, text) is
+  'Corrects a balance by hand: a positive amount gives credits, a negative one takes available ones. The reason and the actor stay in the entry. Idempotent by key. Errors: CRINS, CRAMT, CRKEY, CRDUP, CRACC, 22004.';
+
+call florin.end_migration();

@@ -1,0 +1,283 @@
+-- Holds: credits reserved for work whose price is not known yet.
+
+call florin.begin_migration();
+
+create function credits.place_hold(
+  p_account_id uuid,
+  p_amount bigint,
+  p_idempotency_key text,
+  p_expires_in interval default '15 minutes',
+  p_metadata jsonb default '{}',
+  out hold_id uuid,
+  out entry_id uuid,
+  out expires_at timestamptz,
+  out posted bigint,
+  out held bigint,
+  out available bigint,
+  out replayed boolean)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_account credits.accounts;
+  v_entry credits.entries;
+  v_hold credits.holds;
+begin
+  perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+  if p_expires_in is null or v_now + p_expires_in <= v_now then
+    raise exception 'A hold must expire in the future.'
+      using errcode = '22023', hint = 'Pass an interval above zero, a little longer than the job takes.';
+  end if;
+  v_account := credits.lock_account(p_account_id, false);
+  select * into v_entry from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+  if found then
+    select * into v_hold from credits.holds h
+     where h.account_id = p_account_id and h.hold_id = v_entry.hold_id;
+    if v_entry.kind <> 'hold' or v_hold.amount <> p_amount
+       or v_hold.expires_at <> v_hold.created_at + p_expires_in
+       or v_hold.metadata is distinct from nullif(p_metadata, '{}') then
+      perform credits.raise_key_reused(p_idempotency_key);
+    end if;
+    replayed := true;
+  elsif v_account.closed_at is not null then
+    perform credits.raise_closed(p_account_id);
+  else
+    if v_account.next_change_at <= v_now then
+      v_account := credits.settle(v_account, v_now);
+    end if;
+    if v_account.account_id is null or v_account.posted - v_account.held < p_amount then
+      perform credits.raise_insufficient(
+        coalesce(v_account.posted - v_account.held, 0), p_amount);
+    end if;
+    v_hold.account_id := p_account_id;
+    v_hold.hold_id := gen_random_uuid();
+    v_hold.amount := p_amount;
+    v_hold.axis_from := v_account.axis;
+    v_hold.expires_at := v_now + p_expires_in;
+    v_hold.created_at := v_now;
+    v_hold.idempotency_key := p_idempotency_key;
+    v_hold.metadata := nullif(p_metadata, '{}');
+    insert into credits.holds (
+      account_id, hold_id, amount, axis_from, expires_at, created_at, idempotency_key, metadata)
+    values (
+      p_account_id, v_hold.hold_id, p_amount, v_hold.axis_from, v_hold.expires_at, v_now,
+      p_idempotency_key, v_hold.metadata);
+    v_account.axis := v_account.axis + p_amount;
+    v_account.held := v_account.held + p_amount;
+    v_account.next_change_at := least(v_account.next_change_at, v_hold.expires_at);
+    v_entry.kind := 'hold';
+    v_entry.amount := 0;
+    v_entry.axis_from := v_hold.axis_from;
+    v_entry.hold_id := v_hold.hold_id;
+    v_entry.idempotency_key := p_idempotency_key;
+    v_entry.subject_seal := credits.subject_seal(v_hold);
+    v_entry.created_at := v_now;
+    v_entry.metadata := v_hold.metadata;
+    v_account := credits.append(v_account, v_entry);
+    perform credits.save_account(v_account);
+    v_entry.entry_no := v_account.entry_no;
+    v_entry.posted_after := v_account.posted;
+    v_entry.held_after := v_account.held;
+    replayed := false;
+  end if;
+  hold_id := v_hold.hold_id;
+  expires_at := v_hold.expires_at;
+  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+end;
+$$;
+comment on function credits.place_hold(uuid, bigint, text, interval, jsonb) is
+  'Reserves credits until they are captured, released, or the hold expires. Reserved credits do not expire with their grant. Idempotent by key. Errors: CRINS, CRDUP, CRACC, CRAMT, CRKEY, 22023.';
+
+create function credits.find_hold(p_account_id uuid, p_hold_id uuid)
+returns credits.holds
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_hold credits.holds;
+begin
+  if p_account_id is null or p_hold_id is null then
+    raise exception 'The account id or the hold id is missing.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both.';
+  end if;
+  select * into v_hold from credits.holds h
+   where h.account_id = p_account_id and h.hold_id = p_hold_id;
+  if not found then
+    raise exception 'The account % has no hold %.', p_account_id, p_hold_id
+      using errcode = 'CRHLD', hint = 'Nothing was written. Check the account and the hold id.';
+  end if;
+  return v_hold;
+end;
+$$;
+comment on function credits.find_hold(uuid, uuid) is 'The hold, or CRHLD; 22004 when an id is missing.';
+
+create function credits.raise_hold_not_open(p_hold credits.holds)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception 'The hold % is not open: it %.', p_hold.hold_id,
+    case when p_hold.status = 'expired' then 'has expired' else 'was ' || p_hold.status end
+    using errcode = 'CRHLD',
+          detail = json_build_object('status', p_hold.status, 'captured', p_hold.captured)::text,
+          hint = 'Nothing was written. Place a new hold.';
+end;
+$$;
+comment on function credits.raise_hold_not_open(credits.holds) is 'Raises CRHLD and says how the hold ended.';
+
+create function credits.end_hold(
+  p_account inout credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamptz)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_end bigint := p_hold.axis_from + p_hold.amount;
+  v_needed bigint := p_hold.axis_from + p_captured;
+  v_entry credits.entries;
+begin
+  if v_needed < v_end then
+    if p_account.axis = v_end and p_account.settled <= v_needed then
+      -- Nothing came after it and nothing of it is settled: the axis simply ends earlier.
+      p_account.axis := v_needed;
+    else
+      if p_account.settled < p_account.axis then
+        p_account := credits.settle(p_account, p_at);
+      end if;
+      p_account := credits.free_stretch(p_account, v_needed, v_end);
+    end if;
+  end if;
+  p_account.held := p_account.held - p_hold.amount;
+  if v_needed < v_end then
+    -- What came back may belong to a grant that has expired, or pay debt: before the entry, so that
+    -- the balance that it answers with is what is there.
+    p_account := credits.look_ahead(p_account);
+    if p_account.next_change_at <= p_at or p_account.debt > 0 then
+      p_account := credits.settle(p_account, p_at);
+    end if;
+  end if;
+  v_entry.kind := case when p_captured > 0 then 'capture' else 'release' end::credits.entry_kind;
+  v_entry.amount := -p_captured;
+  v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
+  v_entry.hold_id := p_hold.hold_id;
+  v_entry.idempotency_key := 'florin:' || v_entry.kind || ':' || p_hold.hold_id;
+  v_entry.created_at := p_at;
+  v_entry.metadata := p_hold.metadata;
+  p_account := credits.append(p_account, v_entry);
+  update credits.holds h
+     set status = case when p_captured > 0 then 'captured' else 'released' end::credits.hold_status,
+         captured = p_captured,
+         ended_no = p_account.entry_no
+   where h.account_id = p_hold.account_id and h.hold_id = p_hold.hold_id;
+  if v_needed < v_end then
+    p_account := credits.look_ahead(p_account);
+  end if;
+end;
+$$;
+comment on function credits.end_hold(credits.accounts, credits.holds, bigint, timestamptz) is
+  'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from.';
+
+create function credits.capture_hold(
+  p_account_id uuid,
+  p_hold_id uuid,
+  p_amount bigint default null,
+  out entry_id uuid,
+  out captured bigint,
+  out posted bigint,
+  out held bigint,
+  out available bigint,
+  out replayed boolean)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_account credits.accounts;
+  v_hold credits.holds;
+  v_entry credits.entries;
+begin
+  if p_amount is not null then
+    perform credits.check_input(p_account_id, p_amount, 'capture');
+  end if;
+  v_account := credits.lock_account(p_account_id, false);
+  v_hold := credits.find_hold(p_account_id, p_hold_id);
+  captured := coalesce(p_amount, v_hold.amount);
+  if v_hold.status = 'captured' then
+    if v_hold.captured <> captured then
+      perform credits.raise_key_reused('capture of hold ' || p_hold_id);
+    end if;
+    replayed := true;
+  elsif v_hold.status <> 'open' then
+    perform credits.raise_hold_not_open(v_hold);
+  elsif v_hold.expires_at <= v_now then
+    v_hold.status := 'expired';
+    perform credits.raise_hold_not_open(v_hold);
+  else
+    if captured > v_hold.amount then
+      raise exception 'The hold reserves % credits; % can not be captured.', v_hold.amount, captured
+        using errcode = 'CRAMT',
+              hint = 'Nothing was written. Capture at most what is held, and spend the rest apart.';
+    end if;
+    if v_account.next_change_at <= v_now then
+      v_account := credits.settle(v_account, v_now);
+    end if;
+    v_account := credits.end_hold(v_account, v_hold, captured, v_now);
+    perform credits.save_account(v_account);
+    replayed := false;
+  end if;
+  select * into v_entry from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = 'florin:capture:' || p_hold_id;
+  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+end;
+$$;
+comment on function credits.capture_hold(uuid, uuid, bigint) is
+  'Spends all of a hold, or the given part, and releases the rest. A repeat with the same amount returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRDUP (captured before with another amount).';
+
+create function credits.release_hold(
+  p_account_id uuid,
+  p_hold_id uuid,
+  out entry_id uuid,
+  out posted bigint,
+  out held bigint,
+  out available bigint,
+  out replayed boolean)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_account credits.accounts;
+  v_hold credits.holds;
+  v_entry credits.entries;
+begin
+  v_account := credits.lock_account(p_account_id, false);
+  v_hold := credits.find_hold(p_account_id, p_hold_id);
+  if v_hold.status = 'captured' then
+    perform credits.raise_hold_not_open(v_hold);
+  end if;
+  replayed := v_hold.status <> 'open';
+  if not replayed then
+    if v_account.next_change_at <= v_now then
+      v_account := credits.settle(v_account, v_now);
+    end if;
+    if v_hold.expires_at > v_now then
+      v_account := credits.end_hold(v_account, v_hold, 0, v_now);
+    end if;
+    perform credits.save_account(v_account);
+  end if;
+  select e.* into v_entry from credits.holds h
+    join credits.entries e on e.account_id = h.account_id and e.entry_no = h.ended_no
+   where h.account_id = p_account_id and h.hold_id = p_hold_id;
+  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+end;
+$$;
+comment on function credits.release_hold(uuid, uuid) is
+  'Gives a hold back. A repeat, or a release of a hold that expired, returns the first result with replayed true. Errors: CRHLD (captured before, or unknown).';
+
+call florin.end_migration();

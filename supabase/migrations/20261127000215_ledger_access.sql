@@ -1,0 +1,35 @@
+-- Rights on the ledger: by name. Writing is for functions alone.
+
+call florin.begin_migration();
+
+revoke all on all functions in schema credits from public, anon, authenticated, service_role;
+grant execute on function
+  credits.issue_grant(uuid, bigint, text, text, integer, timestamptz, timestamptz, jsonb),
+  credits.spend(uuid, bigint, text, jsonb),
+  credits.spend_batch(uuid[], bigint[], text[]),
+  credits.place_hold(uuid, bigint, text, interval, jsonb),
+  credits.capture_hold(uuid, uuid, bigint),
+  credits.release_hold(uuid, uuid),
+  credits.reverse_grant(uuid, uuid, bigint, text, jsonb),
+  credits.restore_grant(uuid, uuid, bigint, text, jsonb),
+  credits.void_grant(uuid, uuid, text, jsonb),
+  credits.adjust(uuid, bigint, text, text, text),
+  credits.close_account(uuid, text, jsonb),
+  credits.ensure_account(uuid),
+  credits.settle_account(uuid),
+  credits.expire_due(integer),
+  credits.recompute_balances(),
+  credits.explain_balance(uuid),
+  credits.verify_ledger(uuid)
+  to service_role;
+grant execute on function
+  credits.current_account(),
+  credits.read_balance(uuid),
+  credits.balance_when_due(uuid),
+  credits.soonest_expiry(uuid),
+  credits.due_changes(credits.accounts, timestamptz),
+  credits.entry_id(uuid, bigint)
+  to authenticated, service_role;
+grant select on credits.balances, credits.allocations to authenticated, service_role;
+
+call florin.end_migration();

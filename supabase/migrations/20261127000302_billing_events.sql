@@ -1,0 +1,85 @@
+-- The inbox: each Stripe event once, as it came, until it is processed.
+
+call florin.begin_migration();
+
+create table billing.events (
+  event_id text not null,
+  type text not null,
+  api_version text,
+  livemode boolean not null,
+  stripe_account text,
+  object_id text,
+  created_at timestamptz not null,
+  received_at timestamptz not null default clock_timestamp(),
+  status text not null,
+  attempts integer not null default 0,
+  next_attempt_at timestamptz,
+  processed_at timestamptz,
+  account_id uuid,
+  customer_id text,
+  reason text,
+  error_code text,
+  error text,
+  needs_attention boolean not null default false,
+  payload jsonb not null,
+  constraint events_pkey primary key (event_id),
+  constraint events_status_is_known
+    check (status in ('received', 'processed', 'skipped', 'failed', 'dead')),
+  constraint events_open_ones_have_a_next_attempt
+    check ((status in ('received', 'failed')) = (next_attempt_at is not null))
+);
+create index events_due on billing.events (next_attempt_at) where status in ('received', 'failed');
+create index events_by_arrival on billing.events (received_at);
+create index events_unfinished_by_customer on billing.events (customer_id)
+  where status in ('failed', 'dead') and customer_id is not null;
+create index events_needing_attention on billing.events (received_at) where needs_attention;
+comment on table billing.events is
+  'The inbox: each Stripe event once, by its id, as it came. received → processed, skipped, failed (tried again) or dead (given up; replay it).';
+comment on column billing.events.created_at is 'When it happened, by Stripe''s clock.';
+comment on column billing.events.reason is 'What was done, or why nothing was.';
+comment on column billing.events.needs_attention is
+  'A person has to do something (error says what) before another attempt can succeed.';
+
+create index events_by_object on billing.events (object_id) where object_id is not null;
+comment on index billing.events_by_object is
+  'For the operator''s search by a Stripe id; nothing that handles an event reads it.';
+
+create function billing.claim_events(p_limit integer, p_lease interval)
+returns table (event_id text, attempts integer, payload jsonb)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  return query
+    update billing.events e
+       set attempts = e.attempts + 1, next_attempt_at = clock_timestamp() + p_lease
+     where e.event_id in (
+       select d.event_id from billing.events d
+        where d.status in ('received', 'failed') and d.next_attempt_at <= clock_timestamp()
+        order by d.next_attempt_at
+        limit p_limit
+        for update skip locked)
+    returning e.event_id, e.attempts, e.payload;
+end;
+$$;
+comment on function billing.claim_events(integer, interval) is
+  'Events that are due, leased to the caller: no other worker gets them until the lease is over, and one whose worker dies is claimed again then.';
+
+create function billing.replay_event(p_event_id text)
+returns boolean
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  update billing.events e
+     set status = 'received', attempts = 0, next_attempt_at = clock_timestamp(), processed_at = null
+   where e.event_id = p_event_id;
+  return found;
+end;
+$$;
+comment on function billing.replay_event(text) is
+  'Puts an event back to be processed, whatever became of it; harmless, since what it granted is granted once. False when there is no such event.';
+
+call florin.end_migration();

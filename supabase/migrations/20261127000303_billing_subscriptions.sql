@@ -1,0 +1,59 @@
+-- Subscriptions: what Stripe last said about each.
+
+call florin.begin_migration();
+
+create table billing.subscriptions (
+  subscription_id text not null,
+  customer_id text,
+  account_id uuid,
+  status text,
+  ended boolean not null default false,
+  as_of timestamptz,
+  current_period_end timestamptz,
+  fact jsonb,
+  updated_at timestamptz not null default clock_timestamp(),
+  constraint subscriptions_pkey primary key (subscription_id)
+);
+create index subscriptions_by_account on billing.subscriptions (account_id);
+comment on table billing.subscriptions is
+  'What Stripe last said about each subscription. Ended is for ever; else the later word counts.';
+
+create function billing.write_subscription(p_subscription jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_fact jsonb := nullif(p_subscription -> 'fact', 'null');
+begin
+  insert into billing.subscriptions as s (subscription_id, customer_id, account_id, status, ended,
+      as_of, current_period_end, fact)
+    values (
+      p_subscription ->> 'subscriptionId', p_subscription ->> 'customerId',
+      (p_subscription ->> 'accountId')::uuid, v_fact ->> 'status',
+      coalesce(v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled', false),
+      to_timestamp((v_fact ->> 'asOf')::double precision),
+      to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision), v_fact)
+    on conflict (subscription_id) do update
+      set customer_id = coalesce(excluded.customer_id, s.customer_id),
+          account_id = coalesce(s.account_id, excluded.account_id),
+          updated_at = excluded.updated_at;
+  if v_fact is not null then
+    update billing.subscriptions s
+       set status = v_fact ->> 'status',
+           ended = v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
+           as_of = to_timestamp((v_fact ->> 'asOf')::double precision),
+           current_period_end = to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision),
+           fact = v_fact
+     where s.subscription_id = p_subscription ->> 'subscriptionId'
+       and (s.as_of is null
+            or (v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
+                to_timestamp((v_fact ->> 'asOf')::double precision)) >= (s.ended, s.as_of));
+  end if;
+end;
+$$;
+comment on function billing.write_subscription(jsonb) is
+  'Keeps what was learnt about a subscription; an older word never replaces a newer one, and ended stays ended.';
+
+call florin.end_migration();

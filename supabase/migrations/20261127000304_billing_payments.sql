@@ -1,0 +1,189 @@
+-- Payments: everything Stripe has said about one, joined into one state, and that state as rows.
+
+call florin.begin_migration();
+
+create table billing.payments (
+  payment_id uuid not null,
+  version bigint not null,
+  account_id uuid,
+  subscription_id text,
+  status text not null,
+  next_due_at timestamptz,
+  created_at timestamptz not null default clock_timestamp(),
+  updated_at timestamptz not null default clock_timestamp(),
+  aliases text[] not null,
+  state jsonb not null,
+  constraint payments_pkey primary key (payment_id),
+  constraint payments_status_is_known check (status in ('pending', 'failed', 'waiting', 'credited'))
+);
+create index payments_due on billing.payments (next_due_at) where next_due_at is not null;
+create index payments_by_account on billing.payments (account_id, created_at);
+create index payments_by_update on billing.payments using brin (updated_at);
+comment on table billing.payments is
+  'One row a payment: everything Stripe has said about it joined into one state, and what the ledger holds of it. Written with an expected version, in the same transaction as the ledger''s movements.';
+comment on column billing.payments.status is
+  'pending: a delayed method has not paid yet. failed: it will not. waiting: money is known, its purchase is not. credited: the ledger holds its grants.';
+comment on column billing.payments.state is
+  'src/fulfillment/state.ts describes it; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
+comment on column billing.payments.next_due_at is 'When the next part of a dripped price is due.';
+
+create table billing.payment_aliases (
+  alias text not null,
+  payment_id uuid not null,
+  constraint payment_aliases_pkey primary key (alias)
+);
+comment on table billing.payment_aliases is
+  'The names a payment is known by: session, payment intent, charge, invoice. A name belongs to one payment.';
+
+create function billing.raise_stale()
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception 'The payment has changed since it was read.'
+    using errcode = '40001', hint = 'Nothing was written. Read its state and decide again.';
+end;
+$$;
+comment on function billing.raise_stale() is 'Raises 40001.';
+
+create function billing.write_payment(p_payment jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_id uuid := (p_payment ->> 'id')::uuid;
+  v_aliases text[] := array(
+    select a.value from jsonb_array_elements_text(p_payment -> 'aliases') a order by 1);
+  v_others uuid[];
+  v_found bigint;
+begin
+  if p_payment ->> 'version' is null then
+    insert into billing.payments as p (payment_id, version, account_id, subscription_id, status,
+        next_due_at, aliases, state)
+      values (v_id, 1, (p_payment ->> 'accountId')::uuid, p_payment ->> 'subscriptionId',
+        p_payment ->> 'status', to_timestamp((p_payment ->> 'nextDueAt')::double precision),
+        v_aliases, p_payment -> 'state');
+  else
+    -- In the order of their ids, as every writer does.
+    perform 1 from billing.payments p
+      where p.payment_id = v_id
+         or p.payment_id in (
+           select (o.value ->> 'id')::uuid from jsonb_array_elements(p_payment -> 'absorbs') o)
+      order by p.payment_id for update;
+    update billing.payments p
+       set version = p.version + 1,
+           account_id = coalesce((p_payment ->> 'accountId')::uuid, p.account_id),
+           subscription_id = coalesce(p_payment ->> 'subscriptionId', p.subscription_id),
+           status = p_payment ->> 'status',
+           next_due_at = to_timestamp((p_payment ->> 'nextDueAt')::double precision),
+           updated_at = clock_timestamp(),
+           aliases = v_aliases,
+           state = p_payment -> 'state'
+     where p.payment_id = v_id and p.version = (p_payment ->> 'version')::bigint;
+    if not found then
+      perform billing.raise_stale();
+    end if;
+    with gone as (
+      delete from billing.payments p
+       using jsonb_array_elements(p_payment -> 'absorbs') o
+       where p.payment_id = (o.value ->> 'id')::uuid
+         and p.version = (o.value ->> 'version')::bigint
+      returning p.payment_id
+    )
+    select array_agg(g.payment_id) into v_others from gone g;
+    if coalesce(cardinality(v_others), 0) <> jsonb_array_length(p_payment -> 'absorbs') then
+      perform billing.raise_stale();
+    end if;
+    if v_others is not null then
+      update billing.payment_aliases a set payment_id = v_id
+       where a.alias = any (v_aliases) and a.payment_id = any (v_others);
+    end if;
+  end if;
+
+  insert into billing.payment_aliases (alias, payment_id)
+    select a.alias, v_id from unnest(v_aliases) with ordinality as a (alias, place)
+     order by a.place
+    on conflict do nothing;
+  get diagnostics v_found = row_count;
+  if v_found < cardinality(v_aliases) then
+    select count(*) into v_found from billing.payment_aliases a
+     where a.alias = any (v_aliases) and a.payment_id = v_id;
+    if v_found < cardinality(v_aliases) then
+      perform billing.raise_stale();
+    end if;
+  end if;
+end;
+$$;
+comment on function billing.write_payment(jsonb) is
+  'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. Raises 40001 when it is stale: read again and decide again.';
+
+create function billing.due_payments(p_limit integer)
+returns table (payment_id uuid, aliases text[])
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  return query
+    select p.payment_id, p.aliases from billing.payments p
+     where p.next_due_at <= clock_timestamp()
+     order by p.next_due_at
+     limit p_limit;
+end;
+$$;
+comment on function billing.due_payments(integer) is
+  'Payments of dripped prices whose next part is due.';
+
+create view billing.purchases with (security_invoker = true) as
+  select p.payment_id,
+         e.key as purchase_key,
+         (e.value ->> 'accountId')::uuid as account_id,
+         e.value ->> 'via' as via,
+         e.value ->> 'priceId' as price_id,
+         (e.value ->> 'quantity')::bigint as quantity,
+         (e.value ->> 'credits')::bigint as credits,
+         (e.value ->> 'reversed')::bigint as reversed,
+         (e.value ->> 'amountMinor')::bigint as amount_minor,
+         e.value ->> 'currency' as currency,
+         e.value ->> 'source' as source,
+         e.value ->> 'standing' as standing,
+         to_timestamp((e.value ->> 'dueAt')::double precision) as due_at,
+         (e.value ->> 'expiresAt')::timestamptz as expires_at,
+         e.value ->> 'subscriptionId' as subscription_id,
+         e.value -> 'metadata' as metadata
+    from billing.payments p
+   cross join lateral jsonb_each(p.state -> 'purchases') e;
+comment on view billing.purchases is
+  'One row a grant that money has earned: what for, how many credits, how many of them are taken back. purchase_key is the grant''s idempotency key.';
+
+create view billing.refunds with (security_invoker = true) as
+  select p.payment_id, p.account_id, e.key as refund_id, e.value ->> 'status' as status,
+         (e.value ->> 'amount')::bigint as amount_minor, e.value ->> 'currency' as currency,
+         e.value ->> 'chargeId' as charge_id, e.value ->> 'reason' as reason
+    from billing.payments p
+   cross join lateral jsonb_each(p.state -> 'refunds') e;
+comment on view billing.refunds is 'Each refund with its furthest status.';
+
+create view billing.disputes with (security_invoker = true) as
+  select p.payment_id, p.account_id, e.key as dispute_id, e.value ->> 'status' as status,
+         (e.value ->> 'amount')::bigint as amount_minor, e.value ->> 'currency' as currency,
+         e.value ->> 'chargeId' as charge_id, e.value ->> 'reason' as reason
+    from billing.payments p
+   cross join lateral jsonb_each(p.state -> 'disputes') e;
+comment on view billing.disputes is 'Each dispute and inquiry with its latest status.';
+
+create view billing.pending_payments with (security_invoker = true) as
+  select p.payment_id, p.account_id, e.key as checkout_session_id,
+         (e.value ->> 'amount')::bigint as amount_minor, e.value ->> 'currency' as currency,
+         p.created_at
+    from billing.payments p
+   cross join lateral jsonb_each(p.state -> 'sessions') e
+   where p.status = 'pending';
+comment on view billing.pending_payments is
+  'Checkouts that are complete and whose money is still on its way (delayed payment methods).';
+
+call florin.end_migration();

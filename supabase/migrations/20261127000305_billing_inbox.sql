@@ -1,0 +1,228 @@
+-- What is read before a decision about an event, and what is written after it.
+--
+-- Billing's tables stay local (docs/scale.md): the inbox is claimed with `skip locked`. The ledger's
+-- tables are reached through the ledger's functions only.
+--
+-- Lock order: the event's row, then payments by id, then the ledger's account row.
+
+call florin.begin_migration();
+
+create function billing.read_state(
+  p_event_id text,
+  p_aliases text[],
+  p_customer_id text,
+  p_subscription_id text,
+  out event_status text,
+  out event_attempts integer,
+  out customer_account_id uuid,
+  out subscription jsonb,
+  out payments jsonb)
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_subscription_id text := p_subscription_id;
+begin
+  select e.status, e.attempts into event_status, event_attempts
+    from billing.events e where e.event_id = p_event_id;
+
+  if cardinality(p_aliases) > 0 then
+    select jsonb_agg(jsonb_build_object(
+             'id', p.payment_id, 'version', p.version, 'aliases', to_jsonb(p.aliases),
+             'state', p.state) order by p.created_at, p.payment_id),
+           coalesce(v_subscription_id, max(p.subscription_id))
+      into payments, v_subscription_id
+      from billing.payments p
+     where p.payment_id in (
+       select a.payment_id from billing.payment_aliases a where a.alias = any (p_aliases));
+  end if;
+  if p_customer_id is not null then
+    select c.account_id into customer_account_id
+      from billing.customers c where c.customer_id = p_customer_id;
+  end if;
+  if v_subscription_id is not null then
+    select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact)
+      into subscription
+      from billing.subscriptions s where s.subscription_id = v_subscription_id;
+  end if;
+end;
+$$;
+comment on function billing.read_state(text, text[], text, text) is
+  'All that a decision about one event needs to know, in one round trip. Locks nothing: apply_event checks the versions it was made from.';
+
+create function billing.unspent_of_period(
+  p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamptz)
+returns bigint
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_account credits.accounts := credits.lock_account(p_account_id, true);
+  v_unspent bigint;
+begin
+  if credits.needs_settling(v_account, clock_timestamp()) then
+    v_account := credits.settle(v_account, clock_timestamp());
+    perform credits.save_account(v_account);
+  end if;
+  select coalesce(sum(g.expired), 0) into v_unspent
+    from credits.grants g
+   where g.account_id = p_account_id
+     and g.source in ('subscription', 'rollover')
+     and g.metadata ->> 'stripe_subscription_id' = p_subscription_id
+     and g.metadata ->> 'stripe_price_id' = p_price_id
+     and g.expires_at between p_period_end - interval '1 day' and p_period_end + interval '1 day';
+  return v_unspent;
+end;
+$$;
+comment on function billing.unspent_of_period(uuid, text, text, timestamptz) is
+  'The credits of a subscription''s price that expired unspent when a period ended. Writes down what has expired, with the account locked. Internal.';
+
+create function billing.apply_commands(p_commands jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_command jsonb;
+  v_account_id uuid;
+  v_grant_id uuid;
+  v_amount bigint;
+begin
+  for v_command in select c.value from jsonb_array_elements(p_commands) c loop
+    v_account_id := (v_command ->> 'accountId')::uuid;
+    v_amount := (v_command ->> 'amount')::bigint;
+    if v_command ->> 'do' = 'rollover' then
+      v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
+        v_command #>> '{metadata,stripe_subscription_id}',
+        v_command #>> '{metadata,stripe_price_id}',
+        to_timestamp((v_command ->> 'periodEnd')::double precision)));
+      continue when v_amount < 1;
+    end if;
+    if v_command ->> 'do' in ('issue', 'rollover') then
+      perform credits.issue_grant(
+        p_account_id => v_account_id,
+        p_amount => v_amount,
+        p_idempotency_key => v_command ->> 'key',
+        p_source => v_command ->> 'source',
+        p_priority => (v_command ->> 'priority')::integer,
+        p_expires_at => (v_command ->> 'expiresAt')::timestamptz,
+        p_metadata => v_command -> 'metadata');
+    else
+      select e.grant_id into strict v_grant_id
+        from credits.entries e
+       where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
+      if v_command ->> 'do' = 'reverse' then
+        perform credits.reverse_grant(v_account_id, v_grant_id, v_amount, v_command ->> 'key',
+          v_command -> 'metadata');
+      else
+        perform credits.restore_grant(v_account_id, v_grant_id, v_amount, v_command ->> 'key',
+          v_command -> 'metadata');
+      end if;
+    end if;
+  end loop;
+end;
+$$;
+comment on function billing.apply_commands(jsonb) is
+  'Carries out the commands of one plan on the ledger, in order. Internal: called in the transaction of its event.';
+
+create function billing.apply_event(p_event jsonb, p_plan jsonb)
+returns text
+language plpgsql
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_status text := p_plan ->> 'status';
+  v_open boolean := v_status in ('received', 'failed');
+  v_next timestamptz := case when v_open
+    then clock_timestamp() + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
+    end;
+  v_claimed boolean := coalesce((p_plan ->> 'claimed')::boolean, false);
+  v_new boolean := false;
+  v_known text;
+begin
+  if coalesce((p_plan ->> 'firstWord')::boolean, false) and exists (
+       select 1 from billing.customers c
+        where c.customer_id = p_plan ->> 'customerId'
+          and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
+    perform billing.raise_stale();
+  end if;
+  if p_event is not null then
+    if not v_claimed then
+      insert into billing.events (event_id, type, api_version, livemode, stripe_account, object_id,
+          created_at, status, attempts, next_attempt_at, processed_at, account_id, customer_id, reason,
+          error_code, error, needs_attention, payload)
+        values (
+          p_event ->> 'id', p_event ->> 'type', p_event ->> 'api_version',
+          coalesce(p_event -> 'livemode' = 'true', false), p_event ->> 'account',
+          p_event #>> '{data,object,id}', to_timestamp((p_event ->> 'created')::double precision),
+          v_status, 1, v_next, case when not v_open then clock_timestamp() end,
+          (p_plan ->> 'accountId')::uuid, p_plan ->> 'customerId', p_plan ->> 'reason',
+          p_plan ->> 'errorCode', p_plan ->> 'error',
+          coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event)
+        on conflict (event_id) do nothing;
+      v_new := found;
+    end if;
+    if not v_new then
+      select e.status into v_known
+        from billing.events e where e.event_id = p_event ->> 'id' for update;
+      if v_known in ('processed', 'skipped') then
+        return 'duplicate';
+      end if;
+      update billing.events e
+         set status = v_status,
+             attempts = e.attempts + case when v_claimed then 0 else 1 end,
+             next_attempt_at = v_next,
+             processed_at = case when v_status in ('processed', 'skipped') then clock_timestamp() end,
+             account_id = coalesce((p_plan ->> 'accountId')::uuid, e.account_id),
+             customer_id = coalesce(p_plan ->> 'customerId', e.customer_id),
+             reason = p_plan ->> 'reason',
+             error_code = p_plan ->> 'errorCode',
+             error = p_plan ->> 'error',
+             needs_attention = coalesce((p_plan ->> 'needsAttention')::boolean, false)
+       where e.event_id = p_event ->> 'id';
+    end if;
+  end if;
+
+  if jsonb_typeof(p_plan -> 'payment') = 'object' then
+    perform billing.write_payment(p_plan -> 'payment');
+  end if;
+  if jsonb_typeof(p_plan -> 'subscription') = 'object' then
+    perform billing.write_subscription(p_plan -> 'subscription');
+  end if;
+  if jsonb_typeof(p_plan -> 'customer') = 'object' then
+    insert into billing.customers (customer_id, account_id, origin)
+      values (p_plan #>> '{customer,customerId}', (p_plan #>> '{customer,accountId}')::uuid,
+        p_plan #>> '{customer,origin}')
+      on conflict do nothing;
+    if found then
+      -- Events of this customer that waited for their account are tried again at once.
+      update billing.events e set status = 'failed', next_attempt_at = clock_timestamp()
+       where e.customer_id = p_plan #>> '{customer,customerId}' and e.status in ('failed', 'dead')
+         and e.event_id is distinct from p_event ->> 'id';
+    end if;
+  end if;
+  if p_plan ->> 'deletedCustomerId' is not null then
+    update billing.customers c set deleted_at = clock_timestamp(), is_primary = false
+     where c.customer_id = p_plan ->> 'deletedCustomerId' and c.deleted_at is null;
+  end if;
+  if p_plan ->> 'closedSessionId' is not null then
+    delete from billing.open_checkouts o
+     where o.checkout_session_id = p_plan ->> 'closedSessionId';
+  end if;
+  if jsonb_array_length(coalesce(p_plan -> 'commands', '[]')) > 0 then
+    perform billing.apply_commands(p_plan -> 'commands');
+  end if;
+  return 'applied';
+end;
+$$;
+comment on function billing.apply_event(jsonb, jsonb) is
+  'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. Without an event: the same for a job. Errors: 40001 when the state it was decided from has changed, and the ledger''s own.';
+
+call florin.end_migration();

@@ -1,0 +1,152 @@
+-- Checkouts that buyers have open, and the plan sessions that became one.
+
+call florin.begin_migration();
+
+create table billing.open_checkouts (
+  account_id uuid not null,
+  fingerprint text not null,
+  attempt_id uuid not null,
+  checkout_session_id text,
+  url text,
+  created_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null,
+  constraint open_checkouts_pkey primary key (account_id, fingerprint)
+);
+create index open_checkouts_by_session on billing.open_checkouts (checkout_session_id);
+comment on table billing.open_checkouts is
+  'The checkout a buyer has open for a choice (fingerprint: price, quantity and the rest), so that a second click returns the first session.';
+
+create table billing.consumed_plan_sessions (
+  nonce text not null,
+  account_id uuid not null,
+  checkout_session_id text,
+  consumed_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null,
+  constraint consumed_plan_sessions_pkey primary key (nonce)
+);
+create index consumed_plan_sessions_by_expiry on billing.consumed_plan_sessions (expires_at);
+comment on table billing.consumed_plan_sessions is
+  'Nonces of plan sessions that became a checkout: each once, whatever races.';
+
+create function billing.begin_checkout(
+  p_account_id uuid,
+  p_fingerprint text,
+  p_valid_for interval,
+  out attempt_id uuid,
+  out checkout_session_id text,
+  out url text)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  insert into billing.open_checkouts as o (account_id, fingerprint, attempt_id, expires_at)
+    values (p_account_id, p_fingerprint, gen_random_uuid(), clock_timestamp() + p_valid_for)
+    on conflict (account_id, fingerprint) do update
+      set attempt_id = excluded.attempt_id, checkout_session_id = null, url = null,
+          created_at = excluded.created_at, expires_at = excluded.expires_at
+      where o.expires_at <= excluded.created_at;
+  select o.attempt_id, o.checkout_session_id, o.url
+    into attempt_id, checkout_session_id, url
+    from billing.open_checkouts o
+   where o.account_id = p_account_id and o.fingerprint = p_fingerprint;
+end;
+$$;
+comment on function billing.begin_checkout(uuid, text, interval) is
+  'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe.';
+
+create function billing.record_checkout(
+  p_account_id uuid, p_fingerprint text, p_attempt_id uuid, p_checkout_session_id text, p_url text,
+  p_expires_at timestamptz)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  update billing.open_checkouts o
+     set checkout_session_id = p_checkout_session_id, url = p_url, expires_at = p_expires_at
+   where o.account_id = p_account_id and o.fingerprint = p_fingerprint
+     and o.attempt_id = p_attempt_id;
+end;
+$$;
+comment on function billing.record_checkout(uuid, text, uuid, text, text, timestamptz) is
+  'Keeps the session that Stripe made for an attempt. Repeatable.';
+
+create function billing.close_checkout(p_checkout_session_id text)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  delete from billing.open_checkouts o where o.checkout_session_id = p_checkout_session_id;
+end;
+$$;
+comment on function billing.close_checkout(text) is
+  'Forgets an open checkout that was paid, expired or replaced. Repeatable.';
+
+create function billing.consume_plan_session(
+  p_nonce text,
+  p_account_id uuid,
+  p_expires_at timestamptz,
+  out consumed boolean,
+  out account_id uuid,
+  out checkout_session_id text)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  insert into billing.consumed_plan_sessions as s (nonce, account_id, expires_at)
+    values (p_nonce, p_account_id, p_expires_at)
+    on conflict do nothing;
+  consumed := found;
+  select s.account_id, s.checkout_session_id into account_id, checkout_session_id
+    from billing.consumed_plan_sessions s where s.nonce = p_nonce;
+end;
+$$;
+comment on function billing.consume_plan_session(text, uuid, timestamptz) is
+  'Uses a plan session''s nonce: consumed is true for exactly one caller; the others learn whose it was and which checkout it became.';
+
+create function billing.record_plan_checkout(p_nonce text, p_checkout_session_id text)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  update billing.consumed_plan_sessions s set checkout_session_id = p_checkout_session_id
+   where s.nonce = p_nonce and s.checkout_session_id is null;
+end;
+$$;
+comment on function billing.record_plan_checkout(text, text) is
+  'Notes which checkout a used plan session became. The first one stays.';
+
+create function billing.forget_expired(p_limit integer)
+returns bigint
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_sessions bigint;
+  v_checkouts bigint;
+begin
+  delete from billing.consumed_plan_sessions s
+   where s.nonce in (
+     select d.nonce from billing.consumed_plan_sessions d
+      where d.expires_at < clock_timestamp() - interval '1 day' limit p_limit);
+  get diagnostics v_sessions = row_count;
+  delete from billing.open_checkouts o
+   where (o.account_id, o.fingerprint) in (
+     select d.account_id, d.fingerprint from billing.open_checkouts d
+      where d.expires_at < clock_timestamp() - interval '1 day' limit p_limit);
+  get diagnostics v_checkouts = row_count;
+  return v_sessions + v_checkouts;
+end;
+$$;
+comment on function billing.forget_expired(integer) is
+  'Deletes used plan sessions and open checkouts a day after they expired; how many.';
+
+call florin.end_migration();
