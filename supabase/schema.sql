@@ -99,7 +99,7 @@ COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which 
 
 COMMENT ON COLUMN credits.accounts.next_expiry_at IS 'The soonest expiry among grants with credits left, as of the last settlement.';
 
-COMMENT ON COLUMN credits.accounts.settled IS 'How much of the axis is charged to grants.';
+COMMENT ON COLUMN credits.accounts.settled IS 'How much of the axis is allocated to grants.';
 
 COMMENT ON COLUMN credits.accounts.debt IS 'Settled credits of the axis that no grant pays for.';
 
@@ -177,7 +177,7 @@ $$;
 
 ALTER FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) IS 'Keeps whose books these are: the first account as it is, another one only when told to replace it. Repeatable.';
+COMMENT ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) IS 'Records the Stripe account of this ledger: the first one at once, another one only with p_replace. Repeatable.';
 
 CREATE FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -189,7 +189,7 @@ $$;
 
 ALTER FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) IS 'Keeps an alert until it is told. Internal: called in the transaction of what it tells of.';
+COMMENT ON FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) IS 'Keeps an alert until it is delivered. Internal: called in the transaction of its cause.';
 
 CREATE FUNCTION billing.apply_commands(p_commands jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -256,7 +256,7 @@ declare
   v_new boolean := false;
   v_known text;
 begin
-  if coalesce((p_plan ->> 'firstWord')::boolean, false) and exists (
+  if coalesce((p_plan ->> 'unread')::boolean, false) and exists (
        select 1 from billing.customers c
         where c.customer_id = p_plan ->> 'customerId'
           and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
@@ -473,7 +473,7 @@ $$;
 
 ALTER FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) IS 'Alerts that are due, leased to the caller; one whose teller dies is claimed again when the lease is over.';
+COMMENT ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) IS 'Alerts that are due, leased to the caller; one whose sender dies is claimed again when the lease is over.';
 
 CREATE FUNCTION billing.claim_events(p_limit integer, p_lease interval) RETURNS TABLE(event_id text, attempts integer, payload jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -752,6 +752,22 @@ ALTER FUNCTION billing.low_accounts(p_limit integer) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.low_accounts(p_limit integer) IS 'Accounts whose available credits are below what they agreed to be topped up at, and that have no top-up under way. Writes nothing; begin_top_up looks again, under the lock.';
 
+CREATE FUNCTION billing.mark_alert_sent(p_alert_id uuid, p_delivered boolean, p_retry_in interval) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  update billing.alerts a
+     set delivered_at = case when p_delivered then clock_timestamp() end,
+         next_attempt_at = case when not p_delivered then clock_timestamp() + p_retry_in end
+   where a.alert_id = p_alert_id and a.delivered_at is null;
+end;
+$$;
+
+ALTER FUNCTION billing.mark_alert_sent(p_alert_id uuid, p_delivered boolean, p_retry_in interval) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.mark_alert_sent(p_alert_id uuid, p_delivered boolean, p_retry_in interval) IS 'Delivered; or to be tried again after p_retry_in; or, without it, given up. Repeatable.';
+
 CREATE FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -884,7 +900,7 @@ $$;
 
 ALTER FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) IS 'Pauses an active consent until the buyer resumes it, and tells so. Internal.';
+COMMENT ON FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) IS 'Pauses an active consent until the buyer resumes it, and writes an alert. Internal.';
 
 CREATE FUNCTION billing.raise_stale() RETURNS void
     LANGUAGE plpgsql
@@ -999,22 +1015,6 @@ $$;
 ALTER FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) IS 'Goes on under the terms agreed to, with this payment method. False when there is nothing to go on with. Repeatable.';
-
-CREATE FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO ''
-    AS $$
-begin
-  update billing.alerts a
-     set delivered_at = case when p_delivered then clock_timestamp() end,
-         next_attempt_at = case when not p_delivered then clock_timestamp() + p_retry_in end
-   where a.alert_id = p_alert_id and a.delivered_at is null;
-end;
-$$;
-
-ALTER FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) IS 'Delivered; or to be tried again after p_retry_in; or, without it, given up. Repeatable.';
 
 CREATE FUNCTION billing.stop_top_up(p_account_id uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1251,6 +1251,50 @@ ALTER FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_
 
 COMMENT ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Corrects a balance by hand: a positive amount gives credits, a negative one takes available ones. The reason and the actor stay in the entry. Idempotent by key. Errors: CRINS, CRAMT, CRKEY, CRDUP, CRACC, 22004.';
 
+CREATE FUNCTION credits.allocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_before credits.allocations;
+begin
+  -- A stretch that goes on where the same payer's last one ended makes it longer: rows stay few.
+  select * into v_before from credits.allocations c
+   where c.account_id = p_account_id and c.axis_from < p_axis_from
+   order by c.axis_from desc limit 1;
+  if v_before.axis_to = p_axis_from
+     and v_before.grant_id is not distinct from p_grant_id
+     and v_before.displaced_from is not distinct from p_displaced_from then
+    update credits.allocations c
+       set axis_to = p_axis_to,
+           seal = credits.allocation_seal(
+             p_account_id, v_before.axis_from, p_axis_to, p_grant_id, p_displaced_from)
+     where c.account_id = p_account_id and c.axis_from = v_before.axis_from;
+  else
+    insert into credits.allocations (account_id, axis_from, axis_to, grant_id, displaced_from, seal)
+    values (p_account_id, p_axis_from, p_axis_to, p_grant_id, p_displaced_from,
+            credits.allocation_seal(p_account_id, p_axis_from, p_axis_to, p_grant_id, p_displaced_from));
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.allocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.allocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) IS 'Records who pays for a stretch that nobody is recorded for.';
+
+CREATE FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return sha256(record_send(row(p_account_id, p_axis_from, p_axis_to, p_grant_id, p_displaced_from)));
+end;
+$$;
+
+ALTER FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) IS 'Hash of a row of allocations.';
+
 CREATE TABLE credits.entries (
     account_id uuid NOT NULL,
     entry_no bigint NOT NULL,
@@ -1389,50 +1433,6 @@ ALTER FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea
 
 COMMENT ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) IS 'The chain''s value after an entry: sha256 of the value before and every column, in binary form.';
 
-CREATE FUNCTION credits.charge(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO ''
-    AS $$
-declare
-  v_before credits.charges;
-begin
-  -- A stretch that goes on where the same payer's last one ended makes it longer: rows stay few.
-  select * into v_before from credits.charges c
-   where c.account_id = p_account_id and c.axis_from < p_axis_from
-   order by c.axis_from desc limit 1;
-  if v_before.axis_to = p_axis_from
-     and v_before.grant_id is not distinct from p_grant_id
-     and v_before.displaced_from is not distinct from p_displaced_from then
-    update credits.charges c
-       set axis_to = p_axis_to,
-           seal = credits.charge_seal(
-             p_account_id, v_before.axis_from, p_axis_to, p_grant_id, p_displaced_from)
-     where c.account_id = p_account_id and c.axis_from = v_before.axis_from;
-  else
-    insert into credits.charges (account_id, axis_from, axis_to, grant_id, displaced_from, seal)
-    values (p_account_id, p_axis_from, p_axis_to, p_grant_id, p_displaced_from,
-            credits.charge_seal(p_account_id, p_axis_from, p_axis_to, p_grant_id, p_displaced_from));
-  end if;
-end;
-$$;
-
-ALTER FUNCTION credits.charge(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.charge(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) IS 'Records who pays for a stretch that nobody is recorded for.';
-
-CREATE FUNCTION credits.charge_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) RETURNS bytea
-    LANGUAGE plpgsql IMMUTABLE
-    SET search_path TO ''
-    AS $$
-begin
-  return sha256(record_send(row(p_account_id, p_axis_from, p_axis_to, p_grant_id, p_displaced_from)));
-end;
-$$;
-
-ALTER FUNCTION credits.charge_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.charge_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) IS 'Hash of a row of charges.';
-
 CREATE FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -1522,6 +1522,55 @@ ALTER FUNCTION credits.current_account() OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.current_account() IS 'The account whose rows the signed-in user may read: their own, from the request''s verified claims, as auth.uid() reads them. Written here because florin_owner may have no rights in the schema auth.';
 
+CREATE TABLE credits.allocations (
+    account_id uuid NOT NULL,
+    axis_from bigint NOT NULL,
+    axis_to bigint NOT NULL,
+    grant_id uuid,
+    displaced_from uuid,
+    seal bytea NOT NULL,
+    CONSTRAINT allocations_are_not_empty CHECK ((axis_to > axis_from))
+);
+
+ALTER TABLE credits.allocations OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.allocations IS 'Which grant pays for which stretch of the burn axis. No grant: debt. An entry''s allocations are where its stretch and these meet.';
+
+COMMENT ON COLUMN credits.allocations.displaced_from IS 'The grant that paid for the stretch until money for it went back; it pays again if that is undone.';
+
+COMMENT ON COLUMN credits.allocations.seal IS 'Hash of the row, for verify_ledger.';
+
+CREATE FUNCTION credits.deallocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint) RETURNS SETOF credits.allocations
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_row credits.allocations;
+begin
+  for v_row in
+    delete from credits.allocations c
+     where c.account_id = p_account_id and c.axis_from < p_axis_to and c.axis_to > p_axis_from
+    returning c.*
+  loop
+    if v_row.axis_from < p_axis_from then
+      perform credits.allocate(
+        p_account_id, v_row.axis_from, p_axis_from, v_row.grant_id, v_row.displaced_from);
+      v_row.axis_from := p_axis_from;
+    end if;
+    if v_row.axis_to > p_axis_to then
+      perform credits.allocate(
+        p_account_id, p_axis_to, v_row.axis_to, v_row.grant_id, v_row.displaced_from);
+      v_row.axis_to := p_axis_to;
+    end if;
+    return next v_row;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.deallocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.deallocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint) IS 'Removes what is recorded for exactly this stretch, splitting what reaches beyond it, and returns the removed pieces.';
+
 CREATE FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp with time zone) RETURNS SETOF credits.change
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -1573,7 +1622,7 @@ begin
        and (g.remaining > 0 or g.grant_id in (
               select c.grant_id
                 from credits.holds h
-                join credits.charges c
+                join credits.allocations c
                   on c.account_id = v_account_id
                  and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
                where h.account_id = v_account_id and h.status = 'open' and h.expires_at <= p_at))
@@ -1587,7 +1636,7 @@ begin
 
   if p_account.debt > 0 then
     for v_piece in
-      select c.axis_from, c.axis_to from credits.charges c
+      select c.axis_from, c.axis_to from credits.allocations c
        where c.account_id = v_account_id and c.grant_id is null
        order by c.axis_from
     loop
@@ -1629,7 +1678,7 @@ begin
                least(p.axis_to, h.axis_from + h.amount) - greatest(p.axis_from, h.axis_from) as credits
           from credits.holds h
           cross join lateral (
-            select c.grant_id, c.axis_from, c.axis_to from credits.charges c
+            select c.grant_id, c.axis_from, c.axis_to from credits.allocations c
              where c.account_id = v_account_id
             union all
             select u.grant_id, u.axis_from, u.axis_to from unnest(v_paid) u) p
@@ -1870,7 +1919,7 @@ begin
        select coalesce(sum(least(c.axis_to, h.axis_from + h.amount)
                            - greatest(c.axis_from, h.axis_from)), 0)::bigint as reserved
          from credits.holds h
-         join credits.charges c
+         join credits.allocations c
            on c.account_id = h.account_id and c.grant_id = g.grant_id
           and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
         where h.account_id = p_account_id and h.status = 'open') r
@@ -1946,7 +1995,7 @@ declare
 begin
   for v_piece in
     select u.grant_id, sum(u.axis_to - u.axis_from)::bigint as credits
-      from credits.uncharge(p_account.account_id, p_axis_from, p_axis_to) u
+      from credits.deallocate(p_account.account_id, p_axis_from, p_axis_to) u
      group by u.grant_id
   loop
     if v_piece.grant_id is null then
@@ -2439,7 +2488,7 @@ declare
   v_account credits.accounts;
   v_grant credits.grants;
   v_entry credits.entries;
-  v_row credits.charges;
+  v_row credits.allocations;
   v_left bigint := p_amount;
   v_take bigint;
   v_voided bigint;
@@ -2465,7 +2514,7 @@ begin
     -- The grant pays again for what was taken from it: debt first, then what others pay in its place,
     -- unless theirs has expired meanwhile and would only lapse.
     for v_row in
-      select c.* from credits.charges c
+      select c.* from credits.allocations c
         left join credits.grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
        where c.account_id = p_account_id and c.displaced_from = p_grant_id
          and (c.grant_id is null or g.expires_at is null or g.expires_at > v_now)
@@ -2473,8 +2522,8 @@ begin
     loop
       exit when v_left = 0;
       v_take := least(v_left, v_row.axis_to - v_row.axis_from);
-      perform credits.uncharge(p_account_id, v_row.axis_from, v_row.axis_from + v_take);
-      perform credits.charge(
+      perform credits.deallocate(p_account_id, v_row.axis_from, v_row.axis_from + v_take);
+      perform credits.allocate(
         p_account_id, v_row.axis_from, v_row.axis_from + v_take, p_grant_id, null);
       if v_row.grant_id is null then
         v_account.debt := v_account.debt - v_take;
@@ -2637,16 +2686,16 @@ begin
       v_displaced_from := null;
       if v_change.was_debt then
         select u.displaced_from into v_displaced_from
-          from credits.uncharge(p_account.account_id, v_change.axis_from, v_change.axis_to) u;
+          from credits.deallocate(p_account.account_id, v_change.axis_from, v_change.axis_to) u;
         p_account.debt := p_account.debt - v_change.amount;
       end if;
-      perform credits.charge(p_account.account_id, v_change.axis_from, v_change.axis_to,
+      perform credits.allocate(p_account.account_id, v_change.axis_from, v_change.axis_to,
                              v_change.grant_id, v_displaced_from);
       update credits.grants g
          set remaining = g.remaining - v_change.amount, burned = g.burned + v_change.amount
        where g.account_id = p_account.account_id and g.grant_id = v_change.grant_id;
     elsif v_change.kind = 'owe' then
-      perform credits.charge(
+      perform credits.allocate(
         p_account.account_id, v_change.axis_from, v_change.axis_to, null, null);
       p_account.debt := p_account.debt + v_change.amount;
     elsif v_change.kind = 'release' then
@@ -2684,7 +2733,7 @@ $$;
 
 ALTER FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) IS 'Carries out credits.due_changes on a locked account: charges what was burned to grants, writes what time has changed. The caller saves the account.';
+COMMENT ON FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) IS 'Carries out credits.due_changes on a locked account: allocates what was burned to grants, writes what time has changed. The caller saves the account.';
 
 CREATE FUNCTION credits.settle_account(p_account_id uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2702,7 +2751,7 @@ $$;
 
 ALTER FUNCTION credits.settle_account(p_account_id uuid) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.settle_account(p_account_id uuid) IS 'Charges what was burned to grants and writes what time has changed, so that the tables show it. Balances are right without it. Repeatable.';
+COMMENT ON FUNCTION credits.settle_account(p_account_id uuid) IS 'Allocates what was burned to grants and writes what time has changed, so that the tables show it. Balances are right without it. Repeatable.';
 
 CREATE PROCEDURE credits.share_service_rights(IN p_role name)
     LANGUAGE plpgsql
@@ -3070,7 +3119,7 @@ declare
   v_displaced bigint := p_amount - v_from_remaining - v_from_expired - v_from_voided;
   v_left bigint := v_displaced;
   v_take bigint;
-  v_row credits.charges;
+  v_row credits.allocations;
 begin
   -- Credits that lapsed before are gone already: taking them back undoes their expiry or void first.
   if v_from_expired > 0 then
@@ -3092,12 +3141,12 @@ begin
   -- What is spent or reserved already loses this payer, the latest stretch first, and is debt until
   -- other grants pay for it: at once those that are live, later the next one.
   while v_left > 0 loop
-    select * into v_row from credits.charges c
+    select * into v_row from credits.allocations c
      where c.account_id = p_account.account_id and c.grant_id = p_grant.grant_id
      order by c.axis_from desc limit 1;
     v_take := least(v_left, v_row.axis_to - v_row.axis_from);
-    perform credits.uncharge(p_account.account_id, v_row.axis_to - v_take, v_row.axis_to);
-    perform credits.charge(
+    perform credits.deallocate(p_account.account_id, v_row.axis_to - v_take, v_row.axis_to);
+    perform credits.allocate(
       p_account.account_id, v_row.axis_to - v_take, v_row.axis_to, null, p_grant.grant_id);
     v_left := v_left - v_take;
   end loop;
@@ -3108,55 +3157,6 @@ $$;
 ALTER FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Takes credits of a grant back: from what it has left, then from what lapsed, then from what it paid for.';
-
-CREATE TABLE credits.charges (
-    account_id uuid NOT NULL,
-    axis_from bigint NOT NULL,
-    axis_to bigint NOT NULL,
-    grant_id uuid,
-    displaced_from uuid,
-    seal bytea NOT NULL,
-    CONSTRAINT charges_are_not_empty CHECK ((axis_to > axis_from))
-);
-
-ALTER TABLE credits.charges OWNER TO florin_owner;
-
-COMMENT ON TABLE credits.charges IS 'Which grant pays for which stretch of the burn axis. No grant: debt. An entry''s allocations are where its stretch and these meet.';
-
-COMMENT ON COLUMN credits.charges.displaced_from IS 'The grant that paid for the stretch until money for it went back; it pays again if that is undone.';
-
-COMMENT ON COLUMN credits.charges.seal IS 'Hash of the row, for verify_ledger.';
-
-CREATE FUNCTION credits.uncharge(p_account_id uuid, p_axis_from bigint, p_axis_to bigint) RETURNS SETOF credits.charges
-    LANGUAGE plpgsql
-    SET search_path TO ''
-    AS $$
-declare
-  v_row credits.charges;
-begin
-  for v_row in
-    delete from credits.charges c
-     where c.account_id = p_account_id and c.axis_from < p_axis_to and c.axis_to > p_axis_from
-    returning c.*
-  loop
-    if v_row.axis_from < p_axis_from then
-      perform credits.charge(
-        p_account_id, v_row.axis_from, p_axis_from, v_row.grant_id, v_row.displaced_from);
-      v_row.axis_from := p_axis_from;
-    end if;
-    if v_row.axis_to > p_axis_to then
-      perform credits.charge(
-        p_account_id, p_axis_to, v_row.axis_to, v_row.grant_id, v_row.displaced_from);
-      v_row.axis_to := p_axis_to;
-    end if;
-    return next v_row;
-  end loop;
-end;
-$$;
-
-ALTER FUNCTION credits.uncharge(p_account_id uuid, p_axis_from bigint, p_axis_to bigint) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.uncharge(p_account_id uuid, p_axis_from bigint, p_axis_to bigint) IS 'Removes what is recorded for exactly this stretch, splitting what reaches beyond it, and returns the removed pieces.';
 
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -3201,18 +3201,18 @@ begin
            coalesce(-sum(e.grant_delta) filter (where e.kind = 'void'), 0)::bigint as voided,
            coalesce(-sum(e.grant_delta) filter (where e.kind = 'reversal'), 0)::bigint as reversed
       from entries e where e.grant_id is not null group by e.account_id, e.grant_id),
-  charges as (
+  allocations as (
     select c.*, lag(c.axis_to) over (partition by c.account_id order by c.axis_from) as ended
-      from credits.charges c
+      from credits.allocations c
      where p_account_id is null or c.account_id = p_account_id),
   paid as (
     select c.account_id, c.grant_id, sum(c.axis_to - c.axis_from)::bigint as burned
-      from charges c where c.grant_id is not null group by c.account_id, c.grant_id),
+      from allocations c where c.grant_id is not null group by c.account_id, c.grant_id),
   covered as (
     select c.account_id, sum(c.axis_to - c.axis_from)::bigint as total,
            coalesce(sum(c.axis_to - c.axis_from) filter (where c.grant_id is null), 0)::bigint as debt,
            max(c.axis_to) as reach
-      from charges c group by c.account_id),
+      from allocations c group by c.account_id),
   horizon as (
     select t.account_id, min(t.at) as at from (
       select g.account_id, g.expires_at as at from grants g where g.remaining > 0
@@ -3302,22 +3302,22 @@ begin
       or (h.status = 'captured') <> coalesce(e.kind = 'capture', false)
       or (h.status = 'expired') <> coalesce(starts_with(e.idempotency_key, 'florin:expire:'), false)
   union all
-  select g.account_id, 'a grant''s charges are what it has burned',
-         format('grant %s: %s here, %s charged', g.grant_id, g.burned, coalesce(p.burned, 0))
+  select g.account_id, 'a grant''s allocations are what it has burned',
+         format('grant %s: %s here, %s allocated', g.grant_id, g.burned, coalesce(p.burned, 0))
     from grants g left join paid p using (account_id, grant_id)
    where g.burned <> coalesce(p.burned, 0)
   union all
-  select c.account_id, 'charges are unaltered and do not overlap',
+  select c.account_id, 'allocations are unaltered and do not overlap',
          format('stretch %s to %s', c.axis_from, c.axis_to)
-    from charges c
+    from allocations c
     left join grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
    where c.ended > c.axis_from
       or (c.grant_id is not null and g.grant_id is null)
-      or c.seal is distinct from credits.charge_seal(
+      or c.seal is distinct from credits.allocation_seal(
         c.account_id, c.axis_from, c.axis_to, c.grant_id, c.displaced_from)
   union all
-  select a.account_id, 'all that is settled is charged',
-         format('charged %s, burned %s, held %s, unsettled %s', coalesce(c.total, 0),
+  select a.account_id, 'all that is settled is allocated',
+         format('allocated %s, burned %s, held %s, unsettled %s', coalesce(c.total, 0),
                 coalesce(s.burned, 0), coalesce(h.held, 0), a.axis - a.settled)
     from accounts a
     left join sums s using (account_id)
@@ -3534,7 +3534,7 @@ CREATE TABLE billing.alerts (
 
 ALTER TABLE billing.alerts OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.alerts IS 'What the app should hear of an account. Waiting while next_attempt_at is set; delivered_at null and no next attempt: given up.';
+COMMENT ON TABLE billing.alerts IS 'Notifications to the app about an account. Waiting while next_attempt_at is set; delivered_at null and no next attempt: given up.';
 
 CREATE TABLE billing.consumed_plan_sessions (
     nonce text NOT NULL,
@@ -3775,7 +3775,7 @@ CREATE TABLE billing.stripe_accounts (
 
 ALTER TABLE billing.stripe_accounts OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.stripe_accounts IS 'The Stripe accounts that the books were compared with: the one accepted last counts. Payments from before it was accepted are not asked of it.';
+COMMENT ON TABLE billing.stripe_accounts IS 'The Stripe accounts that the ledger was compared with: the one accepted last counts. Payments from before it was accepted are not asked of it.';
 
 COMMENT ON COLUMN billing.stripe_accounts.accepted_at IS '-infinity for the first: all that was sold before is taken as its own.';
 
@@ -3864,20 +3864,6 @@ COMMENT ON TABLE billing.top_ups IS 'Each purchase that auto top-up made, with t
 
 COMMENT ON COLUMN billing.top_ups.payment_method_id IS 'Kept with the top-up, so that a repeated request to Stripe is the same request.';
 
-CREATE VIEW credits.allocations WITH (security_invoker='true') AS
- SELECT e.account_id,
-    e.entry_no,
-    e.kind,
-    c.grant_id,
-    (LEAST(c.axis_to, (e.axis_from - e.amount)) - GREATEST(c.axis_from, e.axis_from)) AS amount
-   FROM (credits.entries e
-     JOIN credits.charges c ON (((c.account_id = e.account_id) AND (c.axis_from < (e.axis_from - e.amount)) AND (c.axis_to > e.axis_from))))
-  WHERE ((e.axis_from IS NOT NULL) AND (e.amount < 0));
-
-ALTER TABLE credits.allocations OWNER TO florin_owner;
-
-COMMENT ON VIEW credits.allocations IS 'Which grant paid for which spend, capture or negative adjustment, and how much; without a grant: debt. Complete up to the last settlement (credits.settle_account).';
-
 CREATE VIEW credits.balances WITH (security_invoker='true') AS
  SELECT a.account_id,
         CASE
@@ -3901,6 +3887,20 @@ CREATE VIEW credits.balances WITH (security_invoker='true') AS
 ALTER TABLE credits.balances OWNER TO florin_owner;
 
 COMMENT ON VIEW credits.balances IS 'The balance of each account, right to the instant: one row by primary key, whatever its history. Reading one column costs only that column.';
+
+CREATE VIEW credits.entry_allocations WITH (security_invoker='true') AS
+ SELECT e.account_id,
+    e.entry_no,
+    e.kind,
+    c.grant_id,
+    (LEAST(c.axis_to, (e.axis_from - e.amount)) - GREATEST(c.axis_from, e.axis_from)) AS amount
+   FROM (credits.entries e
+     JOIN credits.allocations c ON (((c.account_id = e.account_id) AND (c.axis_from < (e.axis_from - e.amount)) AND (c.axis_to > e.axis_from))))
+  WHERE ((e.axis_from IS NOT NULL) AND (e.amount < 0));
+
+ALTER TABLE credits.entry_allocations OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.entry_allocations IS 'Which grant paid for which spend, capture or negative adjustment, and how much; without a grant: debt. Complete up to the last settlement (credits.settle_account).';
 
 CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
  SELECT credits.entry_id(e.account_id, e.entry_no) AS id,
@@ -3996,8 +3996,8 @@ ALTER TABLE ONLY billing.top_ups
 ALTER TABLE ONLY credits.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (account_id);
 
-ALTER TABLE ONLY credits.charges
-    ADD CONSTRAINT charges_pkey PRIMARY KEY (account_id, axis_from);
+ALTER TABLE ONLY credits.allocations
+    ADD CONSTRAINT allocations_pkey PRIMARY KEY (account_id, axis_from);
 
 ALTER TABLE ONLY credits.entries
     ADD CONSTRAINT entries_idempotency_key_once UNIQUE (account_id, idempotency_key);
@@ -4057,9 +4057,9 @@ CREATE UNIQUE INDEX top_ups_one_per_invoice ON billing.top_ups USING btree (invo
 
 CREATE INDEX accounts_due ON credits.accounts USING btree (next_change_at) WHERE (next_change_at < 'infinity'::timestamp with time zone);
 
-CREATE INDEX charges_by_grant ON credits.charges USING btree (account_id, grant_id);
+CREATE INDEX allocations_by_grant ON credits.allocations USING btree (account_id, grant_id);
 
-CREATE INDEX charges_displaced ON credits.charges USING btree (account_id, displaced_from) WHERE (displaced_from IS NOT NULL);
+CREATE INDEX allocations_displaced ON credits.allocations USING btree (account_id, displaced_from) WHERE (displaced_from IS NOT NULL);
 
 CREATE INDEX grants_with_credits ON credits.grants USING btree (account_id) WHERE (remaining > 0);
 
@@ -4153,15 +4153,15 @@ CREATE POLICY accounts_service_reads ON credits.accounts FOR SELECT TO service_r
 
 COMMENT ON POLICY accounts_service_reads ON credits.accounts IS 'The service reads every account. Writing is for functions alone.';
 
-ALTER TABLE credits.charges ENABLE ROW LEVEL SECURITY;
+ALTER TABLE credits.allocations ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY charges_own_rows ON credits.charges FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
+CREATE POLICY allocations_own_rows ON credits.allocations FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
 
-COMMENT ON POLICY charges_own_rows ON credits.charges IS 'A signed-in user reads the rows of their own account.';
+COMMENT ON POLICY allocations_own_rows ON credits.allocations IS 'A signed-in user reads the rows of their own account.';
 
-CREATE POLICY charges_service_reads ON credits.charges FOR SELECT TO service_role USING (true);
+CREATE POLICY allocations_service_reads ON credits.allocations FOR SELECT TO service_role USING (true);
 
-COMMENT ON POLICY charges_service_reads ON credits.charges IS 'The service reads every account. Writing is for functions alone.';
+COMMENT ON POLICY allocations_service_reads ON credits.allocations IS 'The service reads every account. Writing is for functions alone.';
 
 ALTER TABLE credits.entries ENABLE ROW LEVEL SECURITY;
 
@@ -4286,6 +4286,10 @@ REVOKE ALL ON FUNCTION billing.low_accounts(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.mark_alert_sent(p_alert_id uuid, p_delivered boolean, p_retry_in interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.mark_alert_sent(p_alert_id uuid, p_delivered boolean, p_retry_in interval) TO service_role;
+GRANT ALL ON FUNCTION billing.mark_alert_sent(p_alert_id uuid, p_delivered boolean, p_retry_in interval) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) TO postgres;
@@ -4322,10 +4326,6 @@ REVOKE ALL ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method
 GRANT ALL ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) TO service_role;
 GRANT ALL ON FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id text, p_payment_method_label text) TO postgres;
 
-REVOKE ALL ON FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) TO service_role;
-GRANT ALL ON FUNCTION billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval) TO postgres;
-
 REVOKE ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) TO postgres;
@@ -4339,6 +4339,10 @@ REVOKE ALL ON FUNCTION billing.write_subscription(p_subscription jsonb) FROM PUB
 REVOKE ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.allocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) FROM PUBLIC;
 
 GRANT SELECT ON TABLE credits.entries TO authenticated;
 GRANT SELECT ON TABLE credits.entries TO service_role;
@@ -4357,10 +4361,6 @@ GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_
 
 REVOKE ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.charge(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION credits.charge_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
@@ -4371,6 +4371,12 @@ REVOKE ALL ON FUNCTION credits.current_account() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.current_account() TO postgres;
 GRANT ALL ON FUNCTION credits.current_account() TO authenticated;
 GRANT ALL ON FUNCTION credits.current_account() TO service_role;
+
+GRANT SELECT ON TABLE credits.allocations TO authenticated;
+GRANT SELECT ON TABLE credits.allocations TO service_role;
+GRANT SELECT ON TABLE credits.allocations TO postgres;
+
+REVOKE ALL ON FUNCTION credits.deallocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp with time zone) TO authenticated;
@@ -4488,12 +4494,6 @@ REVOKE ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
-GRANT SELECT ON TABLE credits.charges TO authenticated;
-GRANT SELECT ON TABLE credits.charges TO service_role;
-GRANT SELECT ON TABLE credits.charges TO postgres;
-
-REVOKE ALL ON FUNCTION credits.uncharge(p_account_id uuid, p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) TO postgres;
@@ -4575,13 +4575,13 @@ GRANT SELECT ON TABLE billing.top_up_consents TO postgres;
 GRANT SELECT ON TABLE billing.top_ups TO service_role;
 GRANT SELECT ON TABLE billing.top_ups TO postgres;
 
-GRANT SELECT ON TABLE credits.allocations TO authenticated;
-GRANT SELECT ON TABLE credits.allocations TO service_role;
-GRANT SELECT ON TABLE credits.allocations TO postgres;
-
 GRANT SELECT ON TABLE credits.balances TO authenticated;
 GRANT SELECT ON TABLE credits.balances TO service_role;
 GRANT SELECT ON TABLE credits.balances TO postgres;
+
+GRANT SELECT ON TABLE credits.entry_allocations TO authenticated;
+GRANT SELECT ON TABLE credits.entry_allocations TO service_role;
+GRANT SELECT ON TABLE credits.entry_allocations TO postgres;
 
 GRANT SELECT ON TABLE public.credits_transactions TO authenticated;
 GRANT SELECT ON TABLE public.credits_transactions TO service_role;

@@ -48,7 +48,7 @@ export async function settleAlert(
     retryInSeconds: number | null;
   },
 ): Promise<void> {
-  await db.query('select billing.settle_alert($1, $2, make_interval(secs => $3))', [
+  await db.query('select billing.mark_alert_sent($1, $2, make_interval(secs => $3))', [
     alertId,
     delivered,
     retryInSeconds,

@@ -57,7 +57,7 @@ export type Allocation = {
 
 const ALLOCATIONS: Statement = {
   name: 'ledger_list_allocations',
-  text: `select entry_no, grant_id, amount from credits.allocations
+  text: `select entry_no, grant_id, amount from credits.entry_allocations
           where account_id = $1 and entry_no between $2 and $3 order by entry_no desc`,
 };
 

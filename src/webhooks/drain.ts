@@ -103,7 +103,7 @@ async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise
       status: 'processed',
       retryInSeconds: null,
       claimed: false,
-      firstWord: false,
+      unread: false,
       aliases,
       payments: read.payments,
       newPaymentId: deps.ids.uuid(),

@@ -79,7 +79,7 @@ export type PlanWrite = {
   readonly retryInSeconds: number | null;
   readonly claimed: boolean;
   /** Decided without reading: refused when the customer turns out to be linked to another account. */
-  readonly firstWord: boolean;
+  readonly unread: boolean;
   readonly aliases: readonly string[];
   readonly payments: readonly StoredPayment[];
   readonly newPaymentId: string;
@@ -101,7 +101,7 @@ function toSql(write: PlanWrite): Record<string, unknown> {
     status: write.status,
     retryInSeconds: write.retryInSeconds,
     claimed: write.claimed,
-    firstWord: write.firstWord,
+    unread: write.unread,
     reason: plan.obstacle === null ? plan.reason : null,
     errorCode: plan.obstacle?.code ?? null,
     error: plan.obstacle?.message ?? null,

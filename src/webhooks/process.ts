@@ -104,7 +104,7 @@ async function settle(deps: WebhookDeps, inHand: EventInHand, fact: Fact): Promi
   if (fact.kind === 'nothing') {
     return store(deps, inHand, { plan: planOf({ status: 'skipped', reason: fact.reason }) });
   }
-  const atOnce = await tryFirstWord(deps, inHand, fact);
+  const atOnce = await decideUnread(deps, inHand, fact);
   if (atOnce !== undefined) {
     return atOnce;
   }
@@ -126,11 +126,11 @@ async function settle(deps: WebhookDeps, inHand: EventInHand, fact: Fact): Promi
 }
 
 /**
- * Most events are the first word about a new payment. Then nothing needs to be read: the decision is
+ * Most events are the first about a new payment. Then nothing needs to be read: the decision is
  * made as if nothing were known and written on that condition, in one round trip. Undefined when
  * something is known after all, or more is needed: nothing was written, and the long way is taken.
  */
-async function tryFirstWord(
+async function decideUnread(
   deps: WebhookDeps,
   inHand: EventInHand,
   fact: Fact,
@@ -152,7 +152,7 @@ async function tryFirstWord(
   }
   try {
     const aliases = aliasesOf(fact, details);
-    return await store(deps, inHand, { plan: decision.plan, fact, aliases, firstWord: true });
+    return await store(deps, inHand, { plan: decision.plan, fact, aliases, unread: true });
   } catch (error) {
     if (isStale(error)) {
       return undefined;
@@ -166,7 +166,7 @@ type Decided = {
   fact?: Fact;
   aliases?: readonly string[];
   read?: StateRead;
-  firstWord?: boolean;
+  unread?: boolean;
 };
 
 async function decideOn(input: {
@@ -217,7 +217,7 @@ function readFor(
 async function store(
   deps: WebhookDeps,
   inHand: EventInHand,
-  { plan, fact, aliases, read, firstWord }: Decided,
+  { plan, fact, aliases, read, unread }: Decided,
 ): Promise<ProcessOutcome> {
   const attempts = inHand.claimedAttempt ?? (read?.attempts ?? 0) + 1;
   const status =
@@ -229,7 +229,7 @@ async function store(
     retryInSeconds:
       status === 'failed' ? secondsUntilRetry(attempts, deps.random ?? Math.random) : null,
     claimed: inHand.claimedAttempt !== undefined,
-    firstWord: firstWord ?? false,
+    unread: unread ?? false,
     aliases: aliases ?? [],
     payments: read?.payments ?? [],
     newPaymentId: deps.ids.uuid(),

@@ -4,7 +4,7 @@
 -- credits ever reserved or spent; a spend takes the next stretch of it. Which grant paid for which
 -- stretch only depends on the burn order, and that changes only when a grant comes, becomes
 -- effective, expires or is taken back. At those moments, and when someone asks, the account is
--- settled: the stretch burned since then is charged to the grants in burn order. So a spend updates
+-- settled: the stretch burned since then is allocated to the grants in burn order. So a spend updates
 -- one row and inserts one row, and the lineage is still exact. docs/ledger.md works an example.
 --
 -- Lock order: the account's row first. Its holder may write the account's other rows.
@@ -54,7 +54,7 @@ comment on column credits.accounts.next_change_at is
   'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
 comment on column credits.accounts.next_expiry_at is
   'The soonest expiry among grants with credits left, as of the last settlement.';
-comment on column credits.accounts.settled is 'How much of the axis is charged to grants.';
+comment on column credits.accounts.settled is 'How much of the axis is allocated to grants.';
 comment on column credits.accounts.debt is 'Settled credits of the axis that no grant pays for.';
 comment on column credits.accounts.axis is 'Credits ever reserved or spent: the end of the burn axis.';
 comment on column credits.accounts.chain is 'The hash of the last entry, which covers all before it.';
@@ -143,30 +143,30 @@ comment on table credits.holds is
   'Credits reserved for work whose price is not known yet. Reserved credits do not expire with their grant.';
 comment on column credits.holds.ended_no is 'Number of the entry that captured or released it.';
 
-create table credits.charges (
+create table credits.allocations (
   account_id uuid not null,
   axis_from bigint not null,
   axis_to bigint not null,
   grant_id uuid,
   displaced_from uuid,
   seal bytea not null,
-  constraint charges_pkey primary key (account_id, axis_from),
-  constraint charges_are_not_empty check (axis_to > axis_from)
+  constraint allocations_pkey primary key (account_id, axis_from),
+  constraint allocations_are_not_empty check (axis_to > axis_from)
 );
-create index charges_by_grant on credits.charges (account_id, grant_id);
-create index charges_displaced on credits.charges (account_id, displaced_from)
+create index allocations_by_grant on credits.allocations (account_id, grant_id);
+create index allocations_displaced on credits.allocations (account_id, displaced_from)
   where displaced_from is not null;
-comment on table credits.charges is
+comment on table credits.allocations is
   'Which grant pays for which stretch of the burn axis. No grant: debt. An entry''s allocations are where its stretch and these meet.';
-comment on column credits.charges.displaced_from is
+comment on column credits.allocations.displaced_from is
   'The grant that paid for the stretch until money for it went back; it pays again if that is undone.';
-comment on column credits.charges.seal is 'Hash of the row, for verify_ledger.';
+comment on column credits.allocations.seal is 'Hash of the row, for verify_ledger.';
 
 alter table credits.accounts enable row level security;
 alter table credits.entries enable row level security;
 alter table credits.grants enable row level security;
 alter table credits.holds enable row level security;
-alter table credits.charges enable row level security;
+alter table credits.allocations enable row level security;
 
 create function credits.current_account()
 returns uuid
@@ -188,7 +188,7 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['accounts', 'entries', 'grants', 'holds', 'charges'] loop
+  foreach v_table in array array['accounts', 'entries', 'grants', 'holds', 'allocations'] loop
     execute format(
       'create policy %I on credits.%I for select to authenticated using (account_id = (select credits.current_account()))',
       v_table || '_own_rows', v_table);
@@ -204,7 +204,7 @@ end;
 $$;
 
 revoke all on all tables in schema credits from public, anon, authenticated, service_role;
-grant select on credits.accounts, credits.entries, credits.grants, credits.holds, credits.charges
+grant select on credits.accounts, credits.entries, credits.grants, credits.holds, credits.allocations
   to authenticated, service_role;
 
 call florin.end_migration();

@@ -46,7 +46,7 @@ $$;
 comment on function credits.subject_seal(credits.holds) is
   'Hash of what may never change of a hold.';
 
-create function credits.charge_seal(
+create function credits.allocation_seal(
   p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid)
 returns bytea
 language plpgsql
@@ -57,7 +57,7 @@ begin
   return sha256(record_send(row(p_account_id, p_axis_from, p_axis_to, p_grant_id, p_displaced_from)));
 end;
 $$;
-comment on function credits.charge_seal(uuid, bigint, bigint, uuid, uuid) is 'Hash of a row of charges.';
+comment on function credits.allocation_seal(uuid, bigint, bigint, uuid, uuid) is 'Hash of a row of allocations.';
 
 -- credits.spend writes this expression out by hand, because a call costs more than the hash.
 create function credits.chain_after(p_entry credits.entries, p_chain_before bytea)

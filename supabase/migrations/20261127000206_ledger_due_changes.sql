@@ -69,7 +69,7 @@ begin
        and (g.remaining > 0 or g.grant_id in (
               select c.grant_id
                 from credits.holds h
-                join credits.charges c
+                join credits.allocations c
                   on c.account_id = v_account_id
                  and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
                where h.account_id = v_account_id and h.status = 'open' and h.expires_at <= p_at))
@@ -83,7 +83,7 @@ begin
 
   if p_account.debt > 0 then
     for v_piece in
-      select c.axis_from, c.axis_to from credits.charges c
+      select c.axis_from, c.axis_to from credits.allocations c
        where c.account_id = v_account_id and c.grant_id is null
        order by c.axis_from
     loop
@@ -125,7 +125,7 @@ begin
                least(p.axis_to, h.axis_from + h.amount) - greatest(p.axis_from, h.axis_from) as credits
           from credits.holds h
           cross join lateral (
-            select c.grant_id, c.axis_from, c.axis_to from credits.charges c
+            select c.grant_id, c.axis_from, c.axis_to from credits.allocations c
              where c.account_id = v_account_id
             union all
             select u.grant_id, u.axis_from, u.axis_to from unnest(v_paid) u) p

@@ -98,16 +98,16 @@ begin
       v_displaced_from := null;
       if v_change.was_debt then
         select u.displaced_from into v_displaced_from
-          from credits.uncharge(p_account.account_id, v_change.axis_from, v_change.axis_to) u;
+          from credits.deallocate(p_account.account_id, v_change.axis_from, v_change.axis_to) u;
         p_account.debt := p_account.debt - v_change.amount;
       end if;
-      perform credits.charge(p_account.account_id, v_change.axis_from, v_change.axis_to,
+      perform credits.allocate(p_account.account_id, v_change.axis_from, v_change.axis_to,
                              v_change.grant_id, v_displaced_from);
       update credits.grants g
          set remaining = g.remaining - v_change.amount, burned = g.burned + v_change.amount
        where g.account_id = p_account.account_id and g.grant_id = v_change.grant_id;
     elsif v_change.kind = 'owe' then
-      perform credits.charge(
+      perform credits.allocate(
         p_account.account_id, v_change.axis_from, v_change.axis_to, null, null);
       p_account.debt := p_account.debt + v_change.amount;
     elsif v_change.kind = 'release' then
@@ -143,7 +143,7 @@ begin
 end;
 $$;
 comment on function credits.settle(credits.accounts, timestamptz) is
-  'Carries out credits.due_changes on a locked account: charges what was burned to grants, writes what time has changed. The caller saves the account.';
+  'Carries out credits.due_changes on a locked account: allocates what was burned to grants, writes what time has changed. The caller saves the account.';
 
 create function credits.open_account(p_account_id uuid, p_at timestamptz)
 returns credits.accounts
@@ -180,7 +180,7 @@ begin
 end;
 $$;
 comment on function credits.settle_account(uuid) is
-  'Charges what was burned to grants and writes what time has changed, so that the tables show it. Balances are right without it. Repeatable.';
+  'Allocates what was burned to grants and writes what time has changed, so that the tables show it. Balances are right without it. Repeatable.';
 
 create function credits.expire_due(p_limit integer default 1000)
 returns bigint

@@ -113,7 +113,7 @@ begin
        select coalesce(sum(least(c.axis_to, h.axis_from + h.amount)
                            - greatest(c.axis_from, h.axis_from)), 0)::bigint as reserved
          from credits.holds h
-         join credits.charges c
+         join credits.allocations c
            on c.account_id = h.account_id and c.grant_id = g.grant_id
           and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
         where h.account_id = p_account_id and h.status = 'open') r

@@ -14,7 +14,7 @@ declare
   v_displaced bigint := p_amount - v_from_remaining - v_from_expired - v_from_voided;
   v_left bigint := v_displaced;
   v_take bigint;
-  v_row credits.charges;
+  v_row credits.allocations;
 begin
   -- Credits that lapsed before are gone already: taking them back undoes their expiry or void first.
   if v_from_expired > 0 then
@@ -36,12 +36,12 @@ begin
   -- What is spent or reserved already loses this payer, the latest stretch first, and is debt until
   -- other grants pay for it: at once those that are live, later the next one.
   while v_left > 0 loop
-    select * into v_row from credits.charges c
+    select * into v_row from credits.allocations c
      where c.account_id = p_account.account_id and c.grant_id = p_grant.grant_id
      order by c.axis_from desc limit 1;
     v_take := least(v_left, v_row.axis_to - v_row.axis_from);
-    perform credits.uncharge(p_account.account_id, v_row.axis_to - v_take, v_row.axis_to);
-    perform credits.charge(
+    perform credits.deallocate(p_account.account_id, v_row.axis_to - v_take, v_row.axis_to);
+    perform credits.allocate(
       p_account.account_id, v_row.axis_to - v_take, v_row.axis_to, null, p_grant.grant_id);
     v_left := v_left - v_take;
   end loop;
@@ -130,7 +130,7 @@ declare
   v_account credits.accounts;
   v_grant credits.grants;
   v_entry credits.entries;
-  v_row credits.charges;
+  v_row credits.allocations;
   v_left bigint := p_amount;
   v_take bigint;
   v_voided bigint;
@@ -156,7 +156,7 @@ begin
     -- The grant pays again for what was taken from it: debt first, then what others pay in its place,
     -- unless theirs has expired meanwhile and would only lapse.
     for v_row in
-      select c.* from credits.charges c
+      select c.* from credits.allocations c
         left join credits.grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
        where c.account_id = p_account_id and c.displaced_from = p_grant_id
          and (c.grant_id is null or g.expires_at is null or g.expires_at > v_now)
@@ -164,8 +164,8 @@ begin
     loop
       exit when v_left = 0;
       v_take := least(v_left, v_row.axis_to - v_row.axis_from);
-      perform credits.uncharge(p_account_id, v_row.axis_from, v_row.axis_from + v_take);
-      perform credits.charge(
+      perform credits.deallocate(p_account_id, v_row.axis_from, v_row.axis_from + v_take);
+      perform credits.allocate(
         p_account_id, v_row.axis_from, v_row.axis_from + v_take, p_grant_id, null);
       if v_row.grant_id is null then
         v_account.debt := v_account.debt - v_take;

@@ -48,18 +48,18 @@ begin
            coalesce(-sum(e.grant_delta) filter (where e.kind = 'void'), 0)::bigint as voided,
            coalesce(-sum(e.grant_delta) filter (where e.kind = 'reversal'), 0)::bigint as reversed
       from entries e where e.grant_id is not null group by e.account_id, e.grant_id),
-  charges as (
+  allocations as (
     select c.*, lag(c.axis_to) over (partition by c.account_id order by c.axis_from) as ended
-      from credits.charges c
+      from credits.allocations c
      where p_account_id is null or c.account_id = p_account_id),
   paid as (
     select c.account_id, c.grant_id, sum(c.axis_to - c.axis_from)::bigint as burned
-      from charges c where c.grant_id is not null group by c.account_id, c.grant_id),
+      from allocations c where c.grant_id is not null group by c.account_id, c.grant_id),
   covered as (
     select c.account_id, sum(c.axis_to - c.axis_from)::bigint as total,
            coalesce(sum(c.axis_to - c.axis_from) filter (where c.grant_id is null), 0)::bigint as debt,
            max(c.axis_to) as reach
-      from charges c group by c.account_id),
+      from allocations c group by c.account_id),
   horizon as (
     select t.account_id, min(t.at) as at from (
       select g.account_id, g.expires_at as at from grants g where g.remaining > 0
@@ -149,22 +149,22 @@ begin
       or (h.status = 'captured') <> coalesce(e.kind = 'capture', false)
       or (h.status = 'expired') <> coalesce(starts_with(e.idempotency_key, 'florin:expire:'), false)
   union all
-  select g.account_id, 'a grant''s charges are what it has burned',
-         format('grant %s: %s here, %s charged', g.grant_id, g.burned, coalesce(p.burned, 0))
+  select g.account_id, 'a grant''s allocations are what it has burned',
+         format('grant %s: %s here, %s allocated', g.grant_id, g.burned, coalesce(p.burned, 0))
     from grants g left join paid p using (account_id, grant_id)
    where g.burned <> coalesce(p.burned, 0)
   union all
-  select c.account_id, 'charges are unaltered and do not overlap',
+  select c.account_id, 'allocations are unaltered and do not overlap',
          format('stretch %s to %s', c.axis_from, c.axis_to)
-    from charges c
+    from allocations c
     left join grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
    where c.ended > c.axis_from
       or (c.grant_id is not null and g.grant_id is null)
-      or c.seal is distinct from credits.charge_seal(
+      or c.seal is distinct from credits.allocation_seal(
         c.account_id, c.axis_from, c.axis_to, c.grant_id, c.displaced_from)
   union all
-  select a.account_id, 'all that is settled is charged',
-         format('charged %s, burned %s, held %s, unsettled %s', coalesce(c.total, 0),
+  select a.account_id, 'all that is settled is allocated',
+         format('allocated %s, burned %s, held %s, unsettled %s', coalesce(c.total, 0),
                 coalesce(s.burned, 0), coalesce(h.held, 0), a.axis - a.settled)
     from accounts a
     left join sums s using (account_id)

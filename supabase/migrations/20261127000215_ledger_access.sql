@@ -30,6 +30,6 @@ grant execute on function
   credits.due_changes(credits.accounts, timestamptz),
   credits.entry_id(uuid, bigint)
   to authenticated, service_role;
-grant select on credits.balances, credits.allocations to authenticated, service_role;
+grant select on credits.balances, credits.entry_allocations to authenticated, service_role;
 
 call florin.end_migration();

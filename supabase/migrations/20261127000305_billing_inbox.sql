@@ -147,7 +147,7 @@ declare
   v_new boolean := false;
   v_known text;
 begin
-  if coalesce((p_plan ->> 'firstWord')::boolean, false) and exists (
+  if coalesce((p_plan ->> 'unread')::boolean, false) and exists (
        select 1 from billing.customers c
         where c.customer_id = p_plan ->> 'customerId'
           and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then

@@ -10,7 +10,7 @@ create table billing.stripe_accounts (
   constraint stripe_accounts_pkey primary key (stripe_account_id, livemode)
 );
 comment on table billing.stripe_accounts is
-  'The Stripe accounts that the books were compared with: the one accepted last counts. Payments from before it was accepted are not asked of it.';
+  'The Stripe accounts that the ledger was compared with: the one accepted last counts. Payments from before it was accepted are not asked of it.';
 comment on column billing.stripe_accounts.accepted_at is
   '-infinity for the first: all that was sold before is taken as its own.';
 
@@ -39,6 +39,6 @@ begin
 end;
 $$;
 comment on function billing.accept_stripe_account(text, boolean, boolean) is
-  'Keeps whose books these are: the first account as it is, another one only when told to replace it. Repeatable.';
+  'Records the Stripe account of this ledger: the first one at once, another one only with p_replace. Repeatable.';
 
 call florin.end_migration();

@@ -22,7 +22,7 @@ create index alerts_due on billing.alerts (next_attempt_at) where next_attempt_a
 create index alerts_by_account on billing.alerts (account_id, created_at);
 create index alerts_by_age on billing.alerts (created_at);
 comment on table billing.alerts is
-  'What the app should hear of an account. Waiting while next_attempt_at is set; delivered_at null and no next attempt: given up.';
+  'Notifications to the app about an account. Waiting while next_attempt_at is set; delivered_at null and no next attempt: given up.';
 
 create table billing.low_balances (
   account_id uuid not null,
@@ -43,7 +43,7 @@ as $$
     values (gen_random_uuid(), p_account_id, p_type, p_data, clock_timestamp(), clock_timestamp());
 $$;
 comment on function billing.add_alert(uuid, text, jsonb) is
-  'Keeps an alert until it is told. Internal: called in the transaction of what it tells of.';
+  'Keeps an alert until it is delivered. Internal: called in the transaction of its cause.';
 
 create function billing.note_low_balances(p_below bigint, p_limit integer)
 returns bigint
@@ -105,9 +105,9 @@ begin
 end;
 $$;
 comment on function billing.claim_alerts(integer, interval) is
-  'Alerts that are due, leased to the caller; one whose teller dies is claimed again when the lease is over.';
+  'Alerts that are due, leased to the caller; one whose sender dies is claimed again when the lease is over.';
 
-create function billing.settle_alert(p_alert_id uuid, p_delivered boolean, p_retry_in interval)
+create function billing.mark_alert_sent(p_alert_id uuid, p_delivered boolean, p_retry_in interval)
 returns void
 language plpgsql
 security definer
@@ -120,7 +120,7 @@ begin
    where a.alert_id = p_alert_id and a.delivered_at is null;
 end;
 $$;
-comment on function billing.settle_alert(uuid, boolean, interval) is
+comment on function billing.mark_alert_sent(uuid, boolean, interval) is
   'Delivered; or to be tried again after p_retry_in; or, without it, given up. Repeatable.';
 
 create function billing.forget_alerts(p_limit integer)

@@ -116,6 +116,6 @@ begin
 end;
 $$;
 comment on function billing.pause_top_up(uuid, text) is
-  'Pauses an active consent until the buyer resumes it, and tells so. Internal.';
+  'Pauses an active consent until the buyer resumes it, and writes an alert. Internal.';
 
 call florin.end_migration();

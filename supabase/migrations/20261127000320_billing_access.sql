@@ -44,7 +44,7 @@ grant execute on function
   billing.accept_stripe_account(text, boolean, boolean),
   billing.note_low_balances(bigint, integer),
   billing.claim_alerts(integer, interval),
-  billing.settle_alert(uuid, boolean, interval),
+  billing.mark_alert_sent(uuid, boolean, interval),
   billing.forget_alerts(integer),
   billing.consent_to_top_up(uuid, jsonb),
   billing.resume_top_up(uuid, text, text),

@@ -14,7 +14,7 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['accounts', 'entries', 'grants', 'holds', 'charges'] loop
+  foreach v_table in array array['accounts', 'entries', 'grants', 'holds', 'allocations'] loop
     execute format('alter policy %I on credits.%I using (account_id = credits.current_account())',
       v_table || '_own_rows', v_table);
   end loop;
@@ -25,7 +25,7 @@ select create_distributed_table('credits.accounts', 'account_id');
 select create_distributed_table('credits.entries', 'account_id', colocate_with => 'credits.accounts');
 select create_distributed_table('credits.grants', 'account_id', colocate_with => 'credits.accounts');
 select create_distributed_table('credits.holds', 'account_id', colocate_with => 'credits.accounts');
-select create_distributed_table('credits.charges', 'account_id', colocate_with => 'credits.accounts');
+select create_distributed_table('credits.allocations', 'account_id', colocate_with => 'credits.accounts');
 
 -- The inbox is claimed with skip locked, which a distributed table refuses: it stays on the coordinator
 -- and is told to Citus, so that one transaction may write both.

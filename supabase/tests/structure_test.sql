@@ -13,7 +13,7 @@ create temporary view our_functions as
         'refresh_credits_balance'));
 
 select has_table('credits', name, 'the ledger has its table ' || name)
-  from unnest(array['accounts', 'entries', 'grants', 'holds', 'charges']) as name;
+  from unnest(array['accounts', 'entries', 'grants', 'holds', 'allocations']) as name;
 
 select is_empty(
   $$select oid::regclass from ours where obj_description(oid, 'pg_class') is null$$,

@@ -4,7 +4,15 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { migrate } from '../../src/db/index.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
 
-const LEDGER = ['accounts', 'entries', 'grants', 'holds', 'charges', 'balances', 'allocations'];
+const LEDGER = [
+  'accounts',
+  'entries',
+  'grants',
+  'holds',
+  'allocations',
+  'balances',
+  'entry_allocations',
+];
 const READ_OWN = [
   ...LEDGER.map((name) => `select credits.${name}`),
   'select credits_balance_mv',
@@ -71,7 +79,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute billing.stop_top_up(uuid)',
     'execute billing.note_low_balances(bigint,integer)',
     'execute billing.claim_alerts(integer,interval)',
-    'execute billing.settle_alert(uuid,boolean,interval)',
+    'execute billing.mark_alert_sent(uuid,boolean,interval)',
     'execute billing.forget_alerts(integer)',
     'execute credits.adjust(uuid,bigint,text,text,text)',
     'execute credits.capture_hold(uuid,uuid,bigint)',

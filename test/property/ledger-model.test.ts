@@ -110,7 +110,7 @@ async function clear(db: Db): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.query('set local role florin_owner');
     await tx.query(
-      'truncate credits.accounts, credits.entries, credits.grants, credits.holds, credits.charges',
+      'truncate credits.accounts, credits.entries, credits.grants, credits.holds, credits.allocations',
     );
   });
 }

@@ -126,7 +126,7 @@ describe('bad input to a write', () => {
       select 'entry', e::text from credits.entries e union all
       select 'grant', g::text from credits.grants g union all
       select 'hold', h::text from credits.holds h union all
-      select 'charge', c::text from credits.charges c order by 1, 2`);
+      select 'charge', c::text from credits.allocations c order by 1, 2`);
     return JSON.stringify(rows);
   }
 

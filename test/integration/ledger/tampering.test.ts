@@ -62,7 +62,11 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     'ended_no = ended_no + 1',
     'metadata = \'{"forged": true}\'',
   ],
-  charges: ['axis_to = axis_to + 1', 'grant_id = gen_random_uuid()', 'displaced_from = grant_id'],
+  allocations: [
+    'axis_to = axis_to + 1',
+    'grant_id = gen_random_uuid()',
+    'displaced_from = grant_id',
+  ],
 };
 
 /** `npm run proof` makes 1,000 random edits; every test run some. */
@@ -184,7 +188,7 @@ describe('edits behind the ledger', () => {
       );
       const proven = columns.filter(({ name, column }) => `${name}.${column}` !== NOT_PROVEN);
       const tables = [...new Set(proven.map(({ name }) => name))];
-      expect(tables).toEqual(['accounts', 'charges', 'entries', 'grants', 'holds']);
+      expect(tables).toEqual(['accounts', 'allocations', 'entries', 'grants', 'holds']);
       const unseen: string[] = [];
       for (let made = 0; made < RANDOM_EDITS; ) {
         const accountId = accounts[pick(accounts.length)];

@@ -2,57 +2,57 @@
 
 call florin.begin_migration();
 
-create function credits.charge(
+create function credits.allocate(
   p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid)
 returns void
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_before credits.charges;
+  v_before credits.allocations;
 begin
   -- A stretch that goes on where the same payer's last one ended makes it longer: rows stay few.
-  select * into v_before from credits.charges c
+  select * into v_before from credits.allocations c
    where c.account_id = p_account_id and c.axis_from < p_axis_from
    order by c.axis_from desc limit 1;
   if v_before.axis_to = p_axis_from
      and v_before.grant_id is not distinct from p_grant_id
      and v_before.displaced_from is not distinct from p_displaced_from then
-    update credits.charges c
+    update credits.allocations c
        set axis_to = p_axis_to,
-           seal = credits.charge_seal(
+           seal = credits.allocation_seal(
              p_account_id, v_before.axis_from, p_axis_to, p_grant_id, p_displaced_from)
      where c.account_id = p_account_id and c.axis_from = v_before.axis_from;
   else
-    insert into credits.charges (account_id, axis_from, axis_to, grant_id, displaced_from, seal)
+    insert into credits.allocations (account_id, axis_from, axis_to, grant_id, displaced_from, seal)
     values (p_account_id, p_axis_from, p_axis_to, p_grant_id, p_displaced_from,
-            credits.charge_seal(p_account_id, p_axis_from, p_axis_to, p_grant_id, p_displaced_from));
+            credits.allocation_seal(p_account_id, p_axis_from, p_axis_to, p_grant_id, p_displaced_from));
   end if;
 end;
 $$;
-comment on function credits.charge(uuid, bigint, bigint, uuid, uuid) is
+comment on function credits.allocate(uuid, bigint, bigint, uuid, uuid) is
   'Records who pays for a stretch that nobody is recorded for.';
 
-create function credits.uncharge(p_account_id uuid, p_axis_from bigint, p_axis_to bigint)
-returns setof credits.charges
+create function credits.deallocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint)
+returns setof credits.allocations
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_row credits.charges;
+  v_row credits.allocations;
 begin
   for v_row in
-    delete from credits.charges c
+    delete from credits.allocations c
      where c.account_id = p_account_id and c.axis_from < p_axis_to and c.axis_to > p_axis_from
     returning c.*
   loop
     if v_row.axis_from < p_axis_from then
-      perform credits.charge(
+      perform credits.allocate(
         p_account_id, v_row.axis_from, p_axis_from, v_row.grant_id, v_row.displaced_from);
       v_row.axis_from := p_axis_from;
     end if;
     if v_row.axis_to > p_axis_to then
-      perform credits.charge(
+      perform credits.allocate(
         p_account_id, p_axis_to, v_row.axis_to, v_row.grant_id, v_row.displaced_from);
       v_row.axis_to := p_axis_to;
     end if;
@@ -60,7 +60,7 @@ begin
   end loop;
 end;
 $$;
-comment on function credits.uncharge(uuid, bigint, bigint) is
+comment on function credits.deallocate(uuid, bigint, bigint) is
   'Removes what is recorded for exactly this stretch, splitting what reaches beyond it, and returns the removed pieces.';
 
 create function credits.free_stretch(
@@ -73,7 +73,7 @@ declare
 begin
   for v_piece in
     select u.grant_id, sum(u.axis_to - u.axis_from)::bigint as credits
-      from credits.uncharge(p_account.account_id, p_axis_from, p_axis_to) u
+      from credits.deallocate(p_account.account_id, p_axis_from, p_axis_to) u
      group by u.grant_id
   loop
     if v_piece.grant_id is null then
@@ -89,19 +89,19 @@ $$;
 comment on function credits.free_stretch(credits.accounts, bigint, bigint) is
   'Gives a settled stretch that is not needed after all back to the grants that paid for it.';
 
-create view credits.allocations with (security_invoker = true) as
+create view credits.entry_allocations with (security_invoker = true) as
   select e.account_id,
          e.entry_no,
          e.kind,
          c.grant_id,
          least(c.axis_to, e.axis_from - e.amount) - greatest(c.axis_from, e.axis_from) as amount
     from credits.entries e
-    join credits.charges c
+    join credits.allocations c
       on c.account_id = e.account_id
      and c.axis_from < e.axis_from - e.amount
      and c.axis_to > e.axis_from
    where e.axis_from is not null and e.amount < 0;
-comment on view credits.allocations is
+comment on view credits.entry_allocations is
   'Which grant paid for which spend, capture or negative adjustment, and how much; without a grant: debt. Complete up to the last settlement (credits.settle_account).';
 
 call florin.end_migration();
