@@ -25,6 +25,18 @@ ALTER SCHEMA public OWNER TO pg_database_owner;
 
 COMMENT ON SCHEMA public IS 'standard public schema';
 
+CREATE TYPE credits.cause AS ENUM (
+    'payment',
+    'correction',
+    'unpaid',
+    'expiry',
+    'reversal'
+);
+
+ALTER TYPE credits.cause OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.cause IS 'Why Florin itself wrote an entry: a payment or its money that went back, a correction by reconcile, a payment that Stripe does not call paid, a hold whose time was up, a reversal that undid a void. No cause: the app asked for it.';
+
 CREATE TYPE credits.change AS (
 	kind text,
 	at timestamp with time zone,
@@ -107,6 +119,39 @@ COMMENT ON COLUMN credits.accounts.axis IS 'Credits ever reserved or spent: the 
 
 COMMENT ON COLUMN credits.accounts.chain IS 'The hash of the last entry, which covers all before it.';
 
+CREATE TABLE credits.entries (
+    account_id uuid NOT NULL,
+    entry_no bigint NOT NULL,
+    amount bigint NOT NULL,
+    axis_from bigint,
+    posted_after bigint NOT NULL,
+    held_after bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    kind credits.entry_kind NOT NULL,
+    cause credits.cause,
+    grant_id uuid,
+    grant_delta bigint,
+    hold_id uuid,
+    idempotency_key text NOT NULL COLLATE pg_catalog."C",
+    subject_seal bytea,
+    metadata jsonb,
+    chain bytea NOT NULL
+);
+
+ALTER TABLE credits.entries OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.entries IS 'The journal: immutable signed rows, numbered and hash-chained within their account. Nobody may update or delete.';
+
+COMMENT ON COLUMN credits.entries.axis_from IS 'Where the stretch of the burn axis begins that this spend, capture or hold takes.';
+
+COMMENT ON COLUMN credits.entries.cause IS 'Set where Florin wrote the entry by itself; its key then begins with florin:, which no app may use.';
+
+COMMENT ON COLUMN credits.entries.grant_delta IS 'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
+
+COMMENT ON COLUMN credits.entries.subject_seal IS 'Hash of what may never change of the grant or hold that the entry brought about.';
+
+COMMENT ON COLUMN credits.entries.chain IS 'sha256 over the chain before and this row.';
+
 CREATE TABLE credits.grants (
     account_id uuid NOT NULL,
     grant_id uuid NOT NULL,
@@ -118,6 +163,7 @@ CREATE TABLE credits.grants (
     expires_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     idempotency_key text NOT NULL,
+    purchase_key text,
     metadata jsonb,
     effective boolean NOT NULL,
     remaining bigint NOT NULL,
@@ -137,6 +183,8 @@ COMMENT ON TABLE credits.grants IS 'Credits given: how many, from what source, f
 
 COMMENT ON COLUMN credits.grants.issued_no IS 'Number of the entry that issued it: the age within the account.';
 
+COMMENT ON COLUMN credits.grants.purchase_key IS 'The purchase of billing.purchases that it was given for; null: it was not bought through Stripe.';
+
 COMMENT ON COLUMN credits.grants.effective IS 'False while its time has not come: its credits are not posted yet.';
 
 COMMENT ON COLUMN credits.grants.remaining IS 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
@@ -146,12 +194,21 @@ COMMENT ON COLUMN credits.grants.burned IS 'Stretches of the axis it pays for: s
 CREATE TYPE credits.issued AS (
 	account credits.accounts,
 	grant_given credits.grants,
-	posted_after bigint
+	entry credits.entries
 );
 
 ALTER TYPE credits.issued OWNER TO florin_owner;
 
-COMMENT ON TYPE credits.issued IS 'What issuing leaves: the account and the grant as they are now, and the balance just after the entry.';
+COMMENT ON TYPE credits.issued IS 'What issuing leaves: the account and the grant as they are now, and the entry as it was written.';
+
+CREATE TYPE credits.step AS (
+	account credits.accounts,
+	entry credits.entries
+);
+
+ALTER TYPE credits.step OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.step IS 'What appending leaves: the account, not saved yet, and the entry as it was written.';
 
 CREATE FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -198,47 +255,38 @@ CREATE FUNCTION billing.apply_commands(p_commands jsonb) RETURNS void
 declare
   v_command jsonb;
   v_account_id uuid;
-  v_grant_id uuid;
   v_amount bigint;
 begin
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
-    if v_command ->> 'do' = 'rollover' then
-      v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
-        v_command #>> '{metadata,stripe_subscription_id}',
-        v_command #>> '{metadata,stripe_price_id}',
-        to_timestamp((v_command ->> 'periodEnd')::double precision)));
-      continue when v_amount < 1;
-    end if;
-    if v_command ->> 'do' in ('issue', 'rollover') then
-      perform credits.issue_grant(
-        p_account_id => v_account_id,
-        p_amount => v_amount,
-        p_idempotency_key => v_command ->> 'key',
-        p_source => v_command ->> 'source',
-        p_priority => (v_command ->> 'priority')::integer,
-        p_expires_at => (v_command ->> 'expiresAt')::timestamptz,
-        p_metadata => v_command -> 'metadata');
-    else
-      select e.grant_id into strict v_grant_id
-        from credits.entries e
-       where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
-      if v_command ->> 'do' = 'reverse' then
-        perform credits.reverse_grant(v_account_id, v_grant_id, v_amount, v_command ->> 'key',
-          v_command -> 'metadata');
+    case v_command ->> 'do'
+      when 'issue' then
+        perform billing.issue_for_purchase(v_command, v_amount);
+      when 'rollover' then
+        v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
+          v_command #>> '{metadata,stripe_subscription_id}',
+          v_command #>> '{metadata,stripe_price_id}',
+          to_timestamp((v_command ->> 'periodEnd')::double precision)));
+        continue when v_amount < 1;
+        perform billing.issue_for_purchase(v_command, v_amount);
+      when 'reverse' then
+        perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+      when 'restore' then
+        perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
       else
-        perform credits.restore_grant(v_account_id, v_grant_id, v_amount, v_command ->> 'key',
-          v_command -> 'metadata');
-      end if;
-    end if;
+        raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
+          using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
+    end case;
   end loop;
 end;
 $$;
 
 ALTER FUNCTION billing.apply_commands(p_commands jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_commands(p_commands jsonb) IS 'Carries out the commands of one plan on the ledger, in order. Internal: called in the transaction of its event.';
+COMMENT ON FUNCTION billing.apply_commands(p_commands jsonb) IS 'Carries out the commands of one plan on the ledger, in order. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
 
 CREATE FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -252,26 +300,34 @@ declare
   v_next timestamptz := case when v_open
     then clock_timestamp() + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
     end;
-  v_claimed boolean := coalesce((p_plan ->> 'claimed')::boolean, false);
+  v_event_id text := p_plan ->> 'eventId';
+  v_now timestamptz := clock_timestamp();
   v_new boolean := false;
   v_known text;
 begin
+  perform billing.check_keys('the plan', p_plan, array['eventId', 'status', 'retryInSeconds', 'unread',
+    'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
+    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment']);
+  if p_event ->> 'id' <> v_event_id or p_event is not null and v_event_id is null then
+    raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
+      using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
+  end if;
   if coalesce((p_plan ->> 'unread')::boolean, false) and exists (
        select 1 from billing.customers c
         where c.customer_id = p_plan ->> 'customerId'
           and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
     perform billing.raise_stale();
   end if;
-  if p_event is not null then
-    if not v_claimed then
+  if v_event_id is not null then
+    if p_event is not null then
       insert into billing.events (event_id, type, api_version, livemode, stripe_account, object_id,
           created_at, status, attempts, next_attempt_at, processed_at, account_id, customer_id, reason,
           error_code, error, needs_attention, payload)
         values (
-          p_event ->> 'id', p_event ->> 'type', p_event ->> 'api_version',
+          v_event_id, p_event ->> 'type', p_event ->> 'api_version',
           coalesce(p_event -> 'livemode' = 'true', false), p_event ->> 'account',
           p_event #>> '{data,object,id}', to_timestamp((p_event ->> 'created')::double precision),
-          v_status, 1, v_next, case when not v_open then clock_timestamp() end,
+          v_status, 1, v_next, case when not v_open then v_now end,
           (p_plan ->> 'accountId')::uuid, p_plan ->> 'customerId', p_plan ->> 'reason',
           p_plan ->> 'errorCode', p_plan ->> 'error',
           coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event)
@@ -280,22 +336,25 @@ begin
     end if;
     if not v_new then
       select e.status into v_known
-        from billing.events e where e.event_id = p_event ->> 'id' for update;
+        from billing.events e where e.event_id = v_event_id for update;
       if v_known in ('processed', 'skipped') then
         return 'duplicate';
+      elsif v_known is null then
+        raise exception 'The inbox has no event %.', v_event_id
+          using errcode = '22023', hint = 'Nothing was written. Pass the event itself, to be stored.';
       end if;
       update billing.events e
          set status = v_status,
-             attempts = e.attempts + case when v_claimed then 0 else 1 end,
+             attempts = e.attempts + case when p_event is null then 0 else 1 end,
              next_attempt_at = v_next,
-             processed_at = case when v_status in ('processed', 'skipped') then clock_timestamp() end,
+             processed_at = case when v_status in ('processed', 'skipped') then v_now end,
              account_id = coalesce((p_plan ->> 'accountId')::uuid, e.account_id),
              customer_id = coalesce(p_plan ->> 'customerId', e.customer_id),
              reason = p_plan ->> 'reason',
              error_code = p_plan ->> 'errorCode',
              error = p_plan ->> 'error',
              needs_attention = coalesce((p_plan ->> 'needsAttention')::boolean, false)
-       where e.event_id = p_event ->> 'id';
+       where e.event_id = v_event_id;
     end if;
   end if;
 
@@ -306,19 +365,21 @@ begin
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;
   if jsonb_typeof(p_plan -> 'customer') = 'object' then
+    perform billing.check_keys('the customer', p_plan -> 'customer',
+      array['customerId', 'accountId', 'origin']);
     insert into billing.customers (customer_id, account_id, origin)
       values (p_plan #>> '{customer,customerId}', (p_plan #>> '{customer,accountId}')::uuid,
         p_plan #>> '{customer,origin}')
       on conflict do nothing;
     if found then
       -- Events of this customer that waited for their account are tried again at once.
-      update billing.events e set status = 'failed', next_attempt_at = clock_timestamp()
+      update billing.events e set status = 'failed', next_attempt_at = v_now
        where e.customer_id = p_plan #>> '{customer,customerId}' and e.status in ('failed', 'dead')
-         and e.event_id is distinct from p_event ->> 'id';
+         and e.event_id is distinct from v_event_id;
     end if;
   end if;
   if p_plan ->> 'deletedCustomerId' is not null then
-    update billing.customers c set deleted_at = clock_timestamp(), is_primary = false
+    update billing.customers c set deleted_at = v_now, is_primary = false
      where c.customer_id = p_plan ->> 'deletedCustomerId' and c.deleted_at is null;
   end if;
   if p_plan ->> 'closedSessionId' is not null then
@@ -334,7 +395,7 @@ $$;
 
 ALTER FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. Without an event: the same for a job. Errors: 40001 when the state it was decided from has changed, and the ledger''s own.';
+COMMENT ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The event is null when the inbox has it already (eventId says which), or, with no eventId, for a job. Errors: 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
 
 CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -452,6 +513,21 @@ $$;
 ALTER FUNCTION billing.begin_top_up(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.begin_top_up(p_account_id uuid) IS 'Starts one top-up if all still holds under the lock: active, below the threshold, none under way, fewer than agreed this month (UTC), account open, no debt, no dispute. Returns begun, paused, or null. Any number of callers start one.';
+
+CREATE FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if p_input - p_known <> '{}' then
+    perform billing.raise_unknown_keys(p_name, p_input, p_known);
+  end if;
+end;
+$$;
+
+ALTER FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 for a key that is not known: a misspelt one would otherwise be ignored, and what it says lost. Changes nothing.';
 
 CREATE FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) RETURNS TABLE(alert_id uuid, account_id uuid, type text, data jsonb, attempts integer, created_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -576,6 +652,9 @@ declare
   v_now timestamptz := clock_timestamp();
   v_method text := p_terms ->> 'paymentMethodId';
 begin
+  perform billing.check_keys('the terms', p_terms, array['priceId', 'stripePriceId', 'quantity',
+    'credits', 'amountMinor', 'currency', 'threshold', 'maxPerMonth', 'customerId', 'paymentMethodId',
+    'paymentMethodLabel']);
   perform credits.ensure_account(p_account_id);
   insert into billing.top_up_consents as t (account_id, status, pause_reason, price_id,
       stripe_price_id, quantity, credits, amount_minor, currency, threshold, max_per_month,
@@ -704,6 +783,52 @@ ALTER FUNCTION billing.forget_expired(p_limit integer) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.forget_expired(p_limit integer) IS 'Deletes used plan sessions and open checkouts a day after they expired; how many.';
 
+CREATE FUNCTION billing.grant_of_command(p_command jsonb) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_grant_id uuid;
+begin
+  perform billing.check_keys('a command', p_command, array['do', 'accountId', 'amount', 'key',
+    'grantKey', 'cause', 'metadata']);
+  select e.grant_id into strict v_grant_id
+    from credits.entries e
+   where e.account_id = (p_command ->> 'accountId')::uuid
+     and e.idempotency_key = p_command ->> 'grantKey';
+  return v_grant_id;
+end;
+$$;
+
+ALTER FUNCTION billing.grant_of_command(p_command jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.grant_of_command(p_command jsonb) IS 'The grant that a command takes back or gives back, by its key. Internal: part of apply_commands.';
+
+CREATE FUNCTION billing.issue_for_purchase(p_command jsonb, p_amount bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  perform billing.check_keys('a command', p_command, array['do', 'accountId', 'amount', 'key',
+    'purchaseKey', 'cause', 'source', 'priority', 'expiresAt', 'metadata', 'periodEnd']);
+  perform credits.give(
+    p_account_id => (p_command ->> 'accountId')::uuid,
+    p_amount => p_amount,
+    p_idempotency_key => p_command ->> 'key',
+    p_source => p_command ->> 'source',
+    p_priority => (p_command ->> 'priority')::integer,
+    p_effective_at => null,
+    p_expires_at => (p_command ->> 'expiresAt')::timestamptz,
+    p_metadata => p_command -> 'metadata',
+    p_cause => (p_command ->> 'cause')::credits.cause,
+    p_purchase_key => p_command ->> 'purchaseKey');
+end;
+$$;
+
+ALTER FUNCTION billing.issue_for_purchase(p_command jsonb, p_amount bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.issue_for_purchase(p_command jsonb, p_amount bigint) IS 'Gives the credits of one purchase. Internal: part of apply_commands.';
+
 CREATE FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -778,7 +903,9 @@ declare
   v_closed boolean := v_to in ('credited', 'failed');
   v_account_id uuid;
 begin
-  if not (p_from, v_to) in (
+  perform billing.check_keys('the move', p_move, array['to', 'failureCode', 'failure',
+    'hostedInvoiceUrl', 'inSeconds', 'notBeforeSeconds', 'pause']);
+  if p_from is null or v_to is null or not (p_from, v_to) in (
        ('charging', 'charging'), ('charging', 'paid'), ('charging', 'needs_action'),
        ('charging', 'voiding'), ('charging', 'failed'),
        ('needs_action', 'needs_action'), ('needs_action', 'paid'), ('needs_action', 'voiding'),
@@ -915,6 +1042,22 @@ $$;
 ALTER FUNCTION billing.raise_stale() OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.raise_stale() IS 'Raises 40001.';
+
+CREATE FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception 'Unknown keys in %: %.', p_name,
+    (select string_agg(k.key, ', ' order by k.key) from jsonb_object_keys(p_input - p_known) as k (key))
+    using errcode = '22023',
+          hint = 'Nothing was written. Florin''s code and its schema are of different versions: run florin migrate.';
+end;
+$$;
+
+ALTER FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 and names the keys.';
 
 CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1076,7 +1219,10 @@ declare
     select a.value from jsonb_array_elements_text(p_payment -> 'aliases') a order by 1);
   v_others uuid[];
   v_found bigint;
+  v_now timestamptz := clock_timestamp();
 begin
+  perform billing.check_keys('the payment', p_payment, array['id', 'version', 'absorbs', 'aliases',
+    'state', 'accountId', 'subscriptionId', 'status', 'nextDueAt']);
   if p_payment ->> 'version' is null then
     insert into billing.payments as p (payment_id, version, account_id, subscription_id, status,
         next_due_at, aliases, state)
@@ -1096,7 +1242,7 @@ begin
            subscription_id = coalesce(p_payment ->> 'subscriptionId', p.subscription_id),
            status = p_payment ->> 'status',
            next_due_at = to_timestamp((p_payment ->> 'nextDueAt')::double precision),
-           updated_at = clock_timestamp(),
+           updated_at = v_now,
            aliases = v_aliases,
            state = p_payment -> 'state'
      where p.payment_id = v_id and p.version = (p_payment ->> 'version')::bigint;
@@ -1146,6 +1292,8 @@ CREATE FUNCTION billing.write_subscription(p_subscription jsonb) RETURNS void
 declare
   v_fact jsonb := nullif(p_subscription -> 'fact', 'null');
 begin
+  perform billing.check_keys('the subscription', p_subscription,
+    array['subscriptionId', 'customerId', 'accountId', 'fact']);
   insert into billing.subscriptions as s (subscription_id, customer_id, account_id, status, ended,
       as_of, current_period_end, fact)
     values (
@@ -1175,7 +1323,7 @@ $$;
 
 ALTER FUNCTION billing.write_subscription(p_subscription jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription; an older word never replaces a newer one, and ended stays ended.';
+COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription; an older fact never replaces a newer one, and ended stays ended.';
 
 CREATE FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1188,6 +1336,7 @@ declare
   v_grant credits.grants;
   v_entry credits.entries;
   v_issued credits.issued;
+  v_step credits.step;
 begin
   -- The smallest bigint has no absolute value.
   perform credits.check_input(
@@ -1198,13 +1347,9 @@ begin
       using errcode = '22004', hint = 'Pass both: they stay in the ledger.';
   end if;
   v_account := credits.lock_account(p_account_id, p_amount > 0);
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
-    if v_entry.kind <> 'adjustment' or v_entry.amount <> p_amount
-       or v_entry.metadata is distinct from v_metadata then
-      perform credits.raise_key_reused(p_idempotency_key);
-    end if;
+  v_entry := credits.replayed(
+    p_account_id, p_idempotency_key, 'adjustment', v_metadata, p_amount => p_amount);
+  if v_entry.entry_no is not null then
     replayed := true;
   elsif v_account.closed_at is not null then
     perform credits.raise_closed(p_account_id);
@@ -1216,8 +1361,9 @@ begin
       v_grant.effective_at := v_now;
       v_grant.idempotency_key := p_idempotency_key;
       v_grant.metadata := v_metadata;
-      v_issued := credits.issue(v_account, v_grant, 'adjustment', v_now);
+      v_issued := credits.issue(v_account, v_grant, 'adjustment', null, v_now);
       v_account := v_issued.account;
+      v_entry := v_issued.entry;
     else
       if v_account.account_id is null then
         perform credits.raise_insufficient(0, -p_amount);
@@ -1236,11 +1382,11 @@ begin
       v_entry.created_at := v_now;
       v_entry.metadata := v_metadata;
       v_account.axis := v_account.axis - p_amount;
-      v_account := credits.append(v_account, v_entry);
+      v_step := credits.append(v_account, v_entry);
+      v_account := v_step.account;
+      v_entry := v_step.entry;
     end if;
     perform credits.save_account(v_account);
-    select * into v_entry from credits.entries e
-     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
@@ -1295,37 +1441,40 @@ ALTER FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from bigint, p_
 
 COMMENT ON FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) IS 'Hash of a row of allocations.';
 
-CREATE TABLE credits.entries (
-    account_id uuid NOT NULL,
-    entry_no bigint NOT NULL,
-    amount bigint NOT NULL,
-    axis_from bigint,
-    posted_after bigint NOT NULL,
-    held_after bigint NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    kind credits.entry_kind NOT NULL,
-    grant_id uuid,
-    grant_delta bigint,
-    hold_id uuid,
-    idempotency_key text NOT NULL COLLATE pg_catalog."C",
-    subject_seal bytea,
-    metadata jsonb,
-    chain bytea NOT NULL
-);
+CREATE FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) RETURNS TABLE(entry_no bigint, grant_id uuid, amount bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_account credits.accounts;
+  v_due credits.change[];
+begin
+  select * into v_account from credits.accounts a where a.account_id = p_account_id;
+  v_due := array(select c from credits.due_changes(v_account, clock_timestamp()) c);
+  return query
+    with paid as (
+      select e.entry_no, -e.amount as needed, p.grant_id, p.amount
+        from credits.entries e
+        left join lateral credits.paid_for(p_account_id, e.axis_from, e.axis_from - e.amount, v_due) p
+          on true
+       where e.account_id = p_account_id and e.entry_no between p_from_no and p_to_no
+         and e.axis_from is not null and e.amount < 0)
+    select p.entry_no, p.grant_id, p.amount from paid p where p.grant_id is not null
+    union all
+    select p.entry_no, null, (p.needed - coalesce(sum(p.amount), 0))::bigint
+      from paid p
+     group by p.entry_no, p.needed
+    having p.needed > coalesce(sum(p.amount), 0)
+     order by 1 desc;
+end;
+$$;
 
-ALTER TABLE credits.entries OWNER TO florin_owner;
+ALTER FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) OWNER TO florin_owner;
 
-COMMENT ON TABLE credits.entries IS 'The journal: immutable signed rows, numbered and hash-chained within their account. Nobody may update or delete.';
+COMMENT ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) IS 'Which grants paid for the account''s entries of a range of numbers, and how much; without a grant: debt. Complete in this instant. Writes nothing, and waits for nobody.';
 
-COMMENT ON COLUMN credits.entries.axis_from IS 'Where the stretch of the burn axis begins that this spend, capture or hold takes.';
-
-COMMENT ON COLUMN credits.entries.grant_delta IS 'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
-
-COMMENT ON COLUMN credits.entries.subject_seal IS 'Hash of what may never change of the grant or hold that the entry brought about.';
-
-COMMENT ON COLUMN credits.entries.chain IS 'sha256 over the chain before and this row.';
-
-CREATE FUNCTION credits.append(INOUT p_account credits.accounts, p_entry credits.entries) RETURNS credits.accounts
+CREATE FUNCTION credits.append(p_account credits.accounts, p_entry credits.entries) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -1338,28 +1487,51 @@ begin
   p_entry.held_after := p_account.held;
   p_entry.chain := credits.chain_after(p_entry, p_account.chain);
   p_account.chain := p_entry.chain;
-  insert into credits.entries select p_entry.*;
+  insert into credits.entries (
+    account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind, cause,
+    grant_id, grant_delta, hold_id, idempotency_key, subject_seal, metadata, chain)
+  values (
+    p_entry.account_id, p_entry.entry_no, p_entry.amount, p_entry.axis_from, p_entry.posted_after,
+    p_entry.held_after, p_entry.created_at, p_entry.kind, p_entry.cause, p_entry.grant_id,
+    p_entry.grant_delta, p_entry.hold_id, p_entry.idempotency_key, p_entry.subject_seal,
+    p_entry.metadata, p_entry.chain);
+  return row(p_account, p_entry);
 end;
 $$;
 
-ALTER FUNCTION credits.append(INOUT p_account credits.accounts, p_entry credits.entries) OWNER TO florin_owner;
+ALTER FUNCTION credits.append(p_account credits.accounts, p_entry credits.entries) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.append(INOUT p_account credits.accounts, p_entry credits.entries) IS 'Writes the next entry of a locked account and moves its number, posted balance and chain, in the variable. The caller sets held beforehand and saves afterwards.';
+COMMENT ON FUNCTION credits.append(p_account credits.accounts, p_entry credits.entries) IS 'Writes the next entry of a locked account and moves its number, posted balance and chain, in the variable. The caller sets held beforehand and saves afterwards.';
+
+CREATE FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  select p_account.posted
+           + coalesce(sum(c.amount) filter (where c.kind = 'start'), 0)
+           - coalesce(sum(c.amount) filter (where c.kind = 'expire'), 0),
+         p_account.held - coalesce(sum(c.amount) filter (where c.kind = 'release'), 0)
+    into posted, held
+    from unnest(p_due) c;
+end;
+$$;
+
+ALTER FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) IS 'The balance of an account once these changes of credits.due_changes were carried out.';
 
 CREATE FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
+declare
+  v_account credits.accounts;
 begin
-  select a.posted
-           + coalesce(sum(c.amount) filter (where c.kind = 'start'), 0)
-           - coalesce(sum(c.amount) filter (where c.kind = 'expire'), 0),
-         a.held - coalesce(sum(c.amount) filter (where c.kind = 'release'), 0)
-    into posted, held
-    from credits.accounts a
-    left join lateral credits.due_changes(a, clock_timestamp()) c on true
-   where a.account_id = p_account_id
-   group by a.account_id;
+  select * into v_account from credits.accounts a where a.account_id = p_account_id;
+  select b.posted, b.held into posted, held
+    from credits.balance_after(
+      v_account, array(select c from credits.due_changes(v_account, clock_timestamp()) c)) b;
 end;
 $$;
 
@@ -1376,6 +1548,7 @@ declare
   v_account credits.accounts;
   v_hold credits.holds;
   v_entry credits.entries;
+  v_step credits.step;
 begin
   if p_amount is not null then
     perform credits.check_input(p_account_id, p_amount, 'capture');
@@ -1402,12 +1575,13 @@ begin
     if v_account.next_change_at <= v_now then
       v_account := credits.settle(v_account, v_now);
     end if;
-    v_account := credits.end_hold(v_account, v_hold, captured, v_now);
-    perform credits.save_account(v_account);
+    v_step := credits.end_hold(v_account, v_hold, captured, v_now);
+    v_hold.ended_no := (v_step.entry).entry_no;
+    perform credits.save_account(v_step.account);
     replayed := false;
   end if;
   select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = 'florin:capture:' || p_hold_id;
+   where e.account_id = p_account_id and e.entry_no = v_hold.ended_no;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
 end;
 $$;
@@ -1421,19 +1595,17 @@ CREATE FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before byte
     SET search_path TO ''
     AS $$
 begin
-  return sha256(p_chain_before || record_send(row(
-    p_entry.account_id, p_entry.entry_no, p_entry.amount, p_entry.axis_from, p_entry.posted_after,
-    p_entry.held_after, p_entry.created_at, p_entry.kind::text::bytea, p_entry.grant_id,
-    p_entry.grant_delta, p_entry.hold_id, convert_to(p_entry.idempotency_key, 'UTF8'),
-    p_entry.subject_seal, convert_to(p_entry.metadata::text, 'UTF8'))));
+  return sha256(p_chain_before || int8send(p_entry.entry_no)
+    || int8send(coalesce(p_entry.axis_from, -1)) || int8send(p_entry.posted_after)
+    || int8send(p_entry.held_after) || credits.content_hash(p_entry));
 end;
 $$;
 
 ALTER FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) IS 'The chain''s value after an entry: sha256 of the value before and every column, in binary form.';
+COMMENT ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) IS 'The chain''s value after an entry: sha256 of the value before and every column. Each part has a fixed length, so no two entries read alike.';
 
-CREATE FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text) RETURNS void
+CREATE FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause DEFAULT NULL::credits.cause) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -1451,16 +1623,19 @@ begin
       using errcode = 'CRKEY',
             hint = 'Name the intent from your business, for example scan:<job id>, and repeat it on every retry.';
   end if;
-  if starts_with(p_idempotency_key, 'florin:') then
+  if starts_with(p_idempotency_key, 'florin:') and p_cause is null then
     raise exception 'Idempotency keys that begin with florin: belong to Florin.'
       using errcode = 'CRKEY', hint = 'Choose another prefix.';
+  elsif p_cause is not null and not starts_with(p_idempotency_key, 'florin:') then
+    raise exception 'Florin''s own keys begin with florin:, not %.', p_idempotency_key
+      using errcode = 'CRKEY', hint = 'Keys without it belong to the app.';
   end if;
 end;
 $$;
 
-ALTER FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text) OWNER TO florin_owner;
+ALTER FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text) IS 'Raises 22004, CRAMT or CRKEY for input that no write accepts. Changes nothing.';
+COMMENT ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) IS 'Raises 22004, CRAMT or CRKEY for input that no write accepts. The key begins with florin: exactly when Florin writes by itself (p_cause). Changes nothing.';
 
 CREATE FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1470,15 +1645,12 @@ declare
   v_now timestamptz := clock_timestamp();
   v_account credits.accounts;
   v_entry credits.entries;
+  v_step credits.step;
 begin
   perform credits.check_input(p_account_id, 1, p_idempotency_key);
   v_account := credits.lock_account(p_account_id, true);
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
-    if v_entry.kind <> 'close' or v_entry.metadata is distinct from nullif(p_metadata, '{}') then
-      perform credits.raise_key_reused(p_idempotency_key);
-    end if;
+  v_entry := credits.replayed(p_account_id, p_idempotency_key, 'close', p_metadata);
+  if v_entry.entry_no is not null then
     replayed := true;
   elsif v_account.closed_at is not null then
     perform credits.raise_closed(p_account_id);
@@ -1492,11 +1664,9 @@ begin
     v_entry.idempotency_key := p_idempotency_key;
     v_entry.created_at := v_now;
     v_entry.metadata := nullif(p_metadata, '{}');
-    v_account := credits.append(v_account, v_entry);
-    perform credits.save_account(v_account);
-    v_entry.entry_no := v_account.entry_no;
-    v_entry.posted_after := v_account.posted;
-    v_entry.held_after := v_account.held;
+    v_step := credits.append(v_account, v_entry);
+    v_entry := v_step.entry;
+    perform credits.save_account(v_step.account);
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
@@ -1506,6 +1676,23 @@ $$;
 ALTER FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Closes an account: it takes no more grants, spends or new holds; open holds may still end, and money that goes back is still reversed. The ledger is kept. Idempotent by key. Errors: CRACC, CRKEY, CRDUP.';
+
+CREATE FUNCTION credits.content_hash(p_entry credits.entries) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return sha256(record_send(row(
+    p_entry.account_id, p_entry.amount, p_entry.created_at, p_entry.kind::text::bytea,
+    p_entry.cause::text::bytea, p_entry.grant_id, p_entry.grant_delta, p_entry.hold_id,
+    convert_to(p_entry.idempotency_key, 'UTF8'), p_entry.subject_seal,
+    convert_to(p_entry.metadata::text, 'UTF8'))));
+end;
+$$;
+
+ALTER FUNCTION credits.content_hash(p_entry credits.entries) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.content_hash(p_entry credits.entries) IS 'Hash of all of an entry that is known before the account''s row is, in binary form.';
 
 CREATE FUNCTION credits.current_account() RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -1549,7 +1736,9 @@ declare
 begin
   for v_row in
     delete from credits.allocations c
-     where c.account_id = p_account_id and c.axis_from < p_axis_to and c.axis_to > p_axis_from
+     where c.account_id = p_account_id
+       and c.axis_from >= credits.stretch_at(p_account_id, p_axis_from)
+       and c.axis_from < p_axis_to and c.axis_to > p_axis_from
     returning c.*
   loop
     if v_row.axis_from < p_axis_from then
@@ -1624,6 +1813,7 @@ begin
                 from credits.holds h
                 join credits.allocations c
                   on c.account_id = v_account_id
+                 and c.axis_from >= credits.stretch_at(v_account_id, h.axis_from)
                  and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
                where h.account_id = v_account_id and h.status = 'open' and h.expires_at <= p_at))
      order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no
@@ -1680,6 +1870,8 @@ begin
           cross join lateral (
             select c.grant_id, c.axis_from, c.axis_to from credits.allocations c
              where c.account_id = v_account_id
+               and c.axis_from >= credits.stretch_at(v_account_id, h.axis_from)
+               and c.axis_from < h.axis_from + h.amount
             union all
             select u.grant_id, u.axis_from, u.axis_to from unnest(v_paid) u) p
          where h.account_id = v_account_id and h.hold_id = v_due.id and p.grant_id is not null
@@ -1774,7 +1966,7 @@ COMMENT ON TABLE credits.holds IS 'Credits reserved for work whose price is not 
 
 COMMENT ON COLUMN credits.holds.ended_no IS 'Number of the entry that captured or released it.';
 
-CREATE FUNCTION credits.end_hold(INOUT p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) RETURNS credits.accounts
+CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -1782,6 +1974,7 @@ declare
   v_end bigint := p_hold.axis_from + p_hold.amount;
   v_needed bigint := p_hold.axis_from + p_captured;
   v_entry credits.entries;
+  v_step credits.step;
 begin
   if v_needed < v_end then
     if p_account.axis = v_end and p_account.settled <= v_needed then
@@ -1810,21 +2003,23 @@ begin
   v_entry.idempotency_key := 'florin:' || v_entry.kind || ':' || p_hold.hold_id;
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
-  p_account := credits.append(p_account, v_entry);
+  v_step := credits.append(p_account, v_entry);
+  v_entry := v_step.entry;
   update credits.holds h
      set status = case when p_captured > 0 then 'captured' else 'released' end::credits.hold_status,
          captured = p_captured,
-         ended_no = p_account.entry_no
+         ended_no = v_entry.entry_no
    where h.account_id = p_hold.account_id and h.hold_id = p_hold.hold_id;
   if v_needed < v_end then
-    p_account := credits.look_ahead(p_account);
+    v_step.account := credits.look_ahead(v_step.account);
   end if;
+  return v_step;
 end;
 $$;
 
-ALTER FUNCTION credits.end_hold(INOUT p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.end_hold(INOUT p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) IS 'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from.';
+COMMENT ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) IS 'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from.';
 
 CREATE FUNCTION credits.ensure_account(p_account_id uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1894,8 +2089,8 @@ begin
   update credits.grants g
      set remaining = g.remaining - p_amount, expired = g.expired + p_amount
    where g.account_id = p_account.account_id and g.grant_id = p_grant_id;
-  p_account := credits.move_on_grant(
-    p_account, 'expiry', p_grant_id, -p_amount, -p_amount, null, p_at, null);
+  p_account := (credits.move_on_grant(
+    p_account, 'expiry', p_grant_id, -p_amount, -p_amount, p_at, 'expiry')).account;
 end;
 $$;
 
@@ -1904,37 +2099,70 @@ ALTER FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_grant_id
 COMMENT ON FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_grant_id uuid, p_amount bigint, p_at timestamp with time zone) IS 'Writes the expiry of part of a grant that nobody has spent or reserved.';
 
 CREATE FUNCTION credits.explain_balance(p_account_id uuid) RETURNS TABLE(item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint, expired bigint, voided bigint, reversed bigint, contributes bigint, expires_at timestamp with time zone, issued_at timestamp with time zone, metadata jsonb)
-    LANGUAGE plpgsql SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
 #variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_account credits.accounts;
+  v_due credits.change[];
 begin
-  perform credits.settle_account(p_account_id);
+  select * into v_account from credits.accounts a where a.account_id = p_account_id;
+  v_due := array(select c from credits.due_changes(v_account, v_now) c);
   return query
-    select case when g.effective then 'grant' else 'scheduled' end, g.grant_id, g.source, g.amount,
-           g.burned - r.reserved, r.reserved, g.expired, g.voided, g.reversed,
-           case when g.effective then g.remaining else 0 end, g.expires_at, g.created_at, g.metadata
-      from credits.grants g
-     cross join lateral (
-       select coalesce(sum(least(c.axis_to, h.axis_from + h.amount)
-                           - greatest(c.axis_from, h.axis_from)), 0)::bigint as reserved
-         from credits.holds h
-         join credits.allocations c
-           on c.account_id = h.account_id and c.grant_id = g.grant_id
-          and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
-        where h.account_id = p_account_id and h.status = 'open') r
-     where g.account_id = p_account_id
-    union all
-    select 'debt', null, null, a.debt, null, null, null, null, null, -a.debt, null, null, null
-      from credits.accounts a
-     where a.account_id = p_account_id and a.debt > 0
-     order by 12 nulls last;
+    with due as (
+      select c.grant_id,
+             coalesce(sum(c.amount) filter (where c.kind = 'pay'), 0)
+               - coalesce(sum(c.amount) filter (where c.kind = 'free'), 0) as burned,
+             coalesce(sum(c.amount) filter (where c.kind = 'expire'), 0) as expired,
+             bool_or(c.kind = 'start') as started
+        from unnest(v_due) c
+       where c.grant_id is not null
+       group by c.grant_id),
+    reserved as (
+      select p.grant_id, sum(p.amount) as amount
+        from credits.holds h
+       cross join lateral credits.paid_for(p_account_id, h.axis_from, h.axis_from + h.amount, v_due) p
+       where h.account_id = p_account_id and h.status = 'open' and h.expires_at > v_now
+       group by p.grant_id),
+    items as (
+      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, g.metadata,
+             g.effective or coalesce(d.started, false) as live,
+             (g.burned + coalesce(d.burned, 0))::bigint as burned,
+             (g.expired + coalesce(d.expired, 0))::bigint as expired,
+             g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
+        from credits.grants g
+        left join due d on d.grant_id = g.grant_id
+        left join reserved r on r.grant_id = g.grant_id
+       where g.account_id = p_account_id),
+    counted as (
+      select i.*, case when i.live
+               then i.amount - i.burned - i.expired - i.voided - i.reversed else 0 end as contributes
+        from items i),
+    debt as (
+      select sum(c.contributes) - (b.posted - b.held) as amount
+        from credits.balance_after(v_account, v_due) b left join counted c on true
+       group by b.posted, b.held),
+    listed as (
+      select case when c.live then 'grant' else 'scheduled' end as item, c.grant_id, c.source, c.amount,
+             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.contributes,
+             c.expires_at, c.created_at, c.metadata, c.issued_no
+        from counted c
+      union all
+      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, -d.amount::bigint,
+             null, null, null, null
+        from debt d where d.amount > 0)
+    select l.item, l.grant_id, l.source, l.amount, l.spent, l.reserved, l.expired, l.voided, l.reversed,
+           l.contributes, l.expires_at, l.created_at, l.metadata
+      from listed l
+     order by l.issued_no nulls last;
 end;
 $$;
 
 ALTER FUNCTION credits.explain_balance(p_account_id uuid) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.explain_balance(p_account_id uuid) IS 'Why the balance is what it is: a row for each grant with where its credits are, and one for debt; the column contributes adds up to available. Settles the account first.';
+COMMENT ON FUNCTION credits.explain_balance(p_account_id uuid) IS 'Why the balance is what it is: a row for each grant with where its credits are, and one for debt; the column contributes adds up to available. Writes nothing, and waits for nobody.';
 
 CREATE FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) RETURNS credits.grants
     LANGUAGE plpgsql STABLE
@@ -2013,63 +2241,8 @@ ALTER FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_fro
 
 COMMENT ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) IS 'Gives a settled stretch that is not needed after all back to the grants that paid for it.';
 
-CREATE FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_at timestamp with time zone) RETURNS credits.issued
+CREATE FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql
-    SET search_path TO ''
-    AS $$
-declare
-  v_entry credits.entries;
-  v_posted_after bigint;
-begin
-  if credits.needs_settling(p_account, p_at) then
-    p_account := credits.settle(p_account, p_at);
-  end if;
-  p_grant.account_id := p_account.account_id;
-  p_grant.grant_id := gen_random_uuid();
-  p_grant.issued_no := p_account.entry_no + 1;
-  p_grant.created_at := p_at;
-  p_grant.effective := p_grant.effective_at <= p_at;
-  p_grant.remaining := p_grant.amount;
-  p_grant.burned := 0;
-  p_grant.expired := 0;
-  p_grant.voided := 0;
-  p_grant.reversed := 0;
-  insert into credits.grants select p_grant.*;
-  if not p_grant.effective and credits.scheduled(p_account.account_id) > 4503599627370495 then
-    raise exception 'Too many credits would wait for their time.'
-      using errcode = 'CRAMT',
-            hint = 'Nothing was written. Grants of the future add up to at most 4503599627370495 credits.';
-  end if;
-
-  v_entry.kind := case when p_grant.effective then p_kind else 'schedule' end;
-  v_entry.amount := case when p_grant.effective then p_grant.amount else 0 end;
-  v_entry.grant_id := p_grant.grant_id;
-  v_entry.grant_delta := p_grant.amount;
-  v_entry.idempotency_key := p_grant.idempotency_key;
-  v_entry.subject_seal := credits.subject_seal(p_grant);
-  v_entry.created_at := p_at;
-  v_entry.metadata := p_grant.metadata;
-  p_account := credits.append(p_account, v_entry);
-  v_posted_after := p_account.posted;
-
-  p_account.next_change_at := least(p_account.next_change_at, p_grant.expires_at,
-    case when p_grant.effective then 'infinity' else p_grant.effective_at end);
-  if p_grant.effective then
-    p_account.next_expiry_at := least(p_account.next_expiry_at, p_grant.expires_at);
-  end if;
-  if p_account.debt > 0 or p_account.next_change_at <= p_at then
-    p_account := credits.settle(p_account, p_at);
-  end if;
-  return row(p_account, p_grant, v_posted_after);
-end;
-$$;
-
-ALTER FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_at timestamp with time zone) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_at timestamp with time zone) IS 'Adds a grant to a locked account; debt is paid from it first.';
-
-CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
-    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
@@ -2083,16 +2256,15 @@ declare
   v_grant credits.grants;
   v_issued credits.issued;
 begin
-  perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+  perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
   if p_source is null or p_source = '' then
     raise exception 'The source of the grant is missing.'
       using errcode = '22004', hint = 'Say where the credits come from, for example purchase or bonus.';
   end if;
   v_account := credits.lock_account(p_account_id, true);
 
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
+  v_entry := credits.replayed(p_account_id, p_idempotency_key, null, p_metadata);
+  if v_entry.entry_no is not null then
     select * into v_grant from credits.grants g
      where g.account_id = p_account_id and g.grant_id = v_entry.grant_id;
     if v_entry.kind not in ('grant', 'schedule')
@@ -2100,9 +2272,9 @@ begin
        or v_grant.source <> p_source
        or v_grant.priority <> coalesce(p_priority, 0)
        or v_grant.expires_at is distinct from p_expires_at
+       or v_grant.purchase_key is distinct from p_purchase_key
        or v_grant.effective_at is distinct from
-          (case when v_at_once then v_grant.created_at else p_effective_at end)
-       or v_grant.metadata is distinct from nullif(p_metadata, '{}') then
+          (case when v_at_once then v_grant.created_at else p_effective_at end) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;
@@ -2121,21 +2293,89 @@ begin
     end if;
     v_grant.expires_at := p_expires_at;
     v_grant.idempotency_key := p_idempotency_key;
+    v_grant.purchase_key := p_purchase_key;
     v_grant.metadata := nullif(p_metadata, '{}');
-    v_issued := credits.issue(v_account, v_grant, 'grant', v_now);
-    v_account := v_issued.account;
+    v_issued := credits.issue(v_account, v_grant, 'grant', p_cause, v_now);
     v_grant := v_issued.grant_given;
-    perform credits.save_account(v_account);
-    v_entry.entry_no := v_grant.issued_no;
-    v_entry.posted_after := v_issued.posted_after;
-    v_entry.held_after := v_account.held;
+    v_entry := v_issued.entry;
+    perform credits.save_account(v_issued.account);
     replayed := false;
   end if;
   grant_id := v_grant.grant_id;
-  entry_id := credits.entry_id(p_account_id, v_entry.entry_no);
-  posted := v_entry.posted_after;
-  held := v_entry.held_after;
-  available := posted - held;
+  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+end;
+$$;
+
+ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause) and for a purchase (p_purchase_key). Internal.';
+
+CREATE FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) RETURNS credits.issued
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_entry credits.entries;
+  v_step credits.step;
+begin
+  if credits.needs_settling(p_account, p_at) then
+    p_account := credits.settle(p_account, p_at);
+  end if;
+  p_grant.account_id := p_account.account_id;
+  p_grant.grant_id := gen_random_uuid();
+  p_grant.issued_no := p_account.entry_no + 1;
+  p_grant.created_at := p_at;
+  p_grant.effective := p_grant.effective_at <= p_at;
+  insert into credits.grants (
+    account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
+    idempotency_key, purchase_key, metadata, effective, remaining)
+  values (
+    p_grant.account_id, p_grant.grant_id, p_grant.issued_no, p_grant.source, p_grant.priority,
+    p_grant.amount, p_grant.effective_at, p_grant.expires_at, p_grant.created_at,
+    p_grant.idempotency_key, p_grant.purchase_key, p_grant.metadata, p_grant.effective,
+    p_grant.amount);
+  if not p_grant.effective and credits.scheduled(p_account.account_id) > 4503599627370495 then
+    raise exception 'Too many credits would wait for their time.'
+      using errcode = 'CRAMT',
+            hint = 'Nothing was written. Grants of the future add up to at most 4503599627370495 credits.';
+  end if;
+
+  v_entry.kind := case when p_grant.effective then p_kind else 'schedule' end;
+  v_entry.cause := p_cause;
+  v_entry.amount := case when p_grant.effective then p_grant.amount else 0 end;
+  v_entry.grant_id := p_grant.grant_id;
+  v_entry.grant_delta := p_grant.amount;
+  v_entry.idempotency_key := p_grant.idempotency_key;
+  v_entry.subject_seal := credits.subject_seal(p_grant);
+  v_entry.created_at := p_at;
+  v_entry.metadata := p_grant.metadata;
+  v_step := credits.append(p_account, v_entry);
+  p_account := v_step.account;
+
+  p_account.next_change_at := least(p_account.next_change_at, p_grant.expires_at,
+    case when p_grant.effective then 'infinity' else p_grant.effective_at end);
+  if p_grant.effective then
+    p_account.next_expiry_at := least(p_account.next_expiry_at, p_grant.expires_at);
+  end if;
+  if p_account.debt > 0 or p_account.next_change_at <= p_at then
+    p_account := credits.settle(p_account, p_at);
+  end if;
+  return row(p_account, p_grant, v_step.entry);
+end;
+$$;
+
+ALTER FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) IS 'Adds a grant to a locked account; debt is paid from it first.';
+
+CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  select w.* into grant_id, entry_id, posted, held, available, replayed
+    from credits.give(p_account_id, p_amount, p_idempotency_key, p_source, p_priority,
+      p_effective_at, p_expires_at, p_metadata, null, null) w;
 end;
 $$;
 
@@ -2188,7 +2428,7 @@ ALTER FUNCTION credits.look_ahead(INOUT p_account credits.accounts) OWNER TO flo
 
 COMMENT ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) IS 'Works out again when time alone next changes the account.';
 
-CREATE FUNCTION credits.move_on_grant(INOUT p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_idempotency_key text, p_at timestamp with time zone, p_metadata jsonb) RETURNS credits.accounts
+CREATE FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text DEFAULT NULL::text, p_metadata jsonb DEFAULT NULL::jsonb) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -2196,19 +2436,20 @@ declare
   v_entry credits.entries;
 begin
   v_entry.kind := p_kind;
+  v_entry.cause := p_cause;
   v_entry.amount := p_posted;
   v_entry.grant_id := p_grant_id;
   v_entry.grant_delta := p_delta;
   v_entry.idempotency_key := coalesce(p_idempotency_key, 'florin:' || p_kind || ':' || (p_account.entry_no + 1));
   v_entry.created_at := p_at;
-  v_entry.metadata := p_metadata;
-  p_account := credits.append(p_account, v_entry);
+  v_entry.metadata := nullif(p_metadata, '{}');
+  return credits.append(p_account, v_entry);
 end;
 $$;
 
-ALTER FUNCTION credits.move_on_grant(INOUT p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_idempotency_key text, p_at timestamp with time zone, p_metadata jsonb) OWNER TO florin_owner;
+ALTER FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text, p_metadata jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.move_on_grant(INOUT p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_idempotency_key text, p_at timestamp with time zone, p_metadata jsonb) IS 'Appends an entry about one grant: p_delta changes the grant''s claim, p_posted the balance (0 for a grant that is not effective yet). Without a key the entry is Florin''s own.';
+COMMENT ON FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text, p_metadata jsonb) IS 'Appends an entry about one grant: p_delta changes the grant''s claim, p_posted the balance (0 for a grant that is not effective yet). Without a key the entry gets one of Florin''s own.';
 
 CREATE FUNCTION credits.needs_settling(p_account credits.accounts, p_at timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE
@@ -2243,6 +2484,31 @@ ALTER FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time 
 
 COMMENT ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) IS 'Locks, settles and saves an account. A caller that changes it further saves it again.';
 
+CREATE FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) RETURNS TABLE(grant_id uuid, amount bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+  return query
+    select p.grant_id,
+           sum(least(p.axis_to, p_axis_to) - greatest(p.axis_from, p_axis_from))::bigint
+      from (
+        select c.grant_id, c.axis_from, c.axis_to from credits.allocations c
+         where c.account_id = p_account_id
+           and c.axis_from >= credits.stretch_at(p_account_id, p_axis_from)
+           and c.axis_from < p_axis_to and c.axis_to > p_axis_from and c.grant_id is not null
+        union all
+        select d.grant_id, d.axis_from, d.axis_to from unnest(p_due) d
+         where d.kind = 'pay' and d.axis_from < p_axis_to and d.axis_to > p_axis_from) p
+     group by p.grant_id;
+end;
+$$;
+
+ALTER FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) IS 'Which grants pay for a stretch of the axis, once these changes of credits.due_changes were carried out; what is missing to its length is debt. Right for stretches that none of the changes frees.';
+
 CREATE FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval DEFAULT '00:15:00'::interval, p_metadata jsonb DEFAULT '{}'::jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2252,6 +2518,7 @@ declare
   v_account credits.accounts;
   v_entry credits.entries;
   v_hold credits.holds;
+  v_step credits.step;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
   if p_expires_in is null or v_now + p_expires_in <= v_now then
@@ -2259,14 +2526,11 @@ begin
       using errcode = '22023', hint = 'Pass an interval above zero, a little longer than the job takes.';
   end if;
   v_account := credits.lock_account(p_account_id, false);
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
+  v_entry := credits.replayed(p_account_id, p_idempotency_key, 'hold', p_metadata);
+  if v_entry.entry_no is not null then
     select * into v_hold from credits.holds h
      where h.account_id = p_account_id and h.hold_id = v_entry.hold_id;
-    if v_entry.kind <> 'hold' or v_hold.amount <> p_amount
-       or v_hold.expires_at <> v_hold.created_at + p_expires_in
-       or v_hold.metadata is distinct from nullif(p_metadata, '{}') then
+    if v_hold.amount <> p_amount or v_hold.expires_at <> v_hold.created_at + p_expires_in then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;
@@ -2304,11 +2568,9 @@ begin
     v_entry.subject_seal := credits.subject_seal(v_hold);
     v_entry.created_at := v_now;
     v_entry.metadata := v_hold.metadata;
-    v_account := credits.append(v_account, v_entry);
-    perform credits.save_account(v_account);
-    v_entry.entry_no := v_account.entry_no;
-    v_entry.posted_after := v_account.posted;
-    v_entry.held_after := v_account.held;
+    v_step := credits.append(v_account, v_entry);
+    v_entry := v_step.entry;
+    perform credits.save_account(v_step.account);
     replayed := false;
   end if;
   hold_id := v_hold.hold_id;
@@ -2404,6 +2666,25 @@ ALTER FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT he
 
 COMMENT ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) IS 'Posted, held and available credits and the next expiry of an account; zeros for an unknown one. Writes nothing.';
 
+CREATE FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  select h.hold_id, h.amount,
+         case when h.status = 'open' and h.expires_at <= clock_timestamp() then 'expired'
+              else h.status::text end,
+         h.captured, h.expires_at
+    into hold_id, amount, status, captured, expires_at
+    from credits.holds h
+   where h.account_id = p_account_id and h.hold_id = p_hold_id;
+end;
+$$;
+
+ALTER FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) IS 'How a hold stands in this instant; nulls when the account has none of this id. Writes nothing.';
+
 CREATE FUNCTION credits.recompute_balances() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2464,7 +2745,7 @@ begin
       v_account := credits.settle(v_account, v_now);
     end if;
     if v_hold.expires_at > v_now then
-      v_account := credits.end_hold(v_account, v_hold, 0, v_now);
+      v_account := (credits.end_hold(v_account, v_hold, 0, v_now)).account;
     end if;
     perform credits.save_account(v_account);
   end if;
@@ -2479,8 +2760,30 @@ ALTER FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry
 
 COMMENT ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Gives a hold back. A repeat, or a release of a hold that expired, returns the first result with replayed true. Errors: CRHLD (captured before, or unknown).';
 
-CREATE FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
-    LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid DEFAULT NULL::uuid, p_grant_delta bigint DEFAULT NULL::bigint, p_amount bigint DEFAULT NULL::bigint) RETURNS credits.entries
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_entry credits.entries;
+begin
+  select * into v_entry from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+  if found and (v_entry.kind <> p_kind or v_entry.metadata is distinct from nullif(p_metadata, '{}')
+       or v_entry.grant_id <> p_grant_id or v_entry.grant_delta <> p_grant_delta
+       or v_entry.amount <> p_amount) then
+    perform credits.raise_key_reused(p_idempotency_key);
+  end if;
+  return v_entry;
+end;
+$$;
+
+ALTER FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) IS 'The entry that was written under this key, or a row of nulls. Raises CRDUP when it is of another kind or input; what is null is not compared. Call it with the account locked.';
+
+CREATE FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
+    LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 declare
@@ -2488,22 +2791,18 @@ declare
   v_account credits.accounts;
   v_grant credits.grants;
   v_entry credits.entries;
+  v_step credits.step;
   v_row credits.allocations;
   v_left bigint := p_amount;
   v_take bigint;
   v_voided bigint;
 begin
-  perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+  perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
   v_account := credits.open_account(p_account_id, v_now);
   v_grant := credits.find_grant(p_account_id, p_grant_id);
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
-    if v_entry.kind <> 'reversal' or v_entry.grant_id <> p_grant_id
-       or v_entry.grant_delta <> p_amount
-       or v_entry.metadata is distinct from nullif(p_metadata, '{}') then
-      perform credits.raise_key_reused(p_idempotency_key);
-    end if;
+  v_entry := credits.replayed(
+    p_account_id, p_idempotency_key, 'reversal', p_metadata, p_grant_id, p_amount);
+  if v_entry.entry_no is not null then
     replayed := true;
   else
     if p_amount > v_grant.reversed then
@@ -2537,7 +2836,7 @@ begin
     -- Voided credits that the reversal counted as taken become voided again: see take_back.
     select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
      where v_left > 0 and e.account_id = p_account_id and e.grant_id = p_grant_id
-       and e.kind = 'void' and starts_with(e.idempotency_key, 'florin:void:');
+       and e.kind = 'void' and e.cause = 'reversal';
     update credits.grants g
        set reversed = g.reversed - p_amount,
            burned = g.burned + (p_amount - v_left),
@@ -2545,20 +2844,20 @@ begin
            remaining = g.remaining + v_left - v_voided
      where g.account_id = p_account_id and g.grant_id = p_grant_id;
     if v_voided > 0 then
-      v_account := credits.move_on_grant(
+      v_account := (credits.move_on_grant(
         v_account, 'void', p_grant_id, -v_voided,
-        case when v_grant.effective then -v_voided else 0 end, null, v_now, null);
+        case when v_grant.effective then -v_voided else 0 end, v_now, 'reversal')).account;
     end if;
-    v_account := credits.move_on_grant(
+    v_step := credits.move_on_grant(
       v_account, 'reversal', p_grant_id, p_amount,
-      case when v_grant.effective then p_amount else 0 end,
-      p_idempotency_key, v_now, nullif(p_metadata, '{}'));
+      case when v_grant.effective then p_amount else 0 end, v_now, p_cause,
+      p_idempotency_key, p_metadata);
+    v_account := v_step.account;
+    v_entry := v_step.entry;
     -- What came back may expire, or have expired.
     v_account := credits.look_ahead(v_account);
     v_account := credits.settle(v_account, v_now);
     perform credits.save_account(v_account);
-    select * into v_entry from credits.entries e
-     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
@@ -2566,12 +2865,26 @@ begin
 end;
 $$;
 
+ALTER FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) IS 'What credits.restore_grant does, also for Florin itself (p_cause). Internal.';
+
+CREATE FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  select w.* into entry_id, posted, held, available, restored, replayed
+    from credits.restore(p_account_id, p_grant_id, p_amount, p_idempotency_key, p_metadata, null) w;
+end;
+$$;
+
 ALTER FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) IS 'Undoes earlier reversals of a grant, in part or whole, and gives exactly what they took. Idempotent by key. Errors: CRAMT (more than was taken), CRGRN, CRKEY, CRDUP.';
 
-CREATE FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
-    LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
+    LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 declare
@@ -2579,18 +2892,14 @@ declare
   v_account credits.accounts;
   v_grant credits.grants;
   v_entry credits.entries;
+  v_step credits.step;
 begin
-  perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+  perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
   v_account := credits.open_account(p_account_id, v_now);
   v_grant := credits.find_grant(p_account_id, p_grant_id);
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
-    if v_entry.kind <> 'reversal' or v_entry.grant_id <> p_grant_id
-       or v_entry.grant_delta <> -p_amount
-       or v_entry.metadata is distinct from nullif(p_metadata, '{}') then
-      perform credits.raise_key_reused(p_idempotency_key);
-    end if;
+  v_entry := credits.replayed(
+    p_account_id, p_idempotency_key, 'reversal', p_metadata, p_grant_id, -p_amount);
+  if v_entry.entry_no is not null then
     replayed := true;
   else
     if p_amount > v_grant.amount - v_grant.reversed then
@@ -2599,18 +2908,32 @@ begin
         using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what is left.';
     end if;
     v_account := credits.take_back(v_account, v_grant, p_amount, v_now);
-    v_account := credits.move_on_grant(
+    v_step := credits.move_on_grant(
       v_account, 'reversal', p_grant_id, -p_amount,
-      case when v_grant.effective then -p_amount else 0 end,
-      p_idempotency_key, v_now, nullif(p_metadata, '{}'));
+      case when v_grant.effective then -p_amount else 0 end, v_now, p_cause,
+      p_idempotency_key, p_metadata);
+    v_account := v_step.account;
+    v_entry := v_step.entry;
     v_account := credits.settle(v_account, v_now);
     perform credits.save_account(v_account);
-    select * into v_entry from credits.entries e
-     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
   reversed := p_amount;
+end;
+$$;
+
+ALTER FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'What credits.reverse_grant does, also for Florin itself (p_cause). Internal.';
+
+CREATE FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  select w.* into entry_id, posted, held, available, reversed, replayed
+    from credits.reverse(p_account_id, p_grant_id, p_amount, p_idempotency_key, p_metadata, null) w;
 end;
 $$;
 
@@ -2706,19 +3029,20 @@ begin
       p_account.held := p_account.held - v_hold.amount;
       v_entry := null;
       v_entry.kind := 'release';
+      v_entry.cause := 'expiry';
       v_entry.amount := 0;
       v_entry.hold_id := v_hold.hold_id;
       v_entry.idempotency_key := 'florin:expire:' || v_hold.hold_id;
       v_entry.created_at := v_change.at;
-      p_account := credits.append(p_account, v_entry);
+      p_account := (credits.append(p_account, v_entry)).account;
       update credits.holds h
          set status = 'expired', ended_no = p_account.entry_no
        where h.account_id = p_account.account_id and h.hold_id = v_hold.hold_id;
     elsif v_change.kind = 'start' then
       update credits.grants g set effective = true
        where g.account_id = p_account.account_id and g.grant_id = v_change.grant_id;
-      p_account := credits.move_on_grant(
-        p_account, 'grant', v_change.grant_id, 0, v_change.amount, null, v_change.at, null);
+      p_account := (credits.move_on_grant(
+        p_account, 'grant', v_change.grant_id, 0, v_change.amount, v_change.at, null)).account;
     elsif v_change.kind = 'expire' then
       p_account := credits.expire_grant(
         p_account, v_change.grant_id, v_change.amount, v_change.at);
@@ -2830,6 +3154,7 @@ declare
   v_entry_no bigint;
   v_axis bigint;
   v_chain bytea;
+  v_content bytea;
   v_account credits.accounts;
   v_entry credits.entries;
 begin
@@ -2838,6 +3163,10 @@ begin
      or starts_with(p_idempotency_key, 'florin:') then
     perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
   end if;
+  v_content := sha256(record_send(row(
+    p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
+    null::uuid, convert_to(p_idempotency_key, 'UTF8'), null::bytea,
+    convert_to(v_metadata::text, 'UTF8'))));
   loop
     -- The common case is these two statements: the account's row with everything that must hold in
     -- its where clause, and the entry. The key decides last, under the row's lock.
@@ -2845,12 +3174,8 @@ begin
        set posted = a.posted - p_amount,
            axis = a.axis + p_amount,
            entry_no = a.entry_no + 1,
-           chain = sha256(a.chain || record_send(row(
-             p_account_id, a.entry_no + 1, -p_amount, a.axis, a.posted - p_amount,
-             a.held::bigint, v_now,
-             '\x7370656e64'::bytea, null::uuid, null::bigint, null::uuid,
-             convert_to(p_idempotency_key, 'UTF8'), null::bytea,
-             convert_to(v_metadata::text, 'UTF8'))))
+           chain = sha256(a.chain || int8send(a.entry_no + 1) || int8send(a.axis)
+             || int8send(a.posted - p_amount) || int8send(a.held::bigint) || v_content)
      where a.account_id = p_account_id
        and a.posted - a.held >= p_amount
        and a.next_change_at > v_now
@@ -2882,13 +3207,9 @@ begin
        where a.account_id = p_account_id;
     end if;
 
-    select * into v_entry from credits.entries e
-     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-    if found then
-      if v_entry.kind <> 'spend' or v_entry.amount <> -p_amount
-         or v_entry.metadata is distinct from v_metadata then
-        perform credits.raise_key_reused(p_idempotency_key);
-      end if;
+    v_entry := credits.replayed(
+      p_account_id, p_idempotency_key, 'spend', v_metadata, p_amount => -p_amount);
+    if v_entry.entry_no is not null then
       entry_id := credits.entry_id(p_account_id, v_entry.entry_no);
       posted := v_entry.posted_after;
       held := v_entry.held_after;
@@ -3036,10 +3357,10 @@ begin
     else
       v_posted[v_a] := v_posted[v_a] - v_item.amount;
       v_no[v_a] := v_no[v_a] + 1;
-      v_chain[v_a] := sha256(v_chain[v_a] || record_send(row(
-        v_item.account_id, v_no[v_a], -v_item.amount, v_axis[v_a], v_posted[v_a], v_held[v_a],
-        v_now, '\x7370656e64'::bytea, null::uuid, null::bigint, null::uuid,
-        convert_to(v_item.key, 'UTF8'), null::bytea, null::bytea)));
+      v_chain[v_a] := sha256(v_chain[v_a] || int8send(v_no[v_a]) || int8send(v_axis[v_a])
+        || int8send(v_posted[v_a]) || int8send(v_held[v_a]) || sha256(record_send(row(
+          v_item.account_id, -v_item.amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid,
+          null::bigint, null::uuid, convert_to(v_item.key, 'UTF8'), null::bytea, null::bytea))));
       v_statuses[v_item.n] := 'spent';
       v_nos[v_item.n] := v_no[v_a];
       v_item_posted[v_item.n] := v_posted[v_a];
@@ -3077,6 +3398,21 @@ ALTER FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_i
 
 COMMENT ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) IS 'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, idempotency_key_reused or account_closed. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
 
+CREATE FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return coalesce((
+    select max(c.axis_from) from credits.allocations c
+     where c.account_id = p_account_id and c.axis_from <= p_axis), 0);
+end;
+$$;
+
+ALTER FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) IS 'Where the allocation begins that holds a place of the axis. The lower bound of every look along the axis: without it an index scan reads the account''s whole past.';
+
 CREATE FUNCTION credits.subject_seal(p_grant credits.grants) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
@@ -3085,7 +3421,8 @@ begin
   return sha256(record_send(row(
     p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
-    convert_to(p_grant.idempotency_key, 'UTF8'), convert_to(p_grant.metadata::text, 'UTF8'))));
+    convert_to(p_grant.idempotency_key, 'UTF8'), convert_to(p_grant.purchase_key, 'UTF8'),
+    convert_to(p_grant.metadata::text, 'UTF8'))));
 end;
 $$;
 
@@ -3123,13 +3460,13 @@ declare
 begin
   -- Credits that lapsed before are gone already: taking them back undoes their expiry or void first.
   if v_from_expired > 0 then
-    p_account := credits.move_on_grant(
-      p_account, 'expiry', p_grant.grant_id, v_from_expired, v_from_expired, null, p_at, null);
+    p_account := (credits.move_on_grant(
+      p_account, 'expiry', p_grant.grant_id, v_from_expired, v_from_expired, p_at, 'reversal')).account;
   end if;
   if v_from_voided > 0 then
-    p_account := credits.move_on_grant(
+    p_account := (credits.move_on_grant(
       p_account, 'void', p_grant.grant_id, v_from_voided,
-      case when p_grant.effective then v_from_voided else 0 end, null, p_at, null);
+      case when p_grant.effective then v_from_voided else 0 end, p_at, 'reversal')).account;
   end if;
   update credits.grants g
      set remaining = g.remaining - v_from_remaining,
@@ -3248,7 +3585,7 @@ begin
     from entries e
    where e.chain is distinct from credits.chain_after(
      row(e.account_id, e.entry_no, e.amount, e.axis_from, e.posted_after, e.held_after, e.created_at,
-         e.kind, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata,
+         e.kind, e.cause, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata,
          e.chain)::credits.entries, e.chain_before)
   union all
   select a.account_id, 'the chain ends at its head', format('account %s', a.account_id)
@@ -3300,7 +3637,7 @@ begin
       or h.ended_no is distinct from e.entry_no
       or h.captured <> -coalesce(e.amount, 0)
       or (h.status = 'captured') <> coalesce(e.kind = 'capture', false)
-      or (h.status = 'expired') <> coalesce(starts_with(e.idempotency_key, 'florin:expire:'), false)
+      or (h.status = 'expired') <> coalesce(e.cause = 'expiry', false)
   union all
   select g.account_id, 'a grant''s allocations are what it has burned',
          format('grant %s: %s here, %s allocated', g.grant_id, g.burned, coalesce(p.burned, 0))
@@ -3357,30 +3694,26 @@ declare
   v_account credits.accounts;
   v_grant credits.grants;
   v_entry credits.entries;
+  v_step credits.step;
 begin
   perform credits.check_input(p_account_id, 1, p_idempotency_key);
   v_account := credits.open_account(p_account_id, v_now);
   v_grant := credits.find_grant(p_account_id, p_grant_id);
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
-    if v_entry.kind <> 'void' or v_entry.grant_id <> p_grant_id
-       or v_entry.metadata is distinct from nullif(p_metadata, '{}') then
-      perform credits.raise_key_reused(p_idempotency_key);
-    end if;
+  v_entry := credits.replayed(
+    p_account_id, p_idempotency_key, 'void', p_metadata, p_grant_id);
+  if v_entry.entry_no is not null then
     replayed := true;
   else
     update credits.grants g
        set remaining = 0, voided = g.voided + g.remaining
      where g.account_id = p_account_id and g.grant_id = p_grant_id;
-    v_account := credits.move_on_grant(
+    v_step := credits.move_on_grant(
       v_account, 'void', p_grant_id, -v_grant.remaining,
-      case when v_grant.effective then -v_grant.remaining else 0 end,
-      p_idempotency_key, v_now, nullif(p_metadata, '{}'));
-    v_account := credits.look_ahead(v_account);
+      case when v_grant.effective then -v_grant.remaining else 0 end, v_now, null,
+      p_idempotency_key, p_metadata);
+    v_entry := v_step.entry;
+    v_account := credits.look_ahead(v_step.account);
     perform credits.save_account(v_account);
-    select * into v_entry from credits.entries e
-     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
@@ -3692,6 +4025,7 @@ CREATE VIEW billing.purchases WITH (security_invoker='true') AS
     e.key AS purchase_key,
     ((e.value ->> 'accountId'::text))::uuid AS account_id,
     (e.value ->> 'via'::text) AS via,
+    (e.value ->> 'paidObjectId'::text) AS paid_object_id,
     (e.value ->> 'priceId'::text) AS price_id,
     ((e.value ->> 'quantity'::text))::bigint AS quantity,
     ((e.value ->> 'credits'::text))::bigint AS credits,
@@ -3709,7 +4043,7 @@ CREATE VIEW billing.purchases WITH (security_invoker='true') AS
 
 ALTER TABLE billing.purchases OWNER TO florin_owner;
 
-COMMENT ON VIEW billing.purchases IS 'One row a grant that money has earned: what for, how many credits, how many of them are taken back. purchase_key is the grant''s idempotency key.';
+COMMENT ON VIEW billing.purchases IS 'One row a grant that money has earned: what for, how many credits, how many of them are taken back. purchase_key is the grant''s; paid_object_id is the checkout session or the invoice that was paid.';
 
 CREATE TABLE billing.reconcile_runs (
     run_id uuid NOT NULL,
@@ -3895,12 +4229,12 @@ CREATE VIEW credits.entry_allocations WITH (security_invoker='true') AS
     c.grant_id,
     (LEAST(c.axis_to, (e.axis_from - e.amount)) - GREATEST(c.axis_from, e.axis_from)) AS amount
    FROM (credits.entries e
-     JOIN credits.allocations c ON (((c.account_id = e.account_id) AND (c.axis_from < (e.axis_from - e.amount)) AND (c.axis_to > e.axis_from))))
+     JOIN credits.allocations c ON (((c.account_id = e.account_id) AND (c.axis_from >= credits.stretch_at(e.account_id, e.axis_from)) AND (c.axis_from < (e.axis_from - e.amount)) AND (c.axis_to > e.axis_from))))
   WHERE ((e.axis_from IS NOT NULL) AND (e.amount < 0));
 
 ALTER TABLE credits.entry_allocations OWNER TO florin_owner;
 
-COMMENT ON VIEW credits.entry_allocations IS 'Which grant paid for which spend, capture or negative adjustment, and how much; without a grant: debt. Complete up to the last settlement (credits.settle_account).';
+COMMENT ON VIEW credits.entry_allocations IS 'Which grant paid for which spend, capture or negative adjustment, and how much; without a grant: debt. Complete up to the last settlement; credits.allocations_now is complete.';
 
 CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
  SELECT credits.entry_id(e.account_id, e.entry_no) AS id,
@@ -4061,6 +4395,8 @@ CREATE INDEX allocations_by_grant ON credits.allocations USING btree (account_id
 
 CREATE INDEX allocations_displaced ON credits.allocations USING btree (account_id, displaced_from) WHERE (displaced_from IS NOT NULL);
 
+CREATE INDEX grants_by_purchase ON credits.grants USING btree (account_id, purchase_key) WHERE (purchase_key IS NOT NULL);
+
 CREATE INDEX grants_with_credits ON credits.grants USING btree (account_id) WHERE (remaining > 0);
 
 CREATE INDEX holds_open ON credits.holds USING btree (account_id, expires_at) WHERE (status = 'open'::credits.hold_status);
@@ -4206,6 +4542,10 @@ GRANT SELECT ON TABLE credits.accounts TO authenticated;
 GRANT SELECT ON TABLE credits.accounts TO service_role;
 GRANT SELECT ON TABLE credits.accounts TO postgres;
 
+GRANT SELECT ON TABLE credits.entries TO authenticated;
+GRANT SELECT ON TABLE credits.entries TO service_role;
+GRANT SELECT ON TABLE credits.entries TO postgres;
+
 GRANT SELECT ON TABLE credits.grants TO authenticated;
 GRANT SELECT ON TABLE credits.grants TO service_role;
 GRANT SELECT ON TABLE credits.grants TO postgres;
@@ -4233,6 +4573,8 @@ GRANT ALL ON FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer,
 REVOKE ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) TO service_role;
@@ -4278,6 +4620,10 @@ REVOKE ALL ON FUNCTION billing.forget_expired(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.forget_expired(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.forget_expired(p_limit integer) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.grant_of_command(p_command jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION billing.issue_for_purchase(p_command jsonb, p_amount bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) TO service_role;
 GRANT ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) TO postgres;
@@ -4305,6 +4651,8 @@ GRANT ALL ON FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id
 REVOKE ALL ON FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.raise_stale() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) TO service_role;
@@ -4344,11 +4692,16 @@ REVOKE ALL ON FUNCTION credits.allocate(p_account_id uuid, p_axis_from bigint, p
 
 REVOKE ALL ON FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) FROM PUBLIC;
 
-GRANT SELECT ON TABLE credits.entries TO authenticated;
-GRANT SELECT ON TABLE credits.entries TO service_role;
-GRANT SELECT ON TABLE credits.entries TO postgres;
+REVOKE ALL ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.append(INOUT p_account credits.accounts, p_entry credits.entries) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.append(p_account credits.accounts, p_entry credits.entries) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) TO authenticated;
+GRANT ALL ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) TO authenticated;
@@ -4361,11 +4714,13 @@ GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_
 
 REVOKE ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.content_hash(p_entry credits.entries) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.current_account() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.current_account() TO postgres;
@@ -4387,7 +4742,7 @@ GRANT SELECT ON TABLE credits.holds TO authenticated;
 GRANT SELECT ON TABLE credits.holds TO service_role;
 GRANT SELECT ON TABLE credits.holds TO postgres;
 
-REVOKE ALL ON FUNCTION credits.end_hold(INOUT p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.ensure_account(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.ensure_account(p_account_id uuid) TO service_role;
@@ -4414,7 +4769,9 @@ REVOKE ALL ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) FROM
 
 REVOKE ALL ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -4424,11 +4781,13 @@ REVOKE ALL ON FUNCTION credits.lock_account(p_account_id uuid, p_create boolean)
 
 REVOKE ALL ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.move_on_grant(INOUT p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_idempotency_key text, p_at timestamp with time zone, p_metadata jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text, p_metadata jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.needs_settling(p_account credits.accounts, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -4447,6 +4806,11 @@ GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint,
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.recompute_balances() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO service_role;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO postgres;
@@ -4455,9 +4819,15 @@ REVOKE ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, O
 GRANT ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO service_role;
@@ -4487,6 +4857,11 @@ GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempo
 REVOKE ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) TO service_role;
 GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) TO authenticated;
+GRANT ALL ON FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.subject_seal(p_grant credits.grants) FROM PUBLIC;
 

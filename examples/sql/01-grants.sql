@@ -1,11 +1,11 @@
 -- at 2026-01-01 09:00
 select posted, available, replayed
   from credits.issue_grant('00000000-0000-4000-8000-00000000ada0', 100,
-    'invoice:in_1:line:il_1', 'subscription', p_expires_at => '2026-02-01 00:00Z');
+    'january:ada', 'subscription', p_expires_at => '2026-02-01 00:00Z');
 
 select posted, available, replayed
   from credits.issue_grant('00000000-0000-4000-8000-00000000ada0', 250,
-    'checkout:cs_1:line:li_1', 'purchase');
+    'pack:ada:1', 'purchase');
 
 select posted, available, replayed
   from credits.issue_grant('00000000-0000-4000-8000-00000000ada0', 20,

@@ -5,4 +5,4 @@ select item, source, amount, spent, reversed, contributes
 
 select posted, available, replayed
   from credits.issue_grant('00000000-0000-4000-8000-00000000ada0', 600,
-    'checkout:cs_2:line:li_1', 'purchase');
+    'pack:ada:2', 'purchase');

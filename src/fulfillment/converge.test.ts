@@ -5,7 +5,8 @@ import { EMPTY_PAYMENT, type PaymentState, type Purchase } from './state.ts';
 
 const NOW = 1_790_000_100;
 const PURCHASE: Purchase = {
-  key: 'invoice:in_1:line:il_1:month:2',
+  key: 'florin:invoice:in_1:line:il_1:month:2',
+  paidObjectId: 'in_1',
   accountId: '6f1d3f52-0c1b-4d51-9a3e-6f3f4f0f7a01',
   via: 'invoice',
   priceId: 'price_ANNUAL',

@@ -60,9 +60,10 @@ function convergePurchase(step: Step): { purchase: Purchase; commands: Command[]
     const number = purchase.steps + 1;
     commands.push({
       do: taking ? 'reverse' : 'restore',
+      cause: 'payment',
       accountId: purchase.accountId,
       amount: Math.abs(target - purchase.reversed),
-      key: `${taking ? 'reversal' : 'restoration'}:${purchase.key}:${number}`,
+      key: `${purchase.key}:${taking ? 'reversal' : 'restoration'}:${number}`,
       grantKey: purchase.key,
       metadata: withEvent(
         { ...purchase.metadata, reason: backReason(step, purchase) },
@@ -78,7 +79,9 @@ function issueCommand(purchase: Purchase, context: ConvergeContext): Command {
   const issue = {
     accountId: purchase.accountId,
     amount: purchase.credits,
+    cause: 'payment' as const,
     key: purchase.key,
+    purchaseKey: purchase.key,
     source: purchase.source,
     priority: purchase.priority,
     expiresAt: purchase.expiresAt,

@@ -57,16 +57,20 @@ describe('a paid invoice', () => {
         status: 'credited',
         state: {
           invoices: { in_1: { value: 1000, currency: 'usd', subscriptionId: 'sub_1' } },
-          purchases: { 'invoice:in_1:line:il_1': { via: 'invoice', subscriptionId: 'sub_1' } },
+          purchases: {
+            'florin:invoice:in_1:line:il_1': { via: 'invoice', subscriptionId: 'sub_1' },
+          },
         },
       },
     });
     expect(plan.commands).toEqual([
       {
         do: 'issue',
+        cause: 'payment',
+        purchaseKey: 'florin:invoice:in_1:line:il_1',
         accountId: ACCOUNT,
         amount: 100,
-        key: 'invoice:in_1:line:il_1',
+        key: 'florin:invoice:in_1:line:il_1',
         source: 'subscription',
         priority: 0,
         expiresAt: null,
@@ -151,7 +155,7 @@ describe('a paid invoice', () => {
       { id: 'il_2', priceId: 'price_PRO_MONTHLY', amount: -300 },
     ];
     expect(planOf(paid(lines), OURS).commands).toMatchObject([
-      { amount: 100, key: 'invoice:in_1:line:il_1' },
+      { amount: 100, key: 'florin:invoice:in_1:line:il_1' },
     ]);
   });
 
@@ -504,11 +508,11 @@ describe('what is carried over', () => {
   it('is what the ended period leaves, up to the most that the catalogue says', () => {
     const { commands } = planOf(renewal(), selling(over));
     expect(commands).toMatchObject([
-      { do: 'issue', amount: 100, key: 'invoice:in_1:line:il_1' },
+      { do: 'issue', amount: 100, key: 'florin:invoice:in_1:line:il_1' },
       {
         do: 'rollover',
         amount: 30,
-        key: 'invoice:in_1:line:il_1:rollover',
+        key: 'florin:invoice:in_1:line:il_1:rollover',
         source: 'rollover',
         periodEnd: START,
         expiresAt: '2026-10-21T14:13:20.000Z',
@@ -542,7 +546,7 @@ describe('what is carried over', () => {
       payment ? { payment } : {},
     );
     expect(refunded.commands).toMatchObject([
-      { do: 'reverse', amount: 100, grantKey: 'invoice:in_1:line:il_1' },
+      { do: 'reverse', amount: 100, grantKey: 'florin:invoice:in_1:line:il_1' },
     ]);
   });
 });
@@ -555,7 +559,7 @@ describe('a year that is granted by the month', () => {
   it('gives the first month at once and says when the next is due', () => {
     const plan = planOf(bought(), OURS);
     expect(plan.commands).toMatchObject([
-      { amount: 100, key: 'invoice:in_1:line:il_1:month:1', expiresAt: null },
+      { amount: 100, key: 'florin:invoice:in_1:line:il_1:month:1', expiresAt: null },
     ]);
     expect(plan.reason).toBe('Credited 100, taken back 0.');
     expect(plan.payment?.nextDueAt).toBe(1_792_592_000);
@@ -563,7 +567,7 @@ describe('a year that is granted by the month', () => {
     expect(months).toHaveLength(12);
     expect(months.map((month) => month.standing).slice(0, 2)).toEqual(['issued', 'planned']);
     expect(months[1]).toMatchObject({
-      key: 'invoice:in_1:line:il_1:month:2',
+      key: 'florin:invoice:in_1:line:il_1:month:2',
       credits: 100,
       amountMinor: 833,
       dueAt: 1_792_592_000,
@@ -589,7 +593,7 @@ describe('a year that is granted by the month', () => {
   it('gives the first month though the subscription has ended as the event comes', () => {
     const subscription = stored({ status: 'canceled', ended_at: START });
     expect(planOf(bought(), { ...OURS, subscription })).toMatchObject({
-      commands: [{ amount: 100, key: 'invoice:in_1:line:il_1:month:1' }],
+      commands: [{ amount: 100, key: 'florin:invoice:in_1:line:il_1:month:1' }],
       payment: { nextDueAt: null },
     });
   });

@@ -77,7 +77,7 @@ function decideLines(
     now,
     accountId: 'accountId' in account ? account.accountId : '',
     via: 'invoice',
-    keyPrefix: `invoice:${fact.id}`,
+    paidObjectId: fact.id,
     subscriptionId: fact.subscriptionId,
     metadata: {
       stripe_payment_id: fact.paymentIntentIds[0] ?? fact.id,

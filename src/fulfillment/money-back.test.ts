@@ -58,10 +58,11 @@ describe('money that goes back', () => {
     expect(plan.commands).toEqual([
       {
         do: 'reverse',
+        cause: 'payment',
         accountId: ACCOUNT,
         amount: 33,
-        key: 'reversal:checkout:cs_1:line:li_1:1',
-        grantKey: 'checkout:cs_1:line:li_1',
+        key: 'florin:checkout:cs_1:line:li_1:reversal:1',
+        grantKey: 'florin:checkout:cs_1:line:li_1',
         metadata: {
           stripe_payment_id: 'pi_1',
           stripe_session_id: 'cs_1',
@@ -79,10 +80,11 @@ describe('money that goes back', () => {
     expect(plan.commands).toMatchObject([
       {
         do: 'restore',
+        cause: 'payment',
         accountId: ACCOUNT,
         amount: 50,
-        key: 'restoration:checkout:cs_1:line:li_1:2',
-        grantKey: 'checkout:cs_1:line:li_1',
+        key: 'florin:checkout:cs_1:line:li_1:restoration:2',
+        grantKey: 'florin:checkout:cs_1:line:li_1',
         metadata: { reason: 'refund_quick_scan_purchase' },
       },
     ]);

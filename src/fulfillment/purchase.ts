@@ -19,8 +19,8 @@ export type PurchaseContext = {
   readonly now: Date;
   readonly accountId: string;
   readonly via: Purchase['via'];
-  /** `checkout:cs_1` or `invoice:in_1`. */
-  readonly keyPrefix: string;
+  /** The checkout session or the invoice that was paid. */
+  readonly paidObjectId: string;
   readonly subscriptionId: string | null;
   /** What every grant of this payment says about itself. */
   readonly metadata: Readonly<Record<string, string>>;
@@ -180,7 +180,8 @@ type Granting = {
 
 function toPurchases({ line, price, context, credits, source }: Granting): Purchase[] {
   const base: Purchase = {
-    key: `${context.keyPrefix}:line:${line.id}`,
+    key: `florin:${context.via}:${context.paidObjectId}:line:${line.id}`,
+    paidObjectId: context.paidObjectId,
     accountId: context.accountId,
     via: context.via,
     priceId: line.priceId ?? price.id,

@@ -32,9 +32,11 @@ describe('a paid checkout session', () => {
     expect(plan.commands).toEqual([
       {
         do: 'issue',
+        cause: 'payment',
+        purchaseKey: 'florin:checkout:cs_1:line:li_1',
         accountId: ACCOUNT,
         amount: 50,
-        key: 'checkout:cs_1:line:li_1',
+        key: 'florin:checkout:cs_1:line:li_1',
         source: 'purchase',
         priority: 0,
         expiresAt: null,
@@ -58,7 +60,7 @@ describe('a paid checkout session', () => {
           cs_1: { standing: 'paid', amount: 500, currency: 'usd', customerId: 'cus_1' },
         },
         purchases: {
-          'checkout:cs_1:line:li_1': {
+          'florin:checkout:cs_1:line:li_1': {
             via: 'checkout',
             amountMinor: 500,
             currency: 'usd',
@@ -92,7 +94,7 @@ describe('a paid checkout session', () => {
       ),
     );
     expect(plan.commands).toMatchObject([{ amount: 150 }]);
-    expect(plan.payment?.state.purchases['checkout:cs_1:line:li_1']).toMatchObject({
+    expect(plan.payment?.state.purchases['florin:checkout:cs_1:line:li_1']).toMatchObject({
       quantity: 3,
       amountMinor: 1200,
     });
@@ -192,7 +194,7 @@ describe('a paid checkout session', () => {
       { customerAccountId: ACCOUNT },
     ).payment?.state;
     const plan = planOf(completed(SCAN), payment === undefined ? {} : { payment });
-    expect(plan.commands).toMatchObject([{ amount: 50, key: 'checkout:cs_1:line:li_1' }]);
+    expect(plan.commands).toMatchObject([{ amount: 50, key: 'florin:checkout:cs_1:line:li_1' }]);
   });
 });
 
@@ -202,7 +204,7 @@ describe("a session's lines", () => {
   it('are asked for when the event does not carry them', () => {
     expect(needOf(completed())).toEqual({ ask: 'sessionLines', id: 'cs_1' });
     const listed = planOf(completed(), { answers: { 'sessionLines:cs_1': scan } });
-    expect(listed.commands).toMatchObject([{ amount: 50, key: 'checkout:cs_1:line:li_1' }]);
+    expect(listed.commands).toMatchObject([{ amount: 50, key: 'florin:checkout:cs_1:line:li_1' }]);
   });
 
   it('are asked for when the event carries only the first of them', () => {
@@ -231,8 +233,8 @@ describe("a session's lines", () => {
   it('are read from what Florin wrote when it made the session, without asking', () => {
     const own = { florin_price: 'price_QUICK_SCAN', florin_quantity: '2' };
     const plan = planOf(completed({ metadata: own, amount_total: 1000 }));
-    expect(plan.commands).toMatchObject([{ amount: 100, key: 'checkout:cs_1:line:1' }]);
-    expect(plan.payment?.state.purchases['checkout:cs_1:line:1']).toMatchObject({
+    expect(plan.commands).toMatchObject([{ amount: 100, key: 'florin:checkout:cs_1:line:1' }]);
+    expect(plan.payment?.state.purchases['florin:checkout:cs_1:line:1']).toMatchObject({
       priceId: 'price_QUICK_SCAN',
       quantity: 2,
       amountMinor: 1000,

@@ -116,7 +116,7 @@ function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): 
     now,
     accountId: account.accountId,
     via: 'checkout',
-    keyPrefix: `checkout:${fact.id}`,
+    paidObjectId: fact.id,
     subscriptionId: null,
     metadata: {
       stripe_payment_id: fact.paymentIntentId ?? fact.id,

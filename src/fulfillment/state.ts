@@ -84,8 +84,10 @@ export type CreditNoteState = {
 
 /** One grant that settled money has earned, and how much of it has been taken back. */
 export type Purchase = {
-  /** Also the grant's idempotency key: `invoice:in_1:line:il_1`. */
+  /** Also the grant's idempotency key: `florin:invoice:in_1:line:il_1`. */
   readonly key: string;
+  /** The checkout session or the invoice that was paid. */
+  readonly paidObjectId: string;
   readonly accountId: string;
   readonly via: 'checkout' | 'invoice';
   readonly priceId: string;

@@ -67,7 +67,7 @@ const EXPLAIN: Statement = {
 
 /**
  * Why the balance is what it is: one item a grant, oldest first, and one for debt; `contributes` adds up
- * to available. Nothing for an unknown account. Settles the account first, which changes no balance.
+ * to available. Nothing for an unknown account. Writes nothing.
  */
 export async function explainBalance(db: Executor, accountId: string): Promise<BalanceItem[]> {
   return db.query<BalanceItem>(EXPLAIN, [accountId]);

@@ -57,11 +57,10 @@ export type Allocation = {
 
 const ALLOCATIONS: Statement = {
   name: 'ledger_list_allocations',
-  text: `select entry_no, grant_id, amount from credits.entry_allocations
-          where account_id = $1 and entry_no between $2 and $3 order by entry_no desc`,
+  text: 'select * from credits.allocations_now($1, $2, $3)',
 };
 
-/** Which grants paid for the account's entries of a range of numbers, up to the last settlement. */
+/** Which grants paid for the account's entries of a range of numbers, newest first. Writes nothing. */
 export async function listAllocations(
   db: Executor,
   range: { accountId: string; from: number; to: number },

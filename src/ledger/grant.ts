@@ -1,11 +1,11 @@
 import type { Executor, Statement } from '../db/index.ts';
-import { callOne, type Metadata, settleAccount, type Written } from './written.ts';
+import { callOne, type Metadata, type Written } from './written.ts';
 
 export type IssueGrant = {
   accountId: string;
   /** Whole credits above 0. */
   amount: number;
-  /** Names the intent, 1 to 255 characters: `invoice:in_1:line:il_1`. */
+  /** Names the intent, 1 to 255 characters, not beginning with `florin:`: `welcome:<user id>`. */
   idempotencyKey: string;
   /** Where the credits come from: `purchase`, `subscription`, `bonus`. */
   source: string;
@@ -121,7 +121,7 @@ export type Grant = {
   readonly source: string;
   readonly priority: number;
   readonly amount: number;
-  /** As of the last settlement: see `explainBalance` for now. */
+  /** Neither spent, reserved, expired, voided nor taken back. */
   readonly remaining: number;
   readonly reversed: number;
   readonly expired: number;
@@ -133,13 +133,15 @@ export type Grant = {
 
 const LIST: Statement = {
   name: 'ledger_list_grants',
-  text: `select grant_id, source, priority, amount, remaining, reversed, expired, effective_at,
-                expires_at, created_at, metadata
-           from credits.grants where account_id = $1 order by issued_no desc limit 1000`,
+  text: `select g.grant_id, g.source, g.priority, g.amount,
+                e.amount - e.spent - e.reserved - e.expired - e.voided - e.reversed as remaining,
+                e.reversed, e.expired, g.effective_at, g.expires_at, g.created_at, g.metadata
+           from credits.explain_balance($1) e
+           join credits.grants g on g.account_id = $1 and g.grant_id = e.grant_id
+          order by g.issued_no desc limit 1000`,
 };
 
-/** The account's grants, newest first, at most 1,000, with what each has left now. Settles it first. */
+/** The account's grants, newest first, at most 1,000, with what each has left now. Writes nothing. */
 export async function listGrants(db: Executor, accountId: string): Promise<Grant[]> {
-  await settleAccount(db, accountId);
   return db.query<Grant>(LIST, [accountId]);
 }

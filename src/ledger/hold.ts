@@ -1,6 +1,6 @@
 import type { Executor, Statement } from '../db/index.ts';
 import { HoldNotOpenError } from '../kernel/index.ts';
-import { callOne, type Metadata, settleAccount, type Written } from './written.ts';
+import { callOne, type Metadata, type Written } from './written.ts';
 
 export type PlaceHold = {
   accountId: string;
@@ -87,8 +87,7 @@ export type Hold = {
 
 const READ: Statement = {
   name: 'ledger_read_hold',
-  text: `select hold_id, amount, status::text as status, captured, expires_at
-           from credits.holds where account_id = $1 and hold_id = $2`,
+  text: 'select * from credits.read_hold($1, $2)',
 };
 
 /** The hold as it stands in this instant, however old the last sweep. Throws `hold_not_open` when the account has none of this id. */
@@ -96,9 +95,11 @@ export async function readHold(
   db: Executor,
   hold: { accountId: string; holdId: string },
 ): Promise<Hold> {
-  await settleAccount(db, hold.accountId);
-  const [row] = await db.query<Hold>(READ, [hold.accountId, hold.holdId]);
-  if (row === undefined) {
+  const [row] = await db.query<Hold | Record<keyof Hold, null>>(READ, [
+    hold.accountId,
+    hold.holdId,
+  ]);
+  if (row === undefined || row.holdId === null) {
     throw new HoldNotOpenError(`The account ${hold.accountId} has no hold ${hold.holdId}.`);
   }
   return row;

@@ -31,13 +31,3 @@ export async function callOne<R extends Row>(
   }
   return row;
 }
-
-const SETTLE: Statement = {
-  name: 'ledger_settle_account',
-  text: 'select credits.settle_account($1)',
-};
-
-/** Writes what time and burning have changed, so that the tables show it to the instant. Repeatable. */
-export async function settleAccount(db: Executor, accountId: string): Promise<void> {
-  await db.query(SETTLE, [accountId]);
-}

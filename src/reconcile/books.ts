@@ -1,15 +1,17 @@
 import type { Executor, Row } from '../db/index.ts';
-import type { Metadata } from '../ledger/index.ts';
+import type { CommandMetadata } from '../fulfillment/index.ts';
 
 /** A purchase beside what the ledger holds of it; corrections of earlier repairs counted in. */
 export type BookedPurchase = {
   readonly purchaseKey: string;
+  /** The checkout session or the invoice that was paid. */
+  readonly paidObjectId: string;
   readonly accountId: string;
   readonly credits: number;
   readonly reversed: number;
   readonly source: string;
   readonly expiresAt: Date | null;
-  readonly metadata: Metadata;
+  readonly metadata: CommandMetadata;
   readonly grantId: string | null;
   readonly granted: number;
   readonly takenBack: number;
@@ -18,7 +20,7 @@ export type BookedPurchase = {
 
 /** Net credits per purchase, corrections of earlier repairs counted in. */
 const BOOKED = `
-  select p.purchase_key, p.account_id, p.credits, p.reversed, p.source, p.expires_at, p.metadata,
+  select p.purchase_key, p.paid_object_id, p.account_id, p.credits, p.reversed, p.source, p.expires_at, p.metadata,
          (select e.grant_id from credits.entries e
            where e.account_id = p.account_id and e.idempotency_key = p.purchase_key) as grant_id,
          coalesce(g.granted, 0)::bigint as granted,
@@ -28,10 +30,8 @@ const BOOKED = `
     join billing.purchases p on p.payment_id = w.payment_id
     left join lateral (
       select sum(g.amount) as granted, sum(g.reversed) as taken_back, count(*) as grants
-        from credits.entries e
-        join credits.grants g on g.account_id = e.account_id and g.grant_id = e.grant_id
-       where e.account_id = p.account_id
-         and e.idempotency_key in (p.purchase_key, 'correction:' || p.purchase_key)
+        from credits.grants g
+       where g.account_id = p.account_id and g.purchase_key = p.purchase_key
     ) g on true
    where p.standing = 'issued'
      and ($1::integer is null or w.updated_at >= clock_timestamp() - make_interval(days => $1))`;
@@ -47,8 +47,7 @@ export async function differingPurchases(
   return db.query<Row & BookedPurchase & { unpaid: boolean }>(
     `select b.*, exists (
               select 1 from credits.entries e
-               where e.account_id = b.account_id
-                 and starts_with(e.idempotency_key, 'reconcile:unpaid:' || b.purchase_key || ':')
+               where e.account_id = b.account_id and e.grant_id = b.grant_id and e.cause = 'unpaid'
             ) as unpaid
        from (${BOOKED}) b
       where case when b.source = 'rollover'
@@ -69,7 +68,7 @@ export async function creditedPurchases(
 ): Promise<BookedPurchase[]> {
   return db.query<Row & BookedPurchase>(
     `select * from (${BOOKED} and ($2::timestamptz is null or w.created_at >= $2)) b
-      where b.granted > b.taken_back and b.purchase_key ~ '^(checkout|invoice):'
+      where b.granted > b.taken_back
       order by b.purchase_key`,
     [days, since],
   );
@@ -85,7 +84,7 @@ export type UnexplainedGrant = {
   readonly booked: boolean;
 };
 
-/** Grants named like a payment's that no payment explains, and second grants for one payment. */
+/** Grants for purchases that billing does not know, and an app's own grants for a payment that is booked. */
 export async function unexplainedGrants(db: Executor, days: BookDays): Promise<UnexplainedGrant[]> {
   return db.query<Row & UnexplainedGrant>(
     `with accounts as (
@@ -102,13 +101,12 @@ export async function unexplainedGrants(db: Executor, days: BookDays): Promise<U
      select g.account_id, g.grant_id, g.idempotency_key, g.amount, g.amount - g.reversed as left,
             g.metadata ->> 'stripe_payment_id' as payment_id, p.payment_id is not null as booked
        from credits.grants g
-       left join booked b on b.account_id = g.account_id and b.purchase_key = g.idempotency_key
+       left join booked b on b.account_id = g.account_id and b.purchase_key = g.purchase_key
        left join paid p
          on p.account_id = g.account_id and p.payment_id = g.metadata ->> 'stripe_payment_id'
       where g.amount > g.reversed
         and b.purchase_key is null
-        and g.idempotency_key not like 'correction:%'
-        and (g.idempotency_key ~ '^(invoice|checkout):[^:]+:line:' or p.payment_id is not null)
+        and (g.purchase_key is not null or p.payment_id is not null)
         and ($1::integer is null or g.account_id in (select a.account_id from accounts a))
       order by g.account_id, g.issued_no`,
     [days],

@@ -1,4 +1,4 @@
-import type { GrantPart, IssueGrant } from '../ledger/index.ts';
+import type { Command } from '../fulfillment/index.ts';
 import type { StripeEvent } from '../stripe/index.ts';
 
 export const FINDING_KINDS = [
@@ -15,8 +15,7 @@ export type FindingKind = (typeof FINDING_KINDS)[number];
 /** What mends a finding: an event through the webhook's path, or a movement of the ledger. */
 export type Repair =
   | { readonly by: 'event'; readonly event: StripeEvent; readonly json: string }
-  | { readonly by: 'reverse' | 'restore'; readonly part: GrantPart }
-  | { readonly by: 'issue'; readonly grant: IssueGrant };
+  | { readonly by: 'command'; readonly command: Command };
 
 export type Finding = {
   readonly kind: FindingKind;

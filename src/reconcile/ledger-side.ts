@@ -26,7 +26,7 @@ export async function findInBooks(
   const unexplained = await unexplainedGrants(db, days);
   const broken = days === null ? await verifyLedger(db) : await verifyMoved(db, days);
   return [
-    ...differing.filter((one) => !one.unpaid || paid.has(paidObjectOf(one))).map(ofPurchase),
+    ...differing.filter((one) => !one.unpaid || paid.has(one.paidObjectId)).map(ofPurchase),
     ...unexplained.map(ofGrant),
     ...broken.map(
       (row): Finding => ({
@@ -52,11 +52,6 @@ async function verifyMoved(db: Executor, days: number): Promise<BrokenInvariant[
   return broken;
 }
 
-/** The session or invoice that a purchase's key names. */
-function paidObjectOf({ purchaseKey }: BookedPurchase): string {
-  return purchaseKey.split(':')[1] ?? '';
-}
-
 /**
  * Purchases of the last `days` that hold credits for a session or invoice which Stripe does not know,
  * or does not call paid: a forged event, or one of another Stripe account. Stripe is asked only about
@@ -78,7 +73,7 @@ export async function findUnpaid(
     days: input.days,
     since: input.account.since,
   })) {
-    const objectId = paidObjectOf(purchase);
+    const objectId = purchase.paidObjectId;
     const standing = input.paid.has(objectId)
       ? 'paid'
       : (asked.get(objectId) ?? (await input.standingOf(objectId)));
@@ -86,7 +81,6 @@ export async function findUnpaid(
     const { accountId, purchaseKey, grantId, granted, takenBack, metadata } = purchase;
     const left = granted - takenBack;
     if (standing !== 'paid') {
-      const idempotencyKey = `reconcile:unpaid:${purchaseKey}:${takenBack}`;
       findings.push({
         kind: 'credited_not_paid',
         subject: `unpaid:${purchaseKey}`,
@@ -99,12 +93,14 @@ export async function findUnpaid(
           grantId === null
             ? null
             : {
-                by: 'reverse',
-                part: {
+                by: 'command',
+                command: {
+                  do: 'reverse',
+                  cause: 'unpaid',
                   accountId,
-                  grantId,
                   amount: left,
-                  idempotencyKey,
+                  key: `${purchaseKey}:unpaid:${takenBack}`,
+                  grantKey: purchaseKey,
                   metadata: { ...metadata, reason: 'reconcile_unpaid' },
                 },
               },
@@ -149,24 +145,32 @@ function kindOf({ grants, granted, credits }: BookedPurchase, missing: number): 
 function repairOf(purchase: BookedPurchase, missing: number): Repair | null {
   const { accountId, grantId, purchaseKey, granted, takenBack, credits } = purchase;
   // The state that is corrected names the correction: repeating it is one movement.
-  const idempotencyKey = `reconcile:${purchaseKey}:${granted}:${takenBack}:${purchase.reversed}`;
-  const part = { accountId, amount: Math.abs(missing), idempotencyKey };
-  const metadata = { ...purchase.metadata, reason: 'reconcile' };
+  const part = {
+    cause: 'correction',
+    accountId,
+    amount: Math.abs(missing),
+    key: `${purchaseKey}:correction:${granted}:${takenBack}:${purchase.reversed}`,
+    grantKey: purchaseKey,
+    metadata: { ...purchase.metadata, reason: 'reconcile' },
+  } as const;
   if (missing < 0) {
-    return grantId === null ? null : { by: 'reverse', part: { ...part, grantId, metadata } };
+    return grantId === null ? null : { by: 'command', command: { do: 'reverse', ...part } };
   }
   if (grantId !== null && granted >= credits && takenBack >= missing) {
-    return { by: 'restore', part: { ...part, grantId, metadata } };
+    return { by: 'command', command: { do: 'restore', ...part } };
   }
   return {
-    by: 'issue',
-    grant: {
+    by: 'command',
+    command: {
+      do: 'issue',
+      cause: 'correction',
       accountId,
       amount: missing,
-      idempotencyKey: grantId === null ? purchaseKey : `correction:${purchaseKey}`,
+      key: grantId === null ? purchaseKey : `${purchaseKey}:correction`,
+      purchaseKey,
       source: purchase.source,
       priority: 0,
-      ...(purchase.expiresAt === null ? {} : { expiresAt: purchase.expiresAt }),
+      expiresAt: purchase.expiresAt?.toISOString() ?? null,
       metadata: purchase.metadata,
     },
   };
@@ -182,11 +186,19 @@ function ofGrant(grant: UnexplainedGrant): Finding {
     credits: -left,
     explanation: grant.booked
       ? `${idempotencyKey} grants for payment ${paymentId} a second time.`
-      : `${idempotencyKey} grants for a payment that Stripe has never told of.`,
+      : `${idempotencyKey} grants for a payment that billing does not know.`,
     remedy: `Take back ${left} credits.`,
     repair: {
-      by: 'reverse',
-      part: { accountId, grantId, amount: left, idempotencyKey: `reconcile:grant:${grantId}` },
+      by: 'command',
+      command: {
+        do: 'reverse',
+        cause: 'correction',
+        accountId,
+        amount: left,
+        key: `florin:grant:${grantId}:correction`,
+        grantKey: idempotencyKey,
+        metadata: {},
+      },
     },
   };
 }

@@ -1,7 +1,7 @@
 import { FlorinError } from '../kernel/index.ts';
-import { issueGrant, restoreGrant, reverseGrant } from '../ledger/index.ts';
 import { type StripeClient, type StripeEvent, toStripeFlorinError } from '../stripe/index.ts';
 import {
+  applyCommands,
   previewEvent,
   processEvent,
   putBack,
@@ -198,14 +198,8 @@ async function repairAll(deps: ReconcileDeps, findings: readonly Finding[]): Pro
         case 'event':
           await tell(deps, repair);
           break;
-        case 'reverse':
-          await reverseGrant(deps.db, repair.part);
-          break;
-        case 'restore':
-          await restoreGrant(deps.db, repair.part);
-          break;
-        case 'issue':
-          await issueGrant(deps.db, repair.grant);
+        case 'command':
+          await applyCommands(deps.db, [repair.command]);
           break;
       }
     } catch (error) {

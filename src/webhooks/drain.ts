@@ -41,7 +41,7 @@ export async function drainInbox(
       }
       const outcome: ProcessOutcome = await processEvent(deps, {
         event,
-        json: JSON.stringify({ id: event.id }),
+        json: null,
         claimedAttempt: attempts,
       });
       if (outcome.status === 'failed' || outcome.status === 'dead') {
@@ -87,6 +87,7 @@ async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise
   });
   try {
     await applyPlan(deps.db, {
+      eventId: null,
       event: null,
       plan: {
         status: 'processed',
@@ -102,7 +103,6 @@ async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise
       },
       status: 'processed',
       retryInSeconds: null,
-      claimed: false,
       unread: false,
       aliases,
       payments: read.payments,

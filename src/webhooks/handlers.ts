@@ -26,11 +26,11 @@ export type Handler = {
 };
 
 const SESSION_GRANT = 'issue a grant for each line in the catalogue (payment mode, settled)';
-const SESSION_KEY = 'checkout:<session>:line:<line>';
+const SESSION_KEY = 'florin:checkout:<session>:line:<line>';
 const INVOICE_GRANT = 'issue a grant for each paid line in the catalogue';
-const INVOICE_KEY = 'invoice:<invoice>:line:<line>';
+const INVOICE_KEY = 'florin:invoice:<invoice>:line:<line>';
 const CONVERGE = 'reverse or restore until the share of the money that is back is taken';
-const CONVERGE_KEY = 'reversal:<grant key>:<step>, restoration:<grant key>:<step>';
+const CONVERGE_KEY = '<grant key>:reversal:<step>, <grant key>:restoration:<step>';
 
 function nothing(reason: string): Pick<Handler, 'read' | 'fact' | 'command' | 'key'> {
   return { read: () => ({ kind: 'nothing', reason }), fact: '-', command: 'none', key: '-' };

@@ -1,12 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Executor, Row, SqlValue, Statement } from '../db/index.ts';
 import {
+  type Command,
+  type CustomerLink,
   EMPTY_PAYMENT,
   type KnownState,
   mergePayments,
   type PaymentState,
+  type PaymentWrite,
   type Plan,
   type StoredSubscription,
+  type SubscriptionLink,
 } from '../fulfillment/index.ts';
 
 const READ_STATE: Statement = {
@@ -72,12 +76,13 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
 }
 
 export type PlanWrite = {
-  /** The event as JSON text, exactly once parsed; null for a job. */
+  /** The event that was decided on; null for a job. */
+  readonly eventId: string | null;
+  /** The event as JSON text, to be stored; null when the inbox has it, or for a job. */
   readonly event: string | null;
   readonly plan: Plan;
   readonly status: EventStatus;
   readonly retryInSeconds: number | null;
-  readonly claimed: boolean;
   /** Decided without reading: refused when the customer turns out to be linked to another account. */
   readonly unread: boolean;
   readonly aliases: readonly string[];
@@ -95,12 +100,50 @@ export async function applyPlan(db: Executor, write: PlanWrite): Promise<'applie
   return rows[0]?.outcome ?? 'duplicate';
 }
 
-function toSql(write: PlanWrite): Record<string, unknown> {
+/**
+ * Applies commands to the ledger that no event brought, in one commit. Repeatable: each command's key
+ * moves credits once.
+ */
+export async function applyCommands(db: Executor, commands: readonly Command[]): Promise<void> {
+  const plan: Pick<PlanInput, 'status' | 'commands'> = { status: 'processed', commands };
+  await db.query(APPLY_EVENT, [null, JSON.stringify(plan)]);
+}
+
+/** What billing.apply_event reads; it refuses a key that it does not know. */
+type PlanInput = {
+  readonly eventId: string | null;
+  readonly status: EventStatus;
+  readonly retryInSeconds: number | null;
+  readonly unread: boolean;
+  readonly reason: string | null;
+  readonly errorCode: string | null;
+  readonly error: string | null;
+  readonly needsAttention: boolean;
+  readonly accountId: string | null;
+  readonly customerId: string | null;
+  readonly customer: CustomerLink | null;
+  readonly deletedCustomerId: string | null;
+  readonly subscription: SubscriptionLink | null;
+  readonly closedSessionId: string | null;
+  readonly commands: readonly Command[];
+  readonly payment: PaymentInput | null;
+};
+
+type PaymentInput = PaymentWrite & {
+  readonly id: string;
+  /** The version that was read; null for a new payment. */
+  readonly version: number | null;
+  /** Payments that turned out to be the same one. */
+  readonly absorbs: readonly { readonly id: string; readonly version: number }[];
+  readonly aliases: readonly string[];
+};
+
+function toSql(write: PlanWrite): PlanInput {
   const { plan } = write;
   return {
+    eventId: write.eventId,
     status: write.status,
     retryInSeconds: write.retryInSeconds,
-    claimed: write.claimed,
     unread: write.unread,
     reason: plan.obstacle === null ? plan.reason : null,
     errorCode: plan.obstacle?.code ?? null,
@@ -117,7 +160,8 @@ function toSql(write: PlanWrite): Record<string, unknown> {
   };
 }
 
-function paymentToSql({ plan, aliases, payments, newPaymentId }: PlanWrite) {
+function paymentToSql(write: PlanWrite): PaymentInput | null {
+  const { plan, aliases, payments, newPaymentId } = write;
   if (plan.payment === null) {
     return null;
   }

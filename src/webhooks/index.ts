@@ -3,6 +3,7 @@ export { dismissFraudWarning } from './dismiss.ts';
 export { type DrainResult, drainInbox, grantDueDrips } from './drain.ts';
 export { factOf, HANDLERS, type Handler, webhookEventTypes } from './handlers.ts';
 export {
+  applyCommands,
   type EventFilter,
   type EventStatus,
   forgetExpired,

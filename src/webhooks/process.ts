@@ -19,8 +19,8 @@ import { MAX_ATTEMPTS, secondsUntilRetry } from './retry.ts';
 
 export type EventInHand = {
   readonly event: StripeEvent;
-  /** The event as JSON text, to be stored. */
-  readonly json: string;
+  /** The event as JSON text, to be stored; null when the inbox has it already. */
+  readonly json: string | null;
   /** Set when the inbox has leased it to us: which attempt this is. */
   readonly claimedAttempt?: number;
 };
@@ -80,7 +80,7 @@ export async function previewEvent(
   }
   const decided = await decideOn({
     deps,
-    inHand: { event, json: '', claimedAttempt: 1 },
+    inHand: { event, json: null, claimedAttempt: 1 },
     fact,
     details: collectDetails(deps.stripe, deps.logger),
   });
@@ -223,12 +223,12 @@ async function store(
   const status =
     plan.status === 'failed' && attempts >= MAX_ATTEMPTS ? ('dead' as const) : plan.status;
   const outcome = await applyPlan(deps.db, {
+    eventId: inHand.event.id,
     event: inHand.json,
     plan,
     status,
     retryInSeconds:
       status === 'failed' ? secondsUntilRetry(attempts, deps.random ?? Math.random) : null,
-    claimed: inHand.claimedAttempt !== undefined,
     unread: unread ?? false,
     aliases: aliases ?? [],
     payments: read?.payments ?? [],

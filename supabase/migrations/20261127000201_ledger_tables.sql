@@ -22,6 +22,10 @@ create type credits.entry_kind as enum (
 comment on type credits.entry_kind is
   'What an entry records. The last four move no credits: a grant of the future, a hold placed, a hold ended, the account closed.';
 
+create type credits.cause as enum ('payment', 'correction', 'unpaid', 'expiry', 'reversal');
+comment on type credits.cause is
+  'Why Florin itself wrote an entry: a payment or its money that went back, a correction by reconcile, a payment that Stripe does not call paid, a hold whose time was up, a reversal that undid a void. No cause: the app asked for it.';
+
 create type credits.hold_status as enum ('open', 'captured', 'released', 'expired');
 comment on type credits.hold_status is 'A hold is open, and ends once in one of the other three.';
 
@@ -68,6 +72,7 @@ create table credits.entries (
   held_after bigint not null,
   created_at timestamptz not null,
   kind credits.entry_kind not null,
+  cause credits.cause,
   grant_id uuid,
   grant_delta bigint,
   hold_id uuid,
@@ -82,6 +87,8 @@ comment on table credits.entries is
   'The journal: immutable signed rows, numbered and hash-chained within their account. Nobody may update or delete.';
 comment on column credits.entries.axis_from is
   'Where the stretch of the burn axis begins that this spend, capture or hold takes.';
+comment on column credits.entries.cause is
+  'Set where Florin wrote the entry by itself; its key then begins with florin:, which no app may use.';
 comment on column credits.entries.grant_delta is
   'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
 comment on column credits.entries.subject_seal is
@@ -99,6 +106,7 @@ create table credits.grants (
   expires_at timestamptz,
   created_at timestamptz not null,
   idempotency_key text not null,
+  purchase_key text,
   metadata jsonb,
   effective boolean not null,
   remaining bigint not null,
@@ -115,9 +123,13 @@ create table credits.grants (
   constraint grants_expire_after_they_become_effective check (expires_at > effective_at)
 );
 create index grants_with_credits on credits.grants (account_id) where remaining > 0;
+create index grants_by_purchase on credits.grants (account_id, purchase_key)
+  where purchase_key is not null;
 comment on table credits.grants is
   'Credits given: how many, from what source, from when until when, burned in which order, and where each of them is now.';
 comment on column credits.grants.issued_no is 'Number of the entry that issued it: the age within the account.';
+comment on column credits.grants.purchase_key is
+  'The purchase of billing.purchases that it was given for; null: it was not bought through Stripe.';
 comment on column credits.grants.effective is 'False while its time has not come: its credits are not posted yet.';
 comment on column credits.grants.remaining is 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
 comment on column credits.grants.burned is 'Stretches of the axis it pays for: spent, or reserved by an open hold.';

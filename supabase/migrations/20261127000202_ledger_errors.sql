@@ -2,7 +2,8 @@
 
 call florin.begin_migration();
 
-create function credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text)
+create function credits.check_input(
+  p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause default null)
 returns void
 language plpgsql
 set search_path = ''
@@ -21,14 +22,17 @@ begin
       using errcode = 'CRKEY',
             hint = 'Name the intent from your business, for example scan:<job id>, and repeat it on every retry.';
   end if;
-  if starts_with(p_idempotency_key, 'florin:') then
+  if starts_with(p_idempotency_key, 'florin:') and p_cause is null then
     raise exception 'Idempotency keys that begin with florin: belong to Florin.'
       using errcode = 'CRKEY', hint = 'Choose another prefix.';
+  elsif p_cause is not null and not starts_with(p_idempotency_key, 'florin:') then
+    raise exception 'Florin''s own keys begin with florin:, not %.', p_idempotency_key
+      using errcode = 'CRKEY', hint = 'Keys without it belong to the app.';
   end if;
 end;
 $$;
-comment on function credits.check_input(uuid, bigint, text) is
-  'Raises 22004, CRAMT or CRKEY for input that no write accepts. Changes nothing.';
+comment on function credits.check_input(uuid, bigint, text, credits.cause) is
+  'Raises 22004, CRAMT or CRKEY for input that no write accepts. The key begins with florin: exactly when Florin writes by itself (p_cause). Changes nothing.';
 
 create function credits.raise_insufficient(p_available bigint, p_required bigint)
 returns void

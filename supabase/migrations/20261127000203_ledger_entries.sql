@@ -25,7 +25,8 @@ begin
   return sha256(record_send(row(
     p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
-    convert_to(p_grant.idempotency_key, 'UTF8'), convert_to(p_grant.metadata::text, 'UTF8'))));
+    convert_to(p_grant.idempotency_key, 'UTF8'), convert_to(p_grant.purchase_key, 'UTF8'),
+    convert_to(p_grant.metadata::text, 'UTF8'))));
 end;
 $$;
 comment on function credits.subject_seal(credits.grants) is
@@ -59,7 +60,25 @@ end;
 $$;
 comment on function credits.allocation_seal(uuid, bigint, bigint, uuid, uuid) is 'Hash of a row of allocations.';
 
--- credits.spend writes this expression out by hand, because a call costs more than the hash.
+-- credits.spend and credits.spend_batch write these two hashes out by hand: a call costs more than
+-- the hash. What depends on the account's row is hashed by immutable functions alone (docs/scale.md).
+create function credits.content_hash(p_entry credits.entries)
+returns bytea
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return sha256(record_send(row(
+    p_entry.account_id, p_entry.amount, p_entry.created_at, p_entry.kind::text::bytea,
+    p_entry.cause::text::bytea, p_entry.grant_id, p_entry.grant_delta, p_entry.hold_id,
+    convert_to(p_entry.idempotency_key, 'UTF8'), p_entry.subject_seal,
+    convert_to(p_entry.metadata::text, 'UTF8'))));
+end;
+$$;
+comment on function credits.content_hash(credits.entries) is
+  'Hash of all of an entry that is known before the account''s row is, in binary form.';
+
 create function credits.chain_after(p_entry credits.entries, p_chain_before bytea)
 returns bytea
 language plpgsql
@@ -67,18 +86,20 @@ immutable
 set search_path = ''
 as $$
 begin
-  return sha256(p_chain_before || record_send(row(
-    p_entry.account_id, p_entry.entry_no, p_entry.amount, p_entry.axis_from, p_entry.posted_after,
-    p_entry.held_after, p_entry.created_at, p_entry.kind::text::bytea, p_entry.grant_id,
-    p_entry.grant_delta, p_entry.hold_id, convert_to(p_entry.idempotency_key, 'UTF8'),
-    p_entry.subject_seal, convert_to(p_entry.metadata::text, 'UTF8'))));
+  return sha256(p_chain_before || int8send(p_entry.entry_no)
+    || int8send(coalesce(p_entry.axis_from, -1)) || int8send(p_entry.posted_after)
+    || int8send(p_entry.held_after) || credits.content_hash(p_entry));
 end;
 $$;
 comment on function credits.chain_after(credits.entries, bytea) is
-  'The chain''s value after an entry: sha256 of the value before and every column, in binary form.';
+  'The chain''s value after an entry: sha256 of the value before and every column. Each part has a fixed length, so no two entries read alike.';
+
+create type credits.step as (account credits.accounts, entry credits.entries);
+comment on type credits.step is 'What appending leaves: the account, not saved yet, and the entry as it was written.';
 
 -- Everything but the spend works on a locked account in a variable: append entries to it, then save.
-create function credits.append(p_account inout credits.accounts, p_entry credits.entries)
+create function credits.append(p_account credits.accounts, p_entry credits.entries)
+returns credits.step
 language plpgsql
 set search_path = ''
 as $$
@@ -91,11 +112,48 @@ begin
   p_entry.held_after := p_account.held;
   p_entry.chain := credits.chain_after(p_entry, p_account.chain);
   p_account.chain := p_entry.chain;
-  insert into credits.entries select p_entry.*;
+  insert into credits.entries (
+    account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind, cause,
+    grant_id, grant_delta, hold_id, idempotency_key, subject_seal, metadata, chain)
+  values (
+    p_entry.account_id, p_entry.entry_no, p_entry.amount, p_entry.axis_from, p_entry.posted_after,
+    p_entry.held_after, p_entry.created_at, p_entry.kind, p_entry.cause, p_entry.grant_id,
+    p_entry.grant_delta, p_entry.hold_id, p_entry.idempotency_key, p_entry.subject_seal,
+    p_entry.metadata, p_entry.chain);
+  return row(p_account, p_entry);
 end;
 $$;
 comment on function credits.append(credits.accounts, credits.entries) is
   'Writes the next entry of a locked account and moves its number, posted balance and chain, in the variable. The caller sets held beforehand and saves afterwards.';
+
+create function credits.replayed(
+  p_account_id uuid,
+  p_idempotency_key text,
+  p_kind credits.entry_kind,
+  p_metadata jsonb,
+  p_grant_id uuid default null,
+  p_grant_delta bigint default null,
+  p_amount bigint default null)
+returns credits.entries
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_entry credits.entries;
+begin
+  select * into v_entry from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+  if found and (v_entry.kind <> p_kind or v_entry.metadata is distinct from nullif(p_metadata, '{}')
+       or v_entry.grant_id <> p_grant_id or v_entry.grant_delta <> p_grant_delta
+       or v_entry.amount <> p_amount) then
+    perform credits.raise_key_reused(p_idempotency_key);
+  end if;
+  return v_entry;
+end;
+$$;
+comment on function credits.replayed(uuid, text, credits.entry_kind, jsonb, uuid, bigint, bigint) is
+  'The entry that was written under this key, or a row of nulls. Raises CRDUP when it is of another kind or input; what is null is not compared. Call it with the account locked.';
 
 create function credits.written(
   p_account_id uuid, p_entry credits.entries,

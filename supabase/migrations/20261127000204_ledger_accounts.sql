@@ -94,15 +94,12 @@ declare
   v_now timestamptz := clock_timestamp();
   v_account credits.accounts;
   v_entry credits.entries;
+  v_step credits.step;
 begin
   perform credits.check_input(p_account_id, 1, p_idempotency_key);
   v_account := credits.lock_account(p_account_id, true);
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
-    if v_entry.kind <> 'close' or v_entry.metadata is distinct from nullif(p_metadata, '{}') then
-      perform credits.raise_key_reused(p_idempotency_key);
-    end if;
+  v_entry := credits.replayed(p_account_id, p_idempotency_key, 'close', p_metadata);
+  if v_entry.entry_no is not null then
     replayed := true;
   elsif v_account.closed_at is not null then
     perform credits.raise_closed(p_account_id);
@@ -116,11 +113,9 @@ begin
     v_entry.idempotency_key := p_idempotency_key;
     v_entry.created_at := v_now;
     v_entry.metadata := nullif(p_metadata, '{}');
-    v_account := credits.append(v_account, v_entry);
-    perform credits.save_account(v_account);
-    v_entry.entry_no := v_account.entry_no;
-    v_entry.posted_after := v_account.posted;
-    v_entry.held_after := v_account.held;
+    v_step := credits.append(v_account, v_entry);
+    v_entry := v_step.entry;
+    perform credits.save_account(v_step.account);
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;

@@ -3,19 +3,6 @@
 
 call florin.begin_migration();
 
-create type credits.change as (
-  kind text,
-  at timestamptz,
-  axis_from bigint,
-  axis_to bigint,
-  grant_id uuid,
-  hold_id uuid,
-  amount bigint,
-  was_debt boolean
-);
-comment on type credits.change is
-  'One step of a settlement: pay (a stretch by a grant), owe (a stretch by nobody), release (a hold whose time is up), free (what that gives back to a grant), start (a grant becomes effective), expire (what a grant has left).';
-
 create function credits.due_changes(p_account credits.accounts, p_at timestamptz)
 returns setof credits.change
 language plpgsql
@@ -71,6 +58,7 @@ begin
                 from credits.holds h
                 join credits.allocations c
                   on c.account_id = v_account_id
+                 and c.axis_from >= credits.stretch_at(v_account_id, h.axis_from)
                  and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
                where h.account_id = v_account_id and h.status = 'open' and h.expires_at <= p_at))
      order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no
@@ -127,6 +115,8 @@ begin
           cross join lateral (
             select c.grant_id, c.axis_from, c.axis_to from credits.allocations c
              where c.account_id = v_account_id
+               and c.axis_from >= credits.stretch_at(v_account_id, h.axis_from)
+               and c.axis_from < h.axis_from + h.amount
             union all
             select u.grant_id, u.axis_from, u.axis_to from unnest(v_paid) u) p
          where h.account_id = v_account_id and h.hold_id = v_due.id and p.grant_id is not null

@@ -3,8 +3,10 @@
 call florin.begin_migration();
 
 create function credits.move_on_grant(
-  p_account inout credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint,
-  p_posted bigint, p_idempotency_key text, p_at timestamptz, p_metadata jsonb)
+  p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint,
+  p_posted bigint, p_at timestamptz, p_cause credits.cause, p_idempotency_key text default null,
+  p_metadata jsonb default null)
+returns credits.step
 language plpgsql
 set search_path = ''
 as $$
@@ -12,17 +14,18 @@ declare
   v_entry credits.entries;
 begin
   v_entry.kind := p_kind;
+  v_entry.cause := p_cause;
   v_entry.amount := p_posted;
   v_entry.grant_id := p_grant_id;
   v_entry.grant_delta := p_delta;
   v_entry.idempotency_key := coalesce(p_idempotency_key, 'florin:' || p_kind || ':' || (p_account.entry_no + 1));
   v_entry.created_at := p_at;
-  v_entry.metadata := p_metadata;
-  p_account := credits.append(p_account, v_entry);
+  v_entry.metadata := nullif(p_metadata, '{}');
+  return credits.append(p_account, v_entry);
 end;
 $$;
-comment on function credits.move_on_grant(credits.accounts, credits.entry_kind, uuid, bigint, bigint, text, timestamptz, jsonb) is
-  'Appends an entry about one grant: p_delta changes the grant''s claim, p_posted the balance (0 for a grant that is not effective yet). Without a key the entry is Florin''s own.';
+comment on function credits.move_on_grant(credits.accounts, credits.entry_kind, uuid, bigint, bigint, timestamptz, credits.cause, text, jsonb) is
+  'Appends an entry about one grant: p_delta changes the grant''s claim, p_posted the balance (0 for a grant that is not effective yet). Without a key the entry gets one of Florin''s own.';
 
 create function credits.expire_grant(
   p_account inout credits.accounts, p_grant_id uuid, p_amount bigint, p_at timestamptz)
@@ -33,8 +36,8 @@ begin
   update credits.grants g
      set remaining = g.remaining - p_amount, expired = g.expired + p_amount
    where g.account_id = p_account.account_id and g.grant_id = p_grant_id;
-  p_account := credits.move_on_grant(
-    p_account, 'expiry', p_grant_id, -p_amount, -p_amount, null, p_at, null);
+  p_account := (credits.move_on_grant(
+    p_account, 'expiry', p_grant_id, -p_amount, -p_amount, p_at, 'expiry')).account;
 end;
 $$;
 comment on function credits.expire_grant(credits.accounts, uuid, bigint, timestamptz) is
@@ -118,19 +121,20 @@ begin
       p_account.held := p_account.held - v_hold.amount;
       v_entry := null;
       v_entry.kind := 'release';
+      v_entry.cause := 'expiry';
       v_entry.amount := 0;
       v_entry.hold_id := v_hold.hold_id;
       v_entry.idempotency_key := 'florin:expire:' || v_hold.hold_id;
       v_entry.created_at := v_change.at;
-      p_account := credits.append(p_account, v_entry);
+      p_account := (credits.append(p_account, v_entry)).account;
       update credits.holds h
          set status = 'expired', ended_no = p_account.entry_no
        where h.account_id = p_account.account_id and h.hold_id = v_hold.hold_id;
     elsif v_change.kind = 'start' then
       update credits.grants g set effective = true
        where g.account_id = p_account.account_id and g.grant_id = v_change.grant_id;
-      p_account := credits.move_on_grant(
-        p_account, 'grant', v_change.grant_id, 0, v_change.amount, null, v_change.at, null);
+      p_account := (credits.move_on_grant(
+        p_account, 'grant', v_change.grant_id, 0, v_change.amount, v_change.at, null)).account;
     elsif v_change.kind = 'expire' then
       p_account := credits.expire_grant(
         p_account, v_change.grant_id, v_change.amount, v_change.at);

@@ -22,6 +22,7 @@ declare
   v_entry_no bigint;
   v_axis bigint;
   v_chain bytea;
+  v_content bytea;
   v_account credits.accounts;
   v_entry credits.entries;
 begin
@@ -30,6 +31,10 @@ begin
      or starts_with(p_idempotency_key, 'florin:') then
     perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
   end if;
+  v_content := sha256(record_send(row(
+    p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
+    null::uuid, convert_to(p_idempotency_key, 'UTF8'), null::bytea,
+    convert_to(v_metadata::text, 'UTF8'))));
   loop
     -- The common case is these two statements: the account's row with everything that must hold in
     -- its where clause, and the entry. The key decides last, under the row's lock.
@@ -37,12 +42,8 @@ begin
        set posted = a.posted - p_amount,
            axis = a.axis + p_amount,
            entry_no = a.entry_no + 1,
-           chain = sha256(a.chain || record_send(row(
-             p_account_id, a.entry_no + 1, -p_amount, a.axis, a.posted - p_amount,
-             a.held::bigint, v_now,
-             '\x7370656e64'::bytea, null::uuid, null::bigint, null::uuid,
-             convert_to(p_idempotency_key, 'UTF8'), null::bytea,
-             convert_to(v_metadata::text, 'UTF8'))))
+           chain = sha256(a.chain || int8send(a.entry_no + 1) || int8send(a.axis)
+             || int8send(a.posted - p_amount) || int8send(a.held::bigint) || v_content)
      where a.account_id = p_account_id
        and a.posted - a.held >= p_amount
        and a.next_change_at > v_now
@@ -74,13 +75,9 @@ begin
        where a.account_id = p_account_id;
     end if;
 
-    select * into v_entry from credits.entries e
-     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-    if found then
-      if v_entry.kind <> 'spend' or v_entry.amount <> -p_amount
-         or v_entry.metadata is distinct from v_metadata then
-        perform credits.raise_key_reused(p_idempotency_key);
-      end if;
+    v_entry := credits.replayed(
+      p_account_id, p_idempotency_key, 'spend', v_metadata, p_amount => -p_amount);
+    if v_entry.entry_no is not null then
       entry_id := credits.entry_id(p_account_id, v_entry.entry_no);
       posted := v_entry.posted_after;
       held := v_entry.held_after;
@@ -231,10 +228,10 @@ begin
     else
       v_posted[v_a] := v_posted[v_a] - v_item.amount;
       v_no[v_a] := v_no[v_a] + 1;
-      v_chain[v_a] := sha256(v_chain[v_a] || record_send(row(
-        v_item.account_id, v_no[v_a], -v_item.amount, v_axis[v_a], v_posted[v_a], v_held[v_a],
-        v_now, '\x7370656e64'::bytea, null::uuid, null::bigint, null::uuid,
-        convert_to(v_item.key, 'UTF8'), null::bytea, null::bytea)));
+      v_chain[v_a] := sha256(v_chain[v_a] || int8send(v_no[v_a]) || int8send(v_axis[v_a])
+        || int8send(v_posted[v_a]) || int8send(v_held[v_a]) || sha256(record_send(row(
+          v_item.account_id, -v_item.amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid,
+          null::bigint, null::uuid, convert_to(v_item.key, 'UTF8'), null::bytea, null::bytea))));
       v_statuses[v_item.n] := 'spent';
       v_nos[v_item.n] := v_no[v_a];
       v_item_posted[v_item.n] := v_posted[v_a];

@@ -1,22 +1,37 @@
--- Balances, right to the instant, and what they are made of.
+-- What is read: balances, what they are made of, and holds, right to the instant. Writes nothing.
 
 call florin.begin_migration();
+
+create function credits.balance_after(
+  p_account credits.accounts, p_due credits.change[], out posted bigint, out held bigint)
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  select p_account.posted
+           + coalesce(sum(c.amount) filter (where c.kind = 'start'), 0)
+           - coalesce(sum(c.amount) filter (where c.kind = 'expire'), 0),
+         p_account.held - coalesce(sum(c.amount) filter (where c.kind = 'release'), 0)
+    into posted, held
+    from unnest(p_due) c;
+end;
+$$;
+comment on function credits.balance_after(credits.accounts, credits.change[]) is
+  'The balance of an account once these changes of credits.due_changes were carried out.';
 
 create function credits.balance_when_due(p_account_id uuid, out posted bigint, out held bigint)
 language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+  v_account credits.accounts;
 begin
-  select a.posted
-           + coalesce(sum(c.amount) filter (where c.kind = 'start'), 0)
-           - coalesce(sum(c.amount) filter (where c.kind = 'expire'), 0),
-         a.held - coalesce(sum(c.amount) filter (where c.kind = 'release'), 0)
-    into posted, held
-    from credits.accounts a
-    left join lateral credits.due_changes(a, clock_timestamp()) c on true
-   where a.account_id = p_account_id
-   group by a.account_id;
+  select * into v_account from credits.accounts a where a.account_id = p_account_id;
+  select b.posted, b.held into posted, held
+    from credits.balance_after(
+      v_account, array(select c from credits.due_changes(v_account, clock_timestamp()) c)) b;
 end;
 $$;
 comment on function credits.balance_when_due(uuid) is
@@ -98,34 +113,93 @@ returns table (
   expired bigint, voided bigint, reversed bigint, contributes bigint, expires_at timestamptz,
   issued_at timestamptz, metadata jsonb)
 language plpgsql
+stable
 security definer
 set search_path = ''
 as $$
 #variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_account credits.accounts;
+  v_due credits.change[];
 begin
-  perform credits.settle_account(p_account_id);
+  select * into v_account from credits.accounts a where a.account_id = p_account_id;
+  v_due := array(select c from credits.due_changes(v_account, v_now) c);
   return query
-    select case when g.effective then 'grant' else 'scheduled' end, g.grant_id, g.source, g.amount,
-           g.burned - r.reserved, r.reserved, g.expired, g.voided, g.reversed,
-           case when g.effective then g.remaining else 0 end, g.expires_at, g.created_at, g.metadata
-      from credits.grants g
-     cross join lateral (
-       select coalesce(sum(least(c.axis_to, h.axis_from + h.amount)
-                           - greatest(c.axis_from, h.axis_from)), 0)::bigint as reserved
-         from credits.holds h
-         join credits.allocations c
-           on c.account_id = h.account_id and c.grant_id = g.grant_id
-          and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
-        where h.account_id = p_account_id and h.status = 'open') r
-     where g.account_id = p_account_id
-    union all
-    select 'debt', null, null, a.debt, null, null, null, null, null, -a.debt, null, null, null
-      from credits.accounts a
-     where a.account_id = p_account_id and a.debt > 0
-     order by 12 nulls last;
+    with due as (
+      select c.grant_id,
+             coalesce(sum(c.amount) filter (where c.kind = 'pay'), 0)
+               - coalesce(sum(c.amount) filter (where c.kind = 'free'), 0) as burned,
+             coalesce(sum(c.amount) filter (where c.kind = 'expire'), 0) as expired,
+             bool_or(c.kind = 'start') as started
+        from unnest(v_due) c
+       where c.grant_id is not null
+       group by c.grant_id),
+    reserved as (
+      select p.grant_id, sum(p.amount) as amount
+        from credits.holds h
+       cross join lateral credits.paid_for(p_account_id, h.axis_from, h.axis_from + h.amount, v_due) p
+       where h.account_id = p_account_id and h.status = 'open' and h.expires_at > v_now
+       group by p.grant_id),
+    items as (
+      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, g.metadata,
+             g.effective or coalesce(d.started, false) as live,
+             (g.burned + coalesce(d.burned, 0))::bigint as burned,
+             (g.expired + coalesce(d.expired, 0))::bigint as expired,
+             g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
+        from credits.grants g
+        left join due d on d.grant_id = g.grant_id
+        left join reserved r on r.grant_id = g.grant_id
+       where g.account_id = p_account_id),
+    counted as (
+      select i.*, case when i.live
+               then i.amount - i.burned - i.expired - i.voided - i.reversed else 0 end as contributes
+        from items i),
+    debt as (
+      select sum(c.contributes) - (b.posted - b.held) as amount
+        from credits.balance_after(v_account, v_due) b left join counted c on true
+       group by b.posted, b.held),
+    listed as (
+      select case when c.live then 'grant' else 'scheduled' end as item, c.grant_id, c.source, c.amount,
+             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.contributes,
+             c.expires_at, c.created_at, c.metadata, c.issued_no
+        from counted c
+      union all
+      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, -d.amount::bigint,
+             null, null, null, null
+        from debt d where d.amount > 0)
+    select l.item, l.grant_id, l.source, l.amount, l.spent, l.reserved, l.expired, l.voided, l.reversed,
+           l.contributes, l.expires_at, l.created_at, l.metadata
+      from listed l
+     order by l.issued_no nulls last;
 end;
 $$;
 comment on function credits.explain_balance(uuid) is
-  'Why the balance is what it is: a row for each grant with where its credits are, and one for debt; the column contributes adds up to available. Settles the account first.';
+  'Why the balance is what it is: a row for each grant with where its credits are, and one for debt; the column contributes adds up to available. Writes nothing, and waits for nobody.';
+
+create function credits.read_hold(
+  p_account_id uuid,
+  p_hold_id uuid,
+  out hold_id uuid,
+  out amount bigint,
+  out status text,
+  out captured bigint,
+  out expires_at timestamptz)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  select h.hold_id, h.amount,
+         case when h.status = 'open' and h.expires_at <= clock_timestamp() then 'expired'
+              else h.status::text end,
+         h.captured, h.expires_at
+    into hold_id, amount, status, captured, expires_at
+    from credits.holds h
+   where h.account_id = p_account_id and h.hold_id = p_hold_id;
+end;
+$$;
+comment on function credits.read_hold(uuid, uuid) is
+  'How a hold stands in this instant; nulls when the account has none of this id. Writes nothing.';
 
 call florin.end_migration();

@@ -18,13 +18,13 @@ declare
 begin
   -- Credits that lapsed before are gone already: taking them back undoes their expiry or void first.
   if v_from_expired > 0 then
-    p_account := credits.move_on_grant(
-      p_account, 'expiry', p_grant.grant_id, v_from_expired, v_from_expired, null, p_at, null);
+    p_account := (credits.move_on_grant(
+      p_account, 'expiry', p_grant.grant_id, v_from_expired, v_from_expired, p_at, 'reversal')).account;
   end if;
   if v_from_voided > 0 then
-    p_account := credits.move_on_grant(
+    p_account := (credits.move_on_grant(
       p_account, 'void', p_grant.grant_id, v_from_voided,
-      case when p_grant.effective then v_from_voided else 0 end, null, p_at, null);
+      case when p_grant.effective then v_from_voided else 0 end, p_at, 'reversal')).account;
   end if;
   update credits.grants g
      set remaining = g.remaining - v_from_remaining,
@@ -51,6 +51,60 @@ $$;
 comment on function credits.take_back(credits.accounts, credits.grants, bigint, timestamptz) is
   'Takes credits of a grant back: from what it has left, then from what lapsed, then from what it paid for.';
 
+create function credits.reverse(
+  p_account_id uuid,
+  p_grant_id uuid,
+  p_amount bigint,
+  p_idempotency_key text,
+  p_metadata jsonb,
+  p_cause credits.cause,
+  out entry_id uuid,
+  out posted bigint,
+  out held bigint,
+  out available bigint,
+  out reversed bigint,
+  out replayed boolean)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_account credits.accounts;
+  v_grant credits.grants;
+  v_entry credits.entries;
+  v_step credits.step;
+begin
+  perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
+  v_account := credits.open_account(p_account_id, v_now);
+  v_grant := credits.find_grant(p_account_id, p_grant_id);
+  v_entry := credits.replayed(
+    p_account_id, p_idempotency_key, 'reversal', p_metadata, p_grant_id, -p_amount);
+  if v_entry.entry_no is not null then
+    replayed := true;
+  else
+    if p_amount > v_grant.amount - v_grant.reversed then
+      raise exception 'Only % of the grant''s % credits are left to take back; % were asked for.',
+        v_grant.amount - v_grant.reversed, v_grant.amount, p_amount
+        using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what is left.';
+    end if;
+    v_account := credits.take_back(v_account, v_grant, p_amount, v_now);
+    v_step := credits.move_on_grant(
+      v_account, 'reversal', p_grant_id, -p_amount,
+      case when v_grant.effective then -p_amount else 0 end, v_now, p_cause,
+      p_idempotency_key, p_metadata);
+    v_account := v_step.account;
+    v_entry := v_step.entry;
+    v_account := credits.settle(v_account, v_now);
+    perform credits.save_account(v_account);
+    replayed := false;
+  end if;
+  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+  reversed := p_amount;
+end;
+$$;
+comment on function credits.reverse(uuid, uuid, bigint, text, jsonb, credits.cause) is
+  'What credits.reverse_grant does, also for Florin itself (p_cause). Internal.';
+
 create function credits.reverse_grant(
   p_account_id uuid,
   p_grant_id uuid,
@@ -67,54 +121,21 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
-declare
-  v_now timestamptz := clock_timestamp();
-  v_account credits.accounts;
-  v_grant credits.grants;
-  v_entry credits.entries;
 begin
-  perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
-  v_account := credits.open_account(p_account_id, v_now);
-  v_grant := credits.find_grant(p_account_id, p_grant_id);
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
-    if v_entry.kind <> 'reversal' or v_entry.grant_id <> p_grant_id
-       or v_entry.grant_delta <> -p_amount
-       or v_entry.metadata is distinct from nullif(p_metadata, '{}') then
-      perform credits.raise_key_reused(p_idempotency_key);
-    end if;
-    replayed := true;
-  else
-    if p_amount > v_grant.amount - v_grant.reversed then
-      raise exception 'Only % of the grant''s % credits are left to take back; % were asked for.',
-        v_grant.amount - v_grant.reversed, v_grant.amount, p_amount
-        using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what is left.';
-    end if;
-    v_account := credits.take_back(v_account, v_grant, p_amount, v_now);
-    v_account := credits.move_on_grant(
-      v_account, 'reversal', p_grant_id, -p_amount,
-      case when v_grant.effective then -p_amount else 0 end,
-      p_idempotency_key, v_now, nullif(p_metadata, '{}'));
-    v_account := credits.settle(v_account, v_now);
-    perform credits.save_account(v_account);
-    select * into v_entry from credits.entries e
-     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-    replayed := false;
-  end if;
-  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
-  reversed := p_amount;
+  select w.* into entry_id, posted, held, available, reversed, replayed
+    from credits.reverse(p_account_id, p_grant_id, p_amount, p_idempotency_key, p_metadata, null) w;
 end;
 $$;
 comment on function credits.reverse_grant(uuid, uuid, bigint, text, jsonb) is
   'Takes back credits of a grant whose money went back: from what it has left, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN, CRKEY, CRDUP.';
 
-create function credits.restore_grant(
+create function credits.restore(
   p_account_id uuid,
   p_grant_id uuid,
   p_amount bigint,
   p_idempotency_key text,
-  p_metadata jsonb default '{}',
+  p_metadata jsonb,
+  p_cause credits.cause,
   out entry_id uuid,
   out posted bigint,
   out held bigint,
@@ -122,7 +143,6 @@ create function credits.restore_grant(
   out restored bigint,
   out replayed boolean)
 language plpgsql
-security definer
 set search_path = ''
 as $$
 declare
@@ -130,22 +150,18 @@ declare
   v_account credits.accounts;
   v_grant credits.grants;
   v_entry credits.entries;
+  v_step credits.step;
   v_row credits.allocations;
   v_left bigint := p_amount;
   v_take bigint;
   v_voided bigint;
 begin
-  perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+  perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
   v_account := credits.open_account(p_account_id, v_now);
   v_grant := credits.find_grant(p_account_id, p_grant_id);
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
-    if v_entry.kind <> 'reversal' or v_entry.grant_id <> p_grant_id
-       or v_entry.grant_delta <> p_amount
-       or v_entry.metadata is distinct from nullif(p_metadata, '{}') then
-      perform credits.raise_key_reused(p_idempotency_key);
-    end if;
+  v_entry := credits.replayed(
+    p_account_id, p_idempotency_key, 'reversal', p_metadata, p_grant_id, p_amount);
+  if v_entry.entry_no is not null then
     replayed := true;
   else
     if p_amount > v_grant.reversed then
@@ -179,7 +195,7 @@ begin
     -- Voided credits that the reversal counted as taken become voided again: see take_back.
     select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
      where v_left > 0 and e.account_id = p_account_id and e.grant_id = p_grant_id
-       and e.kind = 'void' and starts_with(e.idempotency_key, 'florin:void:');
+       and e.kind = 'void' and e.cause = 'reversal';
     update credits.grants g
        set reversed = g.reversed - p_amount,
            burned = g.burned + (p_amount - v_left),
@@ -187,24 +203,48 @@ begin
            remaining = g.remaining + v_left - v_voided
      where g.account_id = p_account_id and g.grant_id = p_grant_id;
     if v_voided > 0 then
-      v_account := credits.move_on_grant(
+      v_account := (credits.move_on_grant(
         v_account, 'void', p_grant_id, -v_voided,
-        case when v_grant.effective then -v_voided else 0 end, null, v_now, null);
+        case when v_grant.effective then -v_voided else 0 end, v_now, 'reversal')).account;
     end if;
-    v_account := credits.move_on_grant(
+    v_step := credits.move_on_grant(
       v_account, 'reversal', p_grant_id, p_amount,
-      case when v_grant.effective then p_amount else 0 end,
-      p_idempotency_key, v_now, nullif(p_metadata, '{}'));
+      case when v_grant.effective then p_amount else 0 end, v_now, p_cause,
+      p_idempotency_key, p_metadata);
+    v_account := v_step.account;
+    v_entry := v_step.entry;
     -- What came back may expire, or have expired.
     v_account := credits.look_ahead(v_account);
     v_account := credits.settle(v_account, v_now);
     perform credits.save_account(v_account);
-    select * into v_entry from credits.entries e
-     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
   restored := p_amount;
+end;
+$$;
+comment on function credits.restore(uuid, uuid, bigint, text, jsonb, credits.cause) is
+  'What credits.restore_grant does, also for Florin itself (p_cause). Internal.';
+
+create function credits.restore_grant(
+  p_account_id uuid,
+  p_grant_id uuid,
+  p_amount bigint,
+  p_idempotency_key text,
+  p_metadata jsonb default '{}',
+  out entry_id uuid,
+  out posted bigint,
+  out held bigint,
+  out available bigint,
+  out restored bigint,
+  out replayed boolean)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  select w.* into entry_id, posted, held, available, restored, replayed
+    from credits.restore(p_account_id, p_grant_id, p_amount, p_idempotency_key, p_metadata, null) w;
 end;
 $$;
 comment on function credits.restore_grant(uuid, uuid, bigint, text, jsonb) is

@@ -24,6 +24,7 @@ declare
   v_grant credits.grants;
   v_entry credits.entries;
   v_issued credits.issued;
+  v_step credits.step;
 begin
   -- The smallest bigint has no absolute value.
   perform credits.check_input(
@@ -34,13 +35,9 @@ begin
       using errcode = '22004', hint = 'Pass both: they stay in the ledger.';
   end if;
   v_account := credits.lock_account(p_account_id, p_amount > 0);
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
-    if v_entry.kind <> 'adjustment' or v_entry.amount <> p_amount
-       or v_entry.metadata is distinct from v_metadata then
-      perform credits.raise_key_reused(p_idempotency_key);
-    end if;
+  v_entry := credits.replayed(
+    p_account_id, p_idempotency_key, 'adjustment', v_metadata, p_amount => p_amount);
+  if v_entry.entry_no is not null then
     replayed := true;
   elsif v_account.closed_at is not null then
     perform credits.raise_closed(p_account_id);
@@ -52,8 +49,9 @@ begin
       v_grant.effective_at := v_now;
       v_grant.idempotency_key := p_idempotency_key;
       v_grant.metadata := v_metadata;
-      v_issued := credits.issue(v_account, v_grant, 'adjustment', v_now);
+      v_issued := credits.issue(v_account, v_grant, 'adjustment', null, v_now);
       v_account := v_issued.account;
+      v_entry := v_issued.entry;
     else
       if v_account.account_id is null then
         perform credits.raise_insufficient(0, -p_amount);
@@ -72,11 +70,11 @@ begin
       v_entry.created_at := v_now;
       v_entry.metadata := v_metadata;
       v_account.axis := v_account.axis - p_amount;
-      v_account := credits.append(v_account, v_entry);
+      v_step := credits.append(v_account, v_entry);
+      v_account := v_step.account;
+      v_entry := v_step.entry;
     end if;
     perform credits.save_account(v_account);
-    select * into v_entry from credits.entries e
-     where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;

@@ -24,6 +24,7 @@ declare
   v_account credits.accounts;
   v_entry credits.entries;
   v_hold credits.holds;
+  v_step credits.step;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
   if p_expires_in is null or v_now + p_expires_in <= v_now then
@@ -31,14 +32,11 @@ begin
       using errcode = '22023', hint = 'Pass an interval above zero, a little longer than the job takes.';
   end if;
   v_account := credits.lock_account(p_account_id, false);
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found then
+  v_entry := credits.replayed(p_account_id, p_idempotency_key, 'hold', p_metadata);
+  if v_entry.entry_no is not null then
     select * into v_hold from credits.holds h
      where h.account_id = p_account_id and h.hold_id = v_entry.hold_id;
-    if v_entry.kind <> 'hold' or v_hold.amount <> p_amount
-       or v_hold.expires_at <> v_hold.created_at + p_expires_in
-       or v_hold.metadata is distinct from nullif(p_metadata, '{}') then
+    if v_hold.amount <> p_amount or v_hold.expires_at <> v_hold.created_at + p_expires_in then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;
@@ -76,11 +74,9 @@ begin
     v_entry.subject_seal := credits.subject_seal(v_hold);
     v_entry.created_at := v_now;
     v_entry.metadata := v_hold.metadata;
-    v_account := credits.append(v_account, v_entry);
-    perform credits.save_account(v_account);
-    v_entry.entry_no := v_account.entry_no;
-    v_entry.posted_after := v_account.posted;
-    v_entry.held_after := v_account.held;
+    v_step := credits.append(v_account, v_entry);
+    v_entry := v_step.entry;
+    perform credits.save_account(v_step.account);
     replayed := false;
   end if;
   hold_id := v_hold.hold_id;
@@ -131,7 +127,8 @@ $$;
 comment on function credits.raise_hold_not_open(credits.holds) is 'Raises CRHLD and says how the hold ended.';
 
 create function credits.end_hold(
-  p_account inout credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamptz)
+  p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamptz)
+returns credits.step
 language plpgsql
 set search_path = ''
 as $$
@@ -139,6 +136,7 @@ declare
   v_end bigint := p_hold.axis_from + p_hold.amount;
   v_needed bigint := p_hold.axis_from + p_captured;
   v_entry credits.entries;
+  v_step credits.step;
 begin
   if v_needed < v_end then
     if p_account.axis = v_end and p_account.settled <= v_needed then
@@ -167,15 +165,17 @@ begin
   v_entry.idempotency_key := 'florin:' || v_entry.kind || ':' || p_hold.hold_id;
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
-  p_account := credits.append(p_account, v_entry);
+  v_step := credits.append(p_account, v_entry);
+  v_entry := v_step.entry;
   update credits.holds h
      set status = case when p_captured > 0 then 'captured' else 'released' end::credits.hold_status,
          captured = p_captured,
-         ended_no = p_account.entry_no
+         ended_no = v_entry.entry_no
    where h.account_id = p_hold.account_id and h.hold_id = p_hold.hold_id;
   if v_needed < v_end then
-    p_account := credits.look_ahead(p_account);
+    v_step.account := credits.look_ahead(v_step.account);
   end if;
+  return v_step;
 end;
 $$;
 comment on function credits.end_hold(credits.accounts, credits.holds, bigint, timestamptz) is
@@ -200,6 +200,7 @@ declare
   v_account credits.accounts;
   v_hold credits.holds;
   v_entry credits.entries;
+  v_step credits.step;
 begin
   if p_amount is not null then
     perform credits.check_input(p_account_id, p_amount, 'capture');
@@ -226,12 +227,13 @@ begin
     if v_account.next_change_at <= v_now then
       v_account := credits.settle(v_account, v_now);
     end if;
-    v_account := credits.end_hold(v_account, v_hold, captured, v_now);
-    perform credits.save_account(v_account);
+    v_step := credits.end_hold(v_account, v_hold, captured, v_now);
+    v_hold.ended_no := (v_step.entry).entry_no;
+    perform credits.save_account(v_step.account);
     replayed := false;
   end if;
   select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.idempotency_key = 'florin:capture:' || p_hold_id;
+   where e.account_id = p_account_id and e.entry_no = v_hold.ended_no;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
 end;
 $$;
@@ -267,7 +269,7 @@ begin
       v_account := credits.settle(v_account, v_now);
     end if;
     if v_hold.expires_at > v_now then
-      v_account := credits.end_hold(v_account, v_hold, 0, v_now);
+      v_account := (credits.end_hold(v_account, v_hold, 0, v_now)).account;
     end if;
     perform credits.save_account(v_account);
   end if;

@@ -95,7 +95,7 @@ begin
     from entries e
    where e.chain is distinct from credits.chain_after(
      row(e.account_id, e.entry_no, e.amount, e.axis_from, e.posted_after, e.held_after, e.created_at,
-         e.kind, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata,
+         e.kind, e.cause, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata,
          e.chain)::credits.entries, e.chain_before)
   union all
   select a.account_id, 'the chain ends at its head', format('account %s', a.account_id)
@@ -147,7 +147,7 @@ begin
       or h.ended_no is distinct from e.entry_no
       or h.captured <> -coalesce(e.amount, 0)
       or (h.status = 'captured') <> coalesce(e.kind = 'capture', false)
-      or (h.status = 'expired') <> coalesce(starts_with(e.idempotency_key, 'florin:expire:'), false)
+      or (h.status = 'expired') <> coalesce(e.cause = 'expiry', false)
   union all
   select g.account_id, 'a grant''s allocations are what it has burned',
          format('grant %s: %s here, %s allocated', g.grant_id, g.burned, coalesce(p.burned, 0))

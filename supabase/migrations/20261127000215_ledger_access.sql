@@ -20,13 +20,17 @@ grant execute on function
   credits.expire_due(integer),
   credits.recompute_balances(),
   credits.explain_balance(uuid),
+  credits.allocations_now(uuid, bigint, bigint),
   credits.verify_ledger(uuid)
   to service_role;
 grant execute on function
   credits.current_account(),
   credits.read_balance(uuid),
+  credits.read_hold(uuid, uuid),
   credits.balance_when_due(uuid),
   credits.soonest_expiry(uuid),
+  credits.stretch_at(uuid, bigint),
+  credits.balance_after(credits.accounts, credits.change[]),
   credits.due_changes(credits.accounts, timestamptz),
   credits.entry_id(uuid, bigint)
   to authenticated, service_role;

@@ -27,6 +27,8 @@ as $$
 declare
   v_fact jsonb := nullif(p_subscription -> 'fact', 'null');
 begin
+  perform billing.check_keys('the subscription', p_subscription,
+    array['subscriptionId', 'customerId', 'accountId', 'fact']);
   insert into billing.subscriptions as s (subscription_id, customer_id, account_id, status, ended,
       as_of, current_period_end, fact)
     values (
@@ -54,6 +56,6 @@ begin
 end;
 $$;
 comment on function billing.write_subscription(jsonb) is
-  'Keeps what was learnt about a subscription; an older word never replaces a newer one, and ended stays ended.';
+  'Keeps what was learnt about a subscription; an older fact never replaces a newer one, and ended stays ended.';
 
 call florin.end_migration();

@@ -59,7 +59,10 @@ declare
     select a.value from jsonb_array_elements_text(p_payment -> 'aliases') a order by 1);
   v_others uuid[];
   v_found bigint;
+  v_now timestamptz := clock_timestamp();
 begin
+  perform billing.check_keys('the payment', p_payment, array['id', 'version', 'absorbs', 'aliases',
+    'state', 'accountId', 'subscriptionId', 'status', 'nextDueAt']);
   if p_payment ->> 'version' is null then
     insert into billing.payments as p (payment_id, version, account_id, subscription_id, status,
         next_due_at, aliases, state)
@@ -79,7 +82,7 @@ begin
            subscription_id = coalesce(p_payment ->> 'subscriptionId', p.subscription_id),
            status = p_payment ->> 'status',
            next_due_at = to_timestamp((p_payment ->> 'nextDueAt')::double precision),
-           updated_at = clock_timestamp(),
+           updated_at = v_now,
            aliases = v_aliases,
            state = p_payment -> 'state'
      where p.payment_id = v_id and p.version = (p_payment ->> 'version')::bigint;
@@ -143,6 +146,7 @@ create view billing.purchases with (security_invoker = true) as
          e.key as purchase_key,
          (e.value ->> 'accountId')::uuid as account_id,
          e.value ->> 'via' as via,
+         e.value ->> 'paidObjectId' as paid_object_id,
          e.value ->> 'priceId' as price_id,
          (e.value ->> 'quantity')::bigint as quantity,
          (e.value ->> 'credits')::bigint as credits,
@@ -158,7 +162,7 @@ create view billing.purchases with (security_invoker = true) as
     from billing.payments p
    cross join lateral jsonb_each(p.state -> 'purchases') e;
 comment on view billing.purchases is
-  'One row a grant that money has earned: what for, how many credits, how many of them are taken back. purchase_key is the grant''s idempotency key.';
+  'One row a grant that money has earned: what for, how many credits, how many of them are taken back. purchase_key is the grant''s; paid_object_id is the checkout session or the invoice that was paid.';
 
 create view billing.refunds with (security_invoker = true) as
   select p.payment_id, p.account_id, e.key as refund_id, e.value ->> 'status' as status,

@@ -80,6 +80,51 @@ $$;
 comment on function billing.unspent_of_period(uuid, text, text, timestamptz) is
   'The credits of a subscription''s price that expired unspent when a period ended. Writes down what has expired, with the account locked. Internal.';
 
+create function billing.issue_for_purchase(p_command jsonb, p_amount bigint)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform billing.check_keys('a command', p_command, array['do', 'accountId', 'amount', 'key',
+    'purchaseKey', 'cause', 'source', 'priority', 'expiresAt', 'metadata', 'periodEnd']);
+  perform credits.give(
+    p_account_id => (p_command ->> 'accountId')::uuid,
+    p_amount => p_amount,
+    p_idempotency_key => p_command ->> 'key',
+    p_source => p_command ->> 'source',
+    p_priority => (p_command ->> 'priority')::integer,
+    p_effective_at => null,
+    p_expires_at => (p_command ->> 'expiresAt')::timestamptz,
+    p_metadata => p_command -> 'metadata',
+    p_cause => (p_command ->> 'cause')::credits.cause,
+    p_purchase_key => p_command ->> 'purchaseKey');
+end;
+$$;
+comment on function billing.issue_for_purchase(jsonb, bigint) is
+  'Gives the credits of one purchase. Internal: part of apply_commands.';
+
+create function billing.grant_of_command(p_command jsonb)
+returns uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_grant_id uuid;
+begin
+  perform billing.check_keys('a command', p_command, array['do', 'accountId', 'amount', 'key',
+    'grantKey', 'cause', 'metadata']);
+  select e.grant_id into strict v_grant_id
+    from credits.entries e
+   where e.account_id = (p_command ->> 'accountId')::uuid
+     and e.idempotency_key = p_command ->> 'grantKey';
+  return v_grant_id;
+end;
+$$;
+comment on function billing.grant_of_command(jsonb) is
+  'The grant that a command takes back or gives back, by its key. Internal: part of apply_commands.';
+
 create function billing.apply_commands(p_commands jsonb)
 returns void
 language plpgsql
@@ -89,45 +134,36 @@ as $$
 declare
   v_command jsonb;
   v_account_id uuid;
-  v_grant_id uuid;
   v_amount bigint;
 begin
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
-    if v_command ->> 'do' = 'rollover' then
-      v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
-        v_command #>> '{metadata,stripe_subscription_id}',
-        v_command #>> '{metadata,stripe_price_id}',
-        to_timestamp((v_command ->> 'periodEnd')::double precision)));
-      continue when v_amount < 1;
-    end if;
-    if v_command ->> 'do' in ('issue', 'rollover') then
-      perform credits.issue_grant(
-        p_account_id => v_account_id,
-        p_amount => v_amount,
-        p_idempotency_key => v_command ->> 'key',
-        p_source => v_command ->> 'source',
-        p_priority => (v_command ->> 'priority')::integer,
-        p_expires_at => (v_command ->> 'expiresAt')::timestamptz,
-        p_metadata => v_command -> 'metadata');
-    else
-      select e.grant_id into strict v_grant_id
-        from credits.entries e
-       where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
-      if v_command ->> 'do' = 'reverse' then
-        perform credits.reverse_grant(v_account_id, v_grant_id, v_amount, v_command ->> 'key',
-          v_command -> 'metadata');
+    case v_command ->> 'do'
+      when 'issue' then
+        perform billing.issue_for_purchase(v_command, v_amount);
+      when 'rollover' then
+        v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
+          v_command #>> '{metadata,stripe_subscription_id}',
+          v_command #>> '{metadata,stripe_price_id}',
+          to_timestamp((v_command ->> 'periodEnd')::double precision)));
+        continue when v_amount < 1;
+        perform billing.issue_for_purchase(v_command, v_amount);
+      when 'reverse' then
+        perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+      when 'restore' then
+        perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
       else
-        perform credits.restore_grant(v_account_id, v_grant_id, v_amount, v_command ->> 'key',
-          v_command -> 'metadata');
-      end if;
-    end if;
+        raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
+          using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
+    end case;
   end loop;
 end;
 $$;
 comment on function billing.apply_commands(jsonb) is
-  'Carries out the commands of one plan on the ledger, in order. Internal: called in the transaction of its event.';
+  'Carries out the commands of one plan on the ledger, in order. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
 
 create function billing.apply_event(p_event jsonb, p_plan jsonb)
 returns text
@@ -143,26 +179,34 @@ declare
   v_next timestamptz := case when v_open
     then clock_timestamp() + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
     end;
-  v_claimed boolean := coalesce((p_plan ->> 'claimed')::boolean, false);
+  v_event_id text := p_plan ->> 'eventId';
+  v_now timestamptz := clock_timestamp();
   v_new boolean := false;
   v_known text;
 begin
+  perform billing.check_keys('the plan', p_plan, array['eventId', 'status', 'retryInSeconds', 'unread',
+    'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
+    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment']);
+  if p_event ->> 'id' <> v_event_id or p_event is not null and v_event_id is null then
+    raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
+      using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
+  end if;
   if coalesce((p_plan ->> 'unread')::boolean, false) and exists (
        select 1 from billing.customers c
         where c.customer_id = p_plan ->> 'customerId'
           and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
     perform billing.raise_stale();
   end if;
-  if p_event is not null then
-    if not v_claimed then
+  if v_event_id is not null then
+    if p_event is not null then
       insert into billing.events (event_id, type, api_version, livemode, stripe_account, object_id,
           created_at, status, attempts, next_attempt_at, processed_at, account_id, customer_id, reason,
           error_code, error, needs_attention, payload)
         values (
-          p_event ->> 'id', p_event ->> 'type', p_event ->> 'api_version',
+          v_event_id, p_event ->> 'type', p_event ->> 'api_version',
           coalesce(p_event -> 'livemode' = 'true', false), p_event ->> 'account',
           p_event #>> '{data,object,id}', to_timestamp((p_event ->> 'created')::double precision),
-          v_status, 1, v_next, case when not v_open then clock_timestamp() end,
+          v_status, 1, v_next, case when not v_open then v_now end,
           (p_plan ->> 'accountId')::uuid, p_plan ->> 'customerId', p_plan ->> 'reason',
           p_plan ->> 'errorCode', p_plan ->> 'error',
           coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event)
@@ -171,22 +215,25 @@ begin
     end if;
     if not v_new then
       select e.status into v_known
-        from billing.events e where e.event_id = p_event ->> 'id' for update;
+        from billing.events e where e.event_id = v_event_id for update;
       if v_known in ('processed', 'skipped') then
         return 'duplicate';
+      elsif v_known is null then
+        raise exception 'The inbox has no event %.', v_event_id
+          using errcode = '22023', hint = 'Nothing was written. Pass the event itself, to be stored.';
       end if;
       update billing.events e
          set status = v_status,
-             attempts = e.attempts + case when v_claimed then 0 else 1 end,
+             attempts = e.attempts + case when p_event is null then 0 else 1 end,
              next_attempt_at = v_next,
-             processed_at = case when v_status in ('processed', 'skipped') then clock_timestamp() end,
+             processed_at = case when v_status in ('processed', 'skipped') then v_now end,
              account_id = coalesce((p_plan ->> 'accountId')::uuid, e.account_id),
              customer_id = coalesce(p_plan ->> 'customerId', e.customer_id),
              reason = p_plan ->> 'reason',
              error_code = p_plan ->> 'errorCode',
              error = p_plan ->> 'error',
              needs_attention = coalesce((p_plan ->> 'needsAttention')::boolean, false)
-       where e.event_id = p_event ->> 'id';
+       where e.event_id = v_event_id;
     end if;
   end if;
 
@@ -197,19 +244,21 @@ begin
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;
   if jsonb_typeof(p_plan -> 'customer') = 'object' then
+    perform billing.check_keys('the customer', p_plan -> 'customer',
+      array['customerId', 'accountId', 'origin']);
     insert into billing.customers (customer_id, account_id, origin)
       values (p_plan #>> '{customer,customerId}', (p_plan #>> '{customer,accountId}')::uuid,
         p_plan #>> '{customer,origin}')
       on conflict do nothing;
     if found then
       -- Events of this customer that waited for their account are tried again at once.
-      update billing.events e set status = 'failed', next_attempt_at = clock_timestamp()
+      update billing.events e set status = 'failed', next_attempt_at = v_now
        where e.customer_id = p_plan #>> '{customer,customerId}' and e.status in ('failed', 'dead')
-         and e.event_id is distinct from p_event ->> 'id';
+         and e.event_id is distinct from v_event_id;
     end if;
   end if;
   if p_plan ->> 'deletedCustomerId' is not null then
-    update billing.customers c set deleted_at = clock_timestamp(), is_primary = false
+    update billing.customers c set deleted_at = v_now, is_primary = false
      where c.customer_id = p_plan ->> 'deletedCustomerId' and c.deleted_at is null;
   end if;
   if p_plan ->> 'closedSessionId' is not null then
@@ -223,6 +272,6 @@ begin
 end;
 $$;
 comment on function billing.apply_event(jsonb, jsonb) is
-  'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. Without an event: the same for a job. Errors: 40001 when the state it was decided from has changed, and the ledger''s own.';
+  'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The event is null when the inbox has it already (eventId says which), or, with no eventId, for a job. Errors: 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
 
 call florin.end_migration();

@@ -52,6 +52,9 @@ declare
   v_now timestamptz := clock_timestamp();
   v_method text := p_terms ->> 'paymentMethodId';
 begin
+  perform billing.check_keys('the terms', p_terms, array['priceId', 'stripePriceId', 'quantity',
+    'credits', 'amountMinor', 'currency', 'threshold', 'maxPerMonth', 'customerId', 'paymentMethodId',
+    'paymentMethodLabel']);
   perform credits.ensure_account(p_account_id);
   insert into billing.top_up_consents as t (account_id, status, pause_reason, price_id,
       stripe_price_id, quantity, credits, amount_minor, currency, threshold, max_per_month,

@@ -202,7 +202,9 @@ declare
   v_closed boolean := v_to in ('credited', 'failed');
   v_account_id uuid;
 begin
-  if not (p_from, v_to) in (
+  perform billing.check_keys('the move', p_move, array['to', 'failureCode', 'failure',
+    'hostedInvoiceUrl', 'inSeconds', 'notBeforeSeconds', 'pause']);
+  if p_from is null or v_to is null or not (p_from, v_to) in (
        ('charging', 'charging'), ('charging', 'paid'), ('charging', 'needs_action'),
        ('charging', 'voiding'), ('charging', 'failed'),
        ('needs_action', 'needs_action'), ('needs_action', 'paid'), ('needs_action', 'voiding'),

@@ -23,7 +23,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   alerts: { may: ['kernel', 'db', 'stripe'] },
   'top-up': { may: ['kernel', 'db', 'stripe', 'catalog', 'customers', 'checkout'] },
-  reconcile: { may: ['kernel', 'db', 'stripe', 'ledger', 'webhooks'] },
+  reconcile: {
+    may: ['kernel', 'db', 'stripe', 'ledger', 'webhooks'],
+    types: ['fulfillment'],
+  },
   jobs: ANY,
   http: ANY,
   cli: ANY,

@@ -712,7 +712,7 @@ describe('any order of refund and dispute events ends at the same balance', () =
           expect(world.balance(ACCOUNT)).toBe(scenario.balance);
           const keyed = world
             .summary()
-            .replaceAll(/(checkout:cs_1|invoice:in_1):line:\w+/g, 'line');
+            .replaceAll(/(florin:checkout:cs_1|florin:invoice:in_1):line:\w+/g, 'line');
           expected ??= keyed;
           expect(world.statuses()).toEqual(new Set(scenario.status ?? ['credited']));
           expect(keyed).toBe(expected);

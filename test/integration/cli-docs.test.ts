@@ -74,7 +74,7 @@ describe('what the documents tell to type', () => {
       await issueGrant(fresh.db, {
         accountId: ACCOUNT,
         amount: 37,
-        idempotencyKey: 'invoice:in_1:line:il_1',
+        idempotencyKey: 'plan:january',
         source: 'subscription',
       });
     });

@@ -182,7 +182,7 @@ export type ShownEntry = z.infer<typeof transaction> & {
   readonly actor: string | null;
 };
 
-/** A page of entries with the grants that paid for each. Settles the account, so that all are known. */
+/** A page of entries with the grants that paid for each. */
 export async function readEntries(
   { webhooks: { db } }: Parts,
   page: { accountId: string; before: number | undefined },

@@ -363,11 +363,12 @@ export function someRuns(now: number): readonly AdminReconcileRun[] {
         findings: [
           {
             kind: 'paid_not_credited',
-            subject: 'issue:checkout:cs_1Q:line:li_1',
+            subject: 'issue:florin:checkout:cs_1Q:line:li_1',
             accountId: ACCOUNT,
-            ids: { objectId: 'cs_1Q', grantKey: 'checkout:cs_1Q:line:li_1' },
+            ids: { objectId: 'cs_1Q', grantKey: 'florin:checkout:cs_1Q:line:li_1' },
             credits: 50,
-            explanation: 'cs_1Q is paid and not credited: 50 credits (checkout:cs_1Q:line:li_1).',
+            explanation:
+              'cs_1Q is paid and not credited: 50 credits (florin:checkout:cs_1Q:line:li_1).',
             remedy: 'Process cs_1Q as the webhook would.',
             repairable: true,
           },
@@ -464,7 +465,7 @@ export function someAccount(now: number): AdminAccount {
     ],
     entries: someTransactions(now).map((entry) => ({
       ...entry,
-      idempotencyKey: `checkout:cs_test_${'bVpHnn'.repeat(10)}:line:li_${entry.entryNo}`,
+      idempotencyKey: `florin:checkout:cs_test_${'bVpHnn'.repeat(10)}:line:li_${entry.entryNo}`,
       actor: null,
     })),
     nextCursor: null,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { issueGrant, spend } from '../../../src/ledger/index.ts';
+import { spend } from '../../../src/ledger/index.ts';
+import { applyCommands } from '../../../src/webhooks/index.ts';
 import { event, session, sessionLine, withLines } from '../webhooks/objects.ts';
 import { signed } from '../webhooks/shop.ts';
 import {
@@ -482,12 +483,20 @@ describe('an operator', () => {
 
   it('compares Stripe with the ledger on request, sees what is wrong, and repairs nothing', async () => {
     const account = crypto.randomUUID();
-    await issueGrant(service.fresh.db, {
-      accountId: account,
-      amount: 5,
-      idempotencyKey: 'invoice:in_0:line:il_0',
-      source: 'purchase',
-    });
+    await applyCommands(service.fresh.db, [
+      {
+        do: 'issue',
+        cause: 'payment',
+        accountId: account,
+        amount: 5,
+        key: 'florin:invoice:in_0:line:il_0',
+        purchaseKey: 'florin:invoice:in_0:line:il_0',
+        source: 'purchase',
+        priority: 0,
+        expiresAt: null,
+        metadata: {},
+      },
+    ]);
     const run = (days: unknown, as = 'server') =>
       service.ask('/api/admin/reconcile', { as, body: { days } });
     const { status, body } = await run(30);
@@ -497,7 +506,7 @@ describe('an operator', () => {
       kind: 'credited_not_paid',
       accountId: account,
       credits: -5,
-      explanation: 'invoice:in_0:line:il_0 grants for a payment that Stripe has never told of.',
+      explanation: 'florin:invoice:in_0:line:il_0 grants for a payment that billing does not know.',
       remedy: 'Take back 5 credits.',
       repairable: true,
     };

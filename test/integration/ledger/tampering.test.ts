@@ -111,7 +111,8 @@ function anotherValue(column: string, type: string, pick: (below: number) => num
       return `coalesce(${column}, '{}') || '{"forged": ${by}}'`;
     case 'credits.entry_kind':
     case 'credits.hold_status':
-      return `(select v from unnest(enum_range(null::${type})) v where v <> ${column}
+    case 'credits.cause':
+      return `(select v from unnest(enum_range(null::${type})) v where v is distinct from ${column}
                 order by md5(v::text || '${by}') limit 1)`;
     default:
       throw new Error(`No edit is known for a ${type}.`);

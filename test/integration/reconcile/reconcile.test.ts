@@ -324,4 +324,39 @@ describe('reconcile', () => {
     });
     expect(await kinds()).toEqual([]);
   });
+
+  it('takes nothing that an app granted, whatever its key looks like', async () => {
+    const { shop, run, buy } = await cutOffShop();
+    await buy();
+    await run({ repair: true });
+    const keys = [
+      'invoice:in_1:line:il_1',
+      'checkout:cs_1:line:li_1',
+      'correction:invoice:in_1:line:il_1',
+    ];
+    for (const idempotencyKey of keys) {
+      await issueGrant(shop.deps.db, {
+        accountId: ACCOUNT,
+        amount: 10,
+        idempotencyKey,
+        source: 'bonus',
+      });
+    }
+    expect((await run({ repair: true })).findings).toEqual([]);
+    expect(await shop.balance()).toBe(80);
+  });
+
+  it('finds a second grant for one payment whatever its key looks like', async () => {
+    const { shop, run, buy } = await cutOffShop();
+    const bought = await buy();
+    await run({ repair: true });
+    await issueGrant(shop.deps.db, {
+      accountId: ACCOUNT,
+      amount: 50,
+      idempotencyKey: 'correction:anything',
+      source: 'purchase',
+      metadata: { stripe_payment_id: String(bought.payment_intent) },
+    });
+    expect((await run()).findings).toMatchObject([{ kind: 'credited_not_paid', credits: -50 }]);
+  });
 });

@@ -52,7 +52,7 @@ describe('money that goes back', () => {
       { amount: 250 },
       {
         amount: -50,
-        idempotencyKey: 'reversal:checkout:cs_1:line:li_1:1',
+        idempotencyKey: 'florin:checkout:cs_1:line:li_1:reversal:1',
         reason: 'refund_quick_scan_purchase',
       },
     ]);

@@ -50,7 +50,7 @@ describe('a checkout', () => {
       {
         amount: 50,
         source: 'purchase',
-        idempotencyKey: 'checkout:cs_1:line:li_1',
+        idempotencyKey: 'florin:checkout:cs_1:line:li_1',
         metadata: {
           stripe_payment_id: 'pi_1',
           stripe_price_id: 'price_QUICK_SCAN',
@@ -204,7 +204,7 @@ describe('an invoice', () => {
     await shop.deliver(paid);
     await shop.deliver(paid);
     expect(await shop.grants()).toMatchObject([
-      { amount: 100, source: 'subscription', idempotencyKey: 'invoice:in_1:line:il_1' },
+      { amount: 100, source: 'subscription', idempotencyKey: 'florin:invoice:in_1:line:il_1' },
     ]);
   });
 

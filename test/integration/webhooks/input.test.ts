@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
+
+const ACCOUNT = randomUUID();
+const ISSUE = {
+  do: 'issue',
+  cause: 'payment',
+  accountId: ACCOUNT,
+  amount: 5,
+  key: 'florin:invoice:in_1:line:il_1',
+  purchaseKey: 'florin:invoice:in_1:line:il_1',
+  source: 'purchase',
+  priority: 0,
+  expiresAt: null,
+  metadata: {},
+};
+const REVERSE = {
+  do: 'reverse',
+  cause: 'payment',
+  accountId: ACCOUNT,
+  amount: 1,
+  key: 'florin:invoice:in_1:line:il_1:reversal:1',
+  grantKey: 'florin:invoice:in_1:line:il_1',
+  metadata: {},
+};
+const plan = (more: object) => ({ status: 'processed', ...more });
+
+/** Every jsonb that SQL takes from TypeScript, with one key or verb that it does not know. */
+const REFUSED: readonly [string, string, unknown[], string][] = [
+  ['a plan', 'apply_event', [null, plan({ comands: [ISSUE] })], 'the plan: comands'],
+  [
+    'a command that issues',
+    'apply_event',
+    [null, plan({ commands: [{ ...ISSUE, expires: null }] })],
+    'a command: expires',
+  ],
+  [
+    'a command that reverses',
+    'apply_event',
+    [null, plan({ commands: [ISSUE, { ...REVERSE, grantId: '1' }] })],
+    'a command: grantId',
+  ],
+  [
+    'a verb',
+    'apply_event',
+    [null, plan({ commands: [{ ...ISSUE, do: 'give' }] })],
+    'There is no command give',
+  ],
+  [
+    'a command without a verb',
+    'apply_event',
+    [null, plan({ commands: [{ ...ISSUE, do: undefined }] })],
+    'There is no command (none)',
+  ],
+  [
+    'a payment',
+    'apply_event',
+    [null, plan({ payment: { id: randomUUID(), state: {}, aliases: [], acountId: ACCOUNT } })],
+    'the payment: acountId',
+  ],
+  [
+    'a subscription',
+    'apply_event',
+    [null, plan({ subscription: { subscriptionId: 'sub_1', facts: {} } })],
+    'the subscription: facts',
+  ],
+  [
+    'a customer',
+    'apply_event',
+    [null, plan({ customer: { customerId: 'cus_1', account: ACCOUNT } })],
+    'the customer: account',
+  ],
+  ['the event of another plan', 'apply_event', [{ id: 'evt_1' }, plan({})], 'not of evt_1'],
+  [
+    'an event that the inbox lacks',
+    'apply_event',
+    [null, plan({ eventId: 'evt_none' })],
+    'The inbox has no event evt_none',
+  ],
+  ['terms', 'consent_to_top_up', [ACCOUNT, { maxPerWeek: 1 }], 'the terms: maxPerWeek'],
+  ['a move', 'move_top_up', [ACCOUNT, 'charging', { to: 'paid', seconds: 1 }], 'the move: seconds'],
+  ['a move to nowhere', 'move_top_up', [ACCOUNT, 'charging', {}], 'does not go from charging'],
+];
+
+describe('what TypeScript hands to SQL', () => {
+  let database: FreshDatabase;
+  beforeAll(async () => {
+    database = await freshDatabase();
+  });
+  afterAll(() => database.close());
+
+  const call = (name: string, values: readonly unknown[]) =>
+    database.db.query(
+      `select billing.${name}(${values.map((_, n) => `$${n + 1}`).join(', ')}) as answer`,
+      values.map((value) =>
+        typeof value === 'object' && value !== null
+          ? JSON.stringify(value)
+          : (value as string | null),
+      ),
+    );
+
+  it.each(REFUSED)(
+    'is refused as a whole when SQL does not know %s',
+    async (_what, name, values, says) => {
+      await expect(call(name, values)).rejects.toThrow(says);
+      expect(await database.db.query('select from credits.entries')).toEqual([]);
+      expect(await database.db.query('select from billing.payments')).toEqual([]);
+    },
+  );
+
+  it('is applied when every key and verb of it is known', async () => {
+    const fresh = await freshDatabase();
+    try {
+      await fresh.db.query('select billing.apply_event(null, $1)', [
+        JSON.stringify(plan({ commands: [ISSUE, REVERSE] })),
+      ]);
+      expect(
+        await fresh.db.query(
+          'select kind::text, cause::text, amount from credits.entries order by entry_no',
+        ),
+      ).toEqual([
+        { kind: 'grant', cause: 'payment', amount: 5 },
+        { kind: 'reversal', cause: 'payment', amount: -1 },
+      ]);
+    } finally {
+      await fresh.close();
+    }
+  });
+
+  it('has no key of the app in a command', async () => {
+    await expect(
+      call('apply_event', [null, plan({ commands: [{ ...ISSUE, key: 'welcome' }] })]),
+    ).rejects.toThrow("Florin's own keys begin with florin:");
+  });
+});
