@@ -208,7 +208,7 @@ async function main(): Promise<boolean> {
     memory.push(await memoryOf(server.pid));
     const [client] = await db.clients(1);
     const counted = await client?.query<{ credited: number; unfinished: number; faults: number }>(
-      `select (select count(*) from credits.entries where idempotency_key like 'checkout:%')::int as credited,
+      `select (select count(*) from credits.entries where idempotency_key like 'florin:checkout:%')::int as credited,
               (select count(*) from billing.events where status <> 'processed')::int as unfinished,
               (select count(*) from credits.verify_ledger())::int as faults`,
     );

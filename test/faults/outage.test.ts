@@ -189,8 +189,8 @@ async function lost(shop: Shop, done: ReturnType<typeof load>): Promise<string[]
        from credits.entries where kind = 'spend' group by 1`,
   );
   const purchases = await db.query<{ key: string; times: number }>(
-    `select split_part(idempotency_key, ':', 2) as key, count(*)::int as times
-       from credits.entries where kind = 'grant' and idempotency_key like 'checkout:%' group by 1`,
+    `select split_part(idempotency_key, ':', 3) as key, count(*)::int as times
+       from credits.entries where kind = 'grant' and idempotency_key like 'florin:checkout:%' group by 1`,
   );
   const times = new Map([...spends, ...purchases].map((row) => [row.key, row.times]));
   return [...done.spent, ...done.bought].filter((key) => times.get(key) !== 1);
