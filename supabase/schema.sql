@@ -237,11 +237,15 @@ ALTER FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemod
 COMMENT ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) IS 'Records the Stripe account of this ledger: the first one at once, another one only with p_replace. Repeatable.';
 
 CREATE FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
   insert into billing.alerts (alert_id, account_id, type, data, next_attempt_at, created_at)
-    values (gen_random_uuid(), p_account_id, p_type, p_data, clock_timestamp(), clock_timestamp());
+    values (gen_random_uuid(), p_account_id, p_type, p_data, v_now, v_now);
+end;
 $$;
 
 ALTER FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) OWNER TO florin_owner;
@@ -297,11 +301,11 @@ CREATE FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) RETURNS text
 declare
   v_status text := p_plan ->> 'status';
   v_open boolean := v_status in ('received', 'failed');
+  v_now timestamptz := clock_timestamp();
   v_next timestamptz := case when v_open
-    then clock_timestamp() + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
+    then v_now + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
     end;
   v_event_id text := p_plan ->> 'eventId';
-  v_now timestamptz := clock_timestamp();
   v_new boolean := false;
   v_known text;
 begin
@@ -401,9 +405,11 @@ CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   insert into billing.open_checkouts as o (account_id, fingerprint, attempt_id, expires_at)
-    values (p_account_id, p_fingerprint, gen_random_uuid(), clock_timestamp() + p_valid_for)
+    values (p_account_id, p_fingerprint, gen_random_uuid(), v_now + p_valid_for)
     on conflict (account_id, fingerprint) do update
       set attempt_id = excluded.attempt_id, checkout_session_id = null, url = null,
           created_at = excluded.created_at, expires_at = excluded.expires_at
@@ -533,13 +539,15 @@ CREATE FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) RETURNS 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   return query
     update billing.alerts a
-       set attempts = a.attempts + 1, next_attempt_at = clock_timestamp() + p_lease
+       set attempts = a.attempts + 1, next_attempt_at = v_now + p_lease
      where a.alert_id in (
        select d.alert_id from billing.alerts d
-        where d.next_attempt_at <= clock_timestamp()
+        where d.next_attempt_at <= v_now
         order by d.next_attempt_at
         limit p_limit
         for update skip locked)
@@ -555,13 +563,15 @@ CREATE FUNCTION billing.claim_events(p_limit integer, p_lease interval) RETURNS 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   return query
     update billing.events e
-       set attempts = e.attempts + 1, next_attempt_at = clock_timestamp() + p_lease
+       set attempts = e.attempts + 1, next_attempt_at = v_now + p_lease
      where e.event_id in (
        select d.event_id from billing.events d
-        where d.status in ('received', 'failed') and d.next_attempt_at <= clock_timestamp()
+        where d.status in ('received', 'failed') and d.next_attempt_at <= v_now
         order by d.next_attempt_at
         limit p_limit
         for update skip locked)
@@ -577,13 +587,15 @@ CREATE FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) RETURNS
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   return query
     update billing.top_ups u
-       set attempts = u.attempts + 1, next_attempt_at = clock_timestamp() + p_lease
+       set attempts = u.attempts + 1, next_attempt_at = v_now + p_lease
      where u.top_up_id in (
        select d.top_up_id from billing.top_ups d
-        where d.closed_at is null and d.next_attempt_at <= clock_timestamp()
+        where d.closed_at is null and d.next_attempt_at <= v_now
         order by d.next_attempt_at
         limit p_limit
         for update skip locked)
@@ -613,6 +625,7 @@ CREATE FUNCTION billing.close_credited_top_ups(p_limit integer) RETURNS bigint
     SET search_path TO ''
     AS $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_top_up record;
   v_closed bigint := 0;
 begin
@@ -626,13 +639,13 @@ begin
     perform 1 from billing.top_up_consents t
       where t.account_id = v_top_up.account_id for update;
     update billing.top_ups u
-       set status = 'credited', closed_at = clock_timestamp(), next_attempt_at = null,
-           paid_at = coalesce(u.paid_at, clock_timestamp()), failure_code = null, failure = null
+       set status = 'credited', closed_at = v_now, next_attempt_at = null,
+           paid_at = coalesce(u.paid_at, v_now), failure_code = null, failure = null
      where u.top_up_id = v_top_up.top_up_id and u.closed_at is null;
     if found then
       v_closed := v_closed + 1;
       update billing.top_up_consents t
-         set declines = 0, not_before = '-infinity', updated_at = clock_timestamp()
+         set declines = 0, not_before = '-infinity', updated_at = v_now
        where t.account_id = v_top_up.account_id;
     end if;
   end loop;
@@ -706,10 +719,12 @@ CREATE FUNCTION billing.due_payments(p_limit integer) RETURNS TABLE(payment_id u
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   return query
     select p.payment_id, p.aliases from billing.payments p
-     where p.next_due_at <= clock_timestamp()
+     where p.next_due_at <= v_now
      order by p.next_due_at
      limit p_limit;
 end;
@@ -723,13 +738,15 @@ CREATE FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findi
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.reconcile_runs r
-     set finished_at = clock_timestamp(), found = p_found, findings = p_findings,
+     set finished_at = v_now, found = p_found, findings = p_findings,
          error_code = p_error_code, error = p_error
    where r.run_id = p_run_id and r.finished_at is null;
   delete from billing.reconcile_runs r
-   where r.started_at < clock_timestamp() - interval '30 days';
+   where r.started_at < v_now - interval '30 days';
 end;
 $$;
 
@@ -742,12 +759,13 @@ CREATE FUNCTION billing.forget_alerts(p_limit integer) RETURNS bigint
     SET search_path TO ''
     AS $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_count bigint;
 begin
   delete from billing.alerts a
    where a.alert_id in (
      select d.alert_id from billing.alerts d
-      where d.created_at < clock_timestamp() - interval '30 days' limit p_limit);
+      where d.created_at < v_now - interval '30 days' limit p_limit);
   get diagnostics v_count = row_count;
   return v_count;
 end;
@@ -762,18 +780,19 @@ CREATE FUNCTION billing.forget_expired(p_limit integer) RETURNS bigint
     SET search_path TO ''
     AS $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_sessions bigint;
   v_checkouts bigint;
 begin
   delete from billing.consumed_plan_sessions s
    where s.nonce in (
      select d.nonce from billing.consumed_plan_sessions d
-      where d.expires_at < clock_timestamp() - interval '1 day' limit p_limit);
+      where d.expires_at < v_now - interval '1 day' limit p_limit);
   get diagnostics v_sessions = row_count;
   delete from billing.open_checkouts o
    where (o.account_id, o.fingerprint) in (
      select d.account_id, d.fingerprint from billing.open_checkouts d
-      where d.expires_at < clock_timestamp() - interval '1 day' limit p_limit);
+      where d.expires_at < v_now - interval '1 day' limit p_limit);
   get diagnostics v_checkouts = row_count;
   return v_sessions + v_checkouts;
 end;
@@ -858,19 +877,24 @@ ALTER FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) OWNE
 COMMENT ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) IS 'Records the Stripe customer that Florin made for an account, unless another call was first; returns the one that counts.';
 
 CREATE FUNCTION billing.low_accounts(p_limit integer) RETURNS SETOF uuid
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
-  select t.account_id
-    from billing.top_up_consents t
-    left join credits.balances b on b.account_id = t.account_id
-   where t.status = 'active' and t.not_before <= clock_timestamp()
-     and coalesce(b.available, 0) < t.threshold
-     and not exists (
-       select 1 from billing.top_ups u
-        where u.account_id = t.account_id and u.closed_at is null)
-   order by t.updated_at
-   limit p_limit;
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  return query
+    select t.account_id
+      from billing.top_up_consents t
+      left join credits.balances b on b.account_id = t.account_id
+     where t.status = 'active' and t.not_before <= v_now
+       and coalesce(b.available, 0) < t.threshold
+       and not exists (
+         select 1 from billing.top_ups u
+          where u.account_id = t.account_id and u.closed_at is null)
+     order by t.updated_at
+     limit p_limit;
+end;
 $$;
 
 ALTER FUNCTION billing.low_accounts(p_limit integer) OWNER TO florin_owner;
@@ -881,10 +905,12 @@ CREATE FUNCTION billing.mark_alert_sent(p_alert_id uuid, p_delivered boolean, p_
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.alerts a
-     set delivered_at = case when p_delivered then clock_timestamp() end,
-         next_attempt_at = case when not p_delivered then clock_timestamp() + p_retry_in end
+     set delivered_at = case when p_delivered then v_now end,
+         next_attempt_at = case when not p_delivered then v_now + p_retry_in end
    where a.alert_id = p_alert_id and a.delivered_at is null;
 end;
 $$;
@@ -957,6 +983,7 @@ CREATE FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) RETUR
     SET search_path TO ''
     AS $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_low record;
   v_noted bigint := 0;
 begin
@@ -975,7 +1002,7 @@ begin
      limit p_limit
   loop
     insert into billing.low_balances (account_id, available, since)
-      values (v_low.account_id, v_low.available, clock_timestamp())
+      values (v_low.account_id, v_low.available, v_now)
       on conflict do nothing;
     if found then
       v_noted := v_noted + 1;
@@ -1013,9 +1040,11 @@ CREATE FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) RETURNS t
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.top_up_consents t
-     set status = 'paused', pause_reason = p_reason, updated_at = clock_timestamp()
+     set status = 'paused', pause_reason = p_reason, updated_at = v_now
    where t.account_id = p_account_id and t.status = 'active';
   if not found then
     return null;
@@ -1129,9 +1158,11 @@ CREATE FUNCTION billing.replay_event(p_event_id text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.events e
-     set status = 'received', attempts = 0, next_attempt_at = clock_timestamp(), processed_at = null
+     set status = 'received', attempts = 0, next_attempt_at = v_now, processed_at = null
    where e.event_id = p_event_id;
   return found;
 end;
@@ -1145,11 +1176,13 @@ CREATE FUNCTION billing.resume_top_up(p_account_id uuid, p_payment_method_id tex
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.top_up_consents t
      set status = 'active', pause_reason = null, declines = 0, not_before = '-infinity',
          payment_method_id = p_payment_method_id, payment_method_label = p_payment_method_label,
-         updated_at = clock_timestamp()
+         updated_at = v_now
    where t.account_id = p_account_id and t.status <> 'off';
   return found;
 end;
@@ -1163,16 +1196,18 @@ CREATE FUNCTION billing.stop_top_up(p_account_id uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.top_up_consents t
-     set status = 'off', pause_reason = null, updated_at = clock_timestamp()
+     set status = 'off', pause_reason = null, updated_at = v_now
    where t.account_id = p_account_id and t.status <> 'off';
   if not found then
     return false;
   end if;
   update billing.top_ups u
      set status = 'voiding', failure_code = 'stopped', failure = 'The buyer turned top-up off.',
-         next_attempt_at = clock_timestamp()
+         next_attempt_at = v_now
    where u.account_id = p_account_id and u.status = 'needs_action';
   return true;
 end;
@@ -1187,11 +1222,12 @@ CREATE FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id t
     SET search_path TO ''
     AS $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_account credits.accounts := credits.lock_account(p_account_id, true);
   v_unspent bigint;
 begin
-  if credits.needs_settling(v_account, clock_timestamp()) then
-    v_account := credits.settle(v_account, clock_timestamp());
+  if credits.needs_settling(v_account, v_now) then
+    v_account := credits.settle(v_account, v_now);
     perform credits.save_account(v_account);
   end if;
   select coalesce(sum(g.expired), 0) into v_unspent

@@ -50,13 +50,15 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   return query
     update billing.events e
-       set attempts = e.attempts + 1, next_attempt_at = clock_timestamp() + p_lease
+       set attempts = e.attempts + 1, next_attempt_at = v_now + p_lease
      where e.event_id in (
        select d.event_id from billing.events d
-        where d.status in ('received', 'failed') and d.next_attempt_at <= clock_timestamp()
+        where d.status in ('received', 'failed') and d.next_attempt_at <= v_now
         order by d.next_attempt_at
         limit p_limit
         for update skip locked)
@@ -72,9 +74,11 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.events e
-     set status = 'received', attempts = 0, next_attempt_at = clock_timestamp(), processed_at = null
+     set status = 'received', attempts = 0, next_attempt_at = v_now, processed_at = null
    where e.event_id = p_event_id;
   return found;
 end;

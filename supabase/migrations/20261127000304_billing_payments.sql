@@ -130,10 +130,12 @@ stable
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   return query
     select p.payment_id, p.aliases from billing.payments p
-     where p.next_due_at <= clock_timestamp()
+     where p.next_due_at <= v_now
      order by p.next_due_at
      limit p_limit;
 end;

@@ -60,11 +60,12 @@ security definer
 set search_path = ''
 as $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_account credits.accounts := credits.lock_account(p_account_id, true);
   v_unspent bigint;
 begin
-  if credits.needs_settling(v_account, clock_timestamp()) then
-    v_account := credits.settle(v_account, clock_timestamp());
+  if credits.needs_settling(v_account, v_now) then
+    v_account := credits.settle(v_account, v_now);
     perform credits.save_account(v_account);
   end if;
   select coalesce(sum(g.expired), 0) into v_unspent
@@ -176,11 +177,11 @@ as $$
 declare
   v_status text := p_plan ->> 'status';
   v_open boolean := v_status in ('received', 'failed');
+  v_now timestamptz := clock_timestamp();
   v_next timestamptz := case when v_open
-    then clock_timestamp() + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
+    then v_now + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
     end;
   v_event_id text := p_plan ->> 'eventId';
-  v_now timestamptz := clock_timestamp();
   v_new boolean := false;
   v_known text;
 begin

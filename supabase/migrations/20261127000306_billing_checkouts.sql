@@ -39,9 +39,11 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   insert into billing.open_checkouts as o (account_id, fingerprint, attempt_id, expires_at)
-    values (p_account_id, p_fingerprint, gen_random_uuid(), clock_timestamp() + p_valid_for)
+    values (p_account_id, p_fingerprint, gen_random_uuid(), v_now + p_valid_for)
     on conflict (account_id, fingerprint) do update
       set attempt_id = excluded.attempt_id, checkout_session_id = null, url = null,
           created_at = excluded.created_at, expires_at = excluded.expires_at
@@ -130,18 +132,19 @@ security definer
 set search_path = ''
 as $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_sessions bigint;
   v_checkouts bigint;
 begin
   delete from billing.consumed_plan_sessions s
    where s.nonce in (
      select d.nonce from billing.consumed_plan_sessions d
-      where d.expires_at < clock_timestamp() - interval '1 day' limit p_limit);
+      where d.expires_at < v_now - interval '1 day' limit p_limit);
   get diagnostics v_sessions = row_count;
   delete from billing.open_checkouts o
    where (o.account_id, o.fingerprint) in (
      select d.account_id, d.fingerprint from billing.open_checkouts d
-      where d.expires_at < clock_timestamp() - interval '1 day' limit p_limit);
+      where d.expires_at < v_now - interval '1 day' limit p_limit);
   get diagnostics v_checkouts = row_count;
   return v_sessions + v_checkouts;
 end;

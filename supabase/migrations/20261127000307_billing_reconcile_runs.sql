@@ -79,13 +79,15 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.reconcile_runs r
-     set finished_at = clock_timestamp(), found = p_found, findings = p_findings,
+     set finished_at = v_now, found = p_found, findings = p_findings,
          error_code = p_error_code, error = p_error
    where r.run_id = p_run_id and r.finished_at is null;
   delete from billing.reconcile_runs r
-   where r.started_at < clock_timestamp() - interval '30 days';
+   where r.started_at < v_now - interval '30 days';
 end;
 $$;
 comment on function billing.finish_reconcile(uuid, integer, jsonb, text, text) is

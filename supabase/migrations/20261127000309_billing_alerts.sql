@@ -35,12 +35,16 @@ comment on table billing.low_balances is
 
 create function billing.add_alert(p_account_id uuid, p_type text, p_data jsonb)
 returns void
-language sql
+language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
   insert into billing.alerts (alert_id, account_id, type, data, next_attempt_at, created_at)
-    values (gen_random_uuid(), p_account_id, p_type, p_data, clock_timestamp(), clock_timestamp());
+    values (gen_random_uuid(), p_account_id, p_type, p_data, v_now, v_now);
+end;
 $$;
 comment on function billing.add_alert(uuid, text, jsonb) is
   'Keeps an alert until it is delivered. Internal: called in the transaction of its cause.';
@@ -52,6 +56,7 @@ security definer
 set search_path = ''
 as $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_low record;
   v_noted bigint := 0;
 begin
@@ -70,7 +75,7 @@ begin
      limit p_limit
   loop
     insert into billing.low_balances (account_id, available, since)
-      values (v_low.account_id, v_low.available, clock_timestamp())
+      values (v_low.account_id, v_low.available, v_now)
       on conflict do nothing;
     if found then
       v_noted := v_noted + 1;
@@ -91,13 +96,15 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   return query
     update billing.alerts a
-       set attempts = a.attempts + 1, next_attempt_at = clock_timestamp() + p_lease
+       set attempts = a.attempts + 1, next_attempt_at = v_now + p_lease
      where a.alert_id in (
        select d.alert_id from billing.alerts d
-        where d.next_attempt_at <= clock_timestamp()
+        where d.next_attempt_at <= v_now
         order by d.next_attempt_at
         limit p_limit
         for update skip locked)
@@ -113,10 +120,12 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.alerts a
-     set delivered_at = case when p_delivered then clock_timestamp() end,
-         next_attempt_at = case when not p_delivered then clock_timestamp() + p_retry_in end
+     set delivered_at = case when p_delivered then v_now end,
+         next_attempt_at = case when not p_delivered then v_now + p_retry_in end
    where a.alert_id = p_alert_id and a.delivered_at is null;
 end;
 $$;
@@ -130,12 +139,13 @@ security definer
 set search_path = ''
 as $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_count bigint;
 begin
   delete from billing.alerts a
    where a.alert_id in (
      select d.alert_id from billing.alerts d
-      where d.created_at < clock_timestamp() - interval '30 days' limit p_limit);
+      where d.created_at < v_now - interval '30 days' limit p_limit);
   get diagnostics v_count = row_count;
   return v_count;
 end;

@@ -89,11 +89,13 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.top_up_consents t
      set status = 'active', pause_reason = null, declines = 0, not_before = '-infinity',
          payment_method_id = p_payment_method_id, payment_method_label = p_payment_method_label,
-         updated_at = clock_timestamp()
+         updated_at = v_now
    where t.account_id = p_account_id and t.status <> 'off';
   return found;
 end;
@@ -107,9 +109,11 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.top_up_consents t
-     set status = 'paused', pause_reason = p_reason, updated_at = clock_timestamp()
+     set status = 'paused', pause_reason = p_reason, updated_at = v_now
    where t.account_id = p_account_id and t.status = 'active';
   if not found then
     return null;

@@ -49,16 +49,18 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   update billing.top_up_consents t
-     set status = 'off', pause_reason = null, updated_at = clock_timestamp()
+     set status = 'off', pause_reason = null, updated_at = v_now
    where t.account_id = p_account_id and t.status <> 'off';
   if not found then
     return false;
   end if;
   update billing.top_ups u
      set status = 'voiding', failure_code = 'stopped', failure = 'The buyer turned top-up off.',
-         next_attempt_at = clock_timestamp()
+         next_attempt_at = v_now
    where u.account_id = p_account_id and u.status = 'needs_action';
   return true;
 end;
@@ -68,21 +70,26 @@ comment on function billing.stop_top_up(uuid) is
 
 create function billing.low_accounts(p_limit integer)
 returns setof uuid
-language sql
+language plpgsql
 stable
 security definer
 set search_path = ''
 as $$
-  select t.account_id
-    from billing.top_up_consents t
-    left join credits.balances b on b.account_id = t.account_id
-   where t.status = 'active' and t.not_before <= clock_timestamp()
-     and coalesce(b.available, 0) < t.threshold
-     and not exists (
-       select 1 from billing.top_ups u
-        where u.account_id = t.account_id and u.closed_at is null)
-   order by t.updated_at
-   limit p_limit;
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  return query
+    select t.account_id
+      from billing.top_up_consents t
+      left join credits.balances b on b.account_id = t.account_id
+     where t.status = 'active' and t.not_before <= v_now
+       and coalesce(b.available, 0) < t.threshold
+       and not exists (
+         select 1 from billing.top_ups u
+          where u.account_id = t.account_id and u.closed_at is null)
+     order by t.updated_at
+     limit p_limit;
+end;
 $$;
 comment on function billing.low_accounts(integer) is
   'Accounts whose available credits are below what they agreed to be topped up at, and that have no top-up under way. Writes nothing; begin_top_up looks again, under the lock.';
@@ -156,13 +163,15 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   return query
     update billing.top_ups u
-       set attempts = u.attempts + 1, next_attempt_at = clock_timestamp() + p_lease
+       set attempts = u.attempts + 1, next_attempt_at = v_now + p_lease
      where u.top_up_id in (
        select d.top_up_id from billing.top_ups d
-        where d.closed_at is null and d.next_attempt_at <= clock_timestamp()
+        where d.closed_at is null and d.next_attempt_at <= v_now
         order by d.next_attempt_at
         limit p_limit
         for update skip locked)
@@ -256,6 +265,7 @@ security definer
 set search_path = ''
 as $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_top_up record;
   v_closed bigint := 0;
 begin
@@ -269,13 +279,13 @@ begin
     perform 1 from billing.top_up_consents t
       where t.account_id = v_top_up.account_id for update;
     update billing.top_ups u
-       set status = 'credited', closed_at = clock_timestamp(), next_attempt_at = null,
-           paid_at = coalesce(u.paid_at, clock_timestamp()), failure_code = null, failure = null
+       set status = 'credited', closed_at = v_now, next_attempt_at = null,
+           paid_at = coalesce(u.paid_at, v_now), failure_code = null, failure = null
      where u.top_up_id = v_top_up.top_up_id and u.closed_at is null;
     if found then
       v_closed := v_closed + 1;
       update billing.top_up_consents t
-         set declines = 0, not_before = '-infinity', updated_at = clock_timestamp()
+         set declines = 0, not_before = '-infinity', updated_at = v_now
        where t.account_id = v_top_up.account_id;
     end if;
   end loop;

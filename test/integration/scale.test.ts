@@ -34,8 +34,29 @@ const RULES: Record<string, string> = {
      where c.relnamespace = 'credits'::regnamespace and c.relkind in ('r', 'p')`,
   'no volatile call where a row is set': `
     select p.oid::regprocedure::text as broken from pg_proc p
+     where p.pronamespace in ('credits'::regnamespace, 'billing'::regnamespace)
+       and p.prosrc ~* '(update (credits|billing)\\.|do update)[^;]*\\mset\\M[^;]*(clock_timestamp|now|random|gen_random_uuid)\\('`,
+  'no stable call over columns where a row is set': `
+    select p.oid::regprocedure::text as broken from pg_proc p
      where p.pronamespace = 'credits'::regnamespace
-       and p.prosrc ~* 'update credits\\.[^;]*\\mset\\M[^;]*(clock_timestamp|now|random|gen_random_uuid)\\('`,
+       and p.prosrc ~* 'update credits\\.[^;]*\\mset\\M[^;]*(record_send|textsend|convert_to|enum_send)\\('`,
+  'no row is inserted with a star': `
+    select p.oid::regprocedure::text as broken from pg_proc p
+     where p.pronamespace = 'credits'::regnamespace
+       and p.prosrc ~* 'insert into credits\\.\\w+[^;]*select\\s+(\\w+\\.)?\\*'`,
+  'no function is in the language sql': `
+    select p.oid::regprocedure::text as broken from pg_proc p
+      join pg_language l on l.oid = p.prolang
+     where p.pronamespace in ('credits'::regnamespace, 'billing'::regnamespace)
+       and l.lanname = 'sql'`,
+  'every statement on the ledger says whose account, but for sweeps': `
+    select distinct p.oid::regprocedure::text as broken
+      from pg_proc p
+     cross join lateral regexp_split_to_table(p.prosrc, ';') as statement
+     where p.pronamespace = 'credits'::regnamespace
+       and statement ~* '(from|join|update|into) credits\\.(accounts|entries|grants|holds|allocations)\\M'
+       and statement !~* 'account_id'
+       and p.proname not in ('expire_due', 'recompute_balances', 'verify_ledger')`,
   'every write takes the account': `
     select p.oid::regprocedure::text as broken from pg_proc p
      where p.pronamespace = 'credits'::regnamespace and p.provolatile = 'v' and p.prosecdef
@@ -61,8 +82,13 @@ describe('the ledger can be distributed by account', () => {
       await tx.query(
         'create table credits.global (id bigint generated always as identity primary key)',
       );
-      await tx.query(`create function credits.careless() returns void language plpgsql as $$ begin
-        update credits.accounts set closed_at = now(); end $$`);
+      await tx.query(`create function credits.careless(p_entry credits.entries) returns void
+        language plpgsql as $$ begin
+          update credits.accounts set closed_at = now();
+          update credits.accounts a set chain = record_send(row(a.posted)) where a.account_id = $1;
+          insert into credits.entries select p_entry.*;
+        end $$`);
+      await tx.query("create function credits.careless() returns int language sql as 'select 1'");
       const broken = [];
       for (const [rule, query] of Object.entries(RULES)) {
         if ((await tx.query(query)).length > 0) {
@@ -70,7 +96,7 @@ describe('the ledger can be distributed by account', () => {
         }
       }
       await tx.query('drop table credits.global');
-      await tx.query('drop function credits.careless()');
+      await tx.query('drop function credits.careless(), credits.careless(credits.entries)');
       return broken;
     });
     expect(seen).toEqual([
@@ -78,6 +104,10 @@ describe('the ledger can be distributed by account', () => {
       'account_id is in every table of the ledger',
       'no id comes from a sequence',
       'no volatile call where a row is set',
+      'no stable call over columns where a row is set',
+      'no row is inserted with a star',
+      'no function is in the language sql',
+      'every statement on the ledger says whose account, but for sweeps',
     ]);
   });
 });
