@@ -139,7 +139,7 @@ async function make(
   const { db, stripe } = deps;
   const { accountId, slot, attempt } = making;
   const { attemptId } = attempt;
-  const abandon = () => abandonAttempt(db, { accountId, slot, attemptId, now: new Date(0) });
+  const abandon = () => abandonAttempt(db, { accountId, slot, attemptId });
   let session: Session;
   try {
     const params = await toParams(deps, making);

@@ -27,14 +27,13 @@ export async function beginCheckout(db: Executor, { accountId, slot }: Place): P
 
 export async function recordCheckout(
   db: Executor,
-  made: Place & { attemptId: string; sessionId: string; url: string; expiresAt: Date },
+  made: Place & { attemptId: string; sessionId: string; expiresAt: Date },
 ): Promise<void> {
-  await db.query('select billing.record_checkout($1, $2, $3, $4, $5, $6)', [
+  await db.query('select billing.record_checkout($1, $2, $3, $4, $5)', [
     made.accountId,
     made.slot,
     made.attemptId,
     made.sessionId,
-    made.url,
     made.expiresAt,
   ]);
 }
@@ -42,13 +41,12 @@ export async function recordCheckout(
 /** Ends an attempt that Stripe has refused, so that the next one is asked under another key. */
 export async function abandonAttempt(
   db: Executor,
-  attempt: Place & { attemptId: string; now: Date },
+  attempt: Place & { attemptId: string },
 ): Promise<void> {
-  await db.query('select billing.record_checkout($1, $2, $3, null, null, $4)', [
+  await db.query('select billing.abandon_checkout($1, $2, $3)', [
     attempt.accountId,
     attempt.slot,
     attempt.attemptId,
-    attempt.now,
   ]);
 }
 

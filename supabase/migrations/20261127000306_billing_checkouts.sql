@@ -4,17 +4,16 @@ call florin.begin_migration();
 
 create table billing.open_checkouts (
   account_id uuid not null,
-  fingerprint text not null,
+  slot text not null,
   attempt_id uuid not null,
   checkout_session_id text,
-  url text,
   created_at timestamptz not null default clock_timestamp(),
   expires_at timestamptz not null,
-  constraint open_checkouts_pkey primary key (account_id, fingerprint)
+  constraint open_checkouts_pkey primary key (account_id, slot)
 );
 create index open_checkouts_by_session on billing.open_checkouts (checkout_session_id);
 comment on table billing.open_checkouts is
-  'The checkout a buyer has open for a choice (fingerprint: price, quantity and the rest), so that a second click returns the first session.';
+  'The checkout a buyer has open for a choice (slot: a fingerprint of price, quantity and settings, or subscription, which all plans share), so that a second click returns the first session.';
 
 create table billing.consumed_plan_sessions (
   nonce text not null,
@@ -30,11 +29,10 @@ comment on table billing.consumed_plan_sessions is
 
 create function billing.begin_checkout(
   p_account_id uuid,
-  p_fingerprint text,
+  p_slot text,
   p_valid_for interval,
   out attempt_id uuid,
-  out checkout_session_id text,
-  out url text)
+  out checkout_session_id text)
 language plpgsql
 security definer
 set search_path = ''
@@ -42,23 +40,22 @@ as $$
 declare
   v_now timestamptz := clock_timestamp();
 begin
-  insert into billing.open_checkouts as o (account_id, fingerprint, attempt_id, expires_at)
-    values (p_account_id, p_fingerprint, gen_random_uuid(), v_now + p_valid_for)
-    on conflict (account_id, fingerprint) do update
-      set attempt_id = excluded.attempt_id, checkout_session_id = null, url = null,
+  insert into billing.open_checkouts as o (account_id, slot, attempt_id, expires_at)
+    values (p_account_id, p_slot, gen_random_uuid(), v_now + p_valid_for)
+    on conflict (account_id, slot) do update
+      set attempt_id = excluded.attempt_id, checkout_session_id = null,
           created_at = excluded.created_at, expires_at = excluded.expires_at
       where o.expires_at <= excluded.created_at;
-  select o.attempt_id, o.checkout_session_id, o.url
-    into attempt_id, checkout_session_id, url
+  select o.attempt_id, o.checkout_session_id into attempt_id, checkout_session_id
     from billing.open_checkouts o
-   where o.account_id = p_account_id and o.fingerprint = p_fingerprint;
+   where o.account_id = p_account_id and o.slot = p_slot;
 end;
 $$;
 comment on function billing.begin_checkout(uuid, text, interval) is
   'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe.';
 
 create function billing.record_checkout(
-  p_account_id uuid, p_fingerprint text, p_attempt_id uuid, p_checkout_session_id text, p_url text,
+  p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text,
   p_expires_at timestamptz)
 returns void
 language plpgsql
@@ -67,13 +64,28 @@ set search_path = ''
 as $$
 begin
   update billing.open_checkouts o
-     set checkout_session_id = p_checkout_session_id, url = p_url, expires_at = p_expires_at
-   where o.account_id = p_account_id and o.fingerprint = p_fingerprint
+     set checkout_session_id = p_checkout_session_id, expires_at = p_expires_at
+   where o.account_id = p_account_id and o.slot = p_slot
      and o.attempt_id = p_attempt_id;
 end;
 $$;
-comment on function billing.record_checkout(uuid, text, uuid, text, text, timestamptz) is
+comment on function billing.record_checkout(uuid, text, uuid, text, timestamptz) is
   'Keeps the session that Stripe made for an attempt. Repeatable.';
+
+create function billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  delete from billing.open_checkouts o
+   where o.account_id = p_account_id and o.slot = p_slot and o.attempt_id = p_attempt_id
+     and o.checkout_session_id is null;
+end;
+$$;
+comment on function billing.abandon_checkout(uuid, text, uuid) is
+  'Ends an attempt that Stripe has refused: the next one is made under another attempt_id. Repeatable.';
 
 create function billing.close_checkout(p_checkout_session_id text)
 returns void
@@ -142,8 +154,8 @@ begin
       where d.expires_at < v_now - interval '1 day' limit p_limit);
   get diagnostics v_sessions = row_count;
   delete from billing.open_checkouts o
-   where (o.account_id, o.fingerprint) in (
-     select d.account_id, d.fingerprint from billing.open_checkouts d
+   where (o.account_id, o.slot) in (
+     select d.account_id, d.slot from billing.open_checkouts d
       where d.expires_at < v_now - interval '1 day' limit p_limit);
   get diagnostics v_checkouts = row_count;
   return v_sessions + v_checkouts;

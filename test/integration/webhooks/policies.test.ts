@@ -55,7 +55,7 @@ it('used plan sessions and abandoned checkouts are forgotten a day after they ex
   );
   await asOwner(
     shop.fresh,
-    `insert into billing.open_checkouts (account_id, fingerprint, attempt_id, expires_at) values
+    `insert into billing.open_checkouts (account_id, slot, attempt_id, expires_at) values
        ('${ACCOUNT}', 'old', gen_random_uuid(), now() - interval '25 hours'),
        ('${ACCOUNT}', 'open', gen_random_uuid(), now() + interval '1 hour')`,
   );
@@ -63,7 +63,7 @@ it('used plan sessions and abandoned checkouts are forgotten a day after they ex
   expect(await forgetExpired(shop.deps.db, 100)).toBe(0);
   const left = await shop.deps.db.query(
     `select nonce as name from billing.consumed_plan_sessions
-      union all select fingerprint from billing.open_checkouts order by 1`,
+      union all select slot from billing.open_checkouts order by 1`,
   );
   expect(left).toEqual([{ name: 'open' }, { name: 'recent' }]);
 });
