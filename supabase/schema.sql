@@ -81,6 +81,17 @@ ALTER TYPE credits.hold_status OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.hold_status IS 'A hold is open, and ends once in one of the other three.';
 
+CREATE TYPE credits.instant AS ENUM (
+    'burned',
+    'release',
+    'start',
+    'expire'
+);
+
+ALTER TYPE credits.instant OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.instant IS 'What happens at an instant. At one and the same time in this order.';
+
 CREATE DOMAIN credits.zero_or_more AS bigint
 	CONSTRAINT zero_or_more CHECK ((VALUE >= 0));
 
@@ -201,6 +212,18 @@ ALTER TYPE credits.issued OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.issued IS 'What issuing leaves: the account and the grant as they are now, and the entry as it was written.';
 
+CREATE TYPE credits.payer AS (
+	grant_id uuid,
+	issued_no bigint,
+	credits_left bigint,
+	ends timestamp with time zone,
+	live boolean
+);
+
+ALTER TYPE credits.payer OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.payer IS 'A grant as it is while changes are worked out: what it has left, when it ends, whether its time has come.';
+
 CREATE TYPE credits.step AS (
 	account credits.accounts,
 	entry credits.entries
@@ -209,6 +232,31 @@ CREATE TYPE credits.step AS (
 ALTER TYPE credits.step OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.step IS 'What appending leaves: the account, not saved yet, and the entry as it was written.';
+
+CREATE TYPE credits.stretch AS (
+	axis_from bigint,
+	axis_to bigint,
+	was_debt boolean
+);
+
+ALTER TYPE credits.stretch OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.stretch IS 'A stretch of the axis that nobody pays for yet; was_debt says that the last settlement found nobody either.';
+
+CREATE FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  delete from billing.open_checkouts o
+   where o.account_id = p_account_id and o.slot = p_slot and o.attempt_id = p_attempt_id
+     and o.checkout_session_id is null;
+end;
+$$;
+
+ALTER FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) IS 'Ends an attempt that Stripe has refused: the next one is made under another attempt_id. Repeatable.';
 
 CREATE FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -401,29 +449,28 @@ ALTER FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) OWNER TO florin_
 
 COMMENT ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The event is null when the inbox has it already (eventId says which), or, with no eventId, for a job. Errors: 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
 
-CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) RETURNS record
+CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_now timestamptz := clock_timestamp();
 begin
-  insert into billing.open_checkouts as o (account_id, fingerprint, attempt_id, expires_at)
-    values (p_account_id, p_fingerprint, gen_random_uuid(), v_now + p_valid_for)
-    on conflict (account_id, fingerprint) do update
-      set attempt_id = excluded.attempt_id, checkout_session_id = null, url = null,
+  insert into billing.open_checkouts as o (account_id, slot, attempt_id, expires_at)
+    values (p_account_id, p_slot, gen_random_uuid(), v_now + p_valid_for)
+    on conflict (account_id, slot) do update
+      set attempt_id = excluded.attempt_id, checkout_session_id = null,
           created_at = excluded.created_at, expires_at = excluded.expires_at
       where o.expires_at <= excluded.created_at;
-  select o.attempt_id, o.checkout_session_id, o.url
-    into attempt_id, checkout_session_id, url
+  select o.attempt_id, o.checkout_session_id into attempt_id, checkout_session_id
     from billing.open_checkouts o
-   where o.account_id = p_account_id and o.fingerprint = p_fingerprint;
+   where o.account_id = p_account_id and o.slot = p_slot;
 end;
 $$;
 
-ALTER FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) OWNER TO florin_owner;
+ALTER FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) IS 'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe.';
+COMMENT ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) IS 'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe.';
 
 CREATE FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer, p_started_by text, p_gap interval) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -790,8 +837,8 @@ begin
       where d.expires_at < v_now - interval '1 day' limit p_limit);
   get diagnostics v_sessions = row_count;
   delete from billing.open_checkouts o
-   where (o.account_id, o.fingerprint) in (
-     select d.account_id, d.fingerprint from billing.open_checkouts d
+   where (o.account_id, o.slot) in (
+     select d.account_id, d.slot from billing.open_checkouts d
       where d.expires_at < v_now - interval '1 day' limit p_limit);
   get diagnostics v_checkouts = row_count;
   return v_sessions + v_checkouts;
@@ -1124,21 +1171,21 @@ ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_
 
 COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) IS 'All that a decision about one event needs to know, in one round trip. Locks nothing: apply_event checks the versions it was made from.';
 
-CREATE FUNCTION billing.record_checkout(p_account_id uuid, p_fingerprint text, p_attempt_id uuid, p_checkout_session_id text, p_url text, p_expires_at timestamp with time zone) RETURNS void
+CREATE FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 begin
   update billing.open_checkouts o
-     set checkout_session_id = p_checkout_session_id, url = p_url, expires_at = p_expires_at
-   where o.account_id = p_account_id and o.fingerprint = p_fingerprint
+     set checkout_session_id = p_checkout_session_id, expires_at = p_expires_at
+   where o.account_id = p_account_id and o.slot = p_slot
      and o.attempt_id = p_attempt_id;
 end;
 $$;
 
-ALTER FUNCTION billing.record_checkout(p_account_id uuid, p_fingerprint text, p_attempt_id uuid, p_checkout_session_id text, p_url text, p_expires_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.record_checkout(p_account_id uuid, p_fingerprint text, p_attempt_id uuid, p_checkout_session_id text, p_url text, p_expires_at timestamp with time zone) IS 'Keeps the session that Stripe made for an attempt. Repeatable.';
+COMMENT ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) IS 'Keeps the session that Stripe made for an attempt. Repeatable.';
 
 CREATE FUNCTION billing.record_plan_checkout(p_nonce text, p_checkout_session_id text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1575,6 +1622,37 @@ ALTER FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OU
 
 COMMENT ON FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) IS 'The balance of an account that time has changed since it was last written: what a sweep would write, without writing.';
 
+CREATE FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) RETURNS SETOF credits.change
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_from bigint := p_account.settled;
+  v_payer record;
+  v_take bigint;
+begin
+  for v_payer in
+    select g.grant_id, g.remaining from credits.grants g
+     where g.account_id = p_account.account_id and g.remaining > 0 and g.effective
+     order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no
+  loop
+    exit when v_from = p_account.axis;
+    v_take := least(v_payer.remaining, p_account.axis - v_from);
+    return next row('pay', '-infinity'::timestamptz, v_from, v_from + v_take, v_payer.grant_id,
+                    null, v_take, false)::credits.change;
+    v_from := v_from + v_take;
+  end loop;
+  if v_from < p_account.axis then
+    return next row('owe', p_at, v_from, p_account.axis, null, null, p_account.axis - v_from,
+                    false)::credits.change;
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) IS 'The common case of due_changes: nothing but spends since the last settlement.';
+
 CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, OUT entry_id uuid, OUT captured bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1803,182 +1881,82 @@ CREATE FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp w
     SET enable_seqscan TO 'off'
     AS $$
 declare
-  v_account_id uuid := p_account.account_id;
-  v_from bigint := p_account.settled;
-  v_ids uuid[] := array[]::uuid[];
-  v_left bigint[] := array[]::bigint[];
-  v_ends timestamptz[] := array[]::timestamptz[];
-  v_live boolean[] := array[]::boolean[];
-  v_owed_from bigint[] := array[]::bigint[];
-  v_owed_to bigint[] := array[]::bigint[];
-  v_owed_before boolean[] := array[]::boolean[];
-  v_owed int := 1;
-  v_paid credits.change[] := array[]::credits.change[];
-  v_piece record;
+  v_payers credits.payer[];
+  v_unpaid credits.stretch[];
+  v_changes credits.change[] := array[]::credits.change[];
   v_due record;
-  v_change credits.change;
-  v_take bigint;
-  v_g int;
+  v_p int;
 begin
-  -- The common case: nothing but spends since the last settlement.
   if p_account.debt = 0 and p_account.next_change_at > p_at then
-    for v_piece in
-      select g.grant_id, g.remaining from credits.grants g
-       where g.account_id = v_account_id and g.remaining > 0 and g.effective
-       order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no
-    loop
-      exit when v_from = p_account.axis;
-      v_take := least(v_piece.remaining, p_account.axis - v_from);
-      return next row('pay', '-infinity'::timestamptz, v_from, v_from + v_take, v_piece.grant_id,
-                      null, v_take, false)::credits.change;
-      v_from := v_from + v_take;
-    end loop;
-    if v_from < p_account.axis then
-      return next row('owe', p_at, v_from, p_account.axis, null, null, p_account.axis - v_from,
-                      false)::credits.change;
-    end if;
+    return query select c.* from credits.burned_changes(p_account, p_at) c;
     return;
   end if;
-
-  for v_piece in
-    select g.grant_id, g.remaining, coalesce(g.expires_at, 'infinity') as ends, g.effective
-      from credits.grants g
-     where g.account_id = v_account_id
-       and (g.remaining > 0 or g.grant_id in (
-              select c.grant_id
-                from credits.holds h
-                join credits.allocations c
-                  on c.account_id = v_account_id
-                 and c.axis_from >= credits.stretch_at(v_account_id, h.axis_from)
-                 and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
-               where h.account_id = v_account_id and h.status = 'open' and h.expires_at <= p_at))
-     order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no
-  loop
-    v_ids := v_ids || v_piece.grant_id;
-    v_left := v_left || v_piece.remaining;
-    v_ends := v_ends || v_piece.ends;
-    v_live := v_live || v_piece.effective;
-  end loop;
-
-  if p_account.debt > 0 then
-    for v_piece in
-      select c.axis_from, c.axis_to from credits.allocations c
-       where c.account_id = v_account_id and c.grant_id is null
-       order by c.axis_from
-    loop
-      v_owed_from := v_owed_from || v_piece.axis_from;
-      v_owed_to := v_owed_to || v_piece.axis_to;
-      v_owed_before := v_owed_before || true;
-    end loop;
-  end if;
-  if p_account.axis > p_account.settled then
-    v_owed_from := v_owed_from || p_account.settled;
-    v_owed_to := v_owed_to || p_account.axis;
-    v_owed_before := v_owed_before || false;
-  end if;
-
-  -- What was burned so far was burned before the first of these instants: whoever burns after one of
-  -- them settles first.
+  v_payers := credits.payers_in_burn_order(p_account.account_id, p_at);
+  v_unpaid := credits.unpaid_stretches(p_account);
   for v_due in
-    select '-infinity'::timestamptz as at, 0 as turn, null::uuid as id, null::bigint as no
-    union all
-    select h.expires_at, 1, h.hold_id, null from credits.holds h
-     where h.account_id = v_account_id and h.status = 'open' and h.expires_at <= p_at
-    union all
-    select g.effective_at, 2, g.grant_id, g.issued_no from credits.grants g
-     where g.account_id = v_account_id and not g.effective and g.remaining > 0
-       and g.effective_at <= p_at
-    union all
-    select g.expires_at, 3, g.grant_id, g.issued_no from credits.grants g
-     where g.account_id = v_account_id and g.grant_id = any (v_ids) and g.expires_at <= p_at
-     order by 1, 2, 4, 3
+    select d.at, d.what, d.id from credits.due_instants(p_account.account_id, v_payers, p_at) d
   loop
-    v_g := array_position(v_ids, v_due.id);
-    if v_due.turn = 1 then
-      v_change := row('release', v_due.at, null, null, null, v_due.id, null, null);
-      select h.amount into v_change.amount from credits.holds h
-       where h.account_id = v_account_id and h.hold_id = v_due.id;
-      return next v_change;
-      for v_piece in
-        select p.grant_id,
-               least(p.axis_to, h.axis_from + h.amount) - greatest(p.axis_from, h.axis_from) as credits
-          from credits.holds h
-          cross join lateral (
-            select c.grant_id, c.axis_from, c.axis_to from credits.allocations c
-             where c.account_id = v_account_id
-               and c.axis_from >= credits.stretch_at(v_account_id, h.axis_from)
-               and c.axis_from < h.axis_from + h.amount
-            union all
-            select u.grant_id, u.axis_from, u.axis_to from unnest(v_paid) u) p
-         where h.account_id = v_account_id and h.hold_id = v_due.id and p.grant_id is not null
-           and p.axis_from < h.axis_from + h.amount and p.axis_to > h.axis_from
-      loop
-        v_g := array_position(v_ids, v_piece.grant_id);
-        v_left[v_g] := v_left[v_g] + v_piece.credits;
-        return next row('free', v_due.at, null, null, v_ids[v_g], null, v_piece.credits, null)::credits.change;
-        if v_ends[v_g] <= v_due.at then
-          return next row('expire', v_due.at, null, null, v_ids[v_g], null, v_left[v_g], null)::credits.change;
-          v_left[v_g] := 0;
-        end if;
-      end loop;
-      -- What nobody paid for yet and the hold no longer needs is owed no more.
-      for v_i in v_owed..coalesce(array_length(v_owed_from, 1), 0) loop
-        for v_piece in
-          select h.axis_from as f, h.axis_from + h.amount as t from credits.holds h
-           where h.account_id = v_account_id and h.hold_id = v_due.id
-             and h.axis_from < v_owed_to[v_i] and h.axis_from + h.amount > v_owed_from[v_i]
-        loop
-          if v_piece.t < v_owed_to[v_i] then
-            v_owed_from := v_owed_from || greatest(v_piece.t, v_owed_from[v_i]);
-            v_owed_to := v_owed_to || v_owed_to[v_i];
-            v_owed_before := v_owed_before || v_owed_before[v_i];
-          end if;
-          v_owed_to[v_i] := greatest(v_owed_from[v_i], v_piece.f);
-        end loop;
-      end loop;
-    elsif v_due.turn = 2 then
-      v_live[v_g] := true;
-      return next row('start', v_due.at, null, null, v_due.id, null, v_left[v_g], null)::credits.change;
-    elsif v_due.turn = 3 and v_left[v_g] > 0 then
-      return next row('expire', v_due.at, null, null, v_due.id, null, v_left[v_g], null)::credits.change;
-      v_left[v_g] := 0;
-    end if;
-
-    while v_owed <= coalesce(array_length(v_owed_from, 1), 0) loop
-      if v_owed_from[v_owed] >= v_owed_to[v_owed] then
-        v_owed := v_owed + 1;
-        continue;
+    if v_due.what = 'release' then
+      select r.* into v_payers, v_unpaid, v_changes
+        from credits.release_due(
+          p_account.account_id, v_due.id, v_due.at, v_payers, v_unpaid, v_changes) r;
+    elsif v_due.what in ('start', 'expire') then
+      select p.place into v_p
+        from unnest(v_payers) with ordinality as p (grant_id, issued_no, credits_left, ends, live, place)
+       where p.grant_id = v_due.id;
+      if v_due.what = 'start' or (v_payers[v_p]).credits_left > 0 then
+        v_changes := v_changes || row(v_due.what, v_due.at, null, null, v_due.id, null,
+          (v_payers[v_p]).credits_left, null)::credits.change;
       end if;
-      v_g := null;
-      for v_i in 1..coalesce(array_length(v_ids, 1), 0) loop
-        if v_live[v_i] and v_left[v_i] > 0 then
-          v_g := v_i;
-          exit;
-        end if;
-      end loop;
-      exit when v_g is null;
-      v_take := least(v_left[v_g], v_owed_to[v_owed] - v_owed_from[v_owed]);
-      v_change := row('pay', v_due.at, v_owed_from[v_owed], v_owed_from[v_owed] + v_take,
-                      v_ids[v_g], null, v_take, v_owed_before[v_owed]);
-      return next v_change;
-      v_paid := v_paid || v_change;
-      v_left[v_g] := v_left[v_g] - v_take;
-      v_owed_from[v_owed] := v_owed_from[v_owed] + v_take;
-    end loop;
-  end loop;
-
-  for v_i in v_owed..coalesce(array_length(v_owed_from, 1), 0) loop
-    if not v_owed_before[v_i] and v_owed_from[v_i] < v_owed_to[v_i] then
-      return next row('owe', p_at, v_owed_from[v_i], v_owed_to[v_i], null, null,
-                      v_owed_to[v_i] - v_owed_from[v_i], false)::credits.change;
+      v_payers[v_p].live := v_due.what = 'start';
+      if v_due.what = 'expire' then
+        v_payers[v_p].credits_left := 0;
+      end if;
     end if;
+    select r.* into v_payers, v_unpaid, v_changes
+      from credits.pay_unpaid(v_due.at, v_payers, v_unpaid, v_changes) r;
   end loop;
+  return query select c.* from unnest(v_changes) c;
+  return query
+    select 'owe', p_at, u.axis_from, u.axis_to, null::uuid, null::uuid, u.axis_to - u.axis_from, false
+      from unnest(v_unpaid) u
+     where not u.was_debt and u.axis_from < u.axis_to;
 end;
 $$;
 
 ALTER FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp with time zone) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp with time zone) IS 'What settling the account at an instant would do, step by step in order, without doing it. Readers add it up, credits.settle carries it out: so a balance is the same before and after a sweep.';
+
+CREATE FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) RETURNS TABLE(at timestamp with time zone, what credits.instant, id uuid)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  -- What was burned so far was burned before the first of these instants: whoever burns after one of
+  -- them settles first.
+  return query
+    select i.at, i.what, i.id
+      from (
+        select '-infinity'::timestamptz as at, 'burned'::credits.instant as what, null::uuid as id,
+               null::bigint as issued_no
+        union all
+        select h.expires_at, 'release', h.hold_id, null from credits.holds h
+         where h.account_id = p_account_id and h.status = 'open' and h.expires_at <= p_at
+        union all
+        select g.effective_at, 'start', g.grant_id, g.issued_no from credits.grants g
+         where g.account_id = p_account_id and not g.effective and g.remaining > 0
+           and g.effective_at <= p_at
+        union all
+        select p.ends, 'expire', p.grant_id, p.issued_no from unnest(p_payers) p
+         where p.ends <= p_at) i
+     order by i.at, i.what, i.issued_no, i.id;
+end;
+$$;
+
+ALTER FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) IS 'When time alone has changed something up to p_at, in order: a hold ends, a grant starts, a grant ends.';
 
 CREATE TABLE credits.holds (
     account_id uuid NOT NULL,
@@ -2545,6 +2523,70 @@ ALTER FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to
 
 COMMENT ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) IS 'Which grants pay for a stretch of the axis, once these changes of credits.due_changes were carried out; what is missing to its length is debt. Right for stretches that none of the changes frees.';
 
+CREATE FUNCTION credits.pay_unpaid(p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_stretch credits.stretch;
+  v_payer credits.payer;
+  v_take bigint;
+  v_p int := 1;
+begin
+  for v_s in 1..cardinality(p_unpaid) loop
+    v_stretch := p_unpaid[v_s];
+    while v_stretch.axis_from < v_stretch.axis_to and v_p <= cardinality(p_payers) loop
+      v_payer := p_payers[v_p];
+      if not v_payer.live or v_payer.credits_left = 0 then
+        v_p := v_p + 1;
+        continue;
+      end if;
+      v_take := least(v_payer.credits_left, v_stretch.axis_to - v_stretch.axis_from);
+      p_changes := p_changes || row('pay', p_at, v_stretch.axis_from, v_stretch.axis_from + v_take,
+        v_payer.grant_id, null, v_take, v_stretch.was_debt)::credits.change;
+      p_payers[v_p].credits_left := v_payer.credits_left - v_take;
+      v_stretch.axis_from := v_stretch.axis_from + v_take;
+    end loop;
+    p_unpaid[v_s] := v_stretch;
+  end loop;
+  p_unpaid := array(
+    select row(u.axis_from, u.axis_to, u.was_debt)::credits.stretch
+      from unnest(p_unpaid) with ordinality as u (axis_from, axis_to, was_debt, n)
+     where u.axis_from < u.axis_to
+     order by u.n);
+end;
+$$;
+
+ALTER FUNCTION credits.pay_unpaid(p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.pay_unpaid(p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) IS 'Pays as much of the stretches as the grants can, in burn order, and leaves the rest.';
+
+CREATE FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp with time zone) RETURNS credits.payer[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return array(
+    select row(g.grant_id, g.issued_no, g.remaining, coalesce(g.expires_at, 'infinity'),
+               g.effective)::credits.payer
+      from credits.grants g
+     where g.account_id = p_account_id
+       and (g.remaining > 0 or g.grant_id in (
+              select c.grant_id
+                from credits.holds h
+                join credits.allocations c
+                  on c.account_id = p_account_id
+                 and c.axis_from >= credits.stretch_at(p_account_id, h.axis_from)
+                 and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
+               where h.account_id = p_account_id and h.status = 'open' and h.expires_at <= p_at))
+     order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no);
+end;
+$$;
+
+ALTER FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp with time zone) IS 'The grants that have credits left, and those that get some back from holds that have expired by then.';
+
 CREATE FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval DEFAULT '00:15:00'::interval, p_metadata jsonb DEFAULT '{}'::jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2759,6 +2801,55 @@ $$;
 ALTER FUNCTION credits.recompute_balances() OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.recompute_balances() IS 'Sets stored balances from the entries and open holds and returns how many differed: 0 when sound.';
+
+CREATE FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_hold credits.holds;
+  v_end bigint;
+  v_freed record;
+  v_stretch credits.stretch;
+begin
+  select * into v_hold from credits.holds h
+   where h.account_id = p_account_id and h.hold_id = p_hold_id;
+  v_end := v_hold.axis_from + v_hold.amount;
+  p_changes := p_changes
+    || row('release', p_at, null, null, null, p_hold_id, v_hold.amount, null)::credits.change;
+  for v_freed in
+    select p.place, p.grant_id, p.ends, p.credits_left + f.amount as credits_left, f.amount
+      from credits.paid_for(p_account_id, v_hold.axis_from, v_end, p_changes) f
+      join unnest(p_payers) with ordinality as p (grant_id, issued_no, credits_left, ends, live, place)
+        on p.grant_id = f.grant_id
+     order by p.place
+  loop
+    p_changes := p_changes
+      || row('free', p_at, null, null, v_freed.grant_id, null, v_freed.amount, null)::credits.change;
+    if v_freed.ends <= p_at then
+      p_changes := p_changes || row('expire', p_at, null, null, v_freed.grant_id, null,
+        v_freed.credits_left, null)::credits.change;
+      v_freed.credits_left := 0;
+    end if;
+    p_payers[v_freed.place].credits_left := v_freed.credits_left;
+  end loop;
+  -- What nobody paid for yet and the hold no longer needs is owed no more.
+  for v_s in 1..cardinality(p_unpaid) loop
+    v_stretch := p_unpaid[v_s];
+    if v_hold.axis_from < v_stretch.axis_to and v_end > v_stretch.axis_from then
+      if v_end < v_stretch.axis_to then
+        p_unpaid := p_unpaid || row(greatest(v_end, v_stretch.axis_from), v_stretch.axis_to,
+          v_stretch.was_debt)::credits.stretch;
+      end if;
+      p_unpaid[v_s].axis_to := greatest(v_stretch.axis_from, v_hold.axis_from);
+    end if;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) IS 'Gives what a hold reserved back to who paid for it; what comes back to a grant that has ended expires at once.';
 
 CREATE FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3531,6 +3622,31 @@ ALTER FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credi
 
 COMMENT ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Takes credits of a grant back: from what it has left, then from what lapsed, then from what it paid for.';
 
+CREATE FUNCTION credits.unpaid_stretches(p_account credits.accounts) RETURNS credits.stretch[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_unpaid credits.stretch[] := array[]::credits.stretch[];
+begin
+  if p_account.debt > 0 then
+    v_unpaid := array(
+      select row(c.axis_from, c.axis_to, true)::credits.stretch
+        from credits.allocations c
+       where c.account_id = p_account.account_id and c.grant_id is null
+       order by c.axis_from);
+  end if;
+  if p_account.axis > p_account.settled then
+    v_unpaid := v_unpaid || row(p_account.settled, p_account.axis, false)::credits.stretch;
+  end if;
+  return v_unpaid;
+end;
+$$;
+
+ALTER FUNCTION credits.unpaid_stretches(p_account credits.accounts) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) IS 'Debt, oldest first, and what was burned since the last settlement.';
+
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -4020,17 +4136,16 @@ COMMENT ON TABLE billing.low_balances IS 'Accounts that an alert balance_low was
 
 CREATE TABLE billing.open_checkouts (
     account_id uuid NOT NULL,
-    fingerprint text NOT NULL,
+    slot text NOT NULL,
     attempt_id uuid NOT NULL,
     checkout_session_id text,
-    url text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     expires_at timestamp with time zone NOT NULL
 );
 
 ALTER TABLE billing.open_checkouts OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.open_checkouts IS 'The checkout a buyer has open for a choice (fingerprint: price, quantity and the rest), so that a second click returns the first session.';
+COMMENT ON TABLE billing.open_checkouts IS 'The checkout a buyer has open for a choice (slot: a fingerprint of price, quantity and settings, or subscription, which all plans share), so that a second click returns the first session.';
 
 CREATE TABLE billing.payment_aliases (
     alias text NOT NULL,
@@ -4340,7 +4455,7 @@ ALTER TABLE ONLY billing.low_balances
     ADD CONSTRAINT low_balances_pkey PRIMARY KEY (account_id);
 
 ALTER TABLE ONLY billing.open_checkouts
-    ADD CONSTRAINT open_checkouts_pkey PRIMARY KEY (account_id, fingerprint);
+    ADD CONSTRAINT open_checkouts_pkey PRIMARY KEY (account_id, slot);
 
 ALTER TABLE ONLY billing.payment_aliases
     ADD CONSTRAINT payment_aliases_pkey PRIMARY KEY (alias);
@@ -4586,6 +4701,10 @@ GRANT SELECT ON TABLE credits.grants TO authenticated;
 GRANT SELECT ON TABLE credits.grants TO service_role;
 GRANT SELECT ON TABLE credits.grants TO postgres;
 
+REVOKE ALL ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) TO service_role;
+GRANT ALL ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) TO service_role;
 GRANT ALL ON FUNCTION billing.accept_stripe_account(p_stripe_account_id text, p_livemode boolean, p_replace boolean) TO postgres;
@@ -4598,9 +4717,9 @@ REVOKE ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) FROM PUB
 GRANT ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) TO postgres;
 
-REVOKE ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) TO service_role;
-GRANT ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_fingerprint text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text, OUT url text) TO postgres;
+REVOKE ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) TO service_role;
+GRANT ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer, p_started_by text, p_gap interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer, p_started_by text, p_gap interval) TO service_role;
@@ -4694,9 +4813,9 @@ REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_c
 GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) TO postgres;
 
-REVOKE ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_fingerprint text, p_attempt_id uuid, p_checkout_session_id text, p_url text, p_expires_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_fingerprint text, p_attempt_id uuid, p_checkout_session_id text, p_url text, p_expires_at timestamp with time zone) TO service_role;
-GRANT ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_fingerprint text, p_attempt_id uuid, p_checkout_session_id text, p_url text, p_expires_at timestamp with time zone) TO postgres;
+REVOKE ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.record_plan_checkout(p_nonce text, p_checkout_session_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.record_plan_checkout(p_nonce text, p_checkout_session_id text) TO service_role;
@@ -4744,6 +4863,11 @@ GRANT ALL ON FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted big
 GRANT ALL ON FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, OUT entry_id uuid, OUT captured bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, OUT entry_id uuid, OUT captured bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, OUT entry_id uuid, OUT captured bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
@@ -4773,6 +4897,11 @@ REVOKE ALL ON FUNCTION credits.due_changes(p_account credits.accounts, p_at time
 GRANT ALL ON FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp with time zone) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) TO postgres;
 
 GRANT SELECT ON TABLE credits.holds TO authenticated;
 GRANT SELECT ON TABLE credits.holds TO service_role;
@@ -4824,6 +4953,19 @@ REVOKE ALL ON FUNCTION credits.needs_settling(p_account credits.accounts, p_at t
 REVOKE ALL ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) TO authenticated;
+GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) TO service_role;
+GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.pay_unpaid(p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.pay_unpaid(p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) TO authenticated;
+GRANT ALL ON FUNCTION credits.pay_unpaid(p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) TO service_role;
+GRANT ALL ON FUNCTION credits.pay_unpaid(p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp with time zone) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -4850,6 +4992,11 @@ GRANT ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT h
 REVOKE ALL ON FUNCTION credits.recompute_balances() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO service_role;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO postgres;
+
+REVOKE ALL ON FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) TO authenticated;
+GRANT ALL ON FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) TO service_role;
+GRANT ALL ON FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -4904,6 +5051,11 @@ REVOKE ALL ON FUNCTION credits.subject_seal(p_grant credits.grants) FROM PUBLIC;
 REVOKE ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO authenticated;
+GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO service_role;
+GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) TO service_role;

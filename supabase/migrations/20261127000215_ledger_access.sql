@@ -32,6 +32,13 @@ grant execute on function
   credits.stretch_at(uuid, bigint),
   credits.balance_after(credits.accounts, credits.change[]),
   credits.due_changes(credits.accounts, timestamptz),
+  credits.payers_in_burn_order(uuid, timestamptz),
+  credits.unpaid_stretches(credits.accounts),
+  credits.due_instants(uuid, credits.payer[], timestamptz),
+  credits.pay_unpaid(timestamptz, credits.payer[], credits.stretch[], credits.change[]),
+  credits.release_due(uuid, uuid, timestamptz, credits.payer[], credits.stretch[], credits.change[]),
+  credits.burned_changes(credits.accounts, timestamptz),
+  credits.paid_for(uuid, bigint, bigint, credits.change[]),
   credits.entry_id(uuid, bigint)
   to authenticated, service_role;
 grant select on credits.balances, credits.entry_allocations to authenticated, service_role;
