@@ -3,6 +3,7 @@
 FROM node:20-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY packages/florin/package.json packages/florin/
 # No package of ours needs its install script, so none may run.
 RUN npm ci --ignore-scripts
 COPY . .
@@ -13,13 +14,14 @@ ENV NODE_ENV=production HOST=0.0.0.0 PORT=4242
 WORKDIR /app
 COPY --from=build --chown=root:root /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
-COPY --from=build /app/dist ./dist
-COPY --from=build /app/supabase/migrations ./supabase/migrations
+COPY --from=build /app/packages/florin/package.json ./packages/florin/
+COPY --from=build /app/packages/florin/dist ./packages/florin/dist
+COPY --from=build /app/packages/florin/supabase/migrations ./packages/florin/supabase/migrations
 # A catalogue of your own is mounted here, or named by FLORIN_CATALOG.
 COPY --from=build /app/florin.config.* ./
 USER node
 EXPOSE 4242
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD \
   ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "dist/cli/main.js"]
+ENTRYPOINT ["node", "packages/florin/dist/cli/main.js"]
 CMD ["serve"]

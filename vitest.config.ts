@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
-import { TallyReporter } from './test/support/tally.ts';
+import { TallyReporter } from './packages/florin/test/support/tally.ts';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.{ts,tsx}', 'test/**/*.test.{ts,tsx}'],
-    globalSetup: ['test/support/cluster.ts'],
+    include: ['packages/*/{src,test}/**/*.test.{ts,tsx}'],
+    globalSetup: ['packages/florin/test/support/cluster.ts'],
     reporters: ['default', new TallyReporter()],
     pool: 'forks',
     // Tests wait for Postgres, processes and a browser more than they compute.

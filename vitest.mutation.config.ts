@@ -4,9 +4,9 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: [
-      'src/{fulfillment,catalog,kernel}/**/*.test.ts',
-      'src/stripe/facts/**/*.test.ts',
-      'test/faults/order.test.ts',
+      'packages/florin/src/{fulfillment,catalog,kernel}/**/*.test.ts',
+      'packages/florin/src/stripe/facts/**/*.test.ts',
+      'packages/florin/test/faults/order.test.ts',
     ],
     env: { FLORIN_MOST_ORDERS: '3' },
     restoreMocks: true,

@@ -173,7 +173,7 @@ async function main(): Promise<boolean> {
   const accounts = await openAccounts(db);
   await fill(db, accounts, rows);
   const server = await startServer(
-    [path('dist/cli/main.js'), 'serve'],
+    [path('packages/florin/dist/cli/main.js'), 'serve'],
     serviceEnvironment(db.url, SERVER_KEY),
   );
   const sent: Sent[] = [];

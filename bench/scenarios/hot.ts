@@ -1,5 +1,5 @@
-import { connect } from '../../src/db/index.ts';
-import { createSpendBatcher } from '../../src/ledger/index.ts';
+import { connect } from '../../packages/florin/src/db/index.ts';
+import { createSpendBatcher } from '../../packages/florin/src/ledger/index.ts';
 import { type Cluster, newKey, oneOf, openAccounts } from '../cluster.ts';
 import type { Scenario } from '../load.ts';
 import { openPeer } from '../peer.ts';

@@ -11,7 +11,10 @@ export async function openHttp(cluster: Cluster): Promise<Scenario> {
   const db = await cluster.database();
   const ids = await openAccounts(db);
   const environment = serviceEnvironment(db.url, SERVER_KEY);
-  const service = await startServer([path('dist/cli/main.js'), 'serve'], environment);
+  const service = await startServer(
+    [path('packages/florin/dist/cli/main.js'), 'serve'],
+    environment,
+  );
   const bare = await startServer(
     [path('node_modules/jiti/lib/jiti-cli.mjs'), path('bench/bare-server.ts')],
     environment,

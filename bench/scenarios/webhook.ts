@@ -1,10 +1,10 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { defineCatalog } from '../../src/catalog/index.ts';
-import { connect } from '../../src/db/index.ts';
-import { randomIds, silentLogger, systemClock } from '../../src/kernel/index.ts';
-import { verifySignature } from '../../src/stripe/index.ts';
-import { receiveWebhook, type WebhookDeps } from '../../src/webhooks/index.ts';
+import { defineCatalog } from '../../packages/florin/src/catalog/index.ts';
+import { connect } from '../../packages/florin/src/db/index.ts';
+import { randomIds, silentLogger, systemClock } from '../../packages/florin/src/kernel/index.ts';
+import { verifySignature } from '../../packages/florin/src/stripe/index.ts';
+import { receiveWebhook, type WebhookDeps } from '../../packages/florin/src/webhooks/index.ts';
 import { type BenchDatabase, type Cluster, oneOf, openAccounts } from '../cluster.ts';
 import type { Scenario } from '../load.ts';
 import { moveFloor, openFloor, run } from '../statements.ts';

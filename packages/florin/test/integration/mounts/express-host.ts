@@ -1,7 +1,7 @@
 /** An Express app that parses bodies before Florin sees them: wrongly, and keeping the bytes. */
 import express from 'express';
 import { createFlorin, nodeHandler } from 'florin';
-import { catalog } from '../../../examples/catalog.ts';
+import { catalog } from '../../../../../examples/catalog.ts';
 
 const florin = createFlorin({ catalog, environment: process.env });
 const keepBytes: Parameters<typeof express.json>[0] = {

@@ -9,7 +9,7 @@ describe('docs/errors.md', () => {
     const documented = [...text.matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)].map(
       ([, code = '', status]) => [code, Number(status)],
     );
-    const source = await readFile('src/kernel/errors.ts', 'utf8');
+    const source = await readFile('packages/florin/src/kernel/errors.ts', 'utf8');
     const union = /export type ErrorCode =([^;]+);/.exec(source)?.[1] ?? '';
     const codes = [...union.matchAll(/'(\w+)'/g)].map(([, code]) => code as ErrorCode);
     expect(codes.length).toBeGreaterThan(20);

@@ -85,7 +85,10 @@ describe("Stripe's deliveries over HTTP", () => {
   });
 
   it('that are unsigned, altered or signed by another store nothing', async () => {
-    const file = await readFile('test/fixtures/stripe/checkout_session_completed.json', 'utf8');
+    const file = await readFile(
+      'packages/florin/test/fixtures/stripe/checkout_session_completed.json',
+      'utf8',
+    );
     const unsigned = await fetch(`${service.url}/api/stripe/webhook`, {
       method: 'POST',
       body: file,

@@ -111,7 +111,7 @@ function findDeno(): string | undefined {
 /** Deno finds `florin` as it is built here, and its dependencies where npm laid them. */
 async function startEdge(deno: string): Promise<Host> {
   const map = join(place, 'imports.json');
-  const built = pathToFileURL(join(ROOT, 'dist', 'index.js')).href;
+  const built = pathToFileURL(join(ROOT, 'packages', 'florin', 'dist', 'index.js')).href;
   await writeFile(map, JSON.stringify({ imports: { florin: built } }));
   return startHost(
     [
@@ -148,7 +148,8 @@ const hosts: readonly [string, (() => Promise<Host>) | undefined][] = [
   ['Hono', () => startHost([process.execPath, JITI, 'examples/hono/server.ts'])],
   [
     "Next.js's route handlers",
-    () => startHost([process.execPath, JITI, 'test/integration/mounts/next-host.ts']),
+    () =>
+      startHost([process.execPath, JITI, 'packages/florin/test/integration/mounts/next-host.ts']),
   ],
   ['a Supabase Edge Function', deno === undefined ? undefined : () => startEdge(deno)],
 ];
@@ -286,7 +287,10 @@ describe.each(hosts)('mounted in %s', (_name, start) => {
 
 describe('an Express app that parses bodies first', () => {
   const start = (environment: Record<string, string>) =>
-    startHost([process.execPath, JITI, 'test/integration/mounts/express-host.ts'], environment);
+    startHost(
+      [process.execPath, JITI, 'packages/florin/test/integration/mounts/express-host.ts'],
+      environment,
+    );
 
   it('is told what to do, and Stripe that it must come again', async () => {
     const host = await start({});
@@ -345,9 +349,12 @@ describe('the example in Express', () => {
 
 describe("the example's cron call in Next.js", () => {
   it('runs the jobs for who knows the secret', async () => {
-    const host = await startHost([process.execPath, JITI, 'test/integration/mounts/next-host.ts'], {
-      CRON_SECRET: 'c7d1f0a2',
-    });
+    const host = await startHost(
+      [process.execPath, JITI, 'packages/florin/test/integration/mounts/next-host.ts'],
+      {
+        CRON_SECRET: 'c7d1f0a2',
+      },
+    );
     try {
       const ask = (authorization: string) =>
         fetch(`${host.url}/api/cron`, { headers: { authorization } });

@@ -332,5 +332,5 @@ async function startService(env: Record<string, string>, program?: string): Prom
 
 /** The same, but what it does in one commit is cut in two. */
 function startInTwoCommits(env: Record<string, string>): Promise<ChildProcess> {
-  return startService(env, join(process.cwd(), 'test/support/florin-in-two-commits.mjs'));
+  return startService(env, join(import.meta.dirname, '../support/florin-in-two-commits.mjs'));
 }

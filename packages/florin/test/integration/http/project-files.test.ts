@@ -10,7 +10,7 @@ describe('what `florin init` writes', () => {
   });
 
   it('names every setting that the service reads', async () => {
-    const source = await readFile('src/config.ts', 'utf8');
+    const source = await readFile('packages/florin/src/config.ts', 'utf8');
     const names = [...source.matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name ?? '');
     const example = await readFile('.env.example', 'utf8');
     // The sandbox's address is for development, which sets it by itself.

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { factOf, HANDLERS, webhookEventTypes } from './index.ts';
 
-const ROOT = new URL('../../', import.meta.url);
+const ROOT = new URL('../../../../', import.meta.url);
 
 /** The table of docs/webhooks.md, from the code. */
 function tableRows(): string[] {
@@ -24,9 +24,9 @@ describe('the table of event types', () => {
   });
 
   it('names tests that exist', () => {
-    const folders = ['test/integration/webhooks/', 'test/faults/', 'test/integration/customers/'];
+    const folders = ['integration/webhooks/', 'faults/', 'integration/customers/'];
     const tests = folders
-      .map((folder) => new URL(folder, ROOT))
+      .map((folder) => new URL(`packages/florin/test/${folder}`, ROOT))
       .flatMap((folder) =>
         readdirSync(folder)
           .filter((name) => name.endsWith('.test.ts'))

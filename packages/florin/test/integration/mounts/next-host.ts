@@ -4,9 +4,9 @@
  */
 import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
-import * as florin from '../../../examples/next/app/api/[...florin]/route.ts';
-import * as cron from '../../../examples/next/app/api/cron/route.ts';
-import { florin as service } from '../../../examples/next/lib/florin.ts';
+import * as florin from '../../../../../examples/next/app/api/[...florin]/route.ts';
+import * as cron from '../../../../../examples/next/app/api/cron/route.ts';
+import { florin as service } from '../../../../../examples/next/lib/florin.ts';
 
 type Context = { params: Promise<Record<string, string[]>> };
 type Handler = (request: Request, context: Context) => Response | Promise<Response>;

@@ -100,7 +100,7 @@ describe('the command line', { timeout: 120_000 }, () => {
   });
 
   it('a reader that stops early is no failure', async () => {
-    const program = join(process.cwd(), 'dist', 'cli', 'main.js');
+    const program = join(process.cwd(), 'packages', 'florin', 'dist', 'cli', 'main.js');
     const script = `"${process.execPath}" "${program}" --help | true; echo \${PIPESTATUS[0]}`;
     const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script]);
     expect([stdout, stderr]).toEqual(['0\n', '']);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listFiles, ROOT } from './sources.ts';
+import { listFiles, REPOSITORY, ROOT } from './sources.ts';
 import { readTitles } from './titles.ts';
 
 const EMPTY_NAMES = /(^|\/)(utils?|helpers?|common|lib|services?|types|misc|shared)(\/|\.tsx?$)/;
@@ -9,9 +9,7 @@ const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.(e2e|test|config|d))*\.tsx?$/;
 const COMPONENT = /^[A-Z][A-Za-z0-9]*(\.test)?\.tsx$/;
 
 describe('names', () => {
-  const folders = ['src', 'web', 'test', 'bench'].filter((folder) =>
-    existsSync(join(ROOT, folder)),
-  );
+  const folders = ['src', 'web', 'test'].filter((folder) => existsSync(join(ROOT, folder)));
   const files = folders.flatMap((folder) => listFiles(folder, /\.tsx?$/));
 
   it('say what is inside: no folder or file is called utils, helpers, common, lib, services or types', () => {
@@ -31,10 +29,10 @@ describe('names', () => {
     expect(new Set(migrations.map((name) => name.slice(0, 14))).size).toBe(migrations.length);
   });
 
-  it.runIf(existsSync(join(ROOT, 'README.md')))(
+  it.runIf(existsSync(join(REPOSITORY, 'README.md')))(
     'of tests in the table of guarantees are names of tests that exist',
     () => {
-      const guarantees = readGuarantees(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+      const guarantees = readGuarantees(readFileSync(join(REPOSITORY, 'README.md'), 'utf8'));
       expect(guarantees.length).toBeGreaterThan(5);
       const titles = readTitles();
       const unproven = guarantees.filter(

@@ -2,7 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** The package. */
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+/** The repository, with the documents. */
+export const REPOSITORY = join(ROOT, '..', '..');
 
 export type Import = {
   /** As written: `../db/index.ts`, `pg`, `node:fs`. */

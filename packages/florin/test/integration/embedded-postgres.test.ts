@@ -152,7 +152,7 @@ describe('the embedded Postgres', () => {
     const script = join(home, 'leave.ts');
     await writeFile(
       script,
-      `import { startEmbeddedPostgres } from '${process.cwd()}/src/db/index.ts';
+      `import { startEmbeddedPostgres } from '${process.cwd()}/packages/florin/src/db/index.ts';
        const server = await startEmbeddedPostgres({ dataDirectory: '${home}/postgres', durable: false });
        process.stdout.write(String(server.pid));
        process.kill(process.pid, 'SIGKILL');`,
@@ -220,7 +220,7 @@ describe('the embedded Postgres', () => {
     const script = join(home, 'ordinary.ts');
     await writeFile(
       script,
-      `import { startEmbeddedPostgres } from '${process.cwd()}/src/db/index.ts';
+      `import { startEmbeddedPostgres } from '${process.cwd()}/packages/florin/src/db/index.ts';
        import { statSync } from 'node:fs';
        const server = await startEmbeddedPostgres({ dataDirectory: '${own}/postgres', durable: false });
        process.stdout.write('owner ' + statSync('${own}/postgres').uid + ' ' + server.pid);

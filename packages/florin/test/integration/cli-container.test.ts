@@ -23,10 +23,10 @@ describe('the container file', () => {
 
   it('runs what the package runs, as nobody special, and asks a path that there is', async () => {
     const { text } = await read();
-    const { bin } = JSON.parse(await readFile('package.json', 'utf8')) as {
+    const { bin } = JSON.parse(await readFile('packages/florin/package.json', 'utf8')) as {
       bin: { florin: string };
     };
-    expect(text).toContain(`ENTRYPOINT ["node", "${bin.florin}"]`);
+    expect(text).toContain(`ENTRYPOINT ["node", "packages/florin/${bin.florin}"]`);
     expect(text).toMatch(/^USER node$/m);
     expect(text).toContain('/healthz');
     const secrets = /(SECRET|KEY|PASSWORD|DATABASE_URL)\s*=/i;
