@@ -14,8 +14,12 @@ import {
   createSpendBatcher,
   explainBalance,
   type GrantPart,
+  type HoldOutcome,
+  type HoldRequest,
+  type HoldWork,
   type IssueGrant,
   issueGrant,
+  type OpenHold,
   type PlaceHold,
   placeHold,
   readBalance,
@@ -27,16 +31,10 @@ import {
   verifyLedger,
   voidGrant,
   type Written,
+  withHold,
 } from './ledger/index.ts';
 import { createStripeClient, createStripeLookups, isLiveKey } from './stripe/index.ts';
 import { drainInbox, type WebhookDeps } from './webhooks/index.ts';
-import {
-  type HoldOutcome,
-  type HoldRequest,
-  type HoldWork,
-  type OpenHold,
-  withHold,
-} from './with-hold.ts';
 
 export type LedgerConfig = {
   /** Postgres with Florin's migrations: Supabase or plain, directly or through a pooler. */

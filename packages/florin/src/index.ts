@@ -26,5 +26,5 @@ export {
   InsufficientCreditsError,
   InvalidConfigurationError,
 } from './kernel/index.ts';
+export type { HoldOutcome, HoldRequest, HoldWork, OpenHold } from './ledger/index.ts';
 export { type NodeHandler, nodeHandler } from './server.ts';
-export type { HoldOutcome, HoldRequest, HoldWork, OpenHold } from './with-hold.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Catalog, CatalogPrice } from '../catalog/index.ts';
+import { type Catalog, type CatalogPrice, forSale } from '../catalog/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import type { PlanSession } from '../plan-session/index.ts';
 
@@ -66,17 +66,6 @@ function findPrice(
   const price = asked ?? chosen;
   if (price === undefined) {
     throw invalid('priceId: say which price to buy, or pass a plan session.');
-  }
-  return price;
-}
-
-/** The catalogue's price. Throws `price_unknown`. */
-export function forSale(catalog: Catalog, priceId: string): CatalogPrice {
-  const price = catalog.find({ priceId, lookupKey: priceId });
-  if (price === undefined) {
-    throw new FlorinError('price_unknown', 'This price is not in the catalogue.', {
-      details: { priceId: priceId.slice(0, LONGEST_VALUE) },
-    });
   }
   return price;
 }

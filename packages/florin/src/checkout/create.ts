@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ensureCustomer } from '../customers/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import type { PlanSession } from '../plan-session/index.ts';
-import type { StripeClient } from '../stripe/index.ts';
+import { explainStripe, isOtherParameters, type StripeClient } from '../stripe/index.ts';
 import { type CheckoutRequest, type Choice, toChoice } from './choice.ts';
 import type { CheckoutDeps } from './deps.ts';
 import {
@@ -14,7 +14,6 @@ import {
   recordCheckout,
   recordPlanCheckout,
 } from './open.ts';
-import { explainStripe, isOtherParameters } from './stripe-error.ts';
 import { refuseSecondSubscription, refuseWhileLive } from './subscription-guard.ts';
 
 export type Checkout = { readonly sessionId: string; readonly url: string };

@@ -1,9 +1,8 @@
-import type { Catalog } from '../catalog/index.ts';
+import type { Catalog, PriceDirectory } from '../catalog/index.ts';
 import type { Database } from '../db/index.ts';
 import type { Logger } from '../kernel/index.ts';
 import type { PlanSessions } from '../plan-session/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
-import type { PriceDirectory } from './prices.ts';
 
 /** What starting and following a checkout needs from outside. */
 export type CheckoutDeps = {

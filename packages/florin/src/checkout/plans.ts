@@ -1,6 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Catalog, CatalogPrice } from '../catalog/index.ts';
-import type { PriceDirectory, StripePrice } from './prices.ts';
+import type { Catalog, CatalogPrice, PriceDirectory, StripePrice } from '../catalog/index.ts';
 
 /** One thing on sale, as a shop shows it. */
 export type Plan = {

@@ -1,7 +1,7 @@
 import { findPrimaryCustomer } from '../customers/index.ts';
 import { FlorinError } from '../kernel/index.ts';
+import { explainStripe } from '../stripe/index.ts';
 import type { CheckoutDeps } from './deps.ts';
-import { explainStripe } from './stripe-error.ts';
 
 /**
  * Opens Stripe's page for invoices, cards and subscriptions, for the account's own customer only.

@@ -1,8 +1,7 @@
 import type { Row } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
-import type { StripeClient } from '../stripe/index.ts';
+import { explainStripe, type StripeClient } from '../stripe/index.ts';
 import type { CheckoutDeps } from './deps.ts';
-import { explainStripe } from './stripe-error.ts';
 
 /**
  * `open`: not finished by the buyer. `processing`: paid, and the credits are not written yet.

@@ -1,9 +1,5 @@
-import {
-  type CheckoutDeps,
-  createPriceDirectory,
-  type PriceDirectory,
-  type SettleSession,
-} from '../checkout/index.ts';
+import { createPriceDirectory, type PriceDirectory } from '../catalog/index.ts';
+import type { CheckoutDeps, SettleSession } from '../checkout/index.ts';
 import { runJobs } from '../jobs/index.ts';
 import { createSpendBatcher } from '../ledger/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';

@@ -37,4 +37,11 @@ export {
   releaseHold,
 } from './hold.ts';
 export { type BatchItem, type BatchResult, type Spend, spend, spendBatch } from './spend.ts';
+export {
+  type HoldOutcome,
+  type HoldRequest,
+  type HoldWork,
+  type OpenHold,
+  withHold,
+} from './with-hold.ts';
 export type { Balance, Metadata, Written } from './written.ts';

@@ -4,6 +4,7 @@ export {
   type StripeClient,
   type StripeClientOptions,
 } from './client.ts';
+export { explainStripe, isOtherParameters } from './explain.ts';
 export * from './facts/index.ts';
 export { createStripeLookups, type StripeLookups, toStripeFlorinError } from './lookups.ts';
 export { askCustomers, askRelated, type RelatedNames } from './related.ts';

@@ -1,8 +1,8 @@
-import type { CatalogPrice } from '../catalog/index.ts';
-import { explainStripe, forSale } from '../checkout/index.ts';
+import { type CatalogPrice, forSale } from '../catalog/index.ts';
 import { ensureCustomer } from '../customers/index.ts';
 import type { Executor, Row } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
+import { explainStripe } from '../stripe/index.ts';
 import type { TopUpDeps } from './deps.ts';
 import { findPaymentMethod, type PaymentMethod, paymentMethodOf } from './payment-method.ts';
 

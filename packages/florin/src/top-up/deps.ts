@@ -1,5 +1,4 @@
-import type { Catalog } from '../catalog/index.ts';
-import type { PriceDirectory } from '../checkout/index.ts';
+import type { Catalog, PriceDirectory } from '../catalog/index.ts';
 import type { Database } from '../db/index.ts';
 import type { Clock, Logger } from '../kernel/index.ts';
 import type { StripeClient } from '../stripe/index.ts';

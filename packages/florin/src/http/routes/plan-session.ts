@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { checkMetadata, forSale } from '../../checkout/index.ts';
+import { forSale } from '../../catalog/index.ts';
+import { checkMetadata } from '../../checkout/index.ts';
 import { FlorinError } from '../../kernel/index.ts';
 import type { PlanSession } from '../../plan-session/index.ts';
 import { readJson } from '../body.ts';

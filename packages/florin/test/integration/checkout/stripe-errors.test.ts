@@ -1,7 +1,7 @@
 import Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
-import { explainStripe, isOtherParameters } from '../../../src/checkout/stripe-error.ts';
 import { toProblem } from '../../../src/http/problem.ts';
+import { explainStripe, isOtherParameters } from '../../../src/stripe/index.ts';
 
 const { errors } = Stripe;
 const KEY = 'sk_live_51Canary0123456789';

@@ -3,15 +3,17 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Executor } from '../../../src/db/index.ts';
 import { DatabaseUnavailableError, silentLogger } from '../../../src/kernel/index.ts';
 import {
+  type HoldRequest,
   issueGrant,
   listEntries,
+  type OpenHold,
   placeHold,
   readBalance,
   readHold,
   spend,
   verifyLedger,
+  withHold,
 } from '../../../src/ledger/index.ts';
-import { type HoldRequest, type OpenHold, withHold } from '../../../src/with-hold.ts';
 import { installVirtualClock, type VirtualClock } from '../../property/virtual-clock.ts';
 import { freshDatabase } from '../../support/postgres.ts';
 

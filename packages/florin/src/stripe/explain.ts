@@ -1,5 +1,5 @@
 import { FlorinError } from '../kernel/index.ts';
-import { toStripeFlorinError } from '../stripe/index.ts';
+import { toStripeFlorinError } from './lookups.ts';
 
 /** Stripe's failure in words for whoever has to act: the buyer, or the shop's owner. */
 export function explainStripe(error: unknown): FlorinError {

@@ -1,6 +1,6 @@
-import type { CatalogPrice } from '../catalog/index.ts';
 import { type Clock, FlorinError, type Logger } from '../kernel/index.ts';
 import { type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
+import type { CatalogPrice } from './price.ts';
 
 /** What Stripe says about a price: the catalogue says what it grants, Stripe what it costs. */
 export type StripePrice = {

@@ -1,4 +1,4 @@
-import type { Executor } from './db/index.ts';
+import type { Executor } from '../db/index.ts';
 import {
   AmountNotAllowedError,
   DatabaseUnavailableError,
@@ -6,8 +6,9 @@ import {
   HoldNotOpenError,
   IdempotencyKeyReusedError,
   type Logger,
-} from './kernel/index.ts';
-import { captureHold, placeHold, readBalance, readHold, releaseHold } from './ledger/index.ts';
+} from '../kernel/index.ts';
+import { readBalance } from './balance.ts';
+import { captureHold, placeHold, readHold, releaseHold } from './hold.ts';
 
 export type HoldRequest = {
   accountId: string;
