@@ -114,10 +114,55 @@ describe('the environment', () => {
     ['PORT', '-1'],
     ['LOG_LEVEL', 'loud'],
     ['TRUSTED_PROXIES', '1.5'],
+    ['METRICS_PORT', '0'],
+    ['BUYER_STRIPE_CALLS', '0'],
   ])('refuses %s=%s', (name, value) => {
     const faults = faultsOf({ [name]: value });
     expect(faults).toHaveLength(1);
     expect(faults[0]).toContain(name);
+  });
+
+  it.each([
+    ['SUPABASE_URL', 'http://abc.supabase.co'],
+    ['APP_URL', 'http://app.example.com'],
+    ['ALERT_URL', 'http://hooks.example.com/florin'],
+    ['STRIPE_API_BASE', 'http://stripe-mirror.example'],
+    ['ALLOWED_ORIGINS', 'https://shop.example.com,http://shop.example.com'],
+    ['APP_URL', 'http://8.8.8.8'],
+    ['APP_URL', 'http://localhost.example.com'],
+  ])('refuses %s=%s, which is read and changed on its way', (name, value) => {
+    const faults = faultsOf({ [name]: value });
+    expect(faults).toEqual([expect.stringContaining('http:// to a public host')]);
+    expect(faults[0]).toContain(name);
+    const https = value.replaceAll('http://', 'https://');
+    expect(faultsOf({ [name]: https })).toEqual([]);
+  });
+
+  it.each([
+    'http://127.0.0.1:54321',
+    'http://192.168.1.20',
+    'http://kong:8000',
+    'http://[fd00::1]',
+  ])('takes %s, which stays in its own network', (value) => {
+    for (const name of ['SUPABASE_URL', 'APP_URL', 'ALERT_URL', 'STRIPE_API_BASE']) {
+      expect(faultsOf({ [name]: value })).toEqual([]);
+    }
+    expect(faultsOf({ ALLOWED_ORIGINS: value })).toEqual([]);
+  });
+
+  it.each(['sk_live_51Nabc', 'rk_live_51Nabc'])('asks nobody but Stripe with %s', (key) => {
+    for (const base of ['https://stripe-mirror.example', 'http://127.0.0.1:4243']) {
+      const faults = faultsOf({ STRIPE_SECRET_KEY: key, STRIPE_API_BASE: base });
+      expect(faults).toEqual([expect.stringContaining('beside a live key')]);
+    }
+    expect(faultsOf({ STRIPE_SECRET_KEY: key })).toEqual([]);
+  });
+
+  it('wants a port of its own for the figures', () => {
+    expect(faultsOf({ PORT: '9464', METRICS_PORT: '9464' })).toEqual([
+      expect.stringContaining('METRICS_PORT and PORT are the same'),
+    ]);
+    expect(parseConfig({ ...GOOD, METRICS_PORT: '9464' }).metricsPort).toBe(9464);
   });
 
   it('lets the published secret of a local Supabase be used on this machine only', () => {

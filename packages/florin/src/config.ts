@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { InvalidConfigurationError, type LogLevel } from './kernel/index.ts';
+import {
+  InvalidConfigurationError,
+  isLoopback,
+  isPrivateHost,
+  type LogLevel,
+} from './kernel/index.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -31,15 +36,21 @@ export type Config = {
   readonly cookieDomain: string | undefined;
   readonly catalogPath: string | undefined;
   readonly port: number;
+  /** Where the figures for Prometheus are; absent: at `/metrics` of `port`, for the server key. */
+  readonly metricsPort: number | undefined;
   readonly host: string;
   readonly logLevel: LogLevel;
   /** How many proxies in front of the service append to X-Forwarded-For; 0 trusts nobody. */
   readonly trustedProxies: number;
+  /** How many requests a second all buyers together may make this process send to Stripe. */
+  readonly buyerStripeCalls: number;
   /** Where alerts of accounts are posted to; absent: nowhere. */
   readonly alertUrl: string | undefined;
 };
 
 const DEFAULT_PORT = 4242;
+/** A tenth of what Stripe allows a live account a second, and under half of one operation's 25. */
+const DEFAULT_BUYER_STRIPE_CALLS = 10;
 const LEAST_SIGNING_SECRET_BYTES = 32;
 const LEAST_SERVER_KEY_BYTES = 24;
 const LEAST_WEBHOOK_SECRET_BYTES = 12;
@@ -84,13 +95,6 @@ export const LEAST_SECRET_BYTES: Readonly<Record<string, number>> = {
   STRIPE_WEBHOOK_SECRET: LEAST_WEBHOOK_SECRET_BYTES,
 };
 
-/** Whether a host name can only mean this machine; `*.localhost` does by RFC 6761. */
-export function isLoopback(hostname: string): boolean {
-  return (
-    /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname) || hostname.endsWith('.localhost')
-  );
-}
-
 function isRepeated(text: string): boolean {
   return (text + text).indexOf(text, 1) < text.length;
 }
@@ -130,13 +134,24 @@ function address(name: string, mend: string) {
     .transform((text) => text.trim().replace(/\/+$/, ''));
 }
 
+const OVER_PLAIN_HTTP =
+  'is http:// to a public host: whoever is on the way reads and changes what is sent. Use https://';
+
+/** Plain http is for this machine and its own network. */
+function isReadableOnTheWay({ protocol, hostname }: URL): boolean {
+  return protocol === 'http:' && !isPrivateHost(hostname);
+}
+
 function addressFault(text: string): string | undefined {
   if (!URL.canParse(text.trim()) || text.includes('\\')) {
     return 'is not an address';
   }
   const { protocol, username, password, search, hash } = new URL(text.trim());
   if (protocol !== 'https:' && protocol !== 'http:') {
-    return 'must start with https:// (or http:// on your own machine)';
+    return 'must start with https:// (or http:// on your own machine or network)';
+  }
+  if (isReadableOnTheWay(new URL(text.trim()))) {
+    return OVER_PLAIN_HTTP;
   }
   if (username !== '' || password !== '') {
     return 'must not hold a user name or password';
@@ -158,17 +173,18 @@ function origins(name: string) {
         } else if (!URL.canParse(part) || new URL(part).origin !== part.toLowerCase()) {
           const message = `${name}: ${part} is not an origin. Write scheme, host and port only, for example https://shop.example.com.`;
           context.addIssue({ code: 'custom', message });
+        } else if (isReadableOnTheWay(new URL(part))) {
+          const message = `${name}: ${part} ${OVER_PLAIN_HTTP}.`;
+          context.addIssue({ code: 'custom', message });
         }
       }
     })
     .transform((parts) => parts.map((part) => part.toLowerCase()));
 }
 
-function wholeNumber(name: string, range: { least: number; most: number; fallback: number }) {
-  const { least, most, fallback } = range;
+function wholeNumber(name: string, { least, most }: { least: number; most: number }) {
   return z
     .string()
-    .default(String(fallback))
     .superRefine((text, context) => {
       if (!/^\d{1,9}$/.test(text.trim()) || Number(text) < least || Number(text) > most) {
         const message = `${name} must be a whole number from ${least} to ${most}.`;
@@ -235,12 +251,16 @@ const schema = z.object({
     'Set it to the address of your app that takes alerts, or leave it out.',
   ).optional(),
   FLORIN_CATALOG: z.string().optional(),
-  PORT: wholeNumber('PORT', { least: 0, most: 65_535, fallback: DEFAULT_PORT }),
+  PORT: wholeNumber('PORT', { least: 0, most: 65_535 }).default(DEFAULT_PORT),
+  METRICS_PORT: wholeNumber('METRICS_PORT', { least: 1, most: 65_535 }).optional(),
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: z
     .enum(LOG_LEVELS, { error: () => `LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}.` })
     .default('info'),
-  TRUSTED_PROXIES: wholeNumber('TRUSTED_PROXIES', { least: 0, most: 10, fallback: 0 }),
+  TRUSTED_PROXIES: wholeNumber('TRUSTED_PROXIES', { least: 0, most: 10 }).default(0),
+  BUYER_STRIPE_CALLS: wholeNumber('BUYER_STRIPE_CALLS', { least: 1, most: 10_000 }).default(
+    DEFAULT_BUYER_STRIPE_CALLS,
+  ),
 });
 
 /** What no setting alone can say. */
@@ -251,6 +271,9 @@ function faultsBetween(env: z.infer<typeof schema>): string[] {
     faults.push(
       "SUPABASE_JWT_SECRET is the published secret of every local Supabase. Use your own project's.",
     );
+  }
+  if (env.METRICS_PORT !== undefined && env.METRICS_PORT === env.PORT) {
+    faults.push('METRICS_PORT and PORT are the same: give the figures a port of their own.');
   }
   if (env.JWT_SECRET.some((one) => env.FLORIN_SECRET_KEY.includes(one))) {
     faults.push(
@@ -272,6 +295,14 @@ export function parseConfig(environment: Environment): Config {
   if (given['SUPABASE_URL'] === undefined && given['SUPABASE_JWT_SECRET'] === undefined) {
     faults.push(
       'SUPABASE_URL is missing. Set it to https://<project>.supabase.co: Project Settings, API.',
+    );
+  }
+  if (
+    given['STRIPE_API_BASE'] !== undefined &&
+    /^(sk|rk)_live_/.test(given['STRIPE_SECRET_KEY'] ?? '')
+  ) {
+    faults.push(
+      'STRIPE_API_BASE is set beside a live key: live money is asked of Stripe alone. Leave STRIPE_API_BASE out.',
     );
   }
   const result = schema.safeParse(given);
@@ -306,9 +337,11 @@ function toConfig(env: z.infer<typeof schema>): Config {
     cookieDomain: env.COOKIE_DOMAIN,
     catalogPath: env.FLORIN_CATALOG,
     port: env.PORT,
+    metricsPort: env.METRICS_PORT,
     host: env.HOST,
     logLevel: env.LOG_LEVEL,
     trustedProxies: env.TRUSTED_PROXIES,
+    buyerStripeCalls: env.BUYER_STRIPE_CALLS,
     alertUrl: env.ALERT_URL,
   };
 }

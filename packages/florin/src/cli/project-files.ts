@@ -117,6 +117,10 @@ ALLOWED_ORIGINS=
 # PORT=4242
 # HOST=127.0.0.1
 # LOG_LEVEL=info
+# The figures for Prometheus on a port of their own, without a key; otherwise /metrics wants FLORIN_SECRET_KEY.
+# METRICS_PORT=9464
+# Requests a second that all buyers together may cause at Stripe, for each process; Stripe allows 100, or 25 in a sandbox.
+# BUYER_STRIPE_CALLS=10
 # How many proxies before the service append to X-Forwarded-For; 0 believes none.
 # TRUSTED_PROXIES=0
 `;

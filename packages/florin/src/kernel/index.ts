@@ -13,6 +13,7 @@ export {
   InsufficientCreditsError,
   InvalidConfigurationError,
 } from './errors.ts';
+export { isLoopback, isPrivateHost } from './hosts.ts';
 export { type IdSource, isUuid, randomIds } from './ids.ts';
 export {
   createLogger,
@@ -21,3 +22,4 @@ export {
   type LogLevel,
   silentLogger,
 } from './logger.ts';
+export { createMemory } from './remember.ts';

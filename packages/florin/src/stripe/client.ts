@@ -1,5 +1,5 @@
 import Stripe from 'stripe';
-import { InvalidConfigurationError } from '../kernel/index.ts';
+import { type FlorinError, InvalidConfigurationError, isPrivateHost } from '../kernel/index.ts';
 
 /** The API version of every request that Florin sends; deliveries come in the endpoint's own. */
 export const STRIPE_API_VERSION = '2026-10-28.endive';
@@ -14,17 +14,53 @@ export type StripeClientOptions = {
   timeoutMs?: number;
   /** Retries of a request whose connection failed or that Stripe asks to repeat (409, 429, 5xx). */
   maxNetworkRetries?: number;
+  /** Asked before each request, retries included: what it throws the call throws, and nothing is sent. */
+  mayAsk?: () => Promise<void>;
 };
 
-/** A Stripe client with a pinned API version, an explicit timeout and bounded retries. No request is sent here. */
+/** The error code of an answer that never came from Stripe: the request was not sent. */
+export const NOT_ASKED = 'florin_not_asked';
+
+/**
+ * A Stripe client with a pinned API version, an explicit timeout and bounded retries. No request is sent
+ * here. Throws `invalid_configuration` for a live key with an `apiBase`, and for an `apiBase` over plain
+ * http that is not on this machine's own network: live money and secret keys go to Stripe alone.
+ */
 export function createStripeClient(options: StripeClientOptions): StripeClient {
+  const { mayAsk, apiBase } = options;
+  if (apiBase !== undefined && isLiveKey(options.secretKey)) {
+    throw new InvalidConfigurationError([
+      'STRIPE_API_BASE is set beside a live key: live money is asked of Stripe alone. Leave STRIPE_API_BASE out.',
+    ]);
+  }
   return new Stripe(options.secretKey, {
     apiVersion: STRIPE_API_VERSION,
     timeout: options.timeoutMs ?? 8_000,
     maxNetworkRetries: options.maxNetworkRetries ?? 2,
     telemetry: false,
-    ...(options.apiBase === undefined ? {} : apiAddress(options.apiBase)),
+    ...(mayAsk === undefined
+      ? {}
+      : { httpClient: Stripe.createFetchHttpClient(fetchWhere(mayAsk)) }),
+    ...(apiBase === undefined ? {} : apiAddress(apiBase)),
   });
+}
+
+/** A refusal becomes an answer that the SDK neither repeats nor takes for a lost connection. */
+function fetchWhere(mayAsk: () => Promise<void>): typeof fetch {
+  return async (input, init) => {
+    try {
+      await mayAsk();
+    } catch (error) {
+      const { message, details } = error as FlorinError;
+      const retryAfter = String(details?.['retryAfter'] ?? 1);
+      return Response.json(
+        { error: { code: NOT_ASKED, message } },
+        { status: 429, headers: { 'retry-after': retryAfter, 'stripe-should-retry': 'false' } },
+      );
+    }
+    // Hosts such as Next.js keep what fetch has read, unless they are told not to.
+    return fetch(input, { ...init, cache: 'no-store' });
+  };
 }
 
 /** Whether a secret or restricted key belongs to live mode; decides which events are ours. */
@@ -38,6 +74,11 @@ function apiAddress(base: string) {
     url = new URL(base);
   } catch {
     throw new InvalidConfigurationError([`STRIPE_API_BASE is not an address: ${base}`]);
+  }
+  if (url.protocol === 'http:' && !isPrivateHost(url.hostname)) {
+    throw new InvalidConfigurationError([
+      `STRIPE_API_BASE is http:// to a public host: ${url.host} would be told the secret key in clear.`,
+    ]);
   }
   const protocol = url.protocol === 'http:' ? ('http' as const) : ('https' as const);
   return {

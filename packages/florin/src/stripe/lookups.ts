@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import { FlorinError } from '../kernel/index.ts';
-import type { StripeClient } from './client.ts';
+import { NOT_ASKED, type StripeClient } from './client.ts';
 import {
   type CustomerFact,
   type InvoiceFact,
@@ -116,7 +116,7 @@ export function isUnknownToStripe(error: unknown): boolean {
 
 /**
  * Stripe's failure as ours: `stripe_unavailable` when the same request may work later (connection,
- * 429, 5xx), `stripe_rejected` when it will not. Carries Stripe's code, never the request's body.
+ * 429, 5xx), `stripe_rejected` when it will not, `rate_limited` when the request was held back here. Carries Stripe's code, never the request's body.
  */
 export function toStripeFlorinError(error: unknown): FlorinError {
   if (error instanceof FlorinError) {
@@ -126,6 +126,10 @@ export function toStripeFlorinError(error: unknown): FlorinError {
     return new FlorinError('internal', `Reading Stripe's answer failed: ${String(error)}`, {
       cause: error,
     });
+  }
+  if (error.code === NOT_ASKED) {
+    const retryAfter = Number(error.headers?.['retry-after'] ?? 1);
+    return new FlorinError('rate_limited', error.message, { details: { retryAfter } });
   }
   const details = {
     stripeCode: error.code,

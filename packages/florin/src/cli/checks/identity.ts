@@ -1,4 +1,5 @@
 import { LEAST_SECRET_BYTES, weaknessOf } from '../../config.ts';
+import { isPrivateHost } from '../../kernel/index.ts';
 import type { Environment } from '../environment.ts';
 import { type Check, fault, messageOf, ok, warning } from './check.ts';
 
@@ -68,12 +69,27 @@ export function checkService(environment: Environment): Check[] {
     ];
   }
   const { protocol, hostname } = new URL(appUrl);
-  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
   return [
     ...secrets,
-    protocol === 'https:' || isLocal
+    protocol === 'https:' || isPrivateHost(hostname)
       ? ok('service.app_url', appUrl)
-      : warning('service.app_url', `${appUrl} is not encrypted`, 'Use https.'),
+      : fault('service.app_url', `APP_URL ${appUrl} is not encrypted`, 'Use https.'),
+    ...checkProxies(environment, protocol),
+  ];
+}
+
+/** `serve` speaks plain http: behind an https address stands a proxy, which knows the visitors' addresses. */
+function checkProxies(environment: Environment, protocol: string): Check[] {
+  const proxies = environment['TRUSTED_PROXIES']?.trim() ?? '0';
+  if (protocol !== 'https:' || proxies !== '0') {
+    return [ok('service.trusted_proxies', proxies)];
+  }
+  return [
+    warning(
+      'service.trusted_proxies',
+      'APP_URL is https, so a proxy stands before serve, and TRUSTED_PROXIES is 0: all visitors share the limits of one address',
+      'Set it to the number of proxies that append to X-Forwarded-For. Where Florin is mounted in another server, leave it.',
+    ),
   ];
 }
 
