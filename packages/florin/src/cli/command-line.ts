@@ -1,5 +1,6 @@
 import { type Command, CommanderError, InvalidArgumentError } from 'commander';
 import { FlorinError, InvalidConfigurationError } from '../kernel/index.ts';
+import { visible, visibleInLine } from './visible.ts';
 
 /** What a process ends with: the work is done, it failed or a check found something, or it was called wrongly. */
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
@@ -11,9 +12,10 @@ export type Terminal = {
   err(text: string): void;
 };
 
+/** Nothing that was written elsewhere gives the terminal orders. */
 export const processTerminal: Terminal = {
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
+  out: (text) => void process.stdout.write(visible(text)),
+  err: (text) => void process.stderr.write(visible(text)),
 };
 
 export type OutputOptions = { json?: boolean };
@@ -95,10 +97,11 @@ export function argument<T>(parse: (text: string) => T): (text: string) => T {
 
 /** Rows as aligned columns under their headings. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = rows.map((row) => row.map(visibleInLine));
   const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)),
+    Math.max(heading.length, ...cells.map((row) => (row[column] ?? '').length)),
   );
-  return [headings, ...rows]
+  return [headings, ...cells]
     .map((row) =>
       row
         .map((cell, column) => cell.padEnd(widths[column] ?? 0))
