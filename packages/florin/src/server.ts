@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import { createAdaptorServer, getRequestListener } from '@hono/node-server';
 import { FlorinError } from './kernel/index.ts';
 
@@ -6,7 +7,10 @@ import { FlorinError } from './kernel/index.ts';
 export type RunningServer = {
   /** `http://host:port`, without a slash at the end. */
   readonly url: string;
-  /** Takes no new connections, lets requests finish for a while, then ends what is still open. */
+  /**
+   * Takes no new connections and answers what comes on those that are open, each for the last time. Ends
+   * what is idle soon, and what is still under way after a while.
+   */
   close(): Promise<void>;
 };
 
@@ -15,6 +19,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000;
 /** What a request under way is given at the end; live streams are cut then, and reconnect elsewhere. */
 const GRACE_MS = 5_000;
+/** How long a kept-alive connection may still bring a request at the end; balancers reuse them at any time. */
+const LAST_REQUEST_MS = 1_000;
 
 /** Serves `fetch` over HTTP. Rejects with `conflict` when the port is taken. */
 export async function listen(options: {
@@ -30,6 +36,14 @@ export async function listen(options: {
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
+  });
+  const answering = new Set<ServerResponse>();
+  let isClosing = false;
+  server.prependListener('request', (_incoming: IncomingMessage, outgoing: ServerResponse) => {
+    // Sent as `connection: close`: the client opens its next connection where somebody listens.
+    outgoing.shouldKeepAlive &&= !isClosing;
+    answering.add(outgoing);
+    outgoing.once('close', () => answering.delete(outgoing));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -50,11 +64,19 @@ export async function listen(options: {
   return {
     url: `http://${name}:${bound}`,
     async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      isClosing = true;
+      for (const outgoing of answering) {
+        outgoing.shouldKeepAlive = false;
+      }
+      // Not http's own close, which cuts idle connections at once, with requests already on their way.
+      const closed = new Promise<void>((resolve) => {
+        NetServer.prototype.close.call(server, () => resolve());
+      });
       if ('closeIdleConnections' in server) {
-        server.closeIdleConnections();
+        const idle = setTimeout(() => server.closeIdleConnections(), LAST_REQUEST_MS);
         const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS);
         await closed;
+        clearTimeout(idle);
         clearTimeout(cut);
       }
       await closed;

@@ -1,0 +1,58 @@
+import { Agent, request } from 'node:http';
+import { expect, it } from 'vitest';
+import { type Served, startServed } from '../../support/served.ts';
+import { SERVER_KEY } from '../http/florin-service.ts';
+
+const SENDERS = 16;
+
+/** Sends over one kept-alive connection, one request after another, until nobody listens. */
+async function sendOn(served: Served): Promise<{ answered: number; ended: string }> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const send = () =>
+    new Promise<number>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${SERVER_KEY}` };
+      const path = '/api/accounts/6b3c0a52-7c1e-4f0f-9a55-0d8a5f0e7c11';
+      const asked = request(served.url + path, { agent, headers }, (answer) => {
+        answer.resume();
+        answer.on('end', () => resolve(answer.statusCode ?? 0));
+        answer.on('error', reject);
+      });
+      asked.on('error', reject);
+      asked.end();
+    });
+  let answered = 0;
+  try {
+    for (;;) {
+      const status = await send();
+      if (status !== 200) {
+        return { answered, ended: `status ${status}` };
+      }
+      answered += 1;
+    }
+  } catch (error) {
+    return { answered, ended: (error as NodeJS.ErrnoException).code ?? String(error) };
+  } finally {
+    agent.destroy();
+  }
+}
+
+it('a service that is asked to stop answers every request and closes each connection itself', {
+  timeout: 240_000,
+}, async () => {
+  const served = await startServed();
+  try {
+    const senders = Array.from({ length: SENDERS }, () => sendOn(served));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const asked = performance.now();
+    served.process.child.kill('SIGTERM');
+    const { code } = await served.process.finished;
+    const took = performance.now() - asked;
+    const ends = await Promise.all(senders);
+    expect(ends.map(({ ended }) => ended)).toEqual(Array(SENDERS).fill('ECONNREFUSED'));
+    expect(ends.every(({ answered }) => answered > 10)).toBe(true);
+    expect(code).toBe(0);
+    expect(took).toBeLessThan(3_000);
+  } finally {
+    await served.close();
+  }
+});
