@@ -169,6 +169,11 @@ export type FlorinOptions = {
 export type Florin = FlorinLedger & {
   /** Every route of the service: mount it in Hono, Next.js, Express or an Edge Function. */
   fetch(request: Request, ...platform: unknown[]): Promise<Response>;
+  /**
+   * Answers `/metrics` without a key, for a port that the public does not reach. With METRICS_PORT set,
+   * `fetch` does not answer it any more.
+   */
+  fetchMetrics(request: Request): Promise<Response>;
   /** Works off events that wait for another attempt: for a cron call where nothing runs on. */
   drain(limit?: number): Promise<void>;
   /**
@@ -229,6 +234,7 @@ export function createFlorin(options: FlorinOptions): Florin {
   return {
     ...ledger,
     fetch: async (request, ...platform) => app.fetch(request, ...platform),
+    fetchMetrics: app.fetchMetrics,
     async drain(limit = DRAIN_LIMIT) {
       await drainInbox(webhooks, { limit });
     },

@@ -22,13 +22,23 @@ export async function startService(options: {
   const catalog = await loadCatalog(config.catalogPath);
   const florin = createFlorin({ ...options, catalog });
   try {
-    const server = await listen({ fetch: florin.fetch, host: config.host, port: config.port });
+    const { host, port, metricsPort } = config;
+    const server = await listen({ fetch: florin.fetch, host, port });
+    const metrics =
+      metricsPort === undefined
+        ? undefined
+        : await listen({ fetch: florin.fetchMetrics, host, port: metricsPort }).catch(
+            async (error) => {
+              await server.close();
+              throw error;
+            },
+          );
     const jobs = florin.startJobs();
     return {
       url: server.url,
       async stop() {
         florin.endStreams();
-        await server.close();
+        await Promise.all([server.close(), metrics?.close()]);
         await jobs.stop();
         await florin.close();
       },

@@ -830,6 +830,7 @@ declare
   v_now timestamptz := clock_timestamp();
   v_sessions bigint;
   v_checkouts bigint;
+  v_made bigint;
 begin
   delete from billing.consumed_plan_sessions s
    where s.nonce in (
@@ -841,13 +842,18 @@ begin
      select d.account_id, d.slot from billing.open_checkouts d
       where d.expires_at < v_now - interval '1 day' limit p_limit);
   get diagnostics v_checkouts = row_count;
-  return v_sessions + v_checkouts;
+  delete from billing.checkout_sessions c
+   where c.checkout_session_id in (
+     select d.checkout_session_id from billing.checkout_sessions d
+      where d.created_at < v_now - interval '30 days' limit p_limit);
+  get diagnostics v_made = row_count;
+  return v_sessions + v_checkouts + v_made;
 end;
 $$;
 
 ALTER FUNCTION billing.forget_expired(p_limit integer) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.forget_expired(p_limit integer) IS 'Deletes used plan sessions and open checkouts a day after they expired; how many.';
+COMMENT ON FUNCTION billing.forget_expired(p_limit integer) IS 'Deletes used plan sessions and open checkouts a day after they expired, and checkout sessions 30 days after they were made; returns how many.';
 
 CREATE FUNCTION billing.grant_of_command(p_command jsonb) RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -1025,6 +1031,21 @@ ALTER FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) 
 
 COMMENT ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) IS 'One step of a top-up and what it means for the consent, together. False when it is no longer where the caller saw it: then nothing is written. Errors: 22023 for a step that there is not.';
 
+CREATE FUNCTION billing.note_checkout_session(p_account_id uuid, p_checkout_session_id text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  insert into billing.checkout_sessions (checkout_session_id, account_id)
+    values (p_checkout_session_id, p_account_id)
+    on conflict do nothing;
+end;
+$$;
+
+ALTER FUNCTION billing.note_checkout_session(p_account_id uuid, p_checkout_session_id text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.note_checkout_session(p_account_id uuid, p_checkout_session_id text) IS 'Notes which account a session of Stripe''s was made for. The first one stays. Repeatable.';
+
 CREATE FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1176,6 +1197,7 @@ CREATE FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attemp
     SET search_path TO ''
     AS $$
 begin
+  perform billing.note_checkout_session(p_account_id, p_checkout_session_id);
   update billing.open_checkouts o
      set checkout_session_id = p_checkout_session_id, expires_at = p_expires_at
    where o.account_id = p_account_id and o.slot = p_slot
@@ -4021,6 +4043,16 @@ ALTER TABLE billing.alerts OWNER TO florin_owner;
 
 COMMENT ON TABLE billing.alerts IS 'Notifications to the app about an account. Waiting while next_attempt_at is set; delivered_at null and no next attempt: given up.';
 
+CREATE TABLE billing.checkout_sessions (
+    checkout_session_id text NOT NULL,
+    account_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE billing.checkout_sessions OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.checkout_sessions IS 'Every checkout session that Florin has asked Stripe for, for 30 days: whose it is, without asking Stripe.';
+
 CREATE TABLE billing.consumed_plan_sessions (
     nonce text NOT NULL,
     account_id uuid NOT NULL,
@@ -4442,6 +4474,9 @@ COMMENT ON VIEW public.stripe_events_raw IS 'The event inbox, as the seed named 
 ALTER TABLE ONLY billing.alerts
     ADD CONSTRAINT alerts_pkey PRIMARY KEY (alert_id);
 
+ALTER TABLE ONLY billing.checkout_sessions
+    ADD CONSTRAINT checkout_sessions_pkey PRIMARY KEY (checkout_session_id);
+
 ALTER TABLE ONLY billing.consumed_plan_sessions
     ADD CONSTRAINT consumed_plan_sessions_pkey PRIMARY KEY (nonce);
 
@@ -4502,6 +4537,8 @@ CREATE INDEX alerts_by_age ON billing.alerts USING btree (created_at);
 
 CREATE INDEX alerts_due ON billing.alerts USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 
+CREATE INDEX checkout_sessions_by_age ON billing.checkout_sessions USING btree (created_at);
+
 CREATE INDEX consumed_plan_sessions_by_expiry ON billing.consumed_plan_sessions USING btree (expires_at);
 
 CREATE INDEX customers_by_account ON billing.customers USING btree (account_id);
@@ -4557,6 +4594,12 @@ ALTER TABLE billing.alerts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY alerts_service_reads ON billing.alerts FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY alerts_service_reads ON billing.alerts IS 'The service reads everything. Writing is for functions alone.';
+
+ALTER TABLE billing.checkout_sessions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY checkout_sessions_service_reads ON billing.checkout_sessions FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY checkout_sessions_service_reads ON billing.checkout_sessions IS 'The service reads everything. Writing is for functions alone.';
 
 ALTER TABLE billing.consumed_plan_sessions ENABLE ROW LEVEL SECURITY;
 
@@ -4794,6 +4837,10 @@ GRANT ALL ON FUNCTION billing.mark_alert_sent(p_alert_id uuid, p_delivered boole
 REVOKE ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.move_top_up(p_top_up_id uuid, p_from text, p_move jsonb) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.note_checkout_session(p_account_id uuid, p_checkout_session_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.note_checkout_session(p_account_id uuid, p_checkout_session_id text) TO service_role;
+GRANT ALL ON FUNCTION billing.note_checkout_session(p_account_id uuid, p_checkout_session_id text) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) TO service_role;
@@ -5089,6 +5136,9 @@ GRANT ALL ON FUNCTION public.refresh_credits_balance() TO service_role;
 
 GRANT SELECT ON TABLE billing.alerts TO service_role;
 GRANT SELECT ON TABLE billing.alerts TO postgres;
+
+GRANT SELECT ON TABLE billing.checkout_sessions TO service_role;
+GRANT SELECT ON TABLE billing.checkout_sessions TO postgres;
 
 GRANT SELECT ON TABLE billing.consumed_plan_sessions TO service_role;
 GRANT SELECT ON TABLE billing.consumed_plan_sessions TO postgres;

@@ -1,4 +1,4 @@
-import { type Clock, FlorinError, type Logger } from '../kernel/index.ts';
+import { type Clock, createMemory, FlorinError, type Logger } from '../kernel/index.ts';
 import { type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
 import type { CatalogPrice } from './price.ts';
 
@@ -24,10 +24,14 @@ type Known = { readonly at: number; readonly price: Promise<StripePrice> };
 
 const FRESH_MS = 5 * 60_000;
 const STALE_MS = 24 * 60 * 60_000;
+/** What fails is not asked again before: anybody may open a shop's page, as often as they like. */
+const ASK_AGAIN_MS = 10_000;
+const MAX_PRICES = 10_000;
 
 /**
  * Stripe's prices by the catalogue's keys, remembered. One that is known is answered at once and
- * asked for again beside it when five minutes old, so that a shop goes on while Stripe does not answer.
+ * asked for again beside it when five minutes old, so that a shop goes on while Stripe does not answer. A
+ * failure is remembered for ten seconds.
  */
 export function createPriceDirectory(options: {
   stripe: StripeClient;
@@ -36,21 +40,18 @@ export function createPriceDirectory(options: {
 }): PriceDirectory {
   const { stripe, clock, logger } = options;
   const known = new Map<string, Known>();
-  const asking = new Map<string, Promise<StripePrice>>();
+  const asked = createMemory<StripePrice>({ forMs: ASK_AGAIN_MS, atMost: MAX_PRICES, clock });
 
   function ask(price: CatalogPrice): Promise<StripePrice> {
-    const before = asking.get(price.id);
-    if (before !== undefined) {
-      return before;
-    }
-    const asked = fetchPrice(stripe, price).finally(() => asking.delete(price.id));
-    asking.set(price.id, asked);
-    asked.then(
-      () => known.set(price.id, { at: clock.now().getTime(), price: asked }),
-      (error: Error) =>
-        logger.warn({ priceId: price.id, error: error.message }, 'a price was not read'),
-    );
-    return asked;
+    return asked(price.id, () => {
+      const fetched = fetchPrice(stripe, price);
+      fetched.then(
+        () => known.set(price.id, { at: clock.now().getTime(), price: fetched }),
+        (error: Error) =>
+          logger.warn({ priceId: price.id, error: error.message }, 'a price was not read'),
+      );
+      return fetched;
+    });
   }
 
   return {

@@ -33,7 +33,7 @@ const ROUND_PAUSE_MS = 150;
  * repeated and may race. The account is the caller's, the price the catalogue's, the mode and the
  * plan type are derived, and buyers return to APP_URL only. No transaction is open while Stripe is
  * asked. Throws `price_unknown`, `plan_session_invalid`, `already_subscribed`, `invalid_input`,
- * `stripe_unavailable`, `stripe_rejected`.
+ * `stripe_unavailable`, `stripe_rejected`, `rate_limited`.
  */
 export async function createCheckout(
   deps: CheckoutDeps,
@@ -50,10 +50,10 @@ export async function createCheckout(
       return before;
     }
   }
-  const customerId = await ensureCustomer({ db, stripe }, { accountId, email });
   if (choice.price.kind === 'recurring') {
-    await refuseSecondSubscription(deps, { accountId, customerId });
+    await refuseSecondSubscription(deps, { accountId, email });
   }
+  const customerId = await ensureCustomer({ db, stripe }, { accountId, email });
   const checkout = await openCheckout(deps, { accountId, choice, customerId });
   if (planSession !== undefined) {
     await recordPlanCheckout(db, { nonce: planSession.nonce, sessionId: checkout.sessionId });
@@ -147,7 +147,8 @@ async function make(
     });
   } catch (error) {
     const mapped = explainStripe(error);
-    if (mapped.code === 'stripe_unavailable') {
+    if (mapped.code === 'stripe_unavailable' || mapped.code === 'rate_limited') {
+      // Another call may be asking under this attempt's key right now: the attempt stays.
       throw mapped;
     }
     if (!isOtherParameters(mapped)) {

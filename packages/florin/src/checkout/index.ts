@@ -7,6 +7,7 @@ export {
   type CheckoutState,
   type CheckoutStatus,
   type PaidSession,
+  type RecentSessions,
   readCheckoutStatus,
   type SettleSession,
 } from './status.ts';

@@ -1,3 +1,4 @@
+import { isSessionOf } from '../customers/index.ts';
 import type { Row } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import { explainStripe, type StripeClient } from '../stripe/index.ts';
@@ -26,7 +27,13 @@ export type PaidSession = {
 };
 
 /** Processes what Stripe says about a paid checkout, by the way of the webhooks. */
-export type SettleSession = (session: PaidSession) => Promise<void>;
+export type SettleSession = (session: PaidSession, stripe: StripeClient) => Promise<void>;
+
+/** Sessions as Stripe has shown them a moment ago, by id: a page asks every second. */
+export type RecentSessions = (
+  sessionId: string,
+  ask: () => Promise<Session | undefined>,
+) => Promise<Session | undefined>;
 
 type Session = Awaited<ReturnType<StripeClient['checkout']['sessions']['retrieve']>>;
 type Credited = { readonly status: string; readonly credits: number };
@@ -35,14 +42,19 @@ const SESSION_ID = /^cs_[A-Za-z0-9_]{1,250}$/;
 
 /**
  * What became of a checkout, asked of Stripe and the ledger. A paid one whose webhook is late is
- * settled first, by `settle`. Another account's is `not_found`, as is one that does not exist.
+ * settled first, by `settle`. Throws `not_found`, without asking Stripe, for a session that is not
+ * known to be the account's; `stripe_unavailable`, `rate_limited`.
  */
 export async function readCheckoutStatus(
-  deps: CheckoutDeps & { settle: SettleSession },
+  deps: CheckoutDeps & { settle: SettleSession; recent: RecentSessions },
   { accountId, sessionId }: { accountId: string; sessionId: string },
 ): Promise<CheckoutStatus> {
-  const session = SESSION_ID.test(sessionId) ? await findSession(deps, sessionId) : undefined;
-  if (session === undefined || ownerOf(session) !== accountId) {
+  const isOwn =
+    SESSION_ID.test(sessionId) && (await isSessionOf(deps.db, { accountId, sessionId }));
+  const session = isOwn
+    ? await deps.recent(sessionId, () => findSession(deps, sessionId))
+    : undefined;
+  if (session === undefined) {
     throw new FlorinError('not_found', 'There is no such checkout of this account.');
   }
   const answer = (state: CheckoutState, credited?: Credited): CheckoutStatus => ({
@@ -50,24 +62,25 @@ export async function readCheckoutStatus(
     state,
     ...describe(deps, session, credited),
   });
+  // The ledger first: what Stripe showed is a moment old.
+  const before = await readCredited(deps, session);
+  if (before?.status === 'credited') {
+    return answer('paid', before);
+  }
   if (session.status === 'open') {
     return answer('open');
   }
   if (session.status === 'expired') {
     return answer('expired');
   }
-  const before = await readCredited(deps, session);
   if (session.payment_status === 'unpaid') {
     return answer(before?.status === 'failed' || hasFailed(session) ? 'failed' : 'pending');
-  }
-  if (before?.status === 'credited') {
-    return answer('paid', before);
   }
   if (session.payment_status === 'no_payment_required' && session.mode === 'subscription') {
     // A free trial: there may be nothing to credit.
     return answer('paid', before);
   }
-  await deps.settle(toPaid(session));
+  await deps.settle(toPaid(session), deps.stripe);
   const after = await readCredited(deps, session);
   return after?.status === 'credited' ? answer('paid', after) : answer('processing');
 }
@@ -82,11 +95,6 @@ async function findSession({ stripe }: CheckoutDeps, id: string): Promise<Sessio
     }
     throw mapped;
   }
-}
-
-/** Our own sessions only: both names are set by us, and the buyer can change neither. */
-function ownerOf(session: Session): string | null {
-  return session.metadata?.['userId'] ?? session.client_reference_id;
 }
 
 function describe(

@@ -85,6 +85,8 @@ async function start(dev: {
     ALLOWED_ORIGINS: given['ALLOWED_ORIGINS'] ?? service,
     PORT: String(ports.service),
     HOST,
+    // The sandbox allows any rate.
+    BUYER_STRIPE_CALLS: '1000',
     ...(given['FLORIN_CATALOG'] === undefined ? {} : { FLORIN_CATALOG: given['FLORIN_CATALOG'] }),
     ...(given['COOKIE_DOMAIN'] === undefined ? {} : { COOKIE_DOMAIN: given['COOKIE_DOMAIN'] }),
   };

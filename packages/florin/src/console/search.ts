@@ -123,7 +123,7 @@ async function whoseAre(db: Executor, ids: readonly string[]): Promise<Known> {
                   select s.account_id from billing.subscriptions s
                    where s.subscription_id = any ($1) and s.account_id is not null
                    union
-                  select o.account_id from billing.open_checkouts o
+                  select o.account_id from billing.checkout_sessions o
                    where o.checkout_session_id = any ($1)
                    union
                   select b.account_id from about b where b.account_id is not null) as account_ids

@@ -102,6 +102,25 @@ export async function findPrimaryCustomer(
   return (await readCustomers(db, accountId)).primary ?? undefined;
 }
 
+export type AccountCustomer = {
+  readonly customerId: string;
+  /** How the link was learnt; `client_reference_id` may be written by whoever pays. */
+  readonly origin: 'florin' | 'client_reference_id' | 'metadata' | 'subscription';
+  readonly isPrimary: boolean;
+};
+
+/** The customers at Stripe that are linked to an account and not deleted, oldest first. */
+export async function listCustomers(db: Executor, accountId: string): Promise<AccountCustomer[]> {
+  return db.query<Row & AccountCustomer>(
+    {
+      name: 'billing_list_customers',
+      text: `select customer_id, origin, is_primary from billing.customers
+              where account_id = $1 and deleted_at is null order by created_at, customer_id`,
+    },
+    [accountId],
+  );
+}
+
 export type AccountSubscription = {
   readonly subscriptionId: string;
   readonly customerId: string | null;

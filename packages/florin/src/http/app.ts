@@ -17,7 +17,7 @@ import { addBalance } from './routes/balance.ts';
 import { addCheckout } from './routes/checkout.ts';
 import { addDemo } from './routes/demo.ts';
 import { addDocuments } from './routes/documents.ts';
-import { addHealth } from './routes/health.ts';
+import { addHealth, answerMetrics } from './routes/health.ts';
 import { addJobs } from './routes/jobs.ts';
 import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
@@ -27,6 +27,8 @@ import { addWebhook } from './routes/webhook.ts';
 export type FlorinApp = {
   /** For any server of the Fetch API: Node through @hono/node-server, Next.js, Express, Deno. */
   readonly fetch: (request: Request, env?: unknown) => Response | Promise<Response>;
+  /** Answers `/metrics` alone and asks for no key: for a port that the public does not reach. */
+  readonly fetchMetrics: (request: Request) => Promise<Response>;
   /** Calls the app without a network, for tests. */
   readonly request: App['request'];
   /** Ends live streams; the rest ends by itself. */
@@ -66,6 +68,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addFallback(app);
   return {
     fetch: (request, env) => app.fetch(request, (env ?? {}) as AppEnv['Bindings']),
+    fetchMetrics: (request) => answerMetrics(parts, request),
     request: app.request,
     close: () => parts.feed.close(),
   };

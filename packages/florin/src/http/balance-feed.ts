@@ -12,14 +12,17 @@ export type BalanceFeed = {
    */
   open(stream: {
     accountId: string;
+    /** Whose share of the streams it takes; absent where the host has not said. */
+    address?: string | undefined;
     until: Date;
     lastEventId: string | undefined;
   }): ReadableStream<Uint8Array>;
-  /** Ends every open stream: browsers come back to another service. */
+  /** Ends every open stream, and each later one at once: browsers come back to another service. */
   close(): void;
 };
 
 type Subscriber = {
+  readonly address: string | undefined;
   readonly tell: (event: { id: string; text: string }) => void;
   readonly beat: () => void;
   readonly end: () => void;
@@ -31,6 +34,8 @@ const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 2_000;
 const MOST_STREAMS = 2_000;
 const MOST_STREAMS_AN_ACCOUNT = 10;
+/** A tenth of all: free sign-ups at one address leave the others theirs. */
+const MOST_STREAMS_AN_ADDRESS = 200;
 const MOST_ACCOUNTS_A_READ = 500;
 /** Chunks that a browser may leave unread before its stream is ended. */
 const MOST_UNREAD = 100;
@@ -49,9 +54,11 @@ export function createBalanceFeed(options: {
   const { db, logger } = options;
   const encoder = new TextEncoder();
   const subscribers = new Map<string, Set<Subscriber>>();
+  const ofAddress = new Map<string | undefined, number>();
   const due = new Set<string>();
   let count = 0;
   let isReading = false;
+  let isClosed = false;
   let stopWatching = () => {};
 
   function changed(accountId: string): void {
@@ -130,12 +137,19 @@ export function createBalanceFeed(options: {
   }
 
   function add(accountId: string, subscriber: Subscriber): void {
+    const { address } = subscriber;
     const own = subscribers.get(accountId) ?? new Set();
-    if (count >= MOST_STREAMS || own.size >= MOST_STREAMS_AN_ACCOUNT) {
+    const there = ofAddress.get(address) ?? 0;
+    if (
+      count >= MOST_STREAMS ||
+      own.size >= MOST_STREAMS_AN_ACCOUNT ||
+      (address !== undefined && there >= MOST_STREAMS_AN_ADDRESS)
+    ) {
       const message = 'Too many live balances are open. Ask /api/balance now and then instead.';
       throw new FlorinError('rate_limited', message, { details: { retryAfter: 30 } });
     }
     subscribers.set(accountId, own.add(subscriber));
+    ofAddress.set(address, there + 1);
     count += 1;
     options.open.inc();
     if (count === 1) {
@@ -147,6 +161,13 @@ export function createBalanceFeed(options: {
     const own = subscribers.get(accountId);
     if (own?.delete(subscriber) !== true) {
       return;
+    }
+    const { address } = subscriber;
+    const left = (ofAddress.get(address) ?? 1) - 1;
+    if (left === 0) {
+      ofAddress.delete(address);
+    } else {
+      ofAddress.set(address, left);
     }
     count -= 1;
     options.open.dec();
@@ -160,7 +181,7 @@ export function createBalanceFeed(options: {
 
   return {
     changed,
-    open({ accountId, until, lastEventId }) {
+    open({ accountId, address, until, lastEventId }) {
       let lastId = lastEventId;
       let life: NodeJS.Timeout | undefined;
       let subscriber: Subscriber | undefined;
@@ -186,6 +207,7 @@ export function createBalanceFeed(options: {
             }
           };
           subscriber = {
+            address,
             tell({ id, text }) {
               if (id !== lastId) {
                 lastId = id;
@@ -196,7 +218,9 @@ export function createBalanceFeed(options: {
             end,
           };
           add(accountId, subscriber);
-          const left = Math.min(Math.max(until.getTime() - Date.now(), 0), LONGEST_MS);
+          const left = isClosed
+            ? 0
+            : Math.min(Math.max(until.getTime() - Date.now(), 0), LONGEST_MS);
           life = setTimeout(end, left);
           life.unref();
           send(`retry: ${RETRY_MS}\n\n`);
@@ -206,6 +230,7 @@ export function createBalanceFeed(options: {
       });
     },
     close() {
+      isClosed = true;
       eachSubscriber(({ end }) => end());
     },
   };

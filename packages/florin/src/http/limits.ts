@@ -1,7 +1,5 @@
-import { isIPv6 } from 'node:net';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { FlorinError } from '../kernel/index.ts';
-import type { RequestContext } from './context.ts';
 
 /** Requests a minute. */
 export type Limits = {
@@ -13,13 +11,24 @@ export type Limits = {
   readonly buyer: number;
   /** One user, starting checkouts, and what else makes Stripe work. */
   readonly checkout: number;
+  /** Requests to Stripe that one user makes the service send. */
+  readonly stripe: number;
 };
 
-export const DEFAULT_LIMITS: Limits = { anyone: 3_000, refused: 300, buyer: 6_000, checkout: 300 };
+export const DEFAULT_LIMITS: Limits = {
+  anyone: 3_000,
+  refused: 300,
+  buyer: 6_000,
+  checkout: 300,
+  stripe: 60,
+};
 
 export type RateLimits = {
-  /** Takes one of `key`'s requests. Throws `rate_limited` with the seconds to wait. */
-  take(limit: keyof Limits, key: string): Promise<void>;
+  /**
+   * Takes one of `key`'s requests; without a key nothing is counted. Throws `rate_limited` with the
+   * seconds to wait.
+   */
+  take(limit: keyof Limits, key: string | undefined): Promise<void>;
 };
 
 const WINDOW_SECONDS = 60;
@@ -38,6 +47,9 @@ export function createRateLimits(limits: Limits): RateLimits {
   );
   return {
     async take(limit, key) {
+      if (key === undefined) {
+        return;
+      }
       try {
         await limiters[limit]?.consume(key);
       } catch (refusal) {
@@ -51,27 +63,4 @@ export function createRateLimits(limits: Limits): RateLimits {
       }
     },
   };
-}
-
-/**
- * The address to count by: the connection's, or what the trusted proxies say it was. An IPv6 user
- * has a /64 to choose from. Undefined where the app is mounted and no connection is seen: the host
- * has its own limits there.
- */
-export function clientAddress(c: RequestContext, trustedProxies: number): string | undefined {
-  const peer = c.env?.incoming?.socket?.remoteAddress;
-  const forwarded = (c.req.header('x-forwarded-for') ?? '').split(',').map((one) => one.trim());
-  const address = trustedProxies > 0 ? (forwarded.at(-trustedProxies) ?? peer) : peer;
-  if (address === undefined || address === '') {
-    return peer;
-  }
-  return isIPv6(address) && !address.startsWith('::ffff:') ? networkOf(address) : address;
-}
-
-function networkOf(address: string): string {
-  const [head = '', tail] = address.split('::');
-  const front = head === '' ? [] : head.split(':');
-  const missing = tail === undefined ? 0 : 8 - front.length - tail.split(':').length;
-  const groups = [...front, ...Array<string>(Math.max(0, missing)).fill('0')];
-  return `${groups.slice(0, 4).join(':')}::/64`;
 }

@@ -1,20 +1,29 @@
 import { createPriceDirectory, type PriceDirectory } from '../catalog/index.ts';
-import type { CheckoutDeps, SettleSession } from '../checkout/index.ts';
+import type { CheckoutDeps, RecentSessions, SettleSession } from '../checkout/index.ts';
 import { runJobs } from '../jobs/index.ts';
+import { createMemory } from '../kernel/index.ts';
 import { createSpendBatcher } from '../ledger/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
 import { type BalanceFeed, createBalanceFeed } from './balance-feed.ts';
+import { createStripeFor, type StripeFor } from './buyer-stripe.ts';
 import { type Callers, createCallers } from './callers.ts';
+import { type AddressOf, createAddressOf } from './client-address.ts';
 import type { AppDeps } from './deps.ts';
-import { clientAddress, createRateLimits, DEFAULT_LIMITS, type RateLimits } from './limits.ts';
+import { createRateLimits, DEFAULT_LIMITS, type RateLimits } from './limits.ts';
 import { createMetrics, type Metrics } from './observe.ts';
 import { settleFromEvents } from './settle.ts';
 import { createUserTokens } from './user-token.ts';
+
+/** A page asks every second what became of a checkout; Stripe is asked this often at most. */
+const SESSION_KEPT_MS = 2_000;
+const SESSIONS_KEPT = 1_000;
 
 /** What the routes share: made once from what is passed in. */
 export type Parts = AppDeps & {
   readonly callers: Callers;
   readonly rateLimits: RateLimits;
+  readonly addressOf: AddressOf;
+  readonly stripeFor: StripeFor;
   readonly metrics: Metrics;
   readonly planCookie: PlanCookie;
   readonly prices: PriceDirectory;
@@ -23,12 +32,14 @@ export type Parts = AppDeps & {
   readonly spend: NonNullable<AppDeps['spend']>;
   readonly runJobs: NonNullable<AppDeps['runJobs']>;
   readonly settleSession: SettleSession;
+  readonly recentSessions: RecentSessions;
 };
 
 export function createParts(deps: AppDeps): Parts {
   const { config, webhooks, stripe } = deps;
   const { db, catalog, clock, ids, logger } = webhooks;
   const rateLimits = createRateLimits({ ...DEFAULT_LIMITS, ...deps.limits });
+  const addressOf = createAddressOf({ trustedProxies: config.trustedProxies, logger });
   const prices = createPriceDirectory({ stripe, clock, logger });
   const metrics = createMetrics();
   const callers = createCallers({
@@ -38,17 +49,14 @@ export function createParts(deps: AppDeps): Parts {
       jwtSecrets: config.supabase.jwtSecrets,
       clock,
     }),
-    async onRefused(c) {
-      const address = clientAddress(c, config.trustedProxies);
-      if (address !== undefined) {
-        await rateLimits.take('refused', address);
-      }
-    },
+    onRefused: (c) => rateLimits.take('refused', addressOf(c)),
   });
   return {
     ...deps,
     callers,
     rateLimits,
+    addressOf,
+    stripeFor: createStripeFor({ config, rateLimits, addressOf }),
     metrics,
     prices,
     planCookie: createPlanCookie(config.cookieDomain),
@@ -64,6 +72,7 @@ export function createParts(deps: AppDeps): Parts {
     feed: createBalanceFeed({ db, logger, open: metrics.streams }),
     spend: deps.spend ?? createSpendBatcher(db),
     runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),
-    settleSession: deps.settleSession ?? settleFromEvents({ stripe, webhooks }),
+    settleSession: deps.settleSession ?? settleFromEvents(webhooks),
+    recentSessions: createMemory({ forMs: SESSION_KEPT_MS, atMost: SESSIONS_KEPT, clock }),
   };
 }

@@ -1,4 +1,5 @@
 import type { PaidSession, SettleSession } from '../checkout/index.ts';
+import { createMemory } from '../kernel/index.ts';
 import { readEvent, type StripeClient } from '../stripe/index.ts';
 import { processEvent, type WebhookDeps } from '../webhooks/index.ts';
 
@@ -17,14 +18,14 @@ const REMEMBERED = 1_000;
  * processes them as if they had been delivered, so that the delivery, when it comes, is a duplicate.
  * What fails is logged and left to the webhook.
  */
-export function settleFromEvents(deps: {
-  stripe: StripeClient;
-  webhooks: WebhookDeps;
-}): SettleSession {
-  const { stripe, webhooks } = deps;
-  const asked = new Map<string, { at: number; work: Promise<void> }>();
+export function settleFromEvents(webhooks: WebhookDeps): SettleSession {
+  const { clock, logger } = webhooks;
+  const asked = createMemory<void>({ forMs: AGAIN_MS, atMost: REMEMBERED, clock });
 
-  async function settle({ sessionId, invoiceId, createdAt }: PaidSession): Promise<void> {
+  async function settle(
+    { sessionId, invoiceId, createdAt }: PaidSession,
+    stripe: StripeClient,
+  ): Promise<void> {
     const wanted = new Set([sessionId, invoiceId]);
     const events = stripe.events.list({
       types: TYPES,
@@ -45,21 +46,11 @@ export function settleFromEvents(deps: {
     }
   }
 
-  return async (session) => {
-    const now = webhooks.clock.now().getTime();
-    const before = asked.get(session.sessionId);
-    if (before !== undefined && now - before.at < AGAIN_MS) {
-      return before.work;
-    }
-    const work = settle(session).catch((error: Error) => {
-      const fields = { sessionId: session.sessionId, error: error.message };
-      webhooks.logger.warn(fields, 'a paid checkout could not be settled before its webhook');
-    });
-    asked.set(session.sessionId, { at: now, work });
-    const [oldest] = asked.keys();
-    if (asked.size > REMEMBERED && oldest !== undefined) {
-      asked.delete(oldest);
-    }
-    return work;
-  };
+  return (session, stripe) =>
+    asked(session.sessionId, () =>
+      settle(session, stripe).catch((error: Error) => {
+        const fields = { sessionId: session.sessionId, error: error.message };
+        logger.warn(fields, 'a paid checkout could not be settled before its webhook');
+      }),
+    );
 }

@@ -1,5 +1,5 @@
 import { type CatalogPrice, forSale } from '../catalog/index.ts';
-import { ensureCustomer } from '../customers/index.ts';
+import { ensureCustomer, isSessionOf, noteCheckoutSession } from '../customers/index.ts';
 import type { Executor, Row } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import { explainStripe } from '../stripe/index.ts';
@@ -148,7 +148,8 @@ export async function consentToTopUp(deps: TopUpDeps, request: ConsentRequest): 
 
 /**
  * Goes on under the terms agreed to before: with the card that a setup session has just saved, or
- * with the one that the customer has. Throws `not_found` when nothing was agreed to,
+ * with the one that the customer has. Throws `not_found` when nothing was agreed to and, without asking
+ * Stripe, for a session that was not made for the account,
  * `payment_method_missing` without a card, `stripe_unavailable`. Repeatable.
  */
 export async function resumeTopUp(
@@ -157,6 +158,9 @@ export async function resumeTopUp(
 ): Promise<void> {
   const { accountId, setupSessionId } = request;
   const customerId = await customerOf(db, accountId);
+  if (setupSessionId !== undefined) {
+    await refuseUnknown(db, { accountId, sessionId: setupSessionId });
+  }
   const method: PaymentMethod | undefined =
     setupSessionId === undefined
       ? await findPaymentMethod(stripe, customerId)
@@ -187,7 +191,7 @@ export async function saveCard(
 ): Promise<{ readonly url: string }> {
   const customer = await customerOf(db, accountId);
   try {
-    const { url } = await stripe.checkout.sessions.create({
+    const { id, url } = await stripe.checkout.sessions.create({
       mode: 'setup',
       customer,
       allowed_payment_method_types: ['card', 'link'],
@@ -198,9 +202,20 @@ export async function saveCard(
     if (url === null) {
       throw new FlorinError('stripe_unavailable', 'Stripe gave no page. Try again.');
     }
+    await noteCheckoutSession(db, { accountId, sessionId: id });
     return { url };
   } catch (error) {
     throw explainStripe(error);
+  }
+}
+
+/** A made-up id is answered without asking Stripe. */
+async function refuseUnknown(
+  db: Executor,
+  session: { accountId: string; sessionId: string },
+): Promise<void> {
+  if (!(await isSessionOf(db, session))) {
+    throw new FlorinError('not_found', 'That page did not save a card for this account.');
   }
 }
 

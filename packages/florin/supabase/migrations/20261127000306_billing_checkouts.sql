@@ -1,6 +1,31 @@
--- Checkouts that buyers have open, and the plan sessions that became one.
+-- Checkout sessions by account, those that buyers have open, and the plan sessions that became one.
 
 call florin.begin_migration();
+
+create table billing.checkout_sessions (
+  checkout_session_id text not null,
+  account_id uuid not null,
+  created_at timestamptz not null default clock_timestamp(),
+  constraint checkout_sessions_pkey primary key (checkout_session_id)
+);
+create index checkout_sessions_by_age on billing.checkout_sessions (created_at);
+comment on table billing.checkout_sessions is
+  'Every checkout session that Florin has asked Stripe for, for 30 days: whose it is, without asking Stripe.';
+
+create function billing.note_checkout_session(p_account_id uuid, p_checkout_session_id text)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  insert into billing.checkout_sessions (checkout_session_id, account_id)
+    values (p_checkout_session_id, p_account_id)
+    on conflict do nothing;
+end;
+$$;
+comment on function billing.note_checkout_session(uuid, text) is
+  'Notes which account a session of Stripe''s was made for. The first one stays. Repeatable.';
 
 create table billing.open_checkouts (
   account_id uuid not null,
@@ -63,6 +88,7 @@ security definer
 set search_path = ''
 as $$
 begin
+  perform billing.note_checkout_session(p_account_id, p_checkout_session_id);
   update billing.open_checkouts o
      set checkout_session_id = p_checkout_session_id, expires_at = p_expires_at
    where o.account_id = p_account_id and o.slot = p_slot
@@ -147,6 +173,7 @@ declare
   v_now timestamptz := clock_timestamp();
   v_sessions bigint;
   v_checkouts bigint;
+  v_made bigint;
 begin
   delete from billing.consumed_plan_sessions s
    where s.nonce in (
@@ -158,10 +185,15 @@ begin
      select d.account_id, d.slot from billing.open_checkouts d
       where d.expires_at < v_now - interval '1 day' limit p_limit);
   get diagnostics v_checkouts = row_count;
-  return v_sessions + v_checkouts;
+  delete from billing.checkout_sessions c
+   where c.checkout_session_id in (
+     select d.checkout_session_id from billing.checkout_sessions d
+      where d.created_at < v_now - interval '30 days' limit p_limit);
+  get diagnostics v_made = row_count;
+  return v_sessions + v_checkouts + v_made;
 end;
 $$;
 comment on function billing.forget_expired(integer) is
-  'Deletes used plan sessions and open checkouts a day after they expired; how many.';
+  'Deletes used plan sessions and open checkouts a day after they expired, and checkout sessions 30 days after they were made; returns how many.';
 
 call florin.end_migration();

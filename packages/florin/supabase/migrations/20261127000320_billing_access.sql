@@ -33,6 +33,7 @@ grant execute on function
   billing.replay_event(text),
   billing.due_payments(integer),
   billing.keep_customer(uuid, text),
+  billing.note_checkout_session(uuid, text),
   billing.begin_checkout(uuid, text, interval),
   billing.record_checkout(uuid, text, uuid, text, timestamptz),
   billing.abandon_checkout(uuid, text, uuid),

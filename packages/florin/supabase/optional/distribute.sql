@@ -31,8 +31,8 @@ select create_distributed_table('credits.allocations', 'account_id', colocate_wi
 -- and is told to Citus, so that one transaction may write both.
 select citus_add_local_table_to_metadata(format('billing.%I', name))
   from unnest(array['customers', 'events', 'payments', 'payment_aliases', 'subscriptions',
-                    'open_checkouts', 'consumed_plan_sessions', 'stripe_accounts',
-                    'alerts', 'low_balances', 'top_up_consents', 'top_ups', 'reconcile_runs']) as name;
+                    'checkout_sessions', 'open_checkouts', 'consumed_plan_sessions',
+                    'stripe_accounts', 'alerts', 'low_balances', 'top_up_consents', 'top_ups', 'reconcile_runs']) as name;
 
 -- One statement may not lock or write rows of several nodes: here a batch goes account by account.
 create or replace function credits.spend_batch(

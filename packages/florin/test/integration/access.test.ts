@@ -45,6 +45,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   service_role: [
     ...READ_OWN,
     'select billing.alerts',
+    'select billing.checkout_sessions',
     'select billing.consumed_plan_sessions',
     'select billing.low_balances',
     'select billing.customers',
@@ -76,6 +77,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute billing.forget_expired(integer)',
     'execute billing.keep_customer(uuid,text)',
     'execute billing.read_state(text,text[],text,text)',
+    'execute billing.note_checkout_session(uuid,text)',
     'execute billing.record_checkout(uuid,text,uuid,text,timestamp with time zone)',
     'execute billing.record_plan_checkout(text,text)',
     'execute billing.replay_event(text)',

@@ -81,9 +81,14 @@ describe('the command line with Stripe', { timeout: 120_000 }, () => {
   const attention = () => listEvents(fresh.db, { needsAttention: true, limit: 10 });
   const available = async (accountId: string) => (await readBalance(fresh.db, accountId)).available;
 
+  async function figures(): Promise<string> {
+    const headers = { authorization: `Bearer ${settings()['FLORIN_SECRET_KEY']}` };
+    return (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text();
+  }
+
   /** What Prometheus would read. */
   async function figure(name: string): Promise<number> {
-    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const text = await figures();
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   }
 
@@ -333,8 +338,7 @@ describe('the command line with Stripe', { timeout: 120_000 }, () => {
     expect(running.output()).toContain('the migrations could not be checked');
     const status = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
     expect([await status('/healthz'), await status('/readyz')]).toEqual([200, 503]);
-    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    expect(metrics).toContain('florin_database_up 0');
+    expect(await figures()).toContain('florin_database_up 0');
     await stop(running);
   });
 

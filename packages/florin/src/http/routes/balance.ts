@@ -48,7 +48,7 @@ export const transaction = z.object({
 
 /** What a buyer sees of their own account, and of no other. */
 export function addBalance(app: App, parts: Parts): void {
-  const { callers, feed, rateLimits } = parts;
+  const { addressOf, callers, feed, rateLimits } = parts;
   const { db, clock } = parts.webhooks;
   const own = { tags: ['Buyer'], security: BUYER };
 
@@ -161,6 +161,7 @@ export function addBalance(app: App, parts: Parts): void {
       await rateLimits.take('buyer', buyer.accountId);
       const stream = feed.open({
         accountId: buyer.accountId,
+        address: addressOf(c),
         until: buyer.tokenExpiresAt,
         lastEventId: c.req.header('last-event-id'),
       });

@@ -1,8 +1,14 @@
 import { z } from '@hono/zod-openapi';
-import { createCheckout, createPortalSession, readCheckoutStatus } from '../../checkout/index.ts';
+import {
+  type CheckoutDeps,
+  createCheckout,
+  createPortalSession,
+  readCheckoutStatus,
+} from '../../checkout/index.ts';
 import { FlorinError } from '../../kernel/index.ts';
-import { readJson } from '../body.ts';
+import { readJson, readQuery } from '../body.ts';
 import type { Caller } from '../callers.ts';
+import type { RequestContext } from '../context.ts';
 import { cookieHeader, json } from '../headers.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
@@ -22,8 +28,20 @@ const request = z.strictObject({
 
 type Body = z.infer<typeof request>;
 
+const portalQuery = z.object({
+  subscription: z
+    .string()
+    .regex(/^sub_\w{1,250}$/, { error: 'is not the id of a subscription' })
+    .optional()
+    .openapi({ description: 'Which one, where the account has several customers at Stripe' }),
+});
+
 export function addCheckout(app: App, parts: Parts): void {
-  const { callers, checkout, planCookie, rateLimits, settleSession, webhooks } = parts;
+  const { callers, planCookie, rateLimits, settleSession, recentSessions, webhooks } = parts;
+  const checkoutFor = (c: RequestContext, accountId: string): CheckoutDeps => ({
+    ...parts.checkout,
+    stripe: parts.stripeFor(c, accountId),
+  });
 
   addRoute(app, {
     method: 'post',
@@ -50,14 +68,15 @@ export function addCheckout(app: App, parts: Parts): void {
       const caller = await callers.buyerOrServer(c);
       const body = await readJson(c, request);
       const buyer = buyerOf(caller, body);
-      refuseAnonymous(caller, checkout.catalog.checkout.anonymousBuyers);
+      refuseAnonymous(caller, parts.checkout.catalog.checkout.anonymousBuyers);
       c.set('accountId', buyer.accountId);
       await rateLimits.take('checkout', buyer.accountId);
       const namesNothing = body.priceId === undefined && body.planSession === undefined;
       const fromCookie =
         namesNothing && caller.kind === 'buyer' ? planCookie.find(cookieHeader(c)) : undefined;
       const { userId: _, planSession = fromCookie, ...rest } = body;
-      const made = await createCheckout(checkout, { ...rest, ...buyer, planSession });
+      const deps = checkoutFor(c, buyer.accountId);
+      const made = await createCheckout(deps, { ...rest, ...buyer, planSession });
       webhooks.logger.info({ ...buyerLog(buyer), sessionId: made.sessionId }, 'checkout started');
       return json(made);
     },
@@ -70,15 +89,21 @@ export function addCheckout(app: App, parts: Parts): void {
       summary: "Opens Stripe's page for invoices, cards and subscriptions",
       tags: ['Buyer'],
       security: BUYER,
+      request: { query: portalQuery },
       responses: answers(
         { description: 'Where to send the buyer', schema: z.object({ url: z.string() }) },
-        { 401: 'Not signed in', 404: 'Nothing was bought yet' },
+        { 401: 'Not signed in', 404: 'Nothing was bought yet, or no such subscription' },
       ),
     },
     async handler(c) {
       const buyer = await callers.buyer(c);
       await rateLimits.take('checkout', buyer.accountId);
-      return json(await createPortalSession(checkout, buyer.accountId));
+      const { subscription } = readQuery(c, portalQuery);
+      const { accountId, email } = buyer;
+      const deps = checkoutFor(c, accountId);
+      return json(
+        await createPortalSession(deps, { accountId, email, subscriptionId: subscription }),
+      );
     },
   });
 
@@ -107,9 +132,10 @@ export function addCheckout(app: App, parts: Parts): void {
     async handler(c) {
       const buyer = await callers.buyer(c);
       await rateLimits.take('buyer', buyer.accountId);
+      const deps = checkoutFor(c, buyer.accountId);
       return json(
         await readCheckoutStatus(
-          { ...checkout, settle: settleSession },
+          { ...deps, settle: settleSession, recent: recentSessions },
           { accountId: buyer.accountId, sessionId: c.req.param('id') ?? '' },
         ),
       );

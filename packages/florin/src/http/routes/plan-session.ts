@@ -6,7 +6,6 @@ import type { PlanSession } from '../../plan-session/index.ts';
 import { readJson } from '../body.ts';
 import type { RequestContext } from '../context.ts';
 import { cookieHeader, json, noContent, withCookies } from '../headers.ts';
-import { clientAddress } from '../limits.ts';
 import { requireAllowedOrigin } from '../origins.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
@@ -32,14 +31,11 @@ const handOff = z.strictObject({ token: z.string().min(1) });
  * which hands it back here behind its address's `#` and in a body, never in an address.
  */
 export function addPlanSession(app: App, parts: Parts): void {
-  const { config, checkout, planCookie, rateLimits } = parts;
+  const { addressOf, config, checkout, planCookie, rateLimits } = parts;
   const { planSessions, catalog } = checkout;
 
   app.use(PATH, requireAllowedOrigin(config.allowedOrigins), async (c, next) => {
-    const address = clientAddress(c, config.trustedProxies);
-    if (address !== undefined) {
-      await rateLimits.take('anyone', address);
-    }
+    await rateLimits.take('anyone', addressOf(c));
     await next();
   });
 

@@ -1,8 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { listPlans } from '../../checkout/index.ts';
-import type { RequestContext } from '../context.ts';
 import { json } from '../headers.ts';
-import { clientAddress } from '../limits.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 import { answers } from '../shapes.ts';
@@ -24,14 +22,7 @@ const plan = z.object({
 
 /** What a page needs before anybody has signed in. */
 export function addShop(app: App, parts: Parts): void {
-  const { config, checkout, development, rateLimits } = parts;
-
-  async function limit(c: RequestContext): Promise<void> {
-    const address = clientAddress(c, config.trustedProxies);
-    if (address !== undefined) {
-      await rateLimits.take('anyone', address);
-    }
-  }
+  const { addressOf, config, checkout, development, rateLimits } = parts;
 
   addRoute(app, {
     method: 'get',
@@ -45,7 +36,7 @@ export function addShop(app: App, parts: Parts): void {
       }),
     },
     async handler(c) {
-      await limit(c);
+      await rateLimits.take('anyone', addressOf(c));
       return json({ plans: await listPlans(checkout) });
     },
   });

@@ -83,7 +83,11 @@ const shown = { description: 'What is agreed to, and the latest top-ups', schema
 /** Auto top-up: a buyer's consent, and what was bought under it. */
 export function addTopUp(app: App, parts: Parts): void {
   const { callers, checkout, rateLimits, webhooks } = parts;
-  const deps: TopUpDeps = { ...checkout, clock: webhooks.clock };
+  const depsFor = (c: RequestContext, accountId: string): TopUpDeps => ({
+    ...checkout,
+    stripe: parts.stripeFor(c, accountId),
+    clock: webhooks.clock,
+  });
 
   async function buyerOf(c: RequestContext) {
     const buyer = await callers.buyer(c);
@@ -103,7 +107,7 @@ export function addTopUp(app: App, parts: Parts): void {
     },
     async handler(c) {
       const { accountId } = await buyerOf(c);
-      return json(await readTopUp(deps, accountId));
+      return json(await readTopUp(checkout, accountId));
     },
   });
 
@@ -127,9 +131,9 @@ export function addTopUp(app: App, parts: Parts): void {
       refuseAnonymous({ kind: 'buyer', ...buyer }, checkout.catalog.checkout.anonymousBuyers);
       const { accountId, email } = buyer;
       const { consent: _, ...terms } = await readJson(c, agreement);
-      await consentToTopUp(deps, { ...terms, accountId, email });
+      await consentToTopUp(depsFor(c, accountId), { ...terms, accountId, email });
       webhooks.logger.info({ accountId, ...terms }, 'auto top-up was agreed to');
-      return json(await readTopUp(deps, accountId));
+      return json(await readTopUp(checkout, accountId));
     },
   });
 
@@ -144,9 +148,9 @@ export function addTopUp(app: App, parts: Parts): void {
     },
     async handler(c) {
       const { accountId } = await buyerOf(c);
-      await stopTopUp(deps.db, accountId);
+      await stopTopUp(checkout.db, accountId);
       webhooks.logger.info({ accountId }, 'auto top-up was turned off');
-      return json(await readTopUp(deps, accountId));
+      return json(await readTopUp(checkout, accountId));
     },
   });
 
@@ -164,7 +168,7 @@ export function addTopUp(app: App, parts: Parts): void {
     },
     async handler(c) {
       const { accountId } = await buyerOf(c);
-      return json(await saveCard(deps, accountId));
+      return json(await saveCard(depsFor(c, accountId), accountId));
     },
   });
 
@@ -185,9 +189,9 @@ export function addTopUp(app: App, parts: Parts): void {
     async handler(c) {
       const { accountId } = await buyerOf(c);
       const { sessionId } = await readJson(c, resume);
-      await resumeTopUp(deps, { accountId, setupSessionId: sessionId });
+      await resumeTopUp(depsFor(c, accountId), { accountId, setupSessionId: sessionId });
       webhooks.logger.info({ accountId }, 'auto top-up goes on');
-      return json(await readTopUp(deps, accountId));
+      return json(await readTopUp(checkout, accountId));
     },
   });
 }

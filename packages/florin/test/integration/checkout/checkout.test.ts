@@ -316,7 +316,7 @@ describe('two clicks', () => {
       expect(answer.status).toBe(409);
       expect(answer.body).toMatchObject({
         code: 'already_subscribed',
-        manage: '/api/create-portal-session',
+        manage: expect.stringMatching(/^\/api\/create-portal-session\?subscription=sub_\w+$/),
       });
     }
     expect((await start(buyer, { priceId: 'price_QUICK_SCAN' })).status).toBe(200);
@@ -484,6 +484,77 @@ describe('the billing page', () => {
     const answer = await service.ask('/api/create-portal-session', { as: buyer, body: {} });
     expect(answer.status).toBe(200);
     expect(answer.body.url).toContain(service.sandbox.url);
+  });
+});
+
+describe('a subscription that a payment link brought to an account', () => {
+  /** Whoever knows the account's id may write it into the link's address. */
+  async function buyThroughLink(account: string, email: string) {
+    const link = await service.stripe.paymentLinks.create({
+      line_items: [{ price: 'price_BASIC_MONTHLY', quantity: 1 }],
+    });
+    const page = await fetch(`${link.url}?client_reference_id=${account}`, { redirect: 'manual' });
+    const sessionId = /cs_test_\w+/.exec(page.headers.get('location') ?? '')?.[0] ?? '';
+    service.sandbox.pay(sessionId, { email });
+    await service.sandbox.settled();
+    const { subscription, customer } = await sessionOf(sessionId);
+    return { subscription: String(subscription), customer: String(customer) };
+  }
+  const portal = (as: string, query = '') =>
+    service.ask(`/api/create-portal-session${query}`, { as, body: {} });
+  const customersOf = async (account: string) =>
+    (await service.stripe.customers.list({ limit: 100 })).data.filter(
+      ({ metadata }) => metadata['userId'] === account,
+    );
+
+  it("of a stranger neither blocks a checkout nor opens the stranger's billing page", async () => {
+    const buyer = crypto.randomUUID();
+    const evil = await buyThroughLink(buyer, 'evil@example.com');
+    expect((await portal(buyer)).status).toBe(404);
+    expect((await portal(buyer, `?subscription=${evil.subscription}`)).status).toBe(404);
+    const own = await start(buyer, { priceId: 'price_PRO_MONTHLY' });
+    expect(own.status).toBe(200);
+    const { customer } = await sessionOf(own.body.sessionId);
+    expect(customer).not.toBe(evil.customer);
+  });
+
+  it('with the address of the user is changed and ended on its own billing page', async () => {
+    const buyer = crypto.randomUUID();
+    const honest = await buyThroughLink(buyer, `${buyer.slice(0, 8)}@Example.com`);
+    const refused = await start(buyer, { priceId: 'price_PRO_MONTHLY' });
+    expect(refused.status).toBe(409);
+    expect(refused.body).toMatchObject({
+      code: 'already_subscribed',
+      subscriptionId: honest.subscription,
+      manage: `/api/create-portal-session?subscription=${honest.subscription}`,
+    });
+    // Refused, so nothing was made.
+    expect(await customersOf(buyer)).toEqual([]);
+    for (const opened of [
+      await portal(buyer),
+      await portal(buyer, refused.body.manage.slice(26)),
+    ]) {
+      const page = await (await fetch(opened.body.url)).text();
+      expect(page).toContain(honest.subscription);
+    }
+    service.sandbox.cancelSubscription(honest.subscription);
+    await service.sandbox.settled();
+    expect((await start(buyer, { priceId: 'price_PRO_MONTHLY' })).status).toBe(200);
+  });
+
+  it("beside an own one leaves the own one's page first, and each is opened by its id", async () => {
+    const buyer = crypto.randomUUID();
+    const { body } = await start(buyer, { priceId: 'price_PRO_MONTHLY' });
+    service.sandbox.pay(body.sessionId);
+    await service.sandbox.settled();
+    const own = await sessionOf(body.sessionId);
+    const linked = await buyThroughLink(buyer, `${buyer.slice(0, 8)}@example.com`);
+    const shown = async (query: string) =>
+      (await fetch((await portal(buyer, query)).body.url)).text();
+    expect(await shown('')).toContain(String(own.subscription));
+    expect(await shown(`?subscription=${own.subscription}`)).toContain(String(own.subscription));
+    expect(await shown(`?subscription=${linked.subscription}`)).toContain(linked.subscription);
+    expect((await portal(buyer, '?subscription=..')).status).toBe(400);
   });
 });
 

@@ -169,6 +169,8 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     APP_URL,
     ALLOWED_ORIGINS: SHOP_URL,
     PORT: '0',
+    // Tests buy in bursts; served/ has tests of the budget itself.
+    BUYER_STRIPE_CALLS: '10000',
     ...environment,
   });
   const logs: LogLine[] = [];
@@ -187,7 +189,8 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     clock,
     ids: randomIds,
   };
-  const app = createApp({ config, webhooks, stripe, development: false, ...more });
+  const limits = { stripe: 10_000, ...more.limits };
+  const app = createApp({ config, webhooks, stripe, development: false, ...more, limits });
   const server = await listen({ fetch: app.fetch, host: '127.0.0.1', port: 0 });
   if (options.deliver !== false) {
     sandbox.addEndpoint({ url: `${server.url}/api/stripe/webhook`, secret: WEBHOOK_SECRET });

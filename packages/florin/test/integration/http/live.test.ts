@@ -49,8 +49,10 @@ async function write(account: string, what: string, amount: number) {
   expect(response.status).toBe(200);
 }
 
+const figures = async () => (await service.ask('/metrics', { as: 'server' })).text;
+
 const openStreams = async () => {
-  const text = await (await fetch(`${service.url}/metrics`)).text();
+  const text = await figures();
   return Number(/^florin_balance_streams (\d+)$/m.exec(text)?.[1]);
 };
 
@@ -192,7 +194,6 @@ it('/metrics tells what the last scheduled reconcile found, and that the one aft
     );
     await db.query(`select billing.finish_reconcile($1, ${ending})`, [row?.runId ?? '']);
   };
-  const figures = async () => (await fetch(`${service.url}/metrics`)).text();
   expect(await figures()).toMatch(/^florin_reconcile_last_completed_timestamp_seconds 0$/m);
   const before = Date.now() / 1000;
   await runOf('hourly', `1, '[{"kind": "drift", "subject": "drift:1"}]', null, null`);

@@ -1,0 +1,50 @@
+import { isIP } from 'node:net';
+import type { Logger } from '../kernel/index.ts';
+import type { RequestContext } from './context.ts';
+
+/**
+ * The address to count a request by: the connection's, or what the trusted proxies say it was. An IPv6
+ * user has a /64 to choose from. Undefined where the app is mounted and no connection is seen: the
+ * host has its own limits there.
+ */
+export type AddressOf = (c: RequestContext) => string | undefined;
+
+/** `trustedProxies` is how many proxies before the service append to X-Forwarded-For; 0 trusts none. */
+export function createAddressOf(options: { trustedProxies: number; logger: Logger }): AddressOf {
+  const { trustedProxies, logger } = options;
+  let hasWarned = trustedProxies > 0;
+
+  return function addressOf(c) {
+    const peer = c.env?.incoming?.socket?.remoteAddress;
+    const header = c.req.header('x-forwarded-for');
+    if (header !== undefined && !hasWarned) {
+      hasWarned = true;
+      logger.warn(
+        { peer },
+        'X-Forwarded-For arrives and TRUSTED_PROXIES is 0: if a proxy sends it, set TRUSTED_PROXIES, or all visitors share the limits of one address',
+      );
+    }
+    const forwarded = trustedProxies > 0 ? header?.split(',').at(-trustedProxies) : undefined;
+    const address = forwarded === undefined ? undefined : withoutPort(forwarded.trim());
+    return toCounted(address || peer);
+  };
+}
+
+/** Some gateways write `1.2.3.4:5678` and `[2001:db8::1]:443`: the port is another for each connection. */
+function withoutPort(entry: string): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)$/.exec(entry) ?? [];
+  return bracketed ?? plain ?? entry;
+}
+
+function toCounted(address: string | undefined): string | undefined {
+  const mapped = address?.replace(/^::ffff:(?=[\d.]+$)/i, '');
+  return mapped !== undefined && isIP(mapped) === 6 ? networkOf(mapped) : mapped;
+}
+
+function networkOf(address: string): string {
+  const [head = '', tail] = address.split('::');
+  const front = head === '' ? [] : head.split(':');
+  const missing = tail === undefined ? 0 : 8 - front.length - tail.split(':').length;
+  const groups = [...front, ...Array<string>(Math.max(0, missing)).fill('0')];
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}

@@ -1,0 +1,146 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Served, startServed } from '../../support/served.ts';
+import { SERVER_KEY } from '../http/florin-service.ts';
+
+/** What everyone shares of a running `florin serve`, and what one free user can take of it. */
+describe('a free user of a running service', { timeout: 120_000 }, () => {
+  let served: Served;
+  beforeAll(async () => {
+    served = await startServed();
+  }, 240_000);
+  afterAll(() => served?.close());
+
+  const status = (as: string, id: string) => served.ask(`/api/checkout-sessions/${id}`, { as });
+  const checkout = (as: string, n: number) =>
+    served.ask('/api/create-checkout-session', {
+      as,
+      body: { priceId: 'price_QUICK_SCAN', metadata: { n: String(n) } },
+    });
+
+  it('makes it ask Stripe nothing by naming made-up checkout sessions', async () => {
+    const user = randomUUID();
+    const before = served.asked.length;
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, () => status(user, `cs_test_${randomBytes(12).toString('hex')}`)),
+    );
+    expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([404]));
+    expect(served.asked.slice(before).filter((one) => one.includes('/checkout/'))).toEqual([]);
+  });
+
+  it('asks about an own open session once for many polls', async () => {
+    const user = randomUUID();
+    const { sessionId } = (await (await checkout(user, 0)).json()) as { sessionId: string };
+    const before = served.asked.length;
+    const states: unknown[] = [];
+    for (let n = 0; n < 30; n += 1) {
+      states.push(((await (await status(user, sessionId)).json()) as { state: string }).state);
+    }
+    expect(new Set(states)).toEqual(new Set(['open']));
+    expect(served.asked.length - before).toBeLessThanOrEqual(2);
+    expect((await status(randomUUID(), sessionId)).status).toBe(404);
+  });
+
+  it('is refused clearly long before Stripe would refuse the shop, and a webhook still counts', async () => {
+    const payer = randomUUID();
+    const { sessionId } = (await (await checkout(payer, 0)).json()) as { sessionId: string };
+    const users = Array.from({ length: 60 }, () => randomUUID());
+    const before = served.asked.length;
+    const started = performance.now();
+    const answers: Response[] = [];
+    const flood = Promise.all(
+      users.map(async (user) => {
+        for (let n = 0; n < 5; n += 1) {
+          answers.push(await checkout(user, n));
+        }
+      }),
+    );
+    served.sandbox.pay(sessionId);
+    const balance = async () =>
+      (await (await served.ask(`/api/accounts/${payer}`, { as: 'server' })).json()) as object;
+    await expect.poll(balance, { timeout: 5_000 }).toMatchObject({ available: 50 });
+    await flood;
+    const seconds = (performance.now() - started) / 1000;
+    // Half of the 10 a second that all buyers have together, for it is one address, and one burst.
+    expect(served.asked.length - before).toBeLessThanOrEqual(seconds * 5 + 10);
+    const refused = answers.filter((answer) => answer.status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    const [first] = refused;
+    expect(Number(first?.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await first?.json()).toMatchObject({ code: 'rate_limited' });
+    expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([200, 429]));
+  });
+
+  it('reads no metrics, and those with the key do', async () => {
+    const bare = await fetch(`${served.url}/metrics`);
+    expect(bare.status).toBe(401);
+    expect((await served.ask('/metrics', { as: randomUUID() })).status).toBe(403);
+    const headers = { authorization: `Bearer ${SERVER_KEY}` };
+    const figures = await fetch(`${served.url}/metrics`, { headers });
+    expect(figures.status).toBe(200);
+    expect(await figures.text()).toContain('florin_database_up 1');
+  });
+
+  it('makes the database answer for readiness once a second', async () => {
+    const statements = async () => {
+      const [row] = await served.fresh.db.query<{ n: number }>(
+        'select xact_commit::int as n from pg_stat_database where datname = current_database()',
+      );
+      return row?.n ?? 0;
+    };
+    const settle = () => new Promise((resolve) => setTimeout(resolve, 1_500));
+    await settle();
+    const before = await statements();
+    const answers = await Promise.all(
+      Array.from({ length: 500 }, () => fetch(`${served.url}/readyz`)),
+    );
+    expect(answers.every((answer) => answer.status === 200)).toBe(true);
+    await settle();
+    expect((await statements()) - before).toBeLessThan(60);
+  });
+
+  it('takes a share of the live balances from one address, whoever it says it is', async () => {
+    const controller = new AbortController();
+    const open = async () => {
+      const token = await served.project.token({ sub: randomUUID() });
+      const answers: number[] = [];
+      for (let n = 0; n < 10; n += 1) {
+        const headers = {
+          authorization: `Bearer ${token}`,
+          'x-forwarded-for': `10.9.${n}.1`,
+        };
+        const { signal } = controller;
+        const answer = await fetch(`${served.url}/api/balance/stream`, { headers, signal });
+        answers.push(answer.status);
+      }
+      return answers;
+    };
+    const statuses = (await Promise.all(Array.from({ length: 30 }, open))).flat();
+    controller.abort();
+    expect(statuses.filter((one) => one === 200)).toHaveLength(200);
+    expect(statuses.filter((one) => one === 429)).toHaveLength(100);
+  });
+
+  it('is warned of once when proxies forward addresses and none is trusted', () => {
+    const warnings = served.process
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('TRUSTED_PROXIES'));
+    expect(warnings).toHaveLength(1);
+  });
+});
+
+it('METRICS_PORT serves the figures there, without a key, and no longer beside the shop', {
+  timeout: 120_000,
+}, async () => {
+  const served = await startServed({ METRICS_PORT: 'any' });
+  try {
+    const figures = await fetch(`${served.metricsUrl}/metrics`);
+    expect(figures.status).toBe(200);
+    expect(await figures.text()).toContain('florin_database_up 1');
+    expect((await fetch(`${served.metricsUrl}/api/plans`)).status).toBe(404);
+    expect((await served.ask('/metrics', { as: 'server' })).status).toBe(404);
+  } finally {
+    await served.close();
+  }
+});
