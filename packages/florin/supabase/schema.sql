@@ -1430,13 +1430,14 @@ ALTER FUNCTION billing.write_subscription(p_subscription jsonb) OWNER TO florin_
 
 COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription; an older fact never replaces a newer one, and ended stays ended.';
 
-CREATE FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_metadata jsonb := jsonb_build_object('reason', p_reason, 'actor', p_actor);
+  v_metadata jsonb := jsonb_strip_nulls(jsonb_build_object(
+    'reason', p_reason, 'actor', p_actor, 'internal_note', p_internal_note));
   v_account credits.accounts;
   v_grant credits.grants;
   v_entry credits.entries;
@@ -1498,9 +1499,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Corrects a balance by hand: a positive amount gives credits, a negative one takes available ones. The reason and the actor stay in the entry. Idempotent by key. Errors: CRINS, CRAMT, CRKEY, CRDUP, CRACC, 22004.';
+COMMENT ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Corrects a balance by hand: a positive amount gives credits, a negative one takes available ones. The buyer reads the reason; the actor and the internal note are for operators. All stay in the entry. Idempotent by key. Errors: CRINS, CRAMT, CRKEY, CRDUP, CRACC, 22004.';
 
 CREATE FUNCTION credits.allocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) RETURNS void
     LANGUAGE plpgsql
@@ -4428,7 +4429,7 @@ CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
     e.amount AS delta,
     COALESCE((e.metadata ->> 'reason'::text), (e.kind)::text) AS reason,
     COALESCE((e.metadata ->> 'plan_type'::text), 'credits'::text) AS plan_type,
-    COALESCE(e.metadata, '{}'::jsonb) AS metadata,
+    (COALESCE(e.metadata, '{}'::jsonb) - ARRAY['actor'::text, 'internal_note'::text]) AS metadata,
     e.created_at,
     e.created_at AS updated_at
    FROM credits.entries e
@@ -4436,7 +4437,7 @@ CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
 
 ALTER TABLE public.credits_transactions OWNER TO postgres;
 
-COMMENT ON VIEW public.credits_transactions IS 'Every movement of credits, as the seed named it. A signed-in user sees their own rows.';
+COMMENT ON VIEW public.credits_transactions IS 'Every movement of credits, as the seed named it. A signed-in user sees their own rows, without who made a change by hand and the operators'' internal note.';
 
 CREATE VIEW public.credits_balance_mv WITH (security_invoker='true') AS
  SELECT b.account_id AS user_id,
@@ -4886,9 +4887,9 @@ REVOKE ALL ON FUNCTION billing.write_payment(p_payment jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.write_subscription(p_subscription jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
-GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+REVOKE ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.allocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) FROM PUBLIC;
 

@@ -31,11 +31,19 @@ type GrantOptions = OutputOptions & {
   actor?: string;
   key?: string;
   reason: string;
+  note?: string;
   expiresAt?: Date;
   priority?: number;
 };
-type AdjustOptions = OutputOptions & { actor?: string; key?: string; reason: string };
+type AdjustOptions = OutputOptions & {
+  actor?: string;
+  key?: string;
+  reason: string;
+  note?: string;
+};
 
+const REASON = 'why; kept in the ledger, and the buyer reads it';
+const NOTE = 'an internal note, kept in the ledger; no buyer reads it';
 const ACTOR = 'who decided it; kept in the ledger; default: the user of this machine';
 
 /** `florin account show|grant|adjust`: one account, for the operator. */
@@ -65,7 +73,8 @@ export function addAccount(program: Command, context: CommandContext): void {
     .description('Give credits: a gift, a goodwill, a migration from another system.')
     .argument('<account>', 'its uuid', argument(readAccountId))
     .argument('<credits>', 'a whole number above 0', argument(readCredits))
-    .requiredOption('--reason <text>', 'why; kept in the ledger')
+    .requiredOption('--reason <text>', REASON)
+    .option('--note <text>', NOTE)
     .option('--actor <name>', ACTOR, argument(readActor))
     .option('--key <key>', 'repeating with the same key gives once; default: a new one each time')
     .option('--expires-at <time>', 'when what is left of it ends', argument(readDate))
@@ -78,7 +87,11 @@ export function addAccount(program: Command, context: CommandContext): void {
           idempotencyKey: options.key ?? `cli:${randomIds.uuid()}`,
           source: 'manual',
           ...(options.expiresAt === undefined ? {} : { expiresAt: options.expiresAt }),
-          metadata: { reason: options.reason, actor: options.actor ?? whoRunsThis() },
+          metadata: {
+            reason: options.reason,
+            actor: options.actor ?? whoRunsThis(),
+            ...(options.note === undefined ? {} : { internal_note: options.note }),
+          },
         });
         const text = `${granted.replayed ? 'Given before' : 'Given'}: ${amount} credits as grant ${granted.grantId}. Available: ${granted.available}.`;
         print(context, { options, value: granted, text });
@@ -90,7 +103,8 @@ export function addAccount(program: Command, context: CommandContext): void {
     .description('Correct a balance up or down, with a reason and who did it. Write -10 after --.')
     .argument('<account>', 'its uuid', argument(readAccountId))
     .argument('<credits>', 'signed: +10 or -10', argument(readSignedCredits))
-    .requiredOption('--reason <text>', 'why; kept in the ledger')
+    .requiredOption('--reason <text>', REASON)
+    .option('--note <text>', NOTE)
     .option('--actor <name>', ACTOR, argument(readActor))
     .option('--key <key>', 'repeating with the same key adjusts once; default: a new one each time')
     .option('--json', 'print JSON')
@@ -102,6 +116,7 @@ export function addAccount(program: Command, context: CommandContext): void {
           idempotencyKey: options.key ?? `cli:${randomIds.uuid()}`,
           reason: options.reason,
           actor: options.actor ?? whoRunsThis(),
+          internalNote: options.note,
         });
         const text = `${adjusted.replayed ? 'Adjusted before' : 'Adjusted'} by ${amount}. Available: ${adjusted.available}.`;
         print(context, { options, value: adjusted, text });
@@ -169,8 +184,12 @@ function whoRunsThis(): string {
 }
 
 function whyAndWho({ metadata }: Entry): string {
-  const { reason, actor } = metadata ?? {};
-  return [reason, actor === undefined ? undefined : `(by ${actor})`]
+  const { reason, actor, internal_note: note } = metadata ?? {};
+  return [
+    reason,
+    actor === undefined ? undefined : `(by ${actor})`,
+    note === undefined ? undefined : `[${note}]`,
+  ]
     .filter((part) => typeof part === 'string')
     .join(' ');
 }

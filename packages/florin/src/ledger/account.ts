@@ -3,13 +3,13 @@ import { callOne, type Metadata, type Written } from './written.ts';
 
 const ADJUST: Statement = {
   name: 'ledger_adjust',
-  text: 'select * from credits.adjust($1, $2, $3, $4, $5)',
+  text: 'select * from credits.adjust($1, $2, $3, $4, $5, $6)',
 };
 
 /**
  * Corrects a balance by hand: a positive amount gives credits that never expire, a negative one takes
- * available ones, and never overdraws. `reason` and `actor` stay in the entry. The same key and input
- * again returns the first result with `replayed` true. Throws `insufficient_credits`,
+ * available ones, and never overdraws. The buyer reads `reason`; `actor` and `internalNote` are for
+ * operators. All stay in the entry. The same key and input again returns the first result with `replayed` true. Throws `insufficient_credits`,
  * `amount_not_allowed` (0, or beyond 2^53 - 1), `idempotency_key_reused`, `idempotency_key_invalid`,
  * `account_closed`, `invalid_input` (no reason, no actor).
  */
@@ -21,10 +21,12 @@ export async function adjust(
     idempotencyKey: string;
     reason: string;
     actor: string;
+    internalNote?: string | undefined;
   },
 ): Promise<Written> {
-  const { accountId, amount, idempotencyKey, reason, actor } = adjustment;
-  return callOne(db, ADJUST, [accountId, amount, idempotencyKey, reason, actor]);
+  const { accountId, amount, idempotencyKey, reason, actor, internalNote = null } = adjustment;
+  const values = [accountId, amount, idempotencyKey, reason, actor, internalNote];
+  return callOne(db, ADJUST, values);
 }
 
 const CLOSE: Statement = {

@@ -8,6 +8,7 @@ create function credits.adjust(
   p_idempotency_key text,
   p_reason text,
   p_actor text,
+  p_internal_note text default null,
   out entry_id uuid,
   out posted bigint,
   out held bigint,
@@ -19,7 +20,8 @@ set search_path = ''
 as $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_metadata jsonb := jsonb_build_object('reason', p_reason, 'actor', p_actor);
+  v_metadata jsonb := jsonb_strip_nulls(jsonb_build_object(
+    'reason', p_reason, 'actor', p_actor, 'internal_note', p_internal_note));
   v_account credits.accounts;
   v_grant credits.grants;
   v_entry credits.entries;
@@ -80,7 +82,7 @@ begin
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
 end;
 $$;
-comment on function credits.adjust(uuid, bigint, text, text, text) is
-  'Corrects a balance by hand: a positive amount gives credits, a negative one takes available ones. The reason and the actor stay in the entry. Idempotent by key. Errors: CRINS, CRAMT, CRKEY, CRDUP, CRACC, 22004.';
+comment on function credits.adjust(uuid, bigint, text, text, text, text) is
+  'Corrects a balance by hand: a positive amount gives credits, a negative one takes available ones. The buyer reads the reason; the actor and the internal note are for operators. All stay in the entry. Idempotent by key. Errors: CRINS, CRAMT, CRKEY, CRDUP, CRACC, 22004.';
 
 call florin.end_migration();

@@ -13,7 +13,7 @@ grant execute on function
   credits.reverse_grant(uuid, uuid, bigint, text, jsonb),
   credits.restore_grant(uuid, uuid, bigint, text, jsonb),
   credits.void_grant(uuid, uuid, text, jsonb),
-  credits.adjust(uuid, bigint, text, text, text),
+  credits.adjust(uuid, bigint, text, text, text, text),
   credits.close_account(uuid, text, jsonb),
   credits.ensure_account(uuid),
   credits.settle_account(uuid),

@@ -10,13 +10,13 @@ create view public.credits_transactions with (security_invoker = true) as
          e.amount as delta,
          coalesce(e.metadata ->> 'reason', e.kind::text) as reason,
          coalesce(e.metadata ->> 'plan_type', 'credits') as plan_type,
-         coalesce(e.metadata, '{}') as metadata,
+         coalesce(e.metadata, '{}') - array['actor', 'internal_note'] as metadata,
          e.created_at,
          e.created_at as updated_at
     from credits.entries e
    where e.amount <> 0;
 comment on view public.credits_transactions is
-  'Every movement of credits, as the seed named it. A signed-in user sees their own rows.';
+  'Every movement of credits, as the seed named it. A signed-in user sees their own rows, without who made a change by hand and the operators'' internal note.';
 
 create view public.credits_balance_mv with (security_invoker = true) as
   select b.account_id as user_id,

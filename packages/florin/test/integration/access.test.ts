@@ -94,7 +94,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute billing.claim_alerts(integer,interval)',
     'execute billing.mark_alert_sent(uuid,boolean,interval)',
     'execute billing.forget_alerts(integer)',
-    'execute credits.adjust(uuid,bigint,text,text,text)',
+    'execute credits.adjust(uuid,bigint,text,text,text,text)',
     'execute credits.capture_hold(uuid,uuid,bigint)',
     'execute credits.close_account(uuid,text,jsonb)',
     'execute credits.ensure_account(uuid)',

@@ -150,6 +150,8 @@ describe('the command line', { timeout: 120_000 }, () => {
       'typo',
       '--actor',
       'ada',
+      '--note',
+      'ticket\u001b[2J 81',
       '--json',
     );
     expect(JSON.parse(less.stdout)).toMatchObject({ available: 30 });
@@ -158,7 +160,7 @@ describe('the command line', { timeout: 120_000 }, () => {
     expect(shown.entries.map((entry: { amount: number }) => entry.amount)).toEqual([-20, 50]);
     const { stdout } = await florin('account', 'show', account);
     expect(stdout).toContain('30 available');
-    expect(stdout).toContain('typo (by ada)');
+    expect(stdout).toContain('typo (by ada) [ticket\\u001b[2J 81]');
   });
 
   it('account grant and adjust keep who did it: the name given, or the user of this machine', async () => {

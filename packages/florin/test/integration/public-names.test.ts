@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FlorinError } from '../../src/kernel/index.ts';
-import { spend, verifyLedger } from '../../src/ledger/index.ts';
+import { adjust, issueGrant, spend, verifyLedger } from '../../src/ledger/index.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
 
 /** The seed's tables and functions, as code written against it calls them. */
@@ -71,6 +71,34 @@ describe('the seed’s names in public', () => {
       { delta: 50, reason: 'quick_scan_purchase' },
       { delta: -20, reason: 'spend' },
     ]);
+  });
+
+  it("the history shows the buyer the reason of a change by hand, not who made it nor the operators' note", async () => {
+    const user = randomUUID();
+    await issueGrant(database.db, {
+      accountId: user,
+      amount: 50,
+      idempotencyKey: 'gift',
+      source: 'manual',
+      metadata: { reason: 'goodwill', actor: 'ada', internal_note: 'ticket 80', app: 'ocr' },
+    });
+    await adjust(database.db, {
+      accountId: user,
+      amount: -20,
+      idempotencyKey: 'correction',
+      reason: 'refund of a scan',
+      actor: 'ada',
+      internalNote: 'suspected fraud, see ticket 81',
+    });
+    const rows = await database.db.query(
+      'select reason, metadata from public.credits_transactions where user_id = $1 order by created_at',
+      [user],
+    );
+    expect(rows).toEqual([
+      { reason: 'goodwill', metadata: { reason: 'goodwill', app: 'ocr' } },
+      { reason: 'refund of a scan', metadata: { reason: 'refund of a scan' } },
+    ]);
+    expect(await verifyLedger(database.db, user)).toEqual([]);
   });
 
   it('errors are raised, never swallowed: nobody, nothing, no event', async () => {

@@ -37,6 +37,7 @@ export type AccountChange = {
   readonly kind: 'grant' | 'adjust';
   readonly amount: number;
   readonly reason: string;
+  readonly internalNote: string;
   readonly idempotencyKey: string;
 };
 

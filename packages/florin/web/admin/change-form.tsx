@@ -17,6 +17,7 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
   const [kind, setKind] = useState<Kind>('grant');
   const [amount, setAmount] = useState('');
   const [reason, setReason] = useState('');
+  const [note, setNote] = useState('');
   const [proposed, setProposed] = useState<AccountChange | null>(null);
   const [busy, setBusy] = useState(false);
   const [said, setSaid] = useState('');
@@ -40,10 +41,18 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
     event.preventDefault();
     setSaid('');
     setError(null);
-    const wanted = { kind, amount: Number(amount), reason: reason.trim() };
+    const wanted = {
+      kind,
+      amount: Number(amount),
+      reason: reason.trim(),
+      internalNote: note.trim(),
+    };
     const last = unanswered.current;
     const same =
-      last?.kind === kind && last.amount === wanted.amount && last.reason === wanted.reason;
+      last?.kind === kind &&
+      last.amount === wanted.amount &&
+      last.reason === wanted.reason &&
+      last.internalNote === wanted.internalNote;
     const change = { ...wanted, idempotencyKey: same ? last.idempotencyKey : crypto.randomUUID() };
     unanswered.current = change;
     setProposed(change);
@@ -59,6 +68,7 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
       setProposed(null);
       setAmount('');
       setReason('');
+      setNote('');
       onDone();
     } catch (failure) {
       setError(failure);
@@ -97,7 +107,7 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
             />
           </div>
           <div className="field">
-            <label htmlFor="change-reason">Reason, kept in the ledger with your name</label>
+            <label htmlFor="change-reason">Reason, which the buyer reads in their history</label>
             <input
               id="change-reason"
               required
@@ -107,6 +117,17 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
               value={reason}
               onChange={(event) => setReason(event.target.value)}
             />
+          </div>
+          <div className="field">
+            <label htmlFor="change-note">Internal note, which operators alone read</label>
+            <input
+              id="change-note"
+              maxLength={500}
+              autoComplete="off"
+              value={note}
+              onChange={(event) => setNote(event.target.value)}
+            />
+            <p className="soft small">Your name and this note are kept in the ledger.</p>
           </div>
           <Button type="submit">Look at the effect</Button>
         </>
@@ -118,7 +139,7 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
             </strong>
             : available goes from {formatCredits(account.balance.available)} to{' '}
             {formatCredits(account.balance.available + proposed.amount)}.{' '}
-            <span className="soft">“{proposed.reason}”</span>
+            <span className="soft">The buyer reads “{proposed.reason}”.</span>
           </p>
           <div className="toolbar">
             <Button primary busy={busy} onClick={() => void apply(proposed)}>

@@ -53,7 +53,7 @@ export function GrantTable(props: {
                   {humanize(grant.reason ?? grant.source)}
                 </button>
                 <span className="block soft mono">{sourceOf(grant)}</span>
-                {grant.actor === null ? null : <ByHand actor={grant.actor} />}
+                <ByHand {...grant} />
               </th>
               <td className="number">{formatInstant(grant.createdAt)}</td>
               <td>{grant.expiresAt === null ? 'Never' : formatInstant(grant.expiresAt)}</td>

@@ -76,7 +76,7 @@ export function LedgerTable(
                   {entry.reason === null ? null : (
                     <span className="soft"> · {humanizeWithin(entry.reason)}</span>
                   )}
-                  {entry.actor === null ? null : <ByHand actor={entry.actor} />}
+                  <ByHand {...entry} />
                   <span className="block soft mono">{entry.idempotencyKey}</span>
                 </th>
                 <td className="number end">{formatSigned(entry.amount)}</td>
@@ -105,12 +105,20 @@ export function LedgerTable(
   );
 }
 
-/** Who made a change by hand. */
-export function ByHand({ actor }: { actor: string }) {
+/** Who made a change by hand, and what they noted for other operators. */
+export function ByHand(made: { actor: string | null; internalNote: string | null }) {
+  const { actor, internalNote } = made;
   return (
-    <span className="block soft" title={actor}>
-      by {actorName(actor)}
-    </span>
+    <>
+      {actor === null ? null : (
+        <span className="block soft" title={actor}>
+          by {actorName(actor)}
+        </span>
+      )}
+      {internalNote === null ? null : (
+        <span className="block soft">Internal note: {internalNote}</span>
+      )}
+    </>
   );
 }
 

@@ -60,6 +60,7 @@ export type AdminGrant = LiveGrant & {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Who gave it by hand: an operator's account, `server`, or the name of whoever ran the command. */
   readonly actor: string | null;
+  readonly internalNote: string | null;
 };
 
 export type AdminHold = {
@@ -82,6 +83,7 @@ export type AdminEntry = {
   readonly idempotencyKey: string;
   readonly reason: string | null;
   readonly actor: string | null;
+  readonly internalNote: string | null;
   readonly allocations: readonly Allocation[];
   readonly createdAt: string;
 };

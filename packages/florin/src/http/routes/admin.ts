@@ -51,8 +51,10 @@ const change = {
   reason: z
     .string()
     .trim()
-    .min(1, { error: 'must say why; it is kept in the ledger' })
+    .min(1, { error: 'must say why; it is kept in the ledger, and the buyer reads it' })
     .max(500, { error: 'must be at most 500 characters' }),
+  /** For operators; no buyer reads it. */
+  internalNote: z.string().trim().max(500, { error: 'must be at most 500 characters' }).optional(),
   /** One press of the button: the same key again has no second effect. */
   idempotencyKey: z.string().refine(isUuid, { error: 'must be a uuid, new for each change' }),
 };
@@ -167,7 +169,10 @@ export function addAdmin(app: App, parts: Parts): void {
     },
     async handler(c) {
       const operator = await callers.operator(c);
-      const { amount, expiresAt, reason, idempotencyKey } = await readJson(c, grantBody);
+      const { amount, expiresAt, reason, internalNote, idempotencyKey } = await readJson(
+        c,
+        grantBody,
+      );
       const accountId = await needAccount(c, parts);
       const written = await issueGrant(db, {
         accountId,
@@ -175,7 +180,7 @@ export function addAdmin(app: App, parts: Parts): void {
         idempotencyKey: `console:${idempotencyKey.toLowerCase()}`,
         source: 'manual',
         ...(expiresAt == null ? {} : { expiresAt: new Date(expiresAt) }),
-        metadata: { reason, actor: operator },
+        metadata: { reason, actor: operator, ...noted(internalNote) },
       });
       logger.info({ accountId, amount, operator }, 'an operator grants credits');
       return json(written);
@@ -194,7 +199,7 @@ export function addAdmin(app: App, parts: Parts): void {
     },
     async handler(c) {
       const operator = await callers.operator(c);
-      const { amount, reason, idempotencyKey } = await readJson(c, adjustBody);
+      const { amount, reason, internalNote, idempotencyKey } = await readJson(c, adjustBody);
       const accountId = await needAccount(c, parts);
       const written = await adjust(db, {
         accountId,
@@ -202,6 +207,7 @@ export function addAdmin(app: App, parts: Parts): void {
         idempotencyKey: `console:${idempotencyKey.toLowerCase()}`,
         reason,
         actor: operator,
+        internalNote: internalNote || undefined,
       });
       logger.info({ accountId, amount, operator }, 'an operator adjusts a balance');
       return json(written);
@@ -228,6 +234,10 @@ export function addAdmin(app: App, parts: Parts): void {
       return json({ ...read, reconcile: summarizeReconcile(runs) });
     },
   });
+}
+
+function noted(note: string | undefined): { internal_note?: string } {
+  return note === undefined || note === '' ? {} : { internal_note: note };
 }
 
 type Found = {
@@ -343,6 +353,7 @@ function toAdminGrant(grant: Grant) {
     reason: textOf(grant.metadata, 'reason'),
     planType: textOf(grant.metadata, 'plan_type'),
     actor: textOf(grant.metadata, 'actor'),
+    internalNote: textOf(grant.metadata, 'internal_note'),
   };
 }
 

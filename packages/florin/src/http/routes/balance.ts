@@ -98,7 +98,9 @@ export function addBalance(app: App, parts: Parts): void {
       const query = readQuery(c, z.object({ cursor }));
       const page = await readEntries(parts, { accountId, before: query.cursor });
       return json({
-        transactions: page.entries.map(({ idempotencyKey: _, actor: __, ...entry }) => entry),
+        transactions: page.entries.map(
+          ({ idempotencyKey: _, actor: __, internalNote: ___, ...entry }) => entry,
+        ),
         nextCursor: page.nextCursor,
       });
     },
@@ -181,6 +183,8 @@ export type ShownEntry = z.infer<typeof transaction> & {
   readonly idempotencyKey: string;
   /** Who made it by hand; for operators only. */
   readonly actor: string | null;
+  /** What operators noted for each other. */
+  readonly internalNote: string | null;
 };
 
 /** A page of entries with the grants that paid for each. */
@@ -224,6 +228,7 @@ function toEntry(entry: Entry, allocations: ShownEntry['allocations']): ShownEnt
     reason: textOf(metadata, 'reason'),
     planType: textOf(metadata, 'plan_type'),
     actor: textOf(metadata, 'actor'),
+    internalNote: textOf(metadata, 'internal_note'),
     allocations,
     createdAt: createdAt.toISOString(),
   };

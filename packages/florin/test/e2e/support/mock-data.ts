@@ -399,6 +399,7 @@ export function someAccount(now: number): AdminAccount {
     reversed: 0,
     createdAt: created,
     actor: null,
+    internalNote: null,
   };
   const [first, second] = grants;
   return {
@@ -467,6 +468,7 @@ export function someAccount(now: number): AdminAccount {
       ...entry,
       idempotencyKey: `florin:checkout:cs_test_${'bVpHnn'.repeat(10)}:line:li_${entry.entryNo}`,
       actor: null,
+      internalNote: null,
     })),
     nextCursor: null,
   };

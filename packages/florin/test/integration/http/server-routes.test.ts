@@ -432,7 +432,9 @@ describe('an operator', () => {
     expect(clicks.map(({ body }) => body.available)).toEqual([50, 50]);
     expect(clicks.map(({ body }) => body.replayed).sort()).toEqual([false, true]);
     expect((await change('grant', { ...once, amount: 11 })).status).toBe(409);
-    expect((await change('adjust', { amount: -15 })).body).toMatchObject({ available: 35 });
+    const internalNote = 'suspected fraud, see ticket 81';
+    const less = await change('adjust', { amount: -15, internalNote });
+    expect(less.body).toMatchObject({ available: 35 });
     expect((await change('adjust', { amount: -36 })).status).toBe(402);
 
     for (const [kind, body] of [
@@ -470,6 +472,8 @@ describe('an operator', () => {
     const own = await service.ask('/api/transactions', { as: account });
     expect(own.body.transactions).toHaveLength(3);
     expect(own.text).not.toContain('actor');
+    expect(own.text).not.toContain('fraud');
+    expect(body.entries[0]).toMatchObject({ actor: 'server', internalNote });
   });
 
   it('sees how the service is', async () => {
