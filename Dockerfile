@@ -1,6 +1,6 @@
 # The service: `florin serve`. Settings come from the environment (docs/deploy.md); it refuses to
 # start, naming each fault, when one is missing.
-FROM node:20-slim AS build
+FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/florin/package.json packages/florin/
@@ -9,7 +9,7 @@ RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build && npm prune --omit=dev --ignore-scripts
 
-FROM node:20-slim
+FROM node:24-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4242
 WORKDIR /app
 COPY --from=build --chown=root:root /app/package.json ./

@@ -48,7 +48,7 @@ export function addPages(app: App, { config, pagesDirectory }: Parts): void {
     c.set('route', '/assets/*');
     return send(c, next, { directory, file: c.req.path, headers });
   });
-  for (const file of ['/favicon.svg', '/robots.txt']) {
+  for (const file of ['/favicon.svg', '/robots.txt', '/third-party-notices.txt']) {
     app.get(file, (c, next) => {
       c.set('route', '/assets/*');
       return send(c, next, { directory, file, headers });

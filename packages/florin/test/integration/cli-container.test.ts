@@ -44,6 +44,26 @@ describe('the container file', () => {
   });
 });
 
+it('the container file builds and runs on one even release of Node that the package allows', async () => {
+  const { text } = await read();
+  const majors = [...text.matchAll(/^FROM node:(\d+)-slim/gm)].map(([, major]) => Number(major));
+  expect(new Set(majors).size).toBe(1);
+  expect(majors[0]).toBeGreaterThanOrEqual(24);
+  expect((majors[0] ?? 1) % 2).toBe(0);
+});
+
+it("what is shipped holds the licences of the pages' scripts and fonts", async () => {
+  await ensureBuilt();
+  const notices = await readFile('packages/florin/dist/web/third-party-notices.txt', 'utf8');
+  for (const name of ['react', 'react-dom', 'scheduler']) {
+    expect(notices).toMatch(new RegExp(`^## ${name} - .* \\(MIT\\)$`, 'm'));
+  }
+  const fonts = [...notices.matchAll(/^## @fontsource-variable\/.* \(OFL-1\.1\)$/gm)];
+  expect(fonts).toHaveLength(2);
+  expect(notices.match(/SIL OPEN FONT LICENSE/g)).toHaveLength(2);
+  expect(notices).toContain('Permission is hereby granted, free of charge');
+});
+
 async function read() {
   const text = await readFile('Dockerfile', 'utf8');
   const copies = [...text.matchAll(/^COPY (.+)$/gm)].flatMap(([, words = '']) => {
