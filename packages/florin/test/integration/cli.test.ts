@@ -163,6 +163,21 @@ describe('the command line', { timeout: 120_000 }, () => {
     expect(stdout).toContain('typo (by ada) [ticket\\u001b[2J 81]');
   });
 
+  it('account show gives the terminal no orders that a buyer has written', async () => {
+    const account = randomUUID();
+    const reason = 'gift \u001b]0;pwned\u0007\u001b[2J\u009b31m\u202etxt\nforged row';
+    await florin('account', 'grant', account, '5', '--reason', reason);
+    for (const json of [[], ['--json']]) {
+      const { stdout } = await florin('account', 'show', account, ...json);
+      expect(stdout).toContain('gift \\u001b]0;pwned');
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be there.
+      expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+      expect(stdout).not.toMatch(/^forged row/m);
+    }
+    const { entries } = JSON.parse((await florin('account', 'show', account, '--json')).stdout);
+    expect(entries[0].metadata.reason).toBe(reason);
+  });
+
   it('account grant and adjust keep who did it: the name given, or the user of this machine', async () => {
     const account = randomUUID();
     const user = userInfo().username;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runFlorin } from '../../support/florin-process.ts';
+import { runFlorin, startFlorin } from '../../support/florin-process.ts';
 import { JWT_SECRET, SERVER_KEY, WEBHOOK_SECRET } from '../http/florin-service.ts';
 
 const SETTINGS = {
@@ -18,7 +18,11 @@ const SETTINGS = {
 it('serve refuses what would be read on its way, naming each setting at once', {
   timeout: 240_000,
 }, async () => {
-  const { code, stderr } = await runFlorin(['serve'], { env: SETTINGS });
+  const running = await startFlorin(['serve'], { env: SETTINGS });
+  // One that starts after all must not outlive this test.
+  const impatience = setTimeout(() => running.child.kill('SIGKILL'), 30_000);
+  const { code, stderr } = await running.finished;
+  clearTimeout(impatience);
   expect(code).toBe(1);
   for (const name of ['SUPABASE_URL', 'APP_URL', 'ALERT_URL', 'STRIPE_API_BASE']) {
     expect(stderr).toContain(`${name} is http:// to a public host`);
