@@ -51,7 +51,8 @@ export type LedgerConfig = {
  * characters, not beginning with `florin:`) names one intent of the account's: the same key with the same
  * input answers with the first result and `replayed` true, with other input it throws
  * `idempotency_key_reused`. Every function may throw `database_unavailable`: nothing is known then, so
- * repeat the call with the same key. Errors are FlorinError with a stable `code` (docs/errors.md).
+ * repeat the call with the same key; a write also `account_busy`: nothing was done, repeat it likewise.
+ * What is not in its shape throws `invalid_input`, which names the field, before it reaches the database. Errors are FlorinError with a stable `code` (docs/errors.md).
  */
 export type FlorinLedger = {
   /**
@@ -194,6 +195,8 @@ export type Florin = FlorinLedger & {
 };
 
 const DRAIN_LIMIT = 100;
+/** Of ten: deliveries and /readyz go on while spends wait for each other's locks. */
+const RESERVED_CONNECTIONS = 2;
 
 /** Wires the parts together: the only place where all of them meet. Connects on first use. */
 export function createFlorin(options: FlorinOptions): Florin {
@@ -203,7 +206,11 @@ export function createFlorin(options: FlorinOptions): Florin {
     secretKey: config.stripe.secretKey,
     apiBase: config.stripe.apiBase,
   });
-  const db = connect({ url: config.databaseUrl, logger });
+  const db = connect({
+    url: config.databaseUrl,
+    logger,
+    reservedConnections: RESERVED_CONNECTIONS,
+  });
   const webhooks: WebhookDeps = {
     db,
     catalog,
@@ -226,6 +233,7 @@ export function createFlorin(options: FlorinOptions): Florin {
   const app = createApp({
     config,
     webhooks,
+    reserved: db.reserved,
     stripe,
     development,
     spend: ledger.spend,

@@ -1,6 +1,14 @@
 export { type DatabaseAddress, withDatabase } from './address.ts';
 export { type ConnectOptions, connect } from './connect.ts';
-export type { Database, Executor, Row, SqlValue, Statement } from './database.ts';
+export type {
+  Database,
+  Executor,
+  PoolFigures,
+  QueryOptions,
+  Row,
+  SqlValue,
+  Statement,
+} from './database.ts';
 export {
   type EmbeddedOptions,
   type EmbeddedPostgres,

@@ -14,6 +14,8 @@ type DriverError = Error & {
   detail?: string;
   hint?: string;
   constraint?: string;
+  /** The function of Postgres' source that raised it: unlike the message, the same in every language. */
+  routine?: string;
   errors?: unknown[];
 };
 
@@ -65,6 +67,34 @@ export function isConnectionLost(error: unknown): boolean {
   );
 }
 
+/**
+ * Whether a session's plan was out of date: it does not know the statement (26000), the answer has
+ * other columns since a migration (0A000), or the function was replaced while it was called (XX000).
+ * A statement that stood alone left nothing behind: the server raised an error, so it undid all of it.
+ */
+export function isOutdatedPlan(error: unknown): boolean {
+  const { code, routine, message } = (error ?? {}) as DriverError;
+  return (
+    code === '26000' ||
+    (code === '0A000' && routine === 'RevalidateCachedQuery') ||
+    // The server's internal errors are in English whatever its language.
+    (code === 'XX000' && message.startsWith('cache lookup failed for function'))
+  );
+}
+
+/**
+ * Whether the connection must end with this error, raised by the driver or the server. What the driver
+ * threw itself (it has no SQLSTATE) leaves the two with different ideas of what is prepared.
+ */
+export function endsConnection(error: unknown): boolean {
+  if (error instanceof FlorinError) {
+    return false;
+  }
+  const { code } = error as DriverError;
+  const fromServer = typeof code === 'string' && isSqlState(code);
+  return !fromServer || isConnectionLost(error) || isOutdatedPlan(error);
+}
+
 /** What our functions say of a value that can not be: an id that is missing, an expiry in the past. */
 const IMPOSSIBLE_INPUT = new Set(['22004', '22023']);
 
@@ -96,6 +126,12 @@ export function toFlorinError(error: unknown): FlorinError {
       details: { sqlstate: code },
       cause: error,
     });
+  }
+  if (isOutdatedPlan(error)) {
+    return new DatabaseUnavailableError(
+      `The database was changed meanwhile (${describe(error)}). Retry with the same key.`,
+      { details: { sqlstate: code }, cause: error },
+    );
   }
   if (RETRYABLE_SQLSTATE.has(code)) {
     return new DatabaseUnavailableError(

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { ZodType, z } from 'zod';
-import { FlorinError } from '../kernel/index.ts';
+import { check, FlorinError, toPlainJson } from '../kernel/index.ts';
 import type { AppEnv } from './context.ts';
 
 type Bindings = AppEnv['Bindings'];
@@ -12,7 +12,7 @@ const JSON_TYPE = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
 /**
  * The body as JSON of this shape. Only `application/json` is read: a form or a text, which another
  * site's page can post without asking, is refused. Throws `unsupported_media_type`,
- * `payload_too_large` or `invalid_input` with every fault.
+ * `payload_too_large`, `body_incomplete` or `invalid_input` with every fault.
  */
 export async function readJson<S extends ZodType>(c: Context, schema: S): Promise<z.infer<S>> {
   if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
@@ -28,41 +28,46 @@ export async function readJson<S extends ZodType>(c: Context, schema: S): Promis
   } catch (cause) {
     throw new FlorinError('invalid_input', 'The body is not valid JSON.', { cause });
   }
-  return check(schema, value);
+  return check(schema, checkJson(value));
 }
 
 /** The query's parameters in this shape. Throws `invalid_input`. */
 export function readQuery<S extends ZodType>(c: Context, schema: S): z.infer<S> {
-  return check(schema, c.req.query());
+  return check(schema, checkJson(c.req.query()));
 }
 
-function check<S extends ZodType>(schema: S, value: unknown): z.infer<S> {
-  const result = schema.safeParse(value);
-  if (result.success) {
-    return result.data;
-  }
-  const faults = result.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join('.')}: ${message}`,
-  );
-  throw new FlorinError('invalid_input', faults.join('; '), { details: { faults } });
+/** No text that Postgres or Stripe could not take, in any field of any route. */
+function checkJson(value: unknown): unknown {
+  return toPlainJson(value, 'body');
 }
 
 async function readText(c: Context): Promise<string> {
   refuseReadBody(c);
   return declaredLength(c, LONGEST_BODY) === undefined
-    ? Buffer.from(await readCounted(c, LONGEST_BODY)).toString('utf8')
-    : c.req.text();
+    ? Buffer.from(await whole(readCounted(c, LONGEST_BODY))).toString('utf8')
+    : whole(c.req.text());
 }
 
 /**
- * The body's bytes exactly as they came, up to `limit`. Throws `payload_too_large`, and
+ * The body's bytes exactly as they came, up to `limit`. Throws `payload_too_large`, `body_incomplete`, and
  * `body_already_read` where a host that Florin is mounted in took them first.
  */
 export async function readBytes(c: Context, limit: number): Promise<Uint8Array> {
   refuseReadBody(c);
   return declaredLength(c, limit) === undefined
-    ? readCounted(c, limit)
-    : new Uint8Array(await c.req.arrayBuffer());
+    ? whole(readCounted(c, limit))
+    : new Uint8Array(await whole(c.req.arrayBuffer()));
+}
+
+/** A sender that goes away, or is too slow, is no error of ours. */
+async function whole<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    throw error instanceof FlorinError
+      ? error
+      : new FlorinError('body_incomplete', 'The body ended before it was whole.', { cause: error });
+  }
 }
 
 /** A parser in front, such as express.json(), leaves nothing to verify Stripe's signature over. */

@@ -1,5 +1,6 @@
 import type { SettleSession } from '../checkout/index.ts';
 import type { Config } from '../config.ts';
+import type { Database } from '../db/index.ts';
 import type { JobOutcome } from '../jobs/index.ts';
 import type { Spend, Written } from '../ledger/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
@@ -11,6 +12,8 @@ export type AppDeps = {
   readonly config: Config;
   /** The database, the catalogue, the clock, the ids and the logger, as the webhooks use them too. */
   readonly webhooks: WebhookDeps;
+  /** The database for deliveries and /readyz, which go on whatever others do; default: the webhooks'. */
+  readonly reserved?: Database;
   readonly stripe: StripeClient;
   /** True in `florin dev`, where pages may offer what is only for show. */
   readonly development: boolean;

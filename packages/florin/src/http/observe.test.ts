@@ -1,13 +1,15 @@
 import { expect, it } from 'vitest';
 import { createMetrics } from './observe.ts';
 
+const POOL = { open: 4, waiting: 3, lent: 100, waitedSeconds: 1.5, refused: 2 };
+
 it('a database that does not answer is told as 0, and what was known of the inbox stays', async () => {
-  const metrics = createMetrics();
+  const metrics = createMetrics({ figures: () => POOL });
   const backlog = { waiting: 3, needingAttention: 2, lagSeconds: 0.5 };
   const figures = async () =>
     (await metrics.registry.metrics())
       .split('\n')
-      .filter((line) => /^florin_(inbox|data)/.test(line));
+      .filter((line) => /^florin_(inbox|database_up)/.test(line));
   await metrics.measureInbox(async () => backlog);
   const inbox = [
     'florin_inbox_waiting 3',
@@ -22,7 +24,7 @@ it('a database that does not answer is told as 0, and what was known of the inbo
 });
 
 it('what reconcile found is told by kind, zeros too, and stays while the database does not answer', async () => {
-  const metrics = createMetrics();
+  const metrics = createMetrics({ figures: () => POOL });
   const figures = async () =>
     (await metrics.registry.metrics()).split('\n').filter((line) => /^florin_reconcile/.test(line));
   expect(await figures()).toContain('florin_reconcile_last_completed_timestamp_seconds 0');
@@ -52,4 +54,22 @@ it('what reconcile found is told by kind, zeros too, and stays while the databas
     throw new Error('away');
   });
   expect(await figures()).toEqual(told);
+});
+
+it('how long callers wait for a connection is read from the pool each time', async () => {
+  let pool = POOL;
+  const { registry } = createMetrics({ figures: () => pool });
+  const figures = async () =>
+    (await registry.metrics())
+      .split('\n')
+      .filter((line) => /^florin_(database_[cwl]|account)/.test(line));
+  await figures();
+  pool = { ...POOL, lent: 101, waitedSeconds: 2 };
+  expect(await figures()).toEqual([
+    'florin_database_connections 4',
+    'florin_database_waiting 3',
+    'florin_database_lent_total 101',
+    'florin_database_wait_seconds_total 2',
+    'florin_account_busy_total 2',
+  ]);
 });

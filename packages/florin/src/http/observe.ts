@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Backlog, ReconcileFigures } from '../console/index.ts';
+import type { Database, PoolFigures } from '../db/index.ts';
 import type { IdSource, Logger } from '../kernel/index.ts';
 import { FINDING_KINDS } from '../reconcile/index.ts';
 import type { Middleware } from './context.ts';
@@ -18,10 +19,11 @@ export type Metrics = {
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** The service's own figures, in a registry of its own: several apps may live in one process. */
-export function createMetrics(): Metrics {
+export function createMetrics(db: Pick<Database, 'figures'>): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
+  addPoolFigures(registers, db);
   return {
     registry,
     requests: new Histogram({
@@ -45,6 +47,46 @@ export function createMetrics(): Metrics {
     measureInbox: inboxGauges(registers),
     measureReconcile: reconcileGauges(registers),
   };
+}
+
+/** Read from the pool whenever the figures are asked for. */
+function addPoolFigures(registers: Registry[], db: Pick<Database, 'figures'>): void {
+  const gauge = (name: string, help: string, read: (figures: PoolFigures) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read(db.figures()));
+      },
+    });
+  const counter = (name: string, help: string, read: (figures: PoolFigures) => number) =>
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read(db.figures()));
+      },
+    });
+  gauge('florin_database_connections', 'Open connections.', ({ open }) => open);
+  gauge(
+    'florin_database_waiting',
+    'Callers that wait for a connection, or for their share of them.',
+    ({ waiting }) => waiting,
+  );
+  counter('florin_database_lent_total', 'How often a connection was lent.', ({ lent }) => lent);
+  counter(
+    'florin_database_wait_seconds_total',
+    'How long all callers together waited for a connection.',
+    ({ waitedSeconds }) => waitedSeconds,
+  );
+  counter(
+    'florin_account_busy_total',
+    'Calls that were refused because too much waited for one account.',
+    ({ refused }) => refused,
+  );
 }
 
 function inboxGauges(registers: Registry[]): Metrics['measureInbox'] {

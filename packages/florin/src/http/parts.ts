@@ -4,6 +4,7 @@ import { runJobs } from '../jobs/index.ts';
 import { createMemory } from '../kernel/index.ts';
 import { createSpendBatcher } from '../ledger/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
+import type { WebhookDeps } from '../webhooks/index.ts';
 import { type BalanceFeed, createBalanceFeed } from './balance-feed.ts';
 import { createStripeFor, type StripeFor } from './buyer-stripe.ts';
 import { type Callers, createCallers } from './callers.ts';
@@ -20,6 +21,8 @@ const SESSIONS_KEPT = 1_000;
 
 /** What the routes share: made once from what is passed in. */
 export type Parts = AppDeps & {
+  /** The webhooks' parts over the reserved connections. */
+  readonly deliveries: WebhookDeps;
   readonly callers: Callers;
   readonly rateLimits: RateLimits;
   readonly addressOf: AddressOf;
@@ -41,7 +44,7 @@ export function createParts(deps: AppDeps): Parts {
   const rateLimits = createRateLimits({ ...DEFAULT_LIMITS, ...deps.limits });
   const addressOf = createAddressOf({ trustedProxies: config.trustedProxies, logger });
   const prices = createPriceDirectory({ stripe, clock, logger });
-  const metrics = createMetrics();
+  const metrics = createMetrics(db);
   const callers = createCallers({
     serverKeys: config.serverKeys,
     userTokens: createUserTokens({
@@ -53,6 +56,7 @@ export function createParts(deps: AppDeps): Parts {
   });
   return {
     ...deps,
+    deliveries: { ...webhooks, db: deps.reserved ?? db },
     callers,
     rateLimits,
     addressOf,

@@ -23,6 +23,13 @@ const PROBLEMS = {
   idempotency_key_missing: { status: 400, title: 'The idempotency key is missing' },
   hold_not_open: { status: 409, title: 'The hold is not open' },
   account_closed: { status: 409, title: 'The account is closed' },
+  account_busy: {
+    status: 503,
+    title: 'The account is busy',
+    detail:
+      'Too much waits for this account at the moment. Nothing was done: retry with the same idempotency key.',
+    retryAfter: 1,
+  },
   amount_not_allowed: { status: 400, title: 'The amount is not allowed' },
   grant_not_found: { status: 404, title: 'There is no such grant' },
   invalid_input: { status: 400, title: 'The request is not understood', shows: ['faults'] },
@@ -40,6 +47,7 @@ const PROBLEMS = {
     status: 500,
     title: 'The host read the body before Florin',
   },
+  body_incomplete: { status: 400, title: 'The body ended before it was whole' },
   conflict: { status: 409, title: 'The request conflicts with another one' },
   rate_limited: { status: 429, title: 'Too many requests', retryAfter: 1 },
   payload_too_large: { status: 413, title: 'The body is too large' },

@@ -1,5 +1,5 @@
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
-import { FlorinError } from '../kernel/index.ts';
+import { FlorinError, isStorableText } from '../kernel/index.ts';
 import type { AppEnv, RouteHandler } from './context.ts';
 
 export type App = OpenAPIHono<AppEnv>;
@@ -18,6 +18,9 @@ export function addRoute(app: App, { method, path, docs, handler }: Route): void
   app.openAPIRegistry.registerPath({ method, path, ...docs });
   app.on(method.toUpperCase(), toHonoPath(path), (c, next) => {
     c.set('route', path);
+    if (!Object.values<string>(c.req.param()).every(isStorableText)) {
+      throw new FlorinError('invalid_input', 'The path must be well-formed Unicode without NUL.');
+    }
     return handler(c, next);
   });
 }

@@ -1,20 +1,25 @@
 import { z } from '@hono/zod-openapi';
-import { isUuid, MAX_CREDITS } from '../kernel/index.ts';
+import { credits as anyCredits, metadata as anyMetadata, text, uuid } from '../kernel/index.ts';
 
-/** Bodies and answers, once: what is checked at the edge and what the OpenAPI document says. */
+/**
+ * Bodies and answers, once: what is checked at the edge and what the OpenAPI document says. Schemas that
+ * the library shares are cloned, since only those made after the import above have `openapi`.
+ */
 
-export const credits = z
-  .number()
-  .int({ error: 'must be a whole number of credits' })
-  .min(1, { error: 'must be at least 1' })
-  .max(MAX_CREDITS, { error: `must be at most ${MAX_CREDITS}` })
-  .openapi({ example: 3 });
+export const credits = anyCredits.clone().openapi({ example: 3 });
 
-export const freeMetadata = z.record(z.string(), z.unknown()).openapi({
+export const freeMetadata = anyMetadata.clone().openapi({
+  type: 'object',
   example: { reason: 'scan', pages: 3 },
 });
 
-export const textMetadata = z.record(z.string(), z.string({ error: 'must be a text' }));
+export const textMetadata = z.record(text, text);
+
+/** A checkout session of Stripe's: nothing else is asked for there. */
+export const sessionId = z
+  .string()
+  .regex(/^cs_[A-Za-z0-9_]{1,250}$/, { error: 'must be a checkout session: cs_…' })
+  .openapi({ example: 'cs_test_a1B2c3' });
 
 const balanceFields = {
   posted: z.int(),
@@ -56,10 +61,7 @@ export const problem = z
   })
   .openapi('Problem');
 
-export const accountId = z
-  .string()
-  .refine(isUuid, { error: 'must be a uuid' })
-  .openapi({ example: '6b3c0a52-7c1e-4f0f-9a55-0d8a5f0e7c11' });
+export const accountId = uuid.clone().openapi({ example: '6b3c0a52-7c1e-4f0f-9a55-0d8a5f0e7c11' });
 
 /** An operation's answers: its success, and the problems that are worth naming. */
 export function answers(

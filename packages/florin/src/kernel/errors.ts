@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'idempotency_key_missing'
   | 'hold_not_open'
   | 'account_closed'
+  | 'account_busy'
   | 'amount_not_allowed'
   | 'grant_not_found'
   | 'invalid_input'
@@ -19,6 +20,7 @@ export type ErrorCode =
   | 'method_not_allowed'
   | 'unsupported_media_type'
   | 'body_already_read'
+  | 'body_incomplete'
   | 'conflict'
   | 'rate_limited'
   | 'payload_too_large'
@@ -104,6 +106,14 @@ export class InvalidConfigurationError extends FlorinError {
     super('invalid_configuration', faults.join('\n'), { details: { faults } });
     this.faults = faults;
   }
+}
+
+/** Whether the same call may succeed later: repeat it with the same idempotency key. */
+export function isRetryable(error: unknown): boolean {
+  return (
+    error instanceof FlorinError &&
+    (error.code === 'database_unavailable' || error.code === 'account_busy')
+  );
 }
 
 /** The database cannot be reached or is shutting down. Whether a write happened is unknown: retry with the same key. */

@@ -12,9 +12,26 @@ export {
   IdempotencyKeyReusedError,
   InsufficientCreditsError,
   InvalidConfigurationError,
+  isRetryable,
 } from './errors.ts';
 export { isLoopback, isPrivateHost } from './hosts.ts';
 export { type IdSource, isUuid, randomIds } from './ids.ts';
+export {
+  check,
+  credits,
+  type Issue,
+  metadata,
+  text,
+  toInvalidInput,
+  uuid,
+} from './input.ts';
+export {
+  type JsonLimits,
+  type JsonObject,
+  type StorableJson,
+  toPlainJson,
+  toStorableJson,
+} from './json.ts';
 export {
   createLogger,
   type LogFields,
@@ -23,3 +40,4 @@ export {
   silentLogger,
 } from './logger.ts';
 export { createMemory } from './remember.ts';
+export { isStorableText } from './text.ts';

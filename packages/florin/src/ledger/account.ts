@@ -1,5 +1,6 @@
 import type { Executor, Statement } from '../db/index.ts';
-import { callOne, type Metadata, type Written } from './written.ts';
+import { REQUESTS, read } from './input.ts';
+import { type Metadata, type Written, writeTo } from './written.ts';
 
 const ADJUST: Statement = {
   name: 'ledger_adjust',
@@ -24,9 +25,15 @@ export async function adjust(
     internalNote?: string | undefined;
   },
 ): Promise<Written> {
-  const { accountId, amount, idempotencyKey, reason, actor, internalNote = null } = adjustment;
-  const values = [accountId, amount, idempotencyKey, reason, actor, internalNote];
-  return callOne(db, ADJUST, values);
+  const {
+    accountId,
+    amount,
+    idempotencyKey,
+    reason,
+    actor,
+    internalNote = null,
+  } = read(REQUESTS.adjust, adjustment);
+  return writeTo(db, ADJUST, [accountId, amount, idempotencyKey, reason, actor, internalNote]);
 }
 
 const CLOSE: Statement = {
@@ -44,5 +51,6 @@ export async function closeAccount(
   db: Executor,
   closing: { accountId: string; idempotencyKey: string; metadata?: Metadata },
 ): Promise<Written> {
-  return callOne(db, CLOSE, [closing.accountId, closing.idempotencyKey, closing.metadata ?? {}]);
+  const { accountId, idempotencyKey, metadata } = read(REQUESTS.closeAccount, closing);
+  return writeTo(db, CLOSE, [accountId, idempotencyKey, metadata]);
 }

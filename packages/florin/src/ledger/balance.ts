@@ -1,4 +1,5 @@
 import type { Executor, Statement } from '../db/index.ts';
+import { REQUESTS, read } from './input.ts';
 import { type Balance, callOne, type Metadata } from './written.ts';
 
 const READ: Statement = {
@@ -14,8 +15,9 @@ export async function readBalance(
   db: Executor,
   accountId: string,
 ): Promise<Balance & { readonly nextExpiryAt: Date | null }> {
+  const account = read(REQUESTS.account, { accountId });
   const [row] = await db.query<Omit<Balance, 'available'> & { nextExpiryAt: Date | null }>(READ, [
-    accountId,
+    account.accountId,
   ]);
   const { posted, held, nextExpiryAt } = row ?? { posted: 0, held: 0, nextExpiryAt: null };
   return { posted, held, available: posted - held, nextExpiryAt };
@@ -70,7 +72,8 @@ const EXPLAIN: Statement = {
  * to available. Nothing for an unknown account. Writes nothing.
  */
 export async function explainBalance(db: Executor, accountId: string): Promise<BalanceItem[]> {
-  return db.query<BalanceItem>(EXPLAIN, [accountId]);
+  const account = read(REQUESTS.account, { accountId });
+  return db.query<BalanceItem>(EXPLAIN, [account.accountId]);
 }
 
 /** One broken invariant of the ledger. */
@@ -90,7 +93,8 @@ const VERIFY: Statement = {
  * when sound. Reads the whole history: for jobs and operators, not for requests. Writes nothing.
  */
 export async function verifyLedger(db: Executor, accountId?: string): Promise<BrokenInvariant[]> {
-  return db.query<BrokenInvariant>(VERIFY, [accountId ?? null]);
+  const account = read(REQUESTS.accountOrAll, { accountId: accountId ?? null });
+  return db.query<BrokenInvariant>(VERIFY, [account.accountId]);
 }
 
 const EXPIRE: Statement = {

@@ -3,7 +3,9 @@ import {
   AccountClosedError,
   IdempotencyKeyReusedError,
   InsufficientCreditsError,
+  isRetryable,
 } from '../kernel/index.ts';
+import { REQUESTS, read } from './input.ts';
 import { type BatchResult, type Spend, spend, spendBatch } from './spend.ts';
 import type { Written } from './written.ts';
 
@@ -20,7 +22,8 @@ const MAX_BATCH = 200;
  * A `spend` for hot accounts. While one call for an account is under way, further spends of the same
  * account wait and then go together as one batch: one commit instead of one each. An account that
  * nobody else is spending from is not delayed. Spends with metadata go alone. When a batch as a
- * whole fails, each of its spends is tried by itself and gets its own error.
+ * whole is refused, each of its spends is tried by itself and gets its own error; when the account or
+ * the database is too busy, so it would be for each.
  */
 export function createSpendBatcher(db: Executor): (request: Spend) => Promise<Written> {
   const queues = new Map<string, Waiting[]>();
@@ -33,8 +36,10 @@ export function createSpendBatcher(db: Executor): (request: Spend) => Promise<Wr
     queues.delete(accountId);
   }
 
-  return (request) => {
-    if (request.metadata !== undefined && Object.keys(request.metadata).length > 0) {
+  return async (given) => {
+    // Before it joins others: what is wrong with one must not refuse a whole batch.
+    const request = read(REQUESTS.spend, given);
+    if (Object.keys(request.metadata).length > 0) {
       return spend(db, request);
     }
     return new Promise<Written>((resolve, reject) => {
@@ -64,8 +69,14 @@ async function together(db: Executor, batch: readonly Waiting[]): Promise<void> 
       db,
       batch.map((waiting) => waiting.request),
     );
-  } catch {
-    await alone(db, batch);
+  } catch (error) {
+    if (isRetryable(error)) {
+      for (const { reject } of batch) {
+        reject(error);
+      }
+    } else {
+      await alone(db, batch);
+    }
     return;
   }
   for (const [index, waiting] of batch.entries()) {

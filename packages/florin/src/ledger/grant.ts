@@ -1,5 +1,6 @@
 import type { Executor, Statement } from '../db/index.ts';
-import { callOne, type Metadata, type Written } from './written.ts';
+import { REQUESTS, read } from './input.ts';
+import { type Metadata, type Written, writeTo } from './written.ts';
 
 export type IssueGrant = {
   accountId: string;
@@ -34,15 +35,17 @@ export async function issueGrant(
   db: Executor,
   grant: IssueGrant,
 ): Promise<Written & { readonly grantId: string }> {
-  return callOne(db, ISSUE, [
-    grant.accountId,
-    grant.amount,
-    grant.idempotencyKey,
-    grant.source,
-    grant.priority ?? 0,
-    grant.effectiveAt ?? null,
-    grant.expiresAt ?? null,
-    grant.metadata ?? {},
+  const { accountId, amount, idempotencyKey, source, priority, effectiveAt, expiresAt, metadata } =
+    read(REQUESTS.issueGrant, grant);
+  return writeTo(db, ISSUE, [
+    accountId,
+    amount,
+    idempotencyKey,
+    source,
+    priority,
+    effectiveAt ?? null,
+    expiresAt ?? null,
+    metadata,
   ]);
 }
 
@@ -70,7 +73,7 @@ export async function reverseGrant(
   db: Executor,
   part: GrantPart,
 ): Promise<Written & { readonly reversed: number }> {
-  return callOne(db, REVERSE, partValues(part));
+  return writeTo(db, REVERSE, partValues(part));
 }
 
 const RESTORE: Statement = {
@@ -87,11 +90,12 @@ export async function restoreGrant(
   db: Executor,
   part: GrantPart,
 ): Promise<Written & { readonly restored: number }> {
-  return callOne(db, RESTORE, partValues(part));
+  return writeTo(db, RESTORE, partValues(part));
 }
 
 function partValues(part: GrantPart) {
-  return [part.accountId, part.grantId, part.amount, part.idempotencyKey, part.metadata ?? {}];
+  const { accountId, grantId, amount, idempotencyKey, metadata } = read(REQUESTS.grantPart, part);
+  return [accountId, grantId, amount, idempotencyKey, metadata] as const;
 }
 
 const VOID: Statement = {
@@ -108,12 +112,8 @@ export async function voidGrant(
   db: Executor,
   grant: Omit<GrantPart, 'amount'>,
 ): Promise<Written & { readonly voided: number }> {
-  return callOne(db, VOID, [
-    grant.accountId,
-    grant.grantId,
-    grant.idempotencyKey,
-    grant.metadata ?? {},
-  ]);
+  const { accountId, grantId, idempotencyKey, metadata } = read(REQUESTS.voidGrant, grant);
+  return writeTo(db, VOID, [accountId, grantId, idempotencyKey, metadata]);
 }
 
 export type Grant = {

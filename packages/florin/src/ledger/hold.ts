@@ -1,6 +1,7 @@
 import type { Executor, Statement } from '../db/index.ts';
 import { HoldNotOpenError } from '../kernel/index.ts';
-import { callOne, type Metadata, type Written } from './written.ts';
+import { REQUESTS, read } from './input.ts';
+import { type Metadata, type Written, writeTo } from './written.ts';
 
 export type PlaceHold = {
   accountId: string;
@@ -12,8 +13,6 @@ export type PlaceHold = {
   expiresInSeconds?: number;
   metadata?: Metadata;
 };
-
-const DEFAULT_EXPIRY_SECONDS = 15 * 60;
 
 const PLACE: Statement = {
   name: 'ledger_place_hold',
@@ -31,13 +30,11 @@ export async function placeHold(
   db: Executor,
   hold: PlaceHold,
 ): Promise<Written & { readonly holdId: string; readonly expiresAt: Date }> {
-  return callOne(db, PLACE, [
-    hold.accountId,
-    hold.amount,
-    hold.idempotencyKey,
-    hold.expiresInSeconds ?? DEFAULT_EXPIRY_SECONDS,
-    hold.metadata ?? {},
-  ]);
+  const { accountId, amount, idempotencyKey, expiresInSeconds, metadata } = read(
+    REQUESTS.placeHold,
+    hold,
+  );
+  return writeTo(db, PLACE, [accountId, amount, idempotencyKey, expiresInSeconds, metadata]);
 }
 
 const CAPTURE: Statement = {
@@ -55,7 +52,8 @@ export async function captureHold(
   db: Executor,
   hold: { accountId: string; holdId: string; amount?: number },
 ): Promise<Written & { readonly captured: number }> {
-  return callOne(db, CAPTURE, [hold.accountId, hold.holdId, hold.amount ?? null]);
+  const { accountId, holdId, amount } = read(REQUESTS.captureHold, hold);
+  return writeTo(db, CAPTURE, [accountId, holdId, amount ?? null]);
 }
 
 const RELEASE: Statement = {
@@ -71,7 +69,8 @@ export async function releaseHold(
   db: Executor,
   hold: { accountId: string; holdId: string },
 ): Promise<Written> {
-  return callOne(db, RELEASE, [hold.accountId, hold.holdId]);
+  const { accountId, holdId } = read(REQUESTS.hold, hold);
+  return writeTo(db, RELEASE, [accountId, holdId]);
 }
 
 /** How a hold stands. */
@@ -95,12 +94,10 @@ export async function readHold(
   db: Executor,
   hold: { accountId: string; holdId: string },
 ): Promise<Hold> {
-  const [row] = await db.query<Hold | Record<keyof Hold, null>>(READ, [
-    hold.accountId,
-    hold.holdId,
-  ]);
+  const { accountId, holdId } = read(REQUESTS.hold, hold);
+  const [row] = await db.query<Hold | Record<keyof Hold, null>>(READ, [accountId, holdId]);
   if (row === undefined || row.holdId === null) {
-    throw new HoldNotOpenError(`The account ${hold.accountId} has no hold ${hold.holdId}.`);
+    throw new HoldNotOpenError(`The account ${accountId} has no hold ${holdId}.`);
   }
   return row;
 }

@@ -36,6 +36,7 @@ export {
   readHold,
   releaseHold,
 } from './hold.ts';
+export { expiresInSeconds, priority, source } from './input.ts';
 export { type BatchItem, type BatchResult, type Spend, spend, spendBatch } from './spend.ts';
 export {
   type HoldOutcome,

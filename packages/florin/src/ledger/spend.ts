@@ -1,5 +1,6 @@
 import type { Executor, Statement } from '../db/index.ts';
-import { callOne, type Metadata, type Written } from './written.ts';
+import { REQUESTS, read } from './input.ts';
+import { type Metadata, type Written, writeTo } from './written.ts';
 
 export type Spend = {
   accountId: string;
@@ -22,12 +23,8 @@ const SPEND: Statement = {
  * `database_unavailable` when the ledger is down: then retry with the same key.
  */
 export async function spend(db: Executor, request: Spend): Promise<Written> {
-  return callOne(db, SPEND, [
-    request.accountId,
-    request.amount,
-    request.idempotencyKey,
-    request.metadata ?? {},
-  ]);
+  const { accountId, amount, idempotencyKey, metadata } = read(REQUESTS.spend, request);
+  return writeTo(db, SPEND, [accountId, amount, idempotencyKey, metadata]);
 }
 
 export type BatchItem = Omit<Spend, 'metadata'>;
@@ -55,11 +52,14 @@ const SPEND_BATCH: Statement = {
 /** Many spends in one call and one commit, each accepted or refused on its own, answered in order. */
 export async function spendBatch(
   db: Executor,
-  items: readonly BatchItem[],
+  requests: readonly BatchItem[],
 ): Promise<BatchResult[]> {
-  return db.query<BatchResult>(SPEND_BATCH, [
-    items.map((item) => item.accountId),
-    items.map((item) => item.amount),
-    items.map((item) => item.idempotencyKey),
-  ]);
+  const { items } = read(REQUESTS.spendBatch, { items: requests });
+  const accountIds = items.map((item) => item.accountId);
+  const lane = new Set(accountIds).size === 1 ? accountIds[0] : undefined;
+  return db.query<BatchResult>(
+    SPEND_BATCH,
+    [accountIds, items.map((item) => item.amount), items.map((item) => item.idempotencyKey)],
+    { lane },
+  );
 }

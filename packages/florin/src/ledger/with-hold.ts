@@ -1,14 +1,15 @@
 import type { Executor } from '../db/index.ts';
 import {
   AmountNotAllowedError,
-  DatabaseUnavailableError,
   FlorinError,
   HoldNotOpenError,
   IdempotencyKeyReusedError,
+  isRetryable,
   type Logger,
 } from '../kernel/index.ts';
 import { readBalance } from './balance.ts';
 import { captureHold, placeHold, readHold, releaseHold } from './hold.ts';
+import { REQUESTS, read } from './input.ts';
 
 export type HoldRequest = {
   accountId: string;
@@ -82,15 +83,15 @@ const MAX_RUNS = 100;
  * Throws `insufficient_credits`, `account_closed`, `amount_not_allowed`, `idempotency_key_reused` (the
  * key with another amount, expiry or metadata) before `work` runs; `hold_not_open` after it when it
  * took longer than the reservation: then nothing was charged. `database_unavailable` before or after
- * it: repeat under the same key.
+ * it, or `account_busy`: repeat under the same key.
  */
 export async function withHold<T>(
   place: Place,
   request: HoldRequest,
   work: (hold: OpenHold) => Promise<HoldWork<T>>,
 ): Promise<HoldOutcome<T>> {
+  const { accountId } = read(REQUESTS.placeHold, request);
   const reserved = await reserve(place.db, request);
-  const { accountId } = request;
   const { holdId, amount, chargedBefore } = reserved;
   let charged: Promise<Settled> | undefined;
   const charge = (used: number | undefined) => {
@@ -179,7 +180,7 @@ async function settle(
         // Another run of the same work was quicker: one piece of work is charged once.
         return chargedAlready(place.db, { accountId, used: captured });
       }
-      if (!(error instanceof DatabaseUnavailableError) || attempt === SETTLE_ATTEMPTS) {
+      if (!isRetryable(error) || attempt === SETTLE_ATTEMPTS) {
         throw error;
       }
       unsure = true;

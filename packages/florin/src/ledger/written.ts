@@ -1,4 +1,4 @@
-import type { Executor, Row, SqlValue, Statement } from '../db/index.ts';
+import type { Executor, QueryOptions, Row, SqlValue, Statement } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 
 /** Credits of an account: posted is the sum of its entries, available what it may spend now. */
@@ -19,13 +19,26 @@ export type Written = Balance & {
 /** Free fields kept with an entry; part of the input that an idempotency key stands for. */
 export type Metadata = Readonly<Record<string, unknown>>;
 
-/** Calls a write function of the ledger: one row, in one round trip. */
+/**
+ * Calls a function that locks the account's row and takes its id first. Throws `account_busy` when the
+ * writes of this account that wait take longer than a caller should.
+ */
+export async function writeTo<R extends Row>(
+  db: Executor,
+  statement: Statement,
+  [accountId, ...values]: readonly [accountId: string, ...SqlValue[]],
+): Promise<R> {
+  return callOne(db, statement, [accountId, ...values], { lane: accountId });
+}
+
+/** Calls a function that answers with one row, in one round trip. */
 export async function callOne<R extends Row>(
   db: Executor,
   statement: Statement,
   values: readonly SqlValue[],
+  options?: QueryOptions,
 ): Promise<R> {
-  const [row] = await db.query<R>(statement, values);
+  const [row] = await db.query<R>(statement, values, options);
   if (row === undefined) {
     throw new FlorinError('internal', `${statement.name} answered without a row.`);
   }

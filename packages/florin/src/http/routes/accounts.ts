@@ -2,11 +2,14 @@ import { z } from '@hono/zod-openapi';
 import { FlorinError, isUuid } from '../../kernel/index.ts';
 import {
   captureHold,
+  expiresInSeconds,
   explainBalance,
   issueGrant,
   placeHold,
+  priority,
   readBalance,
   releaseHold,
+  source,
 } from '../../ledger/index.ts';
 import { readJson } from '../body.ts';
 import type { RequestContext } from '../context.ts';
@@ -25,21 +28,20 @@ import {
 } from '../shapes.ts';
 
 const LONGEST_KEY = 255;
-const LONGEST_HOLD_SECONDS = 30 * 86_400;
 const REPLAYED = { 'idempotent-replayed': 'true' };
 
 const spending = z.strictObject({ amount: credits, metadata: freeMetadata.optional() });
 const granting = z.strictObject({
   amount: credits,
-  source: z.string().min(1).max(100).default('server').openapi({ example: 'bonus' }),
-  priority: z.int32({ error: 'must be a whole number of 32 bits' }).optional(),
+  source: source.default('server').openapi({ example: 'bonus' }),
+  priority: priority.optional(),
   effectiveAt: z.iso.datetime({ offset: true }).optional(),
   expiresAt: z.iso.datetime({ offset: true }).optional(),
   metadata: freeMetadata.optional(),
 });
 const holding = z.strictObject({
   amount: credits,
-  expiresInSeconds: z.int().min(1).max(LONGEST_HOLD_SECONDS).optional(),
+  expiresInSeconds: expiresInSeconds.int().min(1).optional(),
   metadata: freeMetadata.optional(),
 });
 const capturing = z.strictObject({ amount: credits.optional(), metadata: freeMetadata.optional() });

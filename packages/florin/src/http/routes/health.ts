@@ -14,8 +14,8 @@ const READY_KEPT_MS = 1_000;
 
 /** For whoever keeps the service running. */
 export function addHealth(app: App, parts: Parts): void {
-  const { callers, config, webhooks } = parts;
-  const { db, clock } = webhooks;
+  const { callers, config, deliveries, webhooks } = parts;
+  const { clock } = webhooks;
   const ready = createMemory<unknown>({ forMs: READY_KEPT_MS, atMost: 1, clock });
 
   addRoute(app, {
@@ -44,7 +44,7 @@ export function addHealth(app: App, parts: Parts): void {
       ),
     },
     async handler() {
-      await ready('', () => readBalance(db, NOBODY));
+      await ready('', () => readBalance(deliveries.db, NOBODY));
       return json({ status: 'ready' });
     },
   });

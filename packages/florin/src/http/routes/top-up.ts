@@ -12,7 +12,7 @@ import type { RequestContext } from '../context.ts';
 import { json } from '../headers.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import { answers, BUYER, jsonBody } from '../shapes.ts';
+import { answers, BUYER, jsonBody, sessionId } from '../shapes.ts';
 import { refuseAnonymous } from './checkout.ts';
 
 const MOST_PER_MONTH = 100;
@@ -42,7 +42,7 @@ const agreement = z.strictObject({
 });
 
 const resume = z.strictObject({
-  sessionId: z.string().min(1).max(200).optional().openapi({
+  sessionId: sessionId.optional().openapi({
     description: 'The setup session that has just saved a card',
   }),
 });
@@ -188,8 +188,8 @@ export function addTopUp(app: App, parts: Parts): void {
     },
     async handler(c) {
       const { accountId } = await buyerOf(c);
-      const { sessionId } = await readJson(c, resume);
-      await resumeTopUp(depsFor(c, accountId), { accountId, setupSessionId: sessionId });
+      const { sessionId: setupSessionId } = await readJson(c, resume);
+      await resumeTopUp(depsFor(c, accountId), { accountId, setupSessionId });
       webhooks.logger.info({ accountId }, 'auto top-up goes on');
       return json(await readTopUp(checkout, accountId));
     },

@@ -8,7 +8,7 @@ import { type App, addRoute } from '../route.ts';
 import { answers } from '../shapes.ts';
 
 /** Stripe's deliveries: 200 as soon as one is stored, 5xx only when it could not be. */
-export function addWebhook(app: App, { config, webhooks, metrics }: Parts): void {
+export function addWebhook(app: App, { config, deliveries, metrics }: Parts): void {
   addRoute(app, {
     method: 'post',
     path: '/api/stripe/webhook',
@@ -25,7 +25,7 @@ export function addWebhook(app: App, { config, webhooks, metrics }: Parts): void
     },
     async handler(c) {
       const rawBody = await readBytes(c, MAX_BODY_BYTES);
-      const received = await receiveWebhook(webhooks, {
+      const received = await receiveWebhook(deliveries, {
         rawBody,
         signature: c.req.header('stripe-signature'),
         secrets: config.stripe.webhookSecrets,

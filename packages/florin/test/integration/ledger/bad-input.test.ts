@@ -341,7 +341,7 @@ describe('bad input to a write', () => {
     const request = { accountId: ids.account, amount: 1, idempotencyKey: 'x', source: 'bonus' };
     await expect(issueGrant(away, { ...request, source: '' })).rejects.toMatchObject({
       code: 'invalid_input',
-      message: expect.stringContaining('Say where the credits come from'),
+      message: expect.stringContaining('source: must not be empty'),
     });
     await expect(issueGrant(away, { ...request, expiresAt: new Date(NOW) })).rejects.toMatchObject({
       code: 'invalid_input',

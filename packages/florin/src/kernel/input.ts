@@ -1,0 +1,73 @@
+import { type ZodType, z } from 'zod';
+import { MAX_CREDITS } from './amounts.ts';
+import { FlorinError } from './errors.ts';
+import { isUuid } from './ids.ts';
+import { isPlainObject, type JsonLimits, type JsonObject, toPlainJson } from './json.ts';
+import { isStorableText } from './text.ts';
+
+/** What comes from outside, by HTTP or by a call of the library, is checked by the same schemas. */
+
+/** What an entry may carry: a note, not a document. */
+export const METADATA_LIMITS: JsonLimits = { maxDepth: 32, maxBytes: 64 * 1024 };
+
+export const text = z
+  .string({ error: 'must be a text' })
+  .refine(isStorableText, { error: 'must be well-formed Unicode without NUL' });
+
+/** A uuid, in lower case from here on. */
+export const uuid = z
+  .string({ error: 'must be a uuid' })
+  .refine(isUuid, { error: 'must be a uuid' })
+  .toLowerCase();
+
+const CREDITS = { error: `must be a whole number of credits from 1 to ${MAX_CREDITS}` };
+export const credits = z.int(CREDITS).min(1, CREDITS).max(MAX_CREDITS, CREDITS);
+
+/** Free fields, as plain JSON. */
+export const metadata = z
+  .custom<JsonObject>(isPlainObject, { error: 'must be a plain object' })
+  .transform((given, context): JsonObject => {
+    try {
+      return toPlainJson(given, '', METADATA_LIMITS) as JsonObject;
+    } catch (error) {
+      const { where, fault } = error instanceof FlorinError ? error.details : {};
+      const path = String(where).split('.').slice(1);
+      context.addIssue({ code: 'custom', path, message: String(fault) });
+      return z.NEVER;
+    }
+  });
+
+export type Issue = {
+  readonly code?: string | undefined;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+};
+
+/**
+ * `value` in the shape of `schema`. Throws `invalid_input`, which names each field that is wrong, or
+ * what `toError` makes of the issues.
+ */
+export function check<S extends ZodType>(
+  schema: S,
+  value: unknown,
+  toError: (issues: readonly Issue[]) => FlorinError = toInvalidInput,
+): z.infer<S> {
+  const issues = [{ path: [], message: 'cannot be read' }];
+  let result: ReturnType<S['safeParse']> | undefined;
+  try {
+    result = schema.safeParse(value) as ReturnType<S['safeParse']>;
+  } catch {
+    // A getter or a proxy of the caller's threw.
+  }
+  if (result?.success) {
+    return result.data as z.infer<S>;
+  }
+  throw toError(result?.error.issues ?? issues);
+}
+
+export function toInvalidInput(issues: readonly Issue[]): FlorinError {
+  const faults = issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`,
+  );
+  return new FlorinError('invalid_input', faults.join('; '), { details: { faults } });
+}
