@@ -357,8 +357,8 @@ declare
   v_new boolean := false;
   v_known text;
 begin
-  perform billing.check_keys('the plan', p_plan, array['eventId', 'status', 'retryInSeconds', 'unread',
-    'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
+  perform billing.check_keys('the plan', p_plan, array['eventId', 'body', 'status', 'retryInSeconds',
+    'unread', 'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
     'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment']);
   if p_event ->> 'id' <> v_event_id or p_event is not null and v_event_id is null then
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
@@ -374,7 +374,7 @@ begin
     if p_event is not null then
       insert into billing.events (event_id, type, api_version, livemode, stripe_account, object_id,
           created_at, status, attempts, next_attempt_at, processed_at, account_id, customer_id, reason,
-          error_code, error, needs_attention, payload)
+          error_code, error, needs_attention, payload, body)
         values (
           v_event_id, p_event ->> 'type', p_event ->> 'api_version',
           coalesce(p_event -> 'livemode' = 'true', false), p_event ->> 'account',
@@ -382,7 +382,8 @@ begin
           v_status, 1, v_next, case when not v_open then v_now end,
           (p_plan ->> 'accountId')::uuid, p_plan ->> 'customerId', p_plan ->> 'reason',
           p_plan ->> 'errorCode', p_plan ->> 'error',
-          coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event)
+          coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event,
+          decode(p_plan ->> 'body', 'base64'))
         on conflict (event_id) do nothing;
       v_new := found;
     end if;
@@ -606,7 +607,7 @@ ALTER FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) OWNER TO 
 
 COMMENT ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) IS 'Alerts that are due, leased to the caller; one whose sender dies is claimed again when the lease is over.';
 
-CREATE FUNCTION billing.claim_events(p_limit integer, p_lease interval) RETURNS TABLE(event_id text, attempts integer, payload jsonb)
+CREATE FUNCTION billing.claim_events(p_limit integer, p_lease interval) RETURNS TABLE(event_id text, attempts integer, payload jsonb, body bytea)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -622,7 +623,7 @@ begin
         order by d.next_attempt_at
         limit p_limit
         for update skip locked)
-    returning e.event_id, e.attempts, e.payload;
+    returning e.event_id, e.attempts, e.payload, e.body;
 end;
 $$;
 
@@ -4143,6 +4144,7 @@ CREATE TABLE billing.events (
     error text,
     needs_attention boolean DEFAULT false NOT NULL,
     payload jsonb NOT NULL,
+    body bytea,
     CONSTRAINT events_open_ones_have_a_next_attempt CHECK (((status = ANY (ARRAY['received'::text, 'failed'::text])) = (next_attempt_at IS NOT NULL))),
     CONSTRAINT events_status_is_known CHECK ((status = ANY (ARRAY['received'::text, 'processed'::text, 'skipped'::text, 'failed'::text, 'dead'::text])))
 );
@@ -4156,6 +4158,8 @@ COMMENT ON COLUMN billing.events.created_at IS 'When it happened, by Stripe''s c
 COMMENT ON COLUMN billing.events.reason IS 'What was done, or why nothing was.';
 
 COMMENT ON COLUMN billing.events.needs_attention IS 'A person has to do something (error says what) before another attempt can succeed.';
+
+COMMENT ON COLUMN billing.events.body IS 'The bytes as they came, where payload lacks something that jsonb cannot hold; else null.';
 
 CREATE TABLE billing.low_balances (
     account_id uuid NOT NULL,

@@ -76,9 +76,14 @@ export function addEvents(program: Command, context: CommandContext): void {
         if (event === undefined) {
           throw unknownEvent(eventId);
         }
-        const { payload, ...about } = event;
-        const text = `${describeOne(about)}\n\n${JSON.stringify(payload, undefined, 2)}`;
-        print(context, { options, value: event, text });
+        const { payload, body, ...about } = event;
+        const kept =
+          body === null
+            ? ''
+            : '\n\nThe payload lacks what jsonb cannot hold. --json has the bytes as they came, in base64: body.';
+        const text = `${describeOne(about)}${kept}\n\n${JSON.stringify(payload, undefined, 2)}`;
+        const value = { ...event, body: body?.toString('base64') ?? null };
+        print(context, { options, value, text });
       }),
     );
 

@@ -1,7 +1,7 @@
 import type { PaidSession, SettleSession } from '../checkout/index.ts';
 import { createMemory } from '../kernel/index.ts';
-import { readEvent, type StripeClient } from '../stripe/index.ts';
-import { processEvent, type WebhookDeps } from '../webhooks/index.ts';
+import type { StripeClient } from '../stripe/index.ts';
+import { processEvent, takeInHand, type WebhookDeps } from '../webhooks/index.ts';
 
 const TYPES = [
   'checkout.session.completed',
@@ -36,9 +36,9 @@ export function settleFromEvents(webhooks: WebhookDeps): SettleSession {
     for await (const object of events) {
       seen += 1;
       const subject = (object.data.object as { id?: string }).id ?? '';
-      const event = wanted.has(subject) ? readEvent(object) : undefined;
-      if (event !== undefined) {
-        await processEvent(webhooks, { event, json: JSON.stringify(object) });
+      const inHand = wanted.has(subject) ? takeInHand(object) : undefined;
+      if (inHand !== undefined) {
+        await processEvent(webhooks, inHand);
       }
       if (seen >= MOST_EVENTS) {
         break;

@@ -1,5 +1,5 @@
 import type { Command } from '../fulfillment/index.ts';
-import type { StripeEvent } from '../stripe/index.ts';
+import type { EventInHand } from '../webhooks/index.ts';
 
 export const FINDING_KINDS = [
   'paid_not_credited',
@@ -14,7 +14,7 @@ export type FindingKind = (typeof FINDING_KINDS)[number];
 
 /** What mends a finding: an event through the webhook's path, or a movement of the ledger. */
 export type Repair =
-  | { readonly by: 'event'; readonly event: StripeEvent; readonly json: string }
+  | { readonly by: 'event'; readonly event: EventInHand }
   | { readonly by: 'command'; readonly command: Command };
 
 export type Finding = {

@@ -1,7 +1,8 @@
 import { FlorinError } from '../kernel/index.ts';
-import { type StripeClient, type StripeEvent, toStripeFlorinError } from '../stripe/index.ts';
+import { type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
 import {
   applyCommands,
+  type EventInHand,
   previewEvent,
   processEvent,
   putBack,
@@ -123,15 +124,15 @@ async function findUndelivered(deps: ReconcileDeps, events: readonly Told[]): Pr
   const known = await knownEvents(deps.db, ids);
   return events
     .filter(({ event }) => !known.has(event.id))
-    .map(({ event, json, objectId }) => ({
+    .map(({ objectId, ...told }) => ({
       kind: 'undelivered_event',
-      subject: `event:${event.id}`,
+      subject: `event:${told.event.id}`,
       accountId: null,
-      ids: { eventId: event.id, type: event.type, objectId },
+      ids: { eventId: told.event.id, type: told.event.type, objectId },
       credits: null,
-      explanation: `Stripe has ${event.type} of ${objectId}, and it never reached the inbox.`,
+      explanation: `Stripe has ${told.event.type} of ${objectId}, and it never reached the inbox.`,
       remedy: 'Process the event as if it were delivered now.',
-      repair: { by: 'event', event, json },
+      repair: { by: 'event', event: told },
     }));
 }
 
@@ -144,7 +145,7 @@ async function findUnsettled(deps: ReconcileDeps, objects: readonly Told[]): Pro
       continue;
     }
     const about = { ids: { objectId: told.objectId }, accountId: plan.accountId };
-    const repair = { by: 'event', event: told.event, json: told.json } as const;
+    const repair = { by: 'event', event: told } as const;
     if (plan.obstacle !== null) {
       if (plan.obstacle.code === 'stripe_unavailable') {
         throw new FlorinError('stripe_unavailable', plan.obstacle.message);
@@ -196,7 +197,7 @@ async function repairAll(deps: ReconcileDeps, findings: readonly Finding[]): Pro
     try {
       switch (repair?.by) {
         case 'event':
-          await tell(deps, repair);
+          await tell(deps, repair.event);
           break;
         case 'command':
           await applyCommands(deps.db, [repair.command]);
@@ -212,7 +213,7 @@ async function repairAll(deps: ReconcileDeps, findings: readonly Finding[]): Pro
  * The same state of an object is the same event. When it was told before, and the books have been
  * changed since, it is told again, as of now: what it would move was just looked up.
  */
-async function tell(deps: ReconcileDeps, told: { event: StripeEvent; json: string }) {
+async function tell(deps: ReconcileDeps, told: EventInHand) {
   const { status } = await processEvent(deps, told);
   if (status === 'duplicate' && (await putBack(deps.db, told.event.id))) {
     await processEvent(deps, told);

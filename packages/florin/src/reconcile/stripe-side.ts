@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readEvent, type StripeClient, type StripeEvent } from '../stripe/index.ts';
+import type { StripeClient } from '../stripe/index.ts';
+import { type EventInHand, takeInHand } from '../webhooks/index.ts';
 
-export type Told = {
-  readonly event: StripeEvent;
-  readonly json: string;
-  readonly objectId: string;
-};
+export type Told = EventInHand & { readonly objectId: string };
 
 export type StripeSide = {
   /** Stripe's own events, oldest first. */
@@ -110,9 +107,7 @@ function announce(type: string, object: { id?: string }, window: Window): Told |
   });
 }
 
-function toldOf(value: unknown): Told | undefined {
-  const event = readEvent(value);
-  return event === undefined
-    ? undefined
-    : { event, json: JSON.stringify(value), objectId: event.object.id ?? '' };
+function toldOf(value: object): Told | undefined {
+  const inHand = takeInHand(value);
+  return inHand === undefined ? undefined : { ...inHand, objectId: inHand.event.object.id ?? '' };
 }

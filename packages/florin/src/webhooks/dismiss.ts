@@ -1,6 +1,7 @@
 import { FlorinError } from '../kernel/index.ts';
 import { readEvent } from '../stripe/index.ts';
 import type { WebhookDeps } from './deps.ts';
+import { takeInHand } from './in-hand.ts';
 import { latestWarning } from './inbox.ts';
 import { type ProcessOutcome, processEvent } from './process.ts';
 
@@ -27,9 +28,9 @@ export async function dismissFraudWarning(
     livemode: told.livemode,
     data: { object: { ...told.object, actionable: false } },
   };
-  const event = readEvent(payload);
-  if (event === undefined) {
+  const inHand = takeInHand(payload);
+  if (inHand === undefined) {
     throw new FlorinError('internal', `The warning ${warningId} can not be told again.`);
   }
-  return processEvent(deps, { event, json: JSON.stringify(payload) });
+  return processEvent(deps, inHand);
 }

@@ -1,7 +1,7 @@
 import { settlePayment } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
-import { readEvent } from '../stripe/index.ts';
 import type { WebhookDeps } from './deps.ts';
+import { takeFromInbox } from './in-hand.ts';
 import { applyPlan, claimEvents, readState } from './inbox.ts';
 import { type ProcessOutcome, processEvent } from './process.ts';
 
@@ -34,13 +34,13 @@ export async function drainInbox(
       break;
     }
     claimed += batch.length;
-    for (const { payload, attempts } of batch) {
-      const event = readEvent(payload);
-      if (event === undefined) {
+    for (const { attempts, ...stored } of batch) {
+      const inHand = takeFromInbox(stored);
+      if (inHand === undefined) {
         continue;
       }
       const outcome: ProcessOutcome = await processEvent(deps, {
-        event,
+        event: inHand.event,
         json: null,
         claimedAttempt: attempts,
       });

@@ -12,6 +12,7 @@ import {
   type StoredSubscription,
   type SubscriptionLink,
 } from '../fulfillment/index.ts';
+import { toStorableJson } from '../kernel/index.ts';
 
 const READ_STATE: Statement = {
   name: 'billing_read_state',
@@ -25,6 +26,9 @@ const CLAIM_EVENTS: Statement = {
   name: 'billing_claim_events',
   text: 'select * from billing.claim_events($1, make_interval(secs => $2))',
 };
+
+/** NUL and half surrogate pairs, as JSON.stringify writes them. */
+const UNSTORABLE_ESCAPE = /\\u(?:0000|d[89a-f])/;
 
 export type EventStatus = 'received' | 'processed' | 'skipped' | 'failed' | 'dead';
 
@@ -80,6 +84,8 @@ export type PlanWrite = {
   readonly eventId: string | null;
   /** The event as JSON text, to be stored; null when the inbox has it, or for a job. */
   readonly event: string | null;
+  /** The event's bytes, to be kept beside it; null where `event` holds all of them. */
+  readonly body?: Uint8Array | null;
   readonly plan: Plan;
   readonly status: EventStatus;
   readonly retryInSeconds: number | null;
@@ -91,12 +97,17 @@ export type PlanWrite = {
   readonly closedSessionId: string | null;
 };
 
-/** Writes a plan in one statement and one commit. `duplicate`: the event was finished before. */
+/**
+ * Writes a plan in one statement and one commit. `duplicate`: the event was finished before. Throws
+ * `account_busy` when too much waits for the account that it is about.
+ */
 export async function applyPlan(db: Executor, write: PlanWrite): Promise<'applied' | 'duplicate'> {
-  const rows = await db.query<Row & { outcome: 'applied' | 'duplicate' }>(APPLY_EVENT, [
-    write.event,
-    JSON.stringify(toSql(write)),
-  ]);
+  const rows = await db.query<Row & { outcome: 'applied' | 'duplicate' }>(
+    APPLY_EVENT,
+    [write.event, storableText(toSql(write))],
+    // Only what moves credits waits for the account's row.
+    { lane: write.plan.commands[0]?.accountId },
+  );
   return rows[0]?.outcome ?? 'duplicate';
 }
 
@@ -106,12 +117,14 @@ export async function applyPlan(db: Executor, write: PlanWrite): Promise<'applie
  */
 export async function applyCommands(db: Executor, commands: readonly Command[]): Promise<void> {
   const plan: Pick<PlanInput, 'status' | 'commands'> = { status: 'processed', commands };
-  await db.query(APPLY_EVENT, [null, JSON.stringify(plan)]);
+  await db.query(APPLY_EVENT, [null, JSON.stringify(plan)], { lane: commands[0]?.accountId });
 }
 
 /** What billing.apply_event reads; it refuses a key that it does not know. */
 type PlanInput = {
   readonly eventId: string | null;
+  /** In base64. */
+  readonly body: string | null;
   readonly status: EventStatus;
   readonly retryInSeconds: number | null;
   readonly unread: boolean;
@@ -138,10 +151,17 @@ type PaymentInput = PaymentWrite & {
   readonly aliases: readonly string[];
 };
 
+/** Texts of Stripe's come along with answers too, not in the event alone. */
+function storableText(plan: PlanInput): string {
+  const json = JSON.stringify(plan);
+  return UNSTORABLE_ESCAPE.test(json) ? (toStorableJson(json)?.json ?? json) : json;
+}
+
 function toSql(write: PlanWrite): PlanInput {
   const { plan } = write;
   return {
     eventId: write.eventId,
+    body: write.body == null ? null : Buffer.from(write.body).toString('base64'),
     status: write.status,
     retryInSeconds: write.retryInSeconds,
     unread: write.unread,
@@ -194,6 +214,7 @@ export type ClaimedEvent = {
   readonly eventId: string;
   readonly attempts: number;
   readonly payload: unknown;
+  readonly body: Uint8Array | null;
 };
 
 /** Leases due events to this worker. */
@@ -222,6 +243,8 @@ export type InboxEvent = {
   readonly receivedAt: Date;
   readonly processedAt: Date | null;
   readonly nextAttemptAt: Date | null;
+  /** Bytes that are kept as they came, since the payload lacks something of them; null: it lacks nothing. */
+  readonly keptBytes: number | null;
 };
 
 export type EventFilter = {
@@ -238,7 +261,12 @@ export type EventFilter = {
 
 const COLUMNS = `event_id, type, status, needs_attention, attempts, reason, error_code, error,
   account_id, customer_id, object_id, api_version, livemode, created_at, received_at, processed_at,
-  next_attempt_at`;
+  next_attempt_at, octet_length(body) as kept_bytes`;
+
+export type StoredEvent = InboxEvent & {
+  readonly payload: unknown;
+  readonly body: Buffer | null;
+};
 
 /** The inbox, newest first. */
 export async function listEvents(db: Executor, filter: EventFilter = {}): Promise<InboxEvent[]> {
@@ -271,13 +299,10 @@ export async function listEvents(db: Executor, filter: EventFilter = {}): Promis
   );
 }
 
-/** One event with its payload; undefined when there is none. */
-export async function showEvent(
-  db: Executor,
-  eventId: string,
-): Promise<(InboxEvent & { readonly payload: unknown }) | undefined> {
-  const rows = await db.query<Row & InboxEvent & { payload: unknown }>(
-    `select ${COLUMNS}, payload from billing.events where event_id = $1`,
+/** One event with its payload, and its bytes where those were kept; undefined when there is none. */
+export async function showEvent(db: Executor, eventId: string): Promise<StoredEvent | undefined> {
+  const rows = await db.query<Row & StoredEvent>(
+    `select ${COLUMNS}, payload, body from billing.events where event_id = $1`,
     [eventId],
   );
   return rows[0];

@@ -2,6 +2,7 @@ export type { WebhookDeps } from './deps.ts';
 export { dismissFraudWarning } from './dismiss.ts';
 export { type DrainResult, drainInbox, grantDueDrips } from './drain.ts';
 export { factOf, HANDLERS, type Handler, webhookEventTypes } from './handlers.ts';
+export { type EventInHand, takeInHand } from './in-hand.ts';
 export {
   applyCommands,
   type EventFilter,
@@ -12,7 +13,7 @@ export {
   putBack,
   showEvent,
 } from './inbox.ts';
-export { type EventInHand, type ProcessOutcome, previewEvent, processEvent } from './process.ts';
+export { type ProcessOutcome, previewEvent, processEvent } from './process.ts';
 export {
   MAX_BODY_BYTES,
   type ReceiveOutcome,

@@ -13,17 +13,10 @@ import { FlorinError } from '../kernel/index.ts';
 import type { Fact, StripeEvent } from '../stripe/index.ts';
 import type { WebhookDeps } from './deps.ts';
 import { factOf } from './handlers.ts';
+import { type EventInHand, inEnvelope } from './in-hand.ts';
 import { applyPlan, type EventStatus, readState, type StateRead } from './inbox.ts';
 import { type CollectedDetails, collectDetails } from './lookups.ts';
 import { MAX_ATTEMPTS, secondsUntilRetry } from './retry.ts';
-
-export type EventInHand = {
-  readonly event: StripeEvent;
-  /** The event as JSON text, to be stored; null when the inbox has it already. */
-  readonly json: string | null;
-  /** Set when the inbox has leased it to us: which attempt this is. */
-  readonly claimedAttempt?: number;
-};
 
 export type ProcessOutcome = {
   readonly status: EventStatus | 'duplicate';
@@ -33,6 +26,7 @@ export type ProcessOutcome = {
 /** How often a decision is made again because the payment changed under it; one writer wins each time. */
 const MAX_STALE = 60;
 const STALE_PAUSE_MS = 5;
+const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
  * Processes one event: reads its fact, decides, asks Stripe what is missing (outside any
@@ -51,18 +45,32 @@ export async function processEvent(
 async function attempt(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessOutcome> {
   const { event } = inHand;
   const foreign = notOurs(deps, event);
-  if (foreign !== undefined) {
-    return store(deps, inHand, { plan: planOf({ status: 'skipped', reason: foreign }) });
-  }
   try {
-    return await settle(deps, inHand, factOf(event));
+    return foreign === undefined
+      ? await settle(deps, inHand, factOf(event))
+      : await store(deps, inHand, { plan: planOf({ status: 'skipped', reason: foreign }) });
   } catch (error) {
-    if (error instanceof FlorinError && error.code === 'database_unavailable') {
-      throw error;
+    return keep(deps, inHand, error);
+  }
+}
+
+/** Stores an event that could not be processed, whatever is in it, so that it is tried again. */
+async function keep(
+  deps: WebhookDeps,
+  inHand: EventInHand,
+  error: unknown,
+): Promise<ProcessOutcome> {
+  if (isUnavailable(error)) {
+    throw error;
+  }
+  const plan = planOf({ status: 'failed', obstacle: obstacleOf(error), reason: '' });
+  try {
+    return await store(deps, inHand, { plan });
+  } catch (again) {
+    if (isUnavailable(again) || isBusy(again) || inHand.json === null) {
+      throw again;
     }
-    return store(deps, inHand, {
-      plan: planOf({ status: 'failed', obstacle: obstacleOf(error), reason: '' }),
-    });
+    return store(deps, inEnvelope(inHand), { plan });
   }
 }
 
@@ -225,6 +233,7 @@ async function store(
   const outcome = await applyPlan(deps.db, {
     eventId: inHand.event.id,
     event: inHand.json,
+    body: inHand.body ?? null,
     plan,
     status,
     retryInSeconds:
@@ -258,7 +267,27 @@ function planOf(plan: Pick<Plan, 'status' | 'reason'> & { obstacle?: Obstacle })
   };
 }
 
+/** Nothing can be stored now: the sender keeps the event, and comes again. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof FlorinError && error.code === 'database_unavailable' && !isBusy(error);
+}
+
+/** Only what this event is about is locked or overrun: the event itself can be stored. */
+function isBusy(error: unknown): boolean {
+  return (
+    error instanceof FlorinError &&
+    (error.code === 'account_busy' || error.details['sqlstate'] === LOCK_NOT_AVAILABLE)
+  );
+}
+
 function obstacleOf(error: unknown): Obstacle {
+  if (isBusy(error)) {
+    return {
+      code: 'account_busy',
+      message: 'Something else holds the account or the payment that this is about: tried again.',
+      needsAttention: false,
+    };
+  }
   if (error instanceof ZodError) {
     const where = error.issues.map((issue) => issue.path.join('.') || '(object)').join(', ');
     return {

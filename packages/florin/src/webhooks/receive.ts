@@ -1,5 +1,6 @@
-import { readEvent, verifySignature } from '../stripe/index.ts';
+import { verifySignature } from '../stripe/index.ts';
 import type { WebhookDeps } from './deps.ts';
+import { takeInHand } from './in-hand.ts';
 import { type ProcessOutcome, processEvent } from './process.ts';
 
 /** Bodies above this are refused unread; Stripe's largest events are far below it. */
@@ -44,18 +45,16 @@ export async function receiveWebhook(
     deps.logger.warn({ reason: verified.reason }, 'webhook refused: signature');
     return refuse('signature_invalid', `The signature is not accepted: ${verified.reason}.`);
   }
-  const json = storable(Buffer.from(request.rawBody).toString('utf8'));
-  const parsed = parseJson(json);
-  const event = parsed === undefined ? undefined : readEvent(parsed);
-  if (event === undefined) {
+  const inHand = takeInHand(request.rawBody);
+  if (inHand === undefined) {
     deps.logger.warn({}, 'webhook refused: not a Stripe event');
     return refuse(
       'invalid_input',
       'The body is signed and is not a Stripe snapshot event (thin events are not supported).',
     );
   }
-  const outcome = await processEvent(deps, { event, json });
-  return { kind: 'accepted', eventId: event.id, outcome };
+  const outcome = await processEvent(deps, inHand);
+  return { kind: 'accepted', eventId: inHand.event.id, outcome };
 }
 
 function refuse(
@@ -63,27 +62,4 @@ function refuse(
   message: string,
 ): ReceiveOutcome {
   return { kind: 'refused', code, message };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Postgres' jsonb takes neither NUL nor half a surrogate pair: they become U+FFFD. */
-function storable(json: string): string {
-  if (!/\\u(0000|d[89a-f])/i.test(json)) {
-    return json;
-  }
-  const parsed = parseJson(json);
-  return parsed === undefined
-    ? json
-    : JSON.stringify(parsed, (_key, value) =>
-        typeof value === 'string'
-          ? Buffer.from(value.replaceAll('\u0000', '\ufffd')).toString()
-          : value,
-      );
 }

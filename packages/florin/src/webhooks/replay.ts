@@ -1,5 +1,5 @@
-import { readEvent } from '../stripe/index.ts';
 import type { WebhookDeps } from './deps.ts';
+import { takeFromInbox } from './in-hand.ts';
 import { type EventStatus, putBack, showEvent } from './inbox.ts';
 import { processEvent } from './process.ts';
 
@@ -24,10 +24,9 @@ export async function replayEvent(
     return undefined;
   }
   const stored = await showEvent(deps.db, eventId);
-  const event = readEvent(stored?.payload);
-  if (event !== undefined) {
-    const json = JSON.stringify(stored?.payload);
-    const { status, reason } = await processEvent(deps, { event, json });
+  const inHand = stored === undefined ? undefined : takeFromInbox(stored);
+  if (inHand !== undefined) {
+    const { status, reason } = await processEvent(deps, inHand);
     if (status !== 'duplicate') {
       return { status, reason };
     }

@@ -22,6 +22,7 @@ create table billing.events (
   error text,
   needs_attention boolean not null default false,
   payload jsonb not null,
+  body bytea,
   constraint events_pkey primary key (event_id),
   constraint events_status_is_known
     check (status in ('received', 'processed', 'skipped', 'failed', 'dead')),
@@ -37,6 +38,8 @@ comment on table billing.events is
   'The inbox: each Stripe event once, by its id, as it came. received → processed, skipped, failed (tried again) or dead (given up; replay it).';
 comment on column billing.events.created_at is 'When it happened, by Stripe''s clock.';
 comment on column billing.events.reason is 'What was done, or why nothing was.';
+comment on column billing.events.body is
+  'The bytes as they came, where payload lacks something that jsonb cannot hold; else null.';
 comment on column billing.events.needs_attention is
   'A person has to do something (error says what) before another attempt can succeed.';
 
@@ -45,7 +48,7 @@ comment on index billing.events_by_object is
   'For the operator''s search by a Stripe id; nothing that handles an event reads it.';
 
 create function billing.claim_events(p_limit integer, p_lease interval)
-returns table (event_id text, attempts integer, payload jsonb)
+returns table (event_id text, attempts integer, payload jsonb, body bytea)
 language plpgsql
 security definer
 set search_path = ''
@@ -62,7 +65,7 @@ begin
         order by d.next_attempt_at
         limit p_limit
         for update skip locked)
-    returning e.event_id, e.attempts, e.payload;
+    returning e.event_id, e.attempts, e.payload, e.body;
 end;
 $$;
 comment on function billing.claim_events(integer, interval) is

@@ -185,8 +185,8 @@ declare
   v_new boolean := false;
   v_known text;
 begin
-  perform billing.check_keys('the plan', p_plan, array['eventId', 'status', 'retryInSeconds', 'unread',
-    'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
+  perform billing.check_keys('the plan', p_plan, array['eventId', 'body', 'status', 'retryInSeconds',
+    'unread', 'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
     'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment']);
   if p_event ->> 'id' <> v_event_id or p_event is not null and v_event_id is null then
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
@@ -202,7 +202,7 @@ begin
     if p_event is not null then
       insert into billing.events (event_id, type, api_version, livemode, stripe_account, object_id,
           created_at, status, attempts, next_attempt_at, processed_at, account_id, customer_id, reason,
-          error_code, error, needs_attention, payload)
+          error_code, error, needs_attention, payload, body)
         values (
           v_event_id, p_event ->> 'type', p_event ->> 'api_version',
           coalesce(p_event -> 'livemode' = 'true', false), p_event ->> 'account',
@@ -210,7 +210,8 @@ begin
           v_status, 1, v_next, case when not v_open then v_now end,
           (p_plan ->> 'accountId')::uuid, p_plan ->> 'customerId', p_plan ->> 'reason',
           p_plan ->> 'errorCode', p_plan ->> 'error',
-          coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event)
+          coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event,
+          decode(p_plan ->> 'body', 'base64'))
         on conflict (event_id) do nothing;
       v_new := found;
     end if;

@@ -38,6 +38,12 @@ export function EventDetail(props: { api: AdminApi; eventId: string; onReplayed:
           onReplayed();
         }}
       />
+      {event.data.keptBytes === null ? null : (
+        <p className="soft small">
+          The payload lacks what the database cannot hold as JSON. All {event.data.keptBytes} bytes
+          are kept as they came; <code>florin events show {eventId} --json</code> has them.
+        </p>
+      )}
       <details className="as-table">
         <summary>Payload</summary>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard. */}

@@ -22,6 +22,8 @@ export type AdminEvent = {
   readonly receivedAt: string;
   readonly processedAt: string | null;
   readonly nextAttemptAt: string | null;
+  /** Bytes that are kept as they came, since the payload lacks something of them; null: it lacks nothing. */
+  readonly keptBytes: number | null;
 };
 
 export type AdminEventPage = {

@@ -282,12 +282,12 @@ async function search({ webhooks: { db }, stripe }: Parts, text: string): Promis
 async function needEvent(
   { webhooks }: Parts,
   eventId: string,
-): Promise<InboxEvent & { readonly payload: unknown }> {
+): Promise<InboxEvent & { readonly payload: unknown; readonly body: string | null }> {
   const event = await showEvent(webhooks.db, eventId);
   if (event === undefined) {
     throw new FlorinError('not_found', 'There is no such event.');
   }
-  return event;
+  return { ...event, body: event.body?.toString('base64') ?? null };
 }
 
 /** The account in the path. A change by hand never makes an account: a typing error would be one. */

@@ -259,6 +259,7 @@ export function someEvents(now: number): readonly AdminEvent[] {
     receivedAt: new Date(now - hoursAgo * HOUR).toISOString(),
     processedAt: new Date(now - hoursAgo * HOUR + 40).toISOString(),
     nextAttemptAt: null,
+    keptBytes: null,
     ...part,
   });
   return [

@@ -45,6 +45,21 @@ describe('reconcile', () => {
     expect(await shop.balance()).toBe(50);
   });
 
+  it('credits a purchase whose metadata jsonb cannot hold', async () => {
+    const { sandbox, stripe, shop, run } = await cutOffShop();
+    const opened = await stripe.checkout.sessions.create({
+      mode: 'payment',
+      client_reference_id: ACCOUNT,
+      line_items: [{ price: 'price_QUICK_SCAN', quantity: 1 }],
+      metadata: { 'a\u0000b': 'c\u0000d' },
+      ...URLS,
+    });
+    sandbox.pay(opened.id, { card: 'visa' });
+    expect(await shop.balance()).toBe(0);
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect(await shop.balance()).toBe(50);
+  });
+
   it('finds a refund that never arrived, and one that failed since', async () => {
     const { sandbox, stripe, shop, run, buy, kinds } = await cutOffShop();
     const bought = await buy('refundFail');

@@ -69,6 +69,14 @@ export function sessionLine(priceId: string, more: Json = {}): Json {
   };
 }
 
+/** A pack of 50 credits, paid for: each call is another purchase. */
+export function purchase(more: Json = {}): Json {
+  counter += 1;
+  const ids = { id: `cs_p${counter}`, payment_intent: `pi_p${counter}`, customer: null };
+  const lines = withLines([sessionLine('price_QUICK_SCAN')]);
+  return event('checkout.session.completed', session({ ...ids, ...lines, ...more }));
+}
+
 export type LineInput = {
   id?: string;
   priceId: string | null;

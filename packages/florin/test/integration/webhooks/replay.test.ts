@@ -111,7 +111,7 @@ describe('a replay', () => {
       ...finished,
       query: async (statement: Parameters<Database['query']>[0], values?: never) => {
         const words = typeof statement === 'string' ? statement : statement.text;
-        shown += words.includes('payload from billing.events') ? 1 : 0;
+        shown += words.includes('payload, body from billing.events') ? 1 : 0;
         if (shown === 2) {
           await shop.deps.db.query('select billing.replay_event($1)', [eventId(payload)]);
         }

@@ -101,8 +101,8 @@ export async function asOwner(fresh: FreshDatabase, statement: string): Promise<
 }
 
 /** A request with Stripe's signature over its body. */
-export function signed(body: string, secret = SECRET, now = Date.now()) {
-  const rawBody = Buffer.from(body);
+export function signed(body: string | Buffer, secret = SECRET, now = Date.now()) {
+  const rawBody = Buffer.isBuffer(body) ? body : Buffer.from(body);
   const timestamp = Math.floor(now / 1000);
   const signature = createHmac('sha256', secret)
     .update(`${timestamp}.`)
