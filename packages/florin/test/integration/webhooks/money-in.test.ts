@@ -611,6 +611,9 @@ describe('events that wait', () => {
       });
     }
     expect(await shop.balance()).toBe(0);
+    const inLiveMode = shop.with({ livemode: true });
+    await inLiveMode.deliver({ ...purchase(), livemode: true });
+    expect(await inLiveMode.balance()).toBe(50);
   });
 
   it('event types that Florin has no use for are skipped, with the reason', async () => {
