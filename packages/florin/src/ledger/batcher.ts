@@ -36,13 +36,15 @@ export function createSpendBatcher(db: Executor): (request: Spend) => Promise<Wr
     queues.delete(accountId);
   }
 
-  return async (given) => {
-    // Before it joins others: what is wrong with one must not refuse a whole batch.
-    const request = read(REQUESTS.spend, given);
-    if (Object.keys(request.metadata).length > 0) {
-      return spend(db, request);
-    }
-    return new Promise<Written>((resolve, reject) => {
+  return (given) =>
+    // No async function: callers whose spends went together come back before the next batch is made up.
+    new Promise<Written>((resolve, reject) => {
+      // Checked before it joins others: what is wrong with one must not refuse a whole batch.
+      const request = read(REQUESTS.spend, given);
+      if (Object.keys(request.metadata).length > 0) {
+        spend(db, request).then(resolve, reject);
+        return;
+      }
       const waiting = { request, resolve, reject };
       const queue = queues.get(request.accountId);
       if (queue === undefined) {
@@ -53,7 +55,6 @@ export function createSpendBatcher(db: Executor): (request: Spend) => Promise<Wr
         queue.push(waiting);
       }
     });
-  };
 }
 
 async function alone(db: Executor, batch: readonly Waiting[]): Promise<void> {
