@@ -78,7 +78,7 @@ describe("the shares of a pool's connections", () => {
   });
 
   it('come back when a caller could not get both of its two', async () => {
-    const shares = createShares({ max: 1, reserved: 0, waitMs: 5 });
+    const shares = createShares({ max: 2, reserved: 1, waitMs: 5 });
     const leave = await shares.enter(plain);
     const laned = { lane: 'a', reserved: false };
     await expect(shares.enter(laned)).rejects.toMatchObject({ code: 'database_unavailable' });

@@ -22,6 +22,7 @@ export type Use = {
 const LANE_CONNECTIONS = 2;
 /** Callers that may wait in one lane. */
 const LANE_WAITING = 1_000;
+const NOTHING = () => undefined;
 
 export function createShares(options: {
   /** Connections of the pool. */
@@ -33,6 +34,8 @@ export function createShares(options: {
 }): Shares {
   const { max, waitMs } = options;
   const open = max - options.reserved;
+  // Then the pool's own queue does, which hands a connection on without a detour.
+  const keepsNone = options.reserved === 0;
   const general = createGate({
     max: open,
     maxWaiting: Number.POSITIVE_INFINITY,
@@ -93,8 +96,8 @@ export function createShares(options: {
     },
     async enter({ lane, reserved }) {
       const leaveLane = lane === undefined ? undefined : await enterLane(lane);
-      if (reserved) {
-        return () => leaveLane?.();
+      if (reserved || keepsNone) {
+        return leaveLane ?? NOTHING;
       }
       try {
         const leave = await general.enter();
