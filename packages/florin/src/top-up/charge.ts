@@ -1,4 +1,4 @@
-import { FlorinError } from '../kernel/index.ts';
+import type { FlorinError } from '../kernel/index.ts';
 import { toStripeFlorinError } from '../stripe/index.ts';
 import { consequenceOf, failureCodeOf } from './decline.ts';
 import type { ChargeDeps } from './deps.ts';
@@ -29,6 +29,9 @@ export async function advanceTopUp(deps: ChargeDeps, topUp: OpenTopUp): Promise<
     logger.error(fields, 'a top-up waits for another attempt');
     return { to: status, inSeconds: retryIn(attempts), failure };
   });
+  if (move === undefined) {
+    return;
+  }
   if ((await moveTopUp(db, topUp, move)) && move.to !== status) {
     const { to, failureCode } = move;
     logger.info({ topUpId, accountId, from: status, to, failureCode }, 'a top-up went on');
@@ -40,7 +43,8 @@ function retryIn(attempts: number): number {
   return Math.min(10 * 2 ** Math.min(attempts, 12), LONGEST_WAIT_SECONDS);
 }
 
-async function nextMove(deps: ChargeDeps, topUp: OpenTopUp): Promise<Move> {
+/** The next step of a top-up; none when it is closed. */
+async function nextMove(deps: ChargeDeps, topUp: OpenTopUp): Promise<Move | undefined> {
   switch (topUp.status) {
     case 'charging':
       return charge(deps, topUp);
@@ -61,7 +65,8 @@ async function nextMove(deps: ChargeDeps, topUp: OpenTopUp): Promise<Move> {
       return { to: 'paid', inSeconds: CREDITS_ARE_LATE_SECONDS };
     case 'credited':
     case 'failed':
-      throw new FlorinError('internal', `Top-up ${topUp.topUpId} is closed.`);
+      // Another worker closed it after this one had claimed it.
+      return undefined;
   }
 }
 

@@ -141,6 +141,31 @@ describe('incident 5', () => {
     expect(points).toBeGreaterThan(12);
   });
 
+  it('a top-up that others finish after it was claimed is left alone', async () => {
+    const one = await openTopUp();
+    await one.agree();
+    await one.use(25);
+    const db = new Proxy(one.deps.db, {
+      get(object, name) {
+        const value: unknown = Reflect.get(object, name, object);
+        if (name !== 'query') {
+          return value;
+        }
+        return async (statement: string, values: string[]) => {
+          const rows = await object.query(statement, values);
+          if (String(statement).includes('claim_top_ups')) {
+            await makeDue(one);
+            await one.rounds();
+          }
+          return rows;
+        };
+      },
+    });
+    expect(await runTopUps({ ...one.deps, db }, 100)).toBe(true);
+    expect((await one.state()).topUps[0].status).toBe('credited');
+    expect(await one.charges()).toHaveLength(1);
+  });
+
   it('would charge twice without the noted invoice and the keys (the control)', async () => {
     const one = await openTopUp();
     await one.agree();
