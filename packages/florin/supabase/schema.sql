@@ -359,7 +359,7 @@ declare
 begin
   perform billing.check_keys('the plan', p_plan, array['eventId', 'body', 'status', 'retryInSeconds',
     'unread', 'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
-    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment']);
+    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment', 'relatives']);
   if p_event ->> 'id' <> v_event_id or p_event is not null and v_event_id is null then
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
@@ -414,6 +414,9 @@ begin
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
     perform billing.write_payment(p_plan -> 'payment');
   end if;
+  perform billing.write_payment(r.value)
+    from jsonb_array_elements(coalesce(p_plan -> 'relatives', '[]')) with ordinality r
+   order by r.ordinality;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;
@@ -1127,6 +1130,44 @@ ALTER FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) OWNER TO f
 
 COMMENT ON FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) IS 'Pauses an active consent until the buyer resumes it, and writes an alert. Internal.';
 
+CREATE TABLE billing.payments (
+    payment_id uuid NOT NULL,
+    version bigint NOT NULL,
+    account_id uuid,
+    subscription_id text,
+    status text NOT NULL,
+    next_due_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    aliases text[] NOT NULL,
+    state jsonb NOT NULL,
+    CONSTRAINT payments_status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'failed'::text, 'waiting'::text, 'credited'::text])))
+);
+
+ALTER TABLE billing.payments OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.payments IS 'One row a payment: everything Stripe has said about it joined into one state, and what the ledger holds of it. Written with an expected version, in the same transaction as the ledger''s movements.';
+
+COMMENT ON COLUMN billing.payments.status IS 'pending: a delayed method has not paid yet. failed: it will not. waiting: money is known, its purchase is not. credited: the ledger holds its grants.';
+
+COMMENT ON COLUMN billing.payments.next_due_at IS 'When the next part of a dripped price is due.';
+
+COMMENT ON COLUMN billing.payments.state IS 'src/fulfillment/state.ts describes it; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
+
+CREATE FUNCTION billing.payment_as_read(p_payment billing.payments) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return jsonb_build_object('id', p_payment.payment_id, 'version', p_payment.version,
+    'aliases', to_jsonb(p_payment.aliases), 'state', p_payment.state);
+end;
+$$;
+
+ALTER FUNCTION billing.payment_as_read(p_payment billing.payments) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.payment_as_read(p_payment billing.payments) IS 'A payment as a decision reads it: its state, and the version that the write must find. Internal.';
+
 CREATE FUNCTION billing.raise_stale() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -1157,22 +1198,22 @@ ALTER FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known te
 
 COMMENT ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 and names the keys.';
 
-CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) RETURNS record
+CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_subscription_id text := p_subscription_id;
+  v_found uuid[] := array[]::uuid[];
 begin
   select e.status, e.attempts into event_status, event_attempts
     from billing.events e where e.event_id = p_event_id;
 
   if cardinality(p_aliases) > 0 then
-    select jsonb_agg(jsonb_build_object(
-             'id', p.payment_id, 'version', p.version, 'aliases', to_jsonb(p.aliases),
-             'state', p.state) order by p.created_at, p.payment_id),
-           coalesce(v_subscription_id, max(p.subscription_id))
-      into payments, v_subscription_id
+    select jsonb_agg(billing.payment_as_read(p) order by p.created_at, p.payment_id),
+           coalesce(v_subscription_id, max(p.subscription_id)),
+           coalesce(array_agg(p.payment_id), array[]::uuid[])
+      into payments, v_subscription_id, v_found
       from billing.payments p
      where p.payment_id in (
        select a.payment_id from billing.payment_aliases a where a.alias = any (p_aliases));
@@ -1185,13 +1226,21 @@ begin
     select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact)
       into subscription
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
+    if p_whole_subscription or exists (
+         select 1 from billing.payments p
+          where p.subscription_id = v_subscription_id and p.state ? 'returns') then
+      select jsonb_agg(billing.payment_as_read(p) order by p.created_at, p.payment_id)
+        into relatives
+        from billing.payments p
+       where p.subscription_id = v_subscription_id and p.payment_id <> all (v_found);
+    end if;
   end if;
 end;
 $$;
 
-ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) IS 'All that a decision about one event needs to know, in one round trip. Locks nothing: apply_event checks the versions it was made from.';
+COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them. Locks nothing: apply_event checks the versions it was made from.';
 
 CREATE FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4084,30 +4133,6 @@ COMMENT ON TABLE billing.customers IS 'Which Stripe customer belongs to which ac
 
 COMMENT ON COLUMN billing.customers.origin IS 'How the link was learnt: florin (made by us), or what named the account. client_reference_id may be written by a buyer: it chooses who is credited, nothing else.';
 
-CREATE TABLE billing.payments (
-    payment_id uuid NOT NULL,
-    version bigint NOT NULL,
-    account_id uuid,
-    subscription_id text,
-    status text NOT NULL,
-    next_due_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    aliases text[] NOT NULL,
-    state jsonb NOT NULL,
-    CONSTRAINT payments_status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'failed'::text, 'waiting'::text, 'credited'::text])))
-);
-
-ALTER TABLE billing.payments OWNER TO florin_owner;
-
-COMMENT ON TABLE billing.payments IS 'One row a payment: everything Stripe has said about it joined into one state, and what the ledger holds of it. Written with an expected version, in the same transaction as the ledger''s movements.';
-
-COMMENT ON COLUMN billing.payments.status IS 'pending: a delayed method has not paid yet. failed: it will not. waiting: money is known, its purchase is not. credited: the ledger holds its grants.';
-
-COMMENT ON COLUMN billing.payments.next_due_at IS 'When the next part of a dripped price is due.';
-
-COMMENT ON COLUMN billing.payments.state IS 'src/fulfillment/state.ts describes it; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
-
 CREATE VIEW billing.disputes WITH (security_invoker='true') AS
  SELECT p.payment_id,
     p.account_id,
@@ -4566,9 +4591,13 @@ CREATE INDEX open_checkouts_by_session ON billing.open_checkouts USING btree (ch
 
 CREATE INDEX payments_by_account ON billing.payments USING btree (account_id, created_at);
 
+CREATE INDEX payments_by_subscription ON billing.payments USING btree (subscription_id) WHERE (subscription_id IS NOT NULL);
+
 CREATE INDEX payments_by_update ON billing.payments USING brin (updated_at);
 
 CREATE INDEX payments_due ON billing.payments USING btree (next_due_at) WHERE (next_due_at IS NOT NULL);
+
+CREATE INDEX payments_that_return ON billing.payments USING btree (subscription_id) WHERE (state ? 'returns'::text);
 
 CREATE INDEX subscriptions_by_account ON billing.subscriptions USING btree (account_id);
 
@@ -4857,13 +4886,18 @@ GRANT ALL ON FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id
 
 REVOKE ALL ON FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) FROM PUBLIC;
 
+GRANT SELECT ON TABLE billing.payments TO service_role;
+GRANT SELECT ON TABLE billing.payments TO postgres;
+
+REVOKE ALL ON FUNCTION billing.payment_as_read(p_payment billing.payments) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION billing.raise_stale() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) TO service_role;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb) TO postgres;
+REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) TO service_role;
@@ -5150,9 +5184,6 @@ GRANT SELECT ON TABLE billing.consumed_plan_sessions TO postgres;
 
 GRANT SELECT ON TABLE billing.customers TO service_role;
 GRANT SELECT ON TABLE billing.customers TO postgres;
-
-GRANT SELECT ON TABLE billing.payments TO service_role;
-GRANT SELECT ON TABLE billing.payments TO postgres;
 
 GRANT SELECT ON TABLE billing.disputes TO service_role;
 GRANT SELECT ON TABLE billing.disputes TO postgres;

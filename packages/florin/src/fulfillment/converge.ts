@@ -8,6 +8,8 @@ export type ConvergeContext = {
   readonly subscriptionEndedAt: number | null;
   /** What is written beside each movement: which event brought it, or which job. */
   readonly eventId: string | null;
+  /** Credits that returns take of purchases, by their keys. */
+  readonly taken?: ReadonlyMap<string, number>;
 };
 
 export type Converged = {
@@ -19,7 +21,8 @@ export type Converged = {
 
 /**
  * Brings the ledger to what the payment's state says: grants what is due, then takes back or gives
- * back so that of each grant exactly the share is reversed whose money is back. Pure; run again on
+ * back so that of each grant exactly that is reversed whose money is back: by its share of
+ * refunds and disputes, and by the lines of later invoices that credit it. Pure; run again on
  * its own result it does nothing.
  */
 export function converge(state: PaymentState, context: ConvergeContext): Converged {
@@ -46,7 +49,11 @@ type Step = {
 
 function convergePurchase(step: Step): { purchase: Purchase; commands: Command[] } {
   const commands: Command[] = [];
-  let purchase = startDue(step);
+  const taken = step.context.taken?.get(step.purchase.key) ?? 0;
+  const returning = taken !== (step.purchase.returned ?? 0);
+  const given = returning ? { ...step.purchase, returned: taken } : step.purchase;
+  const target = Math.min(given.credits, taken + creditsBack(given.credits, step.money));
+  let purchase = startDue({ ...step, purchase: given });
   if (purchase.standing === 'issued' && step.purchase.standing !== 'issued') {
     commands.push(issueCommand(purchase, step.context));
   }
@@ -54,7 +61,6 @@ function convergePurchase(step: Step): { purchase: Purchase; commands: Command[]
   if (purchase.standing !== 'issued' || purchase.rollsOverFrom !== null) {
     return { purchase, commands };
   }
-  const target = creditsBack(purchase.credits, step.money);
   if (target !== purchase.reversed) {
     const taking = target > purchase.reversed;
     const number = purchase.steps + 1;
@@ -66,7 +72,10 @@ function convergePurchase(step: Step): { purchase: Purchase; commands: Command[]
       key: `${purchase.key}:${taking ? 'reversal' : 'restoration'}:${number}`,
       grantKey: purchase.key,
       metadata: withEvent(
-        { ...purchase.metadata, reason: backReason(step, purchase) },
+        {
+          ...purchase.metadata,
+          reason: returning ? `return_${nameOf(purchase)}` : backReason(step, purchase),
+        },
         step.context,
       ),
     });
@@ -104,7 +113,8 @@ function startDue({ purchase, money, context }: Step): Purchase {
     return { ...purchase, standing: 'stopped' };
   }
   const due = purchase.dueAt * 1000 <= context.now.getTime();
-  return due && !allBack(money) ? { ...purchase, standing: 'issued' } : purchase;
+  const left = (purchase.returned ?? 0) < purchase.credits;
+  return due && left && !allBack(money) ? { ...purchase, standing: 'issued' } : purchase;
 }
 
 function allBack(money: MoneyBack): boolean {
@@ -116,7 +126,7 @@ function nextDue(purchases: Record<string, Purchase>, money: MoneyBack): number 
     return null;
   }
   const times = Object.values(purchases)
-    .filter((purchase) => purchase.standing === 'planned')
+    .filter(({ standing, returned = 0, credits }) => standing === 'planned' && returned < credits)
     .map((purchase) => purchase.dueAt)
     .filter((dueAt) => dueAt !== null);
   return times.length === 0 ? null : Math.min(...times);
@@ -124,7 +134,11 @@ function nextDue(purchases: Record<string, Purchase>, money: MoneyBack): number 
 
 /** Why credits move back: what holds the money now, else whatever spoke of this payment. */
 function backReason(step: Step, purchase: Purchase): string {
-  return `${causeOf(step)}_${purchase.metadata['reason'] ?? 'purchase'}`;
+  return `${causeOf(step)}_${nameOf(purchase)}`;
+}
+
+function nameOf(purchase: Purchase): string {
+  return purchase.metadata['reason'] ?? 'purchase';
 }
 
 function causeOf({ money, state }: Step): 'dispute' | 'fraud_warning' | 'refund' {

@@ -17,4 +17,5 @@ export type {
   StoredSubscription,
   SubscriptionLink,
 } from './plan.ts';
+export { mayReturn } from './returns.ts';
 export { EMPTY_PAYMENT, mergePayments, type PaymentState, type Purchase } from './state.ts';

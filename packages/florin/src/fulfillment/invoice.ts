@@ -1,6 +1,6 @@
 import type { InvoiceFact, InvoicePaymentFact, LineFact } from '../stripe/index.ts';
 import { findAccount } from './account.ts';
-import { addPurchases, settlePayment } from './payment.ts';
+import { addPurchases, type Settlement, settlePayment } from './payment.ts';
 import {
   type Decision,
   type DecisionInput,
@@ -10,7 +10,8 @@ import {
   stripeUnavailable,
 } from './plan.ts';
 import { purchasesOf } from './purchase.ts';
-import { joinInvoice, type PaymentState } from './state.ts';
+import { returnsOf } from './returns.ts';
+import { joinInvoice, joinReturns, type PaymentState } from './state.ts';
 
 /**
  * An invoice grants when it is paid, whatever brought it about: the first period, a renewal, an
@@ -36,6 +37,7 @@ export function decideInvoice(input: DecisionInput<InvoiceFact>): Decision {
       ...subject,
       accountId: settlement.payment.accountId,
       payment: settlement.payment,
+      relatives: settlement.relatives,
       commands: settlement.commands,
     });
   }
@@ -48,12 +50,18 @@ export function decideInvoice(input: DecisionInput<InvoiceFact>): Decision {
 
 function decideLines(
   input: DecisionInput<InvoiceFact>,
-  state: PaymentState,
+  paid: PaymentState,
   lines: readonly LineFact[],
 ): Decision {
   const { fact, known, catalog, details, now, eventId } = input;
   const subject = { customerId: fact.customerId };
+  const returns = returnsOf(fact, lines, catalog);
+  const returning = Object.keys(returns).length > 0;
+  const state = joinReturns(paid, returns);
   if (lines.every((line) => line.priceId === null || line.amount < 0)) {
+    if (returning) {
+      return processReturns(input, state);
+    }
     return skipped('No line of this invoice names a price: nothing here is for credits.', subject);
   }
   const account = findAccount(
@@ -79,6 +87,7 @@ function decideLines(
     via: 'invoice',
     paidObjectId: fact.id,
     subscriptionId: fact.subscriptionId,
+    invoicedAt: fact.createdAt ?? null,
     metadata: {
       stripe_payment_id: fact.paymentIntentIds[0] ?? fact.id,
       stripe_invoice_id: fact.id,
@@ -91,6 +100,9 @@ function decideLines(
   }
   const unknown = made.obstacles[0];
   if (unknown === undefined && made.purchases.length === 0) {
+    if (returning) {
+      return processReturns(input, state);
+    }
     return skipped('Nothing on this invoice grants credits.', subject);
   }
   if ('obstacle' in account) {
@@ -102,15 +114,43 @@ function decideLines(
     accountId: account.accountId,
     customer: account.link,
     payment: settlement.payment,
+    relatives: settlement.relatives,
     commands: settlement.commands,
   };
   if (unknown !== undefined) {
     return failed(
       unknown,
-      made.purchases.length === 0 ? { ...subject, accountId: account.accountId } : writes,
+      made.purchases.length === 0 && !returning
+        ? { ...subject, accountId: account.accountId }
+        : writes,
     );
   }
-  return processed(`Credited ${settlement.issued}, taken back ${settlement.reversed}.`, writes);
+  return processed(credited(settlement), writes);
+}
+
+/** Nothing on the invoice grants: it only gives back, and whose credits those are is known. */
+function processReturns(input: DecisionInput<InvoiceFact>, state: PaymentState): Decision {
+  const { fact, known, now, eventId } = input;
+  const settlement = settlePayment(state, { known, now, eventId });
+  return processed(credited(settlement), {
+    customerId: fact.customerId,
+    accountId: settlement.commands[0]?.accountId ?? settlement.payment.accountId,
+    payment: settlement.payment,
+    relatives: settlement.relatives,
+    commands: settlement.commands,
+  });
+}
+
+function credited({ issued, reversed, takenElsewhere, unmatched }: Settlement): string {
+  const moved = `Credited ${issued}, taken back ${reversed + Math.max(0, takenElsewhere)}.`;
+  return unmatched.length === 0
+    ? moved
+    : `${moved} No credits are known for what ${namesOf(unmatched)} gave back: nothing is taken for it, until they are.`;
+}
+
+function namesOf(ids: readonly string[]): string {
+  const shown = ids.slice(0, 3).join(', ');
+  return ids.length > 3 ? `${shown} and ${ids.length - 3} more lines` : `line ${shown}`;
 }
 
 /** Which payment intent paid which invoice: links them, so that a refund finds what it pays back. */
@@ -120,6 +160,7 @@ export function decideInvoicePayment(input: DecisionInput<InvoicePaymentFact>): 
   return processed('Linked the payment to its invoice; invoice.paid grants.', {
     accountId: settlement.payment.accountId,
     payment: settlement.payment,
+    relatives: settlement.relatives,
     commands: settlement.commands,
   });
 }

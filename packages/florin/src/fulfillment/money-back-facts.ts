@@ -121,6 +121,7 @@ function settleBack(
   const writes = {
     accountId: settlement.payment.accountId,
     payment: settlement.payment,
+    relatives: settlement.relatives,
     commands: settlement.commands,
   };
   if (Object.keys(state.purchases).length > 0) {

@@ -25,7 +25,9 @@ export type MoneyBack = {
  */
 export function moneyBack(state: PaymentState): MoneyBack {
   const charges = chargesOf(state);
-  let refunded = 0;
+  const gone = new Map<string, number>();
+  const lose = (currency: string, amount: number) =>
+    gone.set(currency, (gone.get(currency) ?? 0) + amount);
   let disputed = 0;
   let frozen = 0;
   for (const chargeId of charges) {
@@ -38,20 +40,57 @@ export function moneyBack(state: PaymentState): MoneyBack {
       (dispute) => chargeOf(dispute.chargeId, charges) === chargeId,
     );
     const refundedHere = Math.min(cap, refundedNet(charge, refunds));
-    const disputedHere = disputes.reduce((sum, dispute) => sum + inForce(dispute), 0);
-    refunded += refundedHere;
-    disputed += Math.min(cap - refundedHere, disputedHere);
+    const disputedHere = Math.min(
+      cap - refundedHere,
+      disputes.reduce((sum, dispute) => sum + inForce(dispute), 0),
+    );
     const spokenFor = disputes.some(({ status }) => !status.startsWith('warning_'));
-    if (!spokenFor && isFrozen(state, { chargeId, charges })) {
-      frozen += cap - refundedHere - Math.min(cap - refundedHere, disputedHere);
+    const frozenHere =
+      !spokenFor && isFrozen(state, { chargeId, charges }) ? cap - refundedHere - disputedHere : 0;
+    disputed += disputedHere;
+    frozen += frozenHere;
+    lose(
+      (charge ?? refunds[0] ?? disputes[0])?.currency ?? '',
+      refundedHere + disputedHere + frozenHere,
+    );
+  }
+  for (const note of Object.values(state.creditNotes)) {
+    if (note.status !== 'void') {
+      lose(note.currency, outsideRefunds(note, state));
     }
   }
-  const noted = Object.values(state.creditNotes)
-    .filter((note) => note.status !== 'void')
-    .reduce((sum, note) => sum + outsideRefunds(note, state), 0);
-  const gone = refunded + disputed + frozen + noted;
-  const paid = paidFor(state, gone);
-  return { back: Math.min(paid, gone), paid, disputed, frozen };
+  return { ...shareOf(state, gone), disputed, frozen };
+}
+
+/** Enough parts for a share to be exact to a credit: MAX_CREDITS is below it. */
+const PARTS = 10n ** 15n;
+
+/**
+ * Amounts of two currencies are never added: each counts by its share of what was paid in its own.
+ * Money that went back in a currency in which nothing is known to be paid waits for its charge.
+ */
+function shareOf(
+  state: PaymentState,
+  gone: ReadonlyMap<string, number>,
+): Pick<MoneyBack, 'back' | 'paid'> {
+  const shares = [...gone]
+    .filter(([, amount]) => amount > 0)
+    .map(([currency, amount]) => {
+      const paid = paidIn(state, currency);
+      const known = paid > 0 || [...currenciesOf(state)].some((one) => one !== currency);
+      return known ? { back: Math.min(paid, amount), paid } : { back: amount, paid: amount };
+    })
+    .filter(({ paid }) => paid > 0);
+  const [only, ...more] = shares;
+  if (only === undefined || more.length === 0) {
+    const paid = [...currenciesOf(state)].map((currency) => paidIn(state, currency));
+    return only ?? { back: 0, paid: Math.max(0, ...paid) };
+  }
+  const back = shares.reduce(
+    (sum, one) => sum + (BigInt(one.back) * PARTS + BigInt(one.paid) - 1n) / BigInt(one.paid),
+    0n,
+  );
+  return { back: Number(back > PARTS ? PARTS : back), paid: Number(PARTS) };
 }
 
 /**
@@ -151,15 +190,31 @@ function outsideRefunds(note: CreditNoteState, { refunds }: PaymentState): numbe
     : Math.max(said, besideRefund.amount - refund.amount);
 }
 
-/** What the payment was worth: the largest of what its charges, invoices and sessions say. */
-function paidFor(state: PaymentState, atLeast: number): number {
-  const sources = [
-    Object.values(state.charges).map((charge) => charge.amount),
-    Object.values(state.invoices).map((invoice) => invoice.value),
-    Object.values(state.sessions)
-      .filter((session) => session.standing === 'paid')
-      .map((session) => session.amount),
+/** What was paid in one currency: the largest of what charges, invoices and sessions say. */
+function paidIn(state: PaymentState, currency: string): number {
+  return Math.max(
+    ...payingOf(state).map((source) =>
+      source.reduce((sum, one) => sum + (sameCurrency(one.currency, currency) ? one.amount : 0), 0),
+    ),
+  );
+}
+
+function currenciesOf(state: PaymentState): Set<string> {
+  const paying = payingOf(state).flat();
+  return new Set(paying.filter(({ amount }) => amount > 0).map(({ currency }) => currency));
+}
+
+function payingOf(state: PaymentState): readonly (readonly Paying[])[] {
+  return [
+    Object.values(state.charges),
+    Object.values(state.invoices).map(({ value, currency }) => ({ amount: value, currency })),
+    Object.values(state.sessions).filter((session) => session.standing === 'paid'),
   ];
-  const paid = Math.max(...sources.map((one) => one.reduce((sum, amount) => sum + amount, 0)));
-  return paid > 0 ? paid : atLeast;
+}
+
+type Paying = { readonly amount: number; readonly currency: string };
+
+/** A session may leave its currency out. */
+function sameCurrency(a: string, b: string): boolean {
+  return a === b || a === '' || b === '';
 }

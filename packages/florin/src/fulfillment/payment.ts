@@ -1,41 +1,75 @@
 import type { Command } from './command.ts';
-import { converge } from './converge.ts';
+import { type Converged, converge } from './converge.ts';
 import { moneyBack } from './money-back.ts';
-import type { KnownState, PaymentWrite } from './plan.ts';
+import type { KnownState, PaymentWrite, RelativeWrite } from './plan.ts';
+import { takenByReturns } from './returns.ts';
 import type { PaymentState, Purchase } from './state.ts';
 
 export type Settlement = {
   readonly payment: PaymentWrite;
+  readonly relatives: readonly RelativeWrite[];
   readonly commands: readonly Command[];
   /** Credits in purchases that the ledger holds, and credits taken back of them, after this. */
   readonly issued: number;
   readonly reversed: number;
+  /** Credits taken back now of other payments; negative: given back. */
+  readonly takenElsewhere: number;
+  /** Its returning lines that credit nothing known. */
+  readonly unmatched: readonly string[];
 };
 
-/** Converges a payment's state and says everything there is to write about it. */
+/**
+ * Converges a payment's state and says everything there is to write about it, and about the other
+ * payments of its subscription where lines of one credit lines of another.
+ */
 export function settlePayment(
   state: PaymentState,
   context: { known: KnownState; now: Date; eventId: string | null; accountId?: string | null },
 ): Settlement {
-  const converged = converge(state, {
-    now: context.now,
-    eventId: context.eventId,
-    subscriptionEndedAt: context.known.subscription?.fact?.endedAt ?? null,
-  });
+  const { now, eventId, known, accountId } = context;
+  const others = known.relatives ?? [];
+  const taken = takenByReturns([state, ...others.map((one) => one.state)]);
+  const subscriptionEndedAt = known.subscription?.fact?.endedAt ?? null;
+  const settleOne = (one: PaymentState) =>
+    converge(one, { now, eventId, subscriptionEndedAt, taken: taken.of });
+  const converged = settleOne(state);
+  const moved = others
+    .map(({ id, state: before }) => ({ id, before, after: settleOne(before) }))
+    .filter(({ before, after }) => after.commands.length > 0 || hasMoved(before, after.state));
   const purchases = Object.values(converged.state.purchases);
-  const first = purchases[0];
+  const elsewhere = moved.flatMap(({ after }) => after.commands);
   return {
-    commands: converged.commands,
+    commands: [...converged.commands, ...elsewhere],
     issued: sum(purchases, (one) => (one.standing === 'issued' ? one.credits : 0)),
     reversed: sum(purchases, (one) => one.reversed),
-    payment: {
-      state: converged.state,
-      accountId: first?.accountId ?? context.accountId ?? null,
-      subscriptionId: first?.subscriptionId ?? invoicedSubscription(state),
-      status: statusOf(converged.state, purchases),
-      nextDueAt: converged.nextDueAt,
-    },
+    takenElsewhere: amountOf(elsewhere, 'reverse') - amountOf(elsewhere, 'restore'),
+    unmatched: Object.keys(state.returns ?? {}).filter((id) => taken.unmatched.has(id)),
+    payment: toWrite(converged, accountId ?? null),
+    relatives: moved.map(({ id, after }) => ({ id, ...toWrite(after, null) })),
   };
+}
+
+function toWrite({ state, nextDueAt }: Converged, accountId: string | null): PaymentWrite {
+  const purchases = Object.values(state.purchases);
+  const first = purchases[0];
+  return {
+    state,
+    accountId: first?.accountId ?? accountId,
+    subscriptionId: first?.subscriptionId ?? invoicedSubscription(state),
+    status: statusOf(state, purchases),
+    nextDueAt,
+  };
+}
+
+/** Planned months that are taken or come back move no credits now, and are written all the same. */
+function hasMoved(before: PaymentState, after: PaymentState): boolean {
+  return Object.values(after.purchases).some(
+    ({ key, returned }) => returned !== before.purchases[key]?.returned,
+  );
+}
+
+function amountOf(commands: readonly Command[], verb: Command['do']): number {
+  return commands.reduce((total, one) => total + (one.do === verb ? one.amount : 0), 0);
 }
 
 /** Adds purchases that the state does not hold yet: one key is granted once, for ever. */

@@ -20,7 +20,11 @@ export type KnownState = {
   /** Our own mapping of the fact's customer. */
   readonly customerAccountId: string | null;
   readonly subscription: StoredSubscription | null;
+  /** The other payments of the subscription, where lines of one take back what others granted. */
+  readonly relatives?: readonly Relative[];
 };
+
+export type Relative = { readonly id: string; readonly state: PaymentState };
 
 export type StoredSubscription = {
   readonly id: string;
@@ -95,11 +99,15 @@ export type Plan = {
   readonly accountId: string | null;
   readonly customerId: string | null;
   readonly payment: PaymentWrite | null;
+  /** Other payments that change with it. */
+  readonly relatives?: readonly RelativeWrite[];
   readonly customer: CustomerLink | null;
   readonly deletedCustomerId: string | null;
   readonly subscription: SubscriptionLink | null;
   readonly commands: readonly Command[];
 };
+
+export type RelativeWrite = PaymentWrite & { readonly id: string };
 
 export type PaymentWrite = {
   readonly state: PaymentState;

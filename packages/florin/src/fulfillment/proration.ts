@@ -7,8 +7,8 @@ type ProrationContext = { readonly known: KnownState; readonly details: Details 
 /**
  * The credits of a positive proration line: `credits × line amount ÷ unit amount`, to the nearest
  * whole credit, halves up. The line's amount covers its whole quantity, so the quantity is in it
- * already. The unit amount is the price's own: from the line where the API version carries the price,
- * else from the subscription's items, else from Stripe.
+ * already. The unit amount is the price's own in the line's currency: from the line where the API
+ * version carries the price, else from the subscription's items, else from Stripe.
  */
 export function proratedCredits(
   line: LineFact,
@@ -17,7 +17,8 @@ export function proratedCredits(
 ): number | { need: Need } | { obstacle: Obstacle } {
   const priceId = line.priceId ?? price.id;
   const item = known.subscription?.fact?.items.find((one) => one.priceId === priceId);
-  let unitAmount = line.unitAmount ?? item?.unitAmount ?? null;
+  const onLine = { unitAmount: line.unitAmount, currency: line.unitCurrency };
+  let unitAmount = unitAmountIn(line.currency, onLine) ?? unitAmountIn(line.currency, item);
   if (unitAmount === null) {
     const answer = details.get('price', priceId);
     if (answer === undefined) {
@@ -26,7 +27,7 @@ export function proratedCredits(
     if (answer === 'unavailable') {
       return { obstacle: withoutUnitAmount(line, priceId, false) };
     }
-    unitAmount = answer?.unitAmount ?? null;
+    unitAmount = unitAmountIn(line.currency, answer);
   }
   const scaled = unitAmount === null ? 0n : toScaled(unitAmount);
   if (scaled <= 0n) {
@@ -36,40 +37,23 @@ export function proratedCredits(
   return Number((2n * numerator + scaled) / (2n * scaled));
 }
 
-/**
- * The lines of one invoice without what it takes back itself. Stripe collects prorations for the next
- * invoice, so a buyer who switches to a plan, away and back is charged once and has three lines for it:
- * each negative line of a price and quantity cancels as much of the positive ones of the same, the
- * earliest first. What is negative beyond that belongs to an earlier invoice and takes nothing.
- */
-export function withoutReturned(lines: readonly LineFact[]): readonly LineFact[] {
-  const returned = new Map<string, number>();
-  for (const line of lines.filter((one) => one.proration && one.amount < 0)) {
-    returned.set(sameThing(line), (returned.get(sameThing(line)) ?? 0) - line.amount);
-  }
-  if (returned.size === 0) {
-    return lines;
-  }
-  const left = new Map<string, number>();
-  const granting = lines.filter((one) => one.proration && one.amount > 0);
-  for (const line of granting.toSorted(byStart)) {
-    const owed = returned.get(sameThing(line)) ?? 0;
-    const kept = Math.max(0, line.amount - owed);
-    returned.set(sameThing(line), owed - (line.amount - kept));
-    left.set(line.id, kept);
-  }
-  return lines.flatMap((line) => {
-    const amount = left.get(line.id) ?? line.amount;
-    return amount === 0 && line.amount > 0 ? [] : [{ ...line, amount }];
-  });
-}
+/** Stripe states every price's currency; objects written by hand, as in tests, may leave it out. */
+const UNSTATED_CURRENCY = 'usd';
 
-function sameThing({ priceId, quantity, subscriptionId }: LineFact): string {
-  return JSON.stringify([priceId, quantity, subscriptionId]);
-}
+type Priced = {
+  readonly unitAmount: string | null;
+  readonly currency?: string | undefined;
+  readonly currencyOptions?: Readonly<Record<string, string | null>>;
+};
 
-function byStart(a: LineFact, b: LineFact): number {
-  return (a.period?.start ?? 0) - (b.period?.start ?? 0) || (a.id < b.id ? -1 : 1);
+/** Amounts of different currencies are never compared: null where the price has none in this one. */
+function unitAmountIn(currency: string, price: Priced | null | undefined): string | null {
+  if (price == null) {
+    return null;
+  }
+  return (price.currency ?? UNSTATED_CURRENCY) === currency
+    ? price.unitAmount
+    : (price.currencyOptions?.[currency] ?? null);
 }
 
 /** Stripe gives unit amounts with up to twelve decimals. */
@@ -87,7 +71,7 @@ function toScaled(decimal: string): bigint {
 function withoutUnitAmount(line: LineFact, priceId: string, needsAttention: boolean): Obstacle {
   return {
     code: needsAttention ? 'price_unknown' : 'stripe_unavailable',
-    message: `Line ${line.id} is part of price ${priceId}, and its full amount is not known${
+    message: `Line ${line.id} is part of price ${priceId}, and its full amount in ${line.currency} is not known${
       needsAttention
         ? ' (tiered or deleted?): grant by hand what it is worth.'
         : ': Stripe could not be asked; the event is tried again by itself.'

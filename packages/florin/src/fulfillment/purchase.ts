@@ -9,7 +9,7 @@ import {
   type Obstacle,
   stripeUnavailable,
 } from './plan.ts';
-import { proratedCredits, withoutReturned } from './proration.ts';
+import { proratedCredits } from './proration.ts';
 import type { Purchase } from './state.ts';
 
 export type PurchaseContext = {
@@ -22,6 +22,8 @@ export type PurchaseContext = {
   /** The checkout session or the invoice that was paid. */
   readonly paidObjectId: string;
   readonly subscriptionId: string | null;
+  /** When the invoice was made, in seconds since 1970; null: not known, or no invoice. */
+  readonly invoicedAt: number | null;
   /** What every grant of this payment says about itself. */
   readonly metadata: Readonly<Record<string, string>>;
 };
@@ -37,7 +39,7 @@ export type Purchases =
 export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext): Purchases {
   const purchases: Purchase[] = [];
   const obstacles: Obstacle[] = [];
-  for (const line of withoutReturned(lines)) {
+  for (const line of lines) {
     const result = purchasesOfLine(line, context);
     if ('need' in result) {
       return result;
@@ -56,8 +58,13 @@ type LineResult = { need: Need } | { obstacle: Obstacle } | { purchases: readonl
 const NONE: LineResult = { purchases: [] };
 
 function purchasesOfLine(line: LineFact, context: PurchaseContext): LineResult {
-  // A negative line gives money back for something; it never grants.
-  if (line.priceId === null || line.quantity <= 0 || line.amount < 0) {
+  // A negative line gives money back (returns.ts); a part of nothing is worth nothing.
+  if (
+    line.priceId === null ||
+    line.quantity <= 0 ||
+    line.amount < 0 ||
+    (line.proration && line.amount === 0)
+  ) {
     return NONE;
   }
   const priced = findPrice(line, line.priceId, context);
@@ -201,6 +208,18 @@ function toPurchases({ line, price, context, credits, source }: Granting): Purch
       reason: price.reason,
       plan_type: price.planType,
     },
+    ...(context.via === 'invoice'
+      ? {
+          line: {
+            id: line.id,
+            invoiceItemId: line.invoiceItemId ?? null,
+            invoicedAt: context.invoicedAt,
+            amount: line.amount,
+            period: line.period,
+            credits,
+          },
+        }
+      : {}),
     standing: 'planned',
     reversed: 0,
     steps: 0,

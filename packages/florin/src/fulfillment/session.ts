@@ -118,6 +118,7 @@ function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): 
     via: 'checkout',
     paidObjectId: fact.id,
     subscriptionId: null,
+    invoicedAt: null,
     metadata: {
       stripe_payment_id: fact.paymentIntentId ?? fact.id,
       stripe_session_id: fact.id,

@@ -1,9 +1,11 @@
 import type {
   ChargeFact,
+  CreditedItems,
   CreditNoteFact,
   DisputeFact,
   FraudWarningFact,
   InvoiceFact,
+  Period,
   RefundFact,
   SessionFact,
 } from '../stripe/index.ts';
@@ -23,6 +25,8 @@ export type PaymentState = {
   readonly creditNotes: Readonly<Record<string, CreditNoteState>>;
   /** Early fraud warnings that freeze, by the policy of their time. Absent in states of before. */
   readonly warnings?: Readonly<Record<string, FraudWarningState>>;
+  /** The negative lines of its invoices: they take back what lines of this or other payments granted. */
+  readonly returns?: Readonly<Record<string, ReturnState>>;
   readonly purchases: Readonly<Record<string, Purchase>>;
 };
 
@@ -82,6 +86,22 @@ export type CreditNoteState = {
   readonly status: string;
 };
 
+/** A negative proration line of a paid invoice: it never changes. */
+export type ReturnState = {
+  readonly invoiceId: string;
+  /** When the invoice was made, in seconds since 1970; null: not known. */
+  readonly invoicedAt: number | null;
+  readonly priceId: string;
+  readonly quantity: number;
+  readonly subscriptionId: string | null;
+  /** What it gives back: positive, in minor units of `currency`. */
+  readonly amount: number;
+  readonly currency: string;
+  readonly period: Period | null;
+  /** What Stripe says it credits; null where the API version does not. */
+  readonly credited: CreditedItems | null;
+};
+
 /** One grant that settled money has earned, and how much of it has been taken back. */
 export type Purchase = {
   /** Also the grant's idempotency key: `florin:invoice:in_1:line:il_1`. */
@@ -104,6 +124,18 @@ export type Purchase = {
   /** Of a rollover: when the period that is over ended, in seconds; its credits are the most it may carry. */
   readonly rollsOverFrom: number | null;
   readonly metadata: Readonly<Record<string, string>>;
+  /** The invoice line that was paid, whole; absent for a checkout session's. */
+  readonly line?: {
+    readonly id: string;
+    readonly invoiceItemId: string | null;
+    readonly invoicedAt: number | null;
+    readonly amount: number;
+    readonly period: Period | null;
+    /** Of the whole line; a dripped price has a purchase a month. */
+    readonly credits: number;
+  };
+  /** Credits that returns take of it, whether they were issued or not; absent: none. */
+  readonly returned?: number;
   readonly standing: 'planned' | 'issued' | 'stopped';
   readonly reversed: number;
   /** How many reversals and restorations there were: names the next one. */
@@ -208,6 +240,16 @@ export function joinFraudWarning(state: PaymentState, fact: FraudWarningFact): P
   return { ...state, warnings: { ...state.warnings, [fact.id]: kept } };
 }
 
+/** Adds the negative lines of a paid invoice. */
+export function joinReturns(
+  state: PaymentState,
+  returns: Readonly<Record<string, ReturnState>>,
+): PaymentState {
+  return Object.keys(returns).length === 0
+    ? state
+    : { ...state, returns: mergeBy(state.returns ?? {}, returns, (a, b) => latest(a, b, [])) };
+}
+
 /** Two payments that a fact has shown to be one. */
 export function mergePayments(a: PaymentState, b: PaymentState): PaymentState {
   return {
@@ -220,6 +262,9 @@ export function mergePayments(a: PaymentState, b: PaymentState): PaymentState {
     ...(a.warnings === undefined && b.warnings === undefined
       ? {}
       : { warnings: mergeBy(a.warnings ?? {}, b.warnings ?? {}, joinFraudWarnings) }),
+    ...(a.returns === undefined && b.returns === undefined
+      ? {}
+      : { returns: joinReturns(a, b.returns ?? {}).returns ?? {} }),
     // One key is one purchase and lives in one payment, so nothing meets here.
     purchases: { ...a.purchases, ...b.purchases },
   };

@@ -88,7 +88,10 @@ export function createStripeLookups(stripe: StripeClient): StripeLookups {
       asked(async () =>
         readSubscription(await stripe.subscriptions.retrieve(id), { asOf: seconds() }),
       ),
-    price: (id) => asked(async () => readPrice(await stripe.prices.retrieve(id))),
+    price: (id) =>
+      asked(async () =>
+        readPrice(await stripe.prices.retrieve(id, { expand: ['currency_options'] })),
+      ),
     customer: (id) => asked(async () => readCustomer(await stripe.customers.retrieve(id))),
     refund: (id) =>
       asked(async () => readRefund(await stripe.refunds.retrieve(id), { asOf: seconds() })),

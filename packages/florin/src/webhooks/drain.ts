@@ -75,6 +75,7 @@ export async function grantDueDrips(
 
 async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise<boolean> {
   const read = await readState(deps.db, {
+    wholeSubscription: false,
     eventId: null,
     aliases,
     customerId: null,
@@ -87,6 +88,7 @@ async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise
   });
   try {
     await applyPlan(deps.db, {
+      relatives: read.relatives,
       eventId: null,
       event: null,
       plan: {
@@ -99,6 +101,7 @@ async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise
         customer: null,
         deletedCustomerId: null,
         subscription: null,
+        relatives: settlement.relatives,
         commands: settlement.commands,
       },
       status: 'processed',

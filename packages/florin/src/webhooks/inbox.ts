@@ -16,7 +16,7 @@ import { toStorableJson } from '../kernel/index.ts';
 
 const READ_STATE: Statement = {
   name: 'billing_read_state',
-  text: 'select * from billing.read_state($1, $2, $3, $4)',
+  text: 'select * from billing.read_state($1, $2, $3, $4, $5)',
 };
 const APPLY_EVENT: Statement = {
   name: 'billing_apply_event',
@@ -37,6 +37,8 @@ export type ReadRequest = {
   readonly aliases: readonly string[];
   readonly customerId: string | null;
   readonly subscriptionId: string | null;
+  /** Read the subscription's other payments even if none of them has given money back yet. */
+  readonly wholeSubscription: boolean;
 };
 
 /** A payment's row as it was read: what the write must find unchanged. */
@@ -52,6 +54,8 @@ export type StateRead = {
   readonly attempts: number;
   readonly known: KnownState;
   readonly payments: readonly StoredPayment[];
+  /** The other payments of the subscription, where lines of one credit lines of others. */
+  readonly relatives: readonly StoredPayment[];
 };
 
 /** Reads all that a decision needs, in one round trip. */
@@ -63,15 +67,25 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
       customerAccountId: string | null;
       subscription: StoredSubscription | null;
       payments: StoredPayment[] | null;
+      relatives: StoredPayment[] | null;
     }
-  >(READ_STATE, [request.eventId, request.aliases, request.customerId, request.subscriptionId]);
+  >(READ_STATE, [
+    request.eventId,
+    request.aliases,
+    request.customerId,
+    request.subscriptionId,
+    request.wholeSubscription,
+  ]);
   const row = rows[0];
   const payments = row?.payments ?? [];
+  const relatives = row?.relatives ?? [];
   return {
     eventStatus: row?.eventStatus ?? null,
     attempts: row?.eventAttempts ?? 0,
     payments,
+    relatives,
     known: {
+      relatives,
       payment: payments.reduce((merged, one) => mergePayments(merged, one.state), EMPTY_PAYMENT),
       customerAccountId: row?.customerAccountId ?? null,
       subscription: row?.subscription ?? null,
@@ -93,6 +107,7 @@ export type PlanWrite = {
   readonly unread: boolean;
   readonly aliases: readonly string[];
   readonly payments: readonly StoredPayment[];
+  readonly relatives: readonly StoredPayment[];
   readonly newPaymentId: string;
   readonly closedSessionId: string | null;
 };
@@ -140,6 +155,7 @@ type PlanInput = {
   readonly closedSessionId: string | null;
   readonly commands: readonly Command[];
   readonly payment: PaymentInput | null;
+  readonly relatives: readonly PaymentInput[];
 };
 
 type PaymentInput = PaymentWrite & {
@@ -177,6 +193,7 @@ function toSql(write: PlanWrite): PlanInput {
     closedSessionId: write.closedSessionId,
     commands: plan.commands,
     payment: paymentToSql(write),
+    relatives: relativesToSql(write),
   };
 }
 
@@ -196,6 +213,16 @@ function paymentToSql(write: PlanWrite): PaymentInput | null {
     absorbs: absorbed.map(({ id, version }) => ({ id, version })),
     aliases: [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])],
   };
+}
+
+/** In the order of their ids, as every writer locks them. */
+function relativesToSql({ plan, relatives }: PlanWrite): PaymentInput[] {
+  return (plan.relatives ?? [])
+    .map((one) => {
+      const read = relatives.find(({ id }) => id === one.id);
+      return { ...one, version: read?.version ?? null, absorbs: [], aliases: read?.aliases ?? [] };
+    })
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** A repetition: no need to write, and so no need to be refused when others write at the same time. */

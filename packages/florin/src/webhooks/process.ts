@@ -5,6 +5,7 @@ import {
   type Decision,
   decide,
   EMPTY_PAYMENT,
+  mayReturn,
   type Obstacle,
   type Plan,
   subjectsOf,
@@ -218,6 +219,7 @@ function readFor(
   return readState(deps.db, {
     eventId: input.inHand.event.id,
     aliases: input.aliases,
+    wholeSubscription: input.fact.kind === 'invoice' && mayReturn(input.fact),
     ...subjectsOf(input.fact),
   });
 }
@@ -241,6 +243,7 @@ async function store(
     unread: unread ?? false,
     aliases: aliases ?? [],
     payments: read?.payments ?? [],
+    relatives: read?.relatives ?? [],
     newPaymentId: deps.ids.uuid(),
     closedSessionId: fact?.kind === 'session' ? fact.id : null,
   });

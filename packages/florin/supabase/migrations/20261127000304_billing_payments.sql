@@ -18,6 +18,9 @@ create table billing.payments (
 );
 create index payments_due on billing.payments (next_due_at) where next_due_at is not null;
 create index payments_by_account on billing.payments (account_id, created_at);
+create index payments_by_subscription on billing.payments (subscription_id)
+  where subscription_id is not null;
+create index payments_that_return on billing.payments (subscription_id) where state ? 'returns';
 create index payments_by_update on billing.payments using brin (updated_at);
 comment on table billing.payments is
   'One row a payment: everything Stripe has said about it joined into one state, and what the ledger holds of it. Written with an expected version, in the same transaction as the ledger''s movements.';

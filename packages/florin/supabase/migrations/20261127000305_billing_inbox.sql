@@ -1,4 +1,4 @@
--- What is read before a decision about an event, and what is written after it.
+-- What is written after a decision about an event.
 --
 -- Billing's tables stay local (docs/scale.md): the inbox is claimed with `skip locked`. The ledger's
 -- tables are reached through the ledger's functions only.
@@ -6,51 +6,6 @@
 -- Lock order: the event's row, then payments by id, then the ledger's account row.
 
 call florin.begin_migration();
-
-create function billing.read_state(
-  p_event_id text,
-  p_aliases text[],
-  p_customer_id text,
-  p_subscription_id text,
-  out event_status text,
-  out event_attempts integer,
-  out customer_account_id uuid,
-  out subscription jsonb,
-  out payments jsonb)
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-declare
-  v_subscription_id text := p_subscription_id;
-begin
-  select e.status, e.attempts into event_status, event_attempts
-    from billing.events e where e.event_id = p_event_id;
-
-  if cardinality(p_aliases) > 0 then
-    select jsonb_agg(jsonb_build_object(
-             'id', p.payment_id, 'version', p.version, 'aliases', to_jsonb(p.aliases),
-             'state', p.state) order by p.created_at, p.payment_id),
-           coalesce(v_subscription_id, max(p.subscription_id))
-      into payments, v_subscription_id
-      from billing.payments p
-     where p.payment_id in (
-       select a.payment_id from billing.payment_aliases a where a.alias = any (p_aliases));
-  end if;
-  if p_customer_id is not null then
-    select c.account_id into customer_account_id
-      from billing.customers c where c.customer_id = p_customer_id;
-  end if;
-  if v_subscription_id is not null then
-    select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact)
-      into subscription
-      from billing.subscriptions s where s.subscription_id = v_subscription_id;
-  end if;
-end;
-$$;
-comment on function billing.read_state(text, text[], text, text) is
-  'All that a decision about one event needs to know, in one round trip. Locks nothing: apply_event checks the versions it was made from.';
 
 create function billing.unspent_of_period(
   p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamptz)
@@ -187,7 +142,7 @@ declare
 begin
   perform billing.check_keys('the plan', p_plan, array['eventId', 'body', 'status', 'retryInSeconds',
     'unread', 'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
-    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment']);
+    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment', 'relatives']);
   if p_event ->> 'id' <> v_event_id or p_event is not null and v_event_id is null then
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
@@ -242,6 +197,9 @@ begin
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
     perform billing.write_payment(p_plan -> 'payment');
   end if;
+  perform billing.write_payment(r.value)
+    from jsonb_array_elements(coalesce(p_plan -> 'relatives', '[]')) with ordinality r
+   order by r.ordinality;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;

@@ -112,7 +112,7 @@ describe.skipIf(!hasBrowser)(
       }
     }
 
-    it('an upgrade in mid-month grants its prorated part at once, and the next month in full', async () => {
+    it('an upgrade in mid-month grants its prorated part, takes back what it credits, and brings the next month in full', async () => {
       await buy('price_BASIC_MONTHLY');
       await available(100);
       await product.control('advance', { days: 15 });
@@ -128,22 +128,31 @@ describe.skipIf(!hasBrowser)(
         (a, b) => a.amount - b.amount,
       );
       expect(unused?.amount).toBeLessThan(0);
-      // About half a month of Vision Pro at 29.00; what is left of Basic takes nothing back.
+      // About half a month of Vision Pro at 29.00, and about as much of Basic back.
       const prorated = Math.round((500 * Number(remaining?.amount)) / 2_900);
       expect(prorated).toBeGreaterThan(230);
       expect(prorated).toBeLessThan(270);
 
+      const first = invoices.find(({ billing_reason: why }) => why === 'subscription_create');
+      const back = Math.round(
+        (100 * -Number(unused?.amount)) / Number(first?.lines.data[0]?.amount),
+      );
+      expect(back).toBeGreaterThan(45);
+      expect(back).toBeLessThan(55);
+
       await page.getByTestId('return').click();
       await page.waitForURL(`${product.app}/**`);
-      await expectAccount(100 + prorated, [
+      await expectAccount(100 + prorated - back, [
+        ['Credited back: basic plan monthly', -back],
         ['Vision pro monthly', prorated],
         ['Basic plan monthly', 100],
       ]);
       await look('upgrade-in-mid-month');
 
       await product.control('advance', { days: 17 });
-      await expectAccount(600 + prorated, [
+      await expectAccount(600 + prorated - back, [
         ['Vision pro monthly', 500],
+        ['Credited back: basic plan monthly', -back],
         ['Vision pro monthly', prorated],
         ['Basic plan monthly', 100],
       ]);

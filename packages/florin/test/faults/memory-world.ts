@@ -4,6 +4,7 @@ import {
   type Command,
   decide,
   EMPTY_PAYMENT,
+  mayReturn,
   mergePayments,
   type Need,
   type PaymentState,
@@ -14,7 +15,13 @@ import {
 import { readEvent } from '../../src/stripe/index.ts';
 import { factOf } from '../../src/webhooks/index.ts';
 
-type Payment = { aliases: Set<string>; state: PaymentState; status: string };
+type Payment = {
+  id: string;
+  subscriptionId: string | null;
+  aliases: Set<string>;
+  state: PaymentState;
+  status: string;
+};
 type Grant = { accountId: string; amount: number; reversed: number };
 
 /**
@@ -25,6 +32,7 @@ export class MemoryWorld {
   readonly grants = new Map<string, Grant>();
   readonly unfinished = new Map<string, unknown>();
   #payments: Payment[] = [];
+  #made = 0;
   readonly #customers = new Map<string, string>();
   readonly #subscriptions = new Map<string, StoredSubscription>();
   readonly #finished = new Set<string>();
@@ -54,6 +62,13 @@ export class MemoryWorld {
       const aliases = aliasesOf(fact, details);
       const found = this.#payments.filter((one) => aliases.some((name) => one.aliases.has(name)));
       const { customerId, subscriptionId } = subjectsOf(fact);
+      const ofSubscription =
+        subscriptionId ?? found.find((one) => one.subscriptionId !== null)?.subscriptionId ?? null;
+      const family = this.#payments.filter((one) => one.subscriptionId === ofSubscription);
+      const whole =
+        ofSubscription !== null &&
+        ((fact.kind === 'invoice' && mayReturn(fact)) ||
+          family.some((one) => one.state.returns !== undefined));
       const decision = decide({
         fact,
         eventId: event.id,
@@ -64,6 +79,7 @@ export class MemoryWorld {
           payment: found.reduce((all, one) => mergePayments(all, one.state), EMPTY_PAYMENT),
           customerAccountId: this.#customers.get(customerId ?? '') ?? null,
           subscription: this.#subscriptions.get(subscriptionId ?? '') ?? null,
+          relatives: whole ? family.filter((one) => !found.includes(one)) : [],
         },
       });
       if ('need' in decision) {
@@ -123,7 +139,17 @@ export class MemoryWorld {
       this.#payments = this.#payments.filter((one) => !found.includes(one));
       // Through JSON, as the database keeps it.
       const state = JSON.parse(JSON.stringify(plan.payment.state)) as PaymentState;
-      this.#payments.push({ aliases: names, state, status: plan.payment.status });
+      const { status, subscriptionId } = plan.payment;
+      this.#made += 1;
+      const id = found[0]?.id ?? `payment ${this.#made}`;
+      this.#payments.push({ id, subscriptionId, aliases: names, state, status });
+    }
+    for (const { id, state } of plan.relatives ?? []) {
+      const relative = this.#payments.find((one) => one.id === id);
+      if (relative === undefined) {
+        throw new Error(`no such payment: ${id}`);
+      }
+      relative.state = JSON.parse(JSON.stringify(state)) as PaymentState;
     }
     if (plan.customer !== null && !this.#customers.has(plan.customer.customerId)) {
       this.#customers.set(plan.customer.customerId, plan.customer.accountId);

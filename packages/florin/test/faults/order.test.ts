@@ -341,7 +341,7 @@ const SCENARIOS: Scenario[] = [
         }),
       ),
     ],
-    balance: 350,
+    balance: 300,
   },
   {
     name: 'a delayed payment that succeeds',
@@ -444,8 +444,8 @@ const SCENARIOS: Scenario[] = [
       event('invoice.paid', downgrade(shape), { shape, at: 20 }),
       event('invoice.payment_succeeded', downgrade(shape), { shape, at: 20 }),
     ],
-    // Half a month of Basic is granted; what Pro's unused half was worth is at Stripe, and takes nothing.
-    balance: 550,
+    // Half a month of Basic is granted; Pro's unused half is taken back.
+    balance: 300,
   },
   {
     name: 'one seat becomes three in mid-month, and that is refunded',
@@ -464,8 +464,8 @@ const SCENARIOS: Scenario[] = [
       event('charge.refunded', charge(500, SECOND_THOUSAND), { at: 30 }),
       event('refund.created', refund('re_2', 500, 'succeeded', SECOND), { at: 30 }),
     ],
-    // 150 for the three seats' half month, of which half of the money is back.
-    balance: 175,
+    // 150 for the three seats' half month, 50 back of the one seat's, of which half of the money is back.
+    balance: 150,
   },
   {
     name: 'a dispute won after a partial refund, told with its balance transactions',

@@ -67,6 +67,9 @@ function titleOf(entry: Transaction, humanize: (name: string) => string): string
   if (entry.kind === 'reversal' && entry.reason?.startsWith('fraud_warning_')) {
     return `Held back by a fraud warning: ${humanize(entry.reason.slice('fraud_warning_'.length)).toLowerCase()}`;
   }
+  if (entry.kind === 'reversal' && entry.reason?.startsWith('return_')) {
+    return `Credited back: ${humanize(entry.reason.slice('return_'.length)).toLowerCase()}`;
+  }
   if (entry.kind === 'reversal' && entry.reason?.startsWith('refund_')) {
     return `Refunded: ${humanize(entry.reason.slice('refund_'.length)).toLowerCase()}`;
   }

@@ -1,4 +1,4 @@
-import type { Charge, Invoice, Refund, WireList } from '../shapes.ts';
+import type { Charge, Invoice, Price, Refund, WireList } from '../shapes.ts';
 import { listOf } from '../shapes.ts';
 import type { World } from '../world.ts';
 
@@ -54,9 +54,23 @@ export function includable(world: World, object: Shown, field: string): unknown 
         world.store.where('subscription', 'customer', id).filter((one) => one.ended_at === null),
         `/v1/customers/${id}/subscriptions`,
       );
+    case 'price.currency_options':
+      return currencyOptions(object as unknown as Price);
     default:
       return undefined;
   }
+}
+
+/** A price's own currency is among its options; the sandbox's prices have no other. */
+function currencyOptions(price: Price): Record<string, object> {
+  return {
+    [price.currency]: {
+      custom_unit_amount: null,
+      tax_behavior: price.tax_behavior,
+      unit_amount: price.unit_amount,
+      unit_amount_decimal: price.unit_amount_decimal,
+    },
+  };
 }
 
 export function refundsOf(world: World, charge: Charge): WireList<Refund> {

@@ -70,12 +70,31 @@ function credit(
   });
 }
 
-/** The line that is being given back, where the invoice of this period is known. */
+/**
+ * The line that is being given back, where the invoice of this period is known. A line cannot name an
+ * item that is still pending: then it names nothing.
+ */
 function creditedLines(world: World, subscription: Subscription, old: SubscriptionItem) {
   const invoice = subscription.latest_invoice ?? '';
+  const pending = world.store
+    .where('invoice_item', 'customer', subscription.customer)
+    .some(
+      (one) =>
+        one.invoice === null &&
+        one.amount > 0 &&
+        one.pricing?.price_details?.price === old.price.id &&
+        one.parent?.subscription_details?.subscription === subscription.id,
+    );
+  if (pending) {
+    return null;
+  }
   const line = world.store
     .get('invoice_lines', invoice)
-    ?.lines.find((one) => one.parent?.subscription_item_details?.subscription_item === old.id);
+    ?.lines.find(
+      (one) =>
+        one.parent?.subscription_item_details?.subscription_item === old.id &&
+        one.pricing?.price_details?.price === old.price.id,
+    );
   return line === undefined ? null : { invoice, invoice_line_items: [line.id] };
 }
 

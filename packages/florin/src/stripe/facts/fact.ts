@@ -18,13 +18,24 @@ export type LineFact = {
   readonly currency: string;
   /** The price of one unit, in minor units with decimals; null where the shape does not say it. */
   readonly unitAmount: string | null;
+  /** The currency of `unitAmount`; a price may be charged in another of its currencies. */
+  readonly unitCurrency?: string;
   /** null: the shape does not say. */
   readonly recurring: boolean | null;
   readonly proration: boolean;
   readonly period: Period | null;
   readonly subscriptionId: string | null;
   readonly description: string | null;
+  /** The invoice item that the line was made of. */
+  readonly invoiceItemId?: string;
+  /** Of a negative proration line: what it credits, where the API version says it. */
+  readonly credited?: CreditedItems;
 };
+
+/** What a negative proration line credits: lines of an invoice, or an item that was still pending. */
+export type CreditedItems =
+  | { readonly invoiceId: string; readonly lineIds: readonly string[] }
+  | { readonly invoiceItemId: string };
 
 export type SessionFact = {
   readonly kind: 'session';
@@ -66,6 +77,7 @@ export type InvoiceFact = {
   readonly chargeId: string | null;
   readonly lines: readonly LineFact[];
   readonly linesComplete: boolean;
+  readonly createdAt?: number;
   readonly asOf: number;
 };
 
@@ -148,6 +160,8 @@ export type CreditNoteFact = {
 export type SubscriptionItemFact = {
   readonly priceId: string;
   readonly unitAmount: string | null;
+  /** The currency of `unitAmount`. */
+  readonly currency?: string;
   readonly lookupKey: string | null;
   readonly quantity: number;
 };
@@ -178,6 +192,9 @@ export type PriceFact = {
   readonly id: string;
   readonly lookupKey: string | null;
   readonly unitAmount: string | null;
+  readonly currency?: string;
+  /** The unit amounts in the price's other currencies. */
+  readonly currencyOptions?: Readonly<Record<string, string | null>>;
 };
 
 /** Nothing for the ledger to do, and why. */

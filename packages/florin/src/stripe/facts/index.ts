@@ -2,6 +2,7 @@ export { readCharge, readDispute, readFraudWarning, readRefund } from './charge.
 export { readEvent, type StripeEvent } from './event.ts';
 export type {
   ChargeFact,
+  CreditedItems,
   CreditNoteFact,
   CustomerFact,
   DisputeFact,

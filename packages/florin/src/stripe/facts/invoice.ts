@@ -27,6 +27,7 @@ const invoice = z.object({
   starting_balance: optionalMinorUnits,
   ending_balance: optionalMinorUnits,
   currency: z.string(),
+  created: z.number().nullish(),
   customer: reference,
   subscription: reference,
   subscription_details: z.object({ metadata }).nullish(),
@@ -72,6 +73,7 @@ export function readInvoice(object: unknown, context: { asOf: number }): Invoice
     chargeId: charges[0] ?? null,
     lines: read.lines?.data ?? [],
     linesComplete: read.lines != null && !read.lines.has_more,
+    ...(read.created == null ? {} : { createdAt: read.created }),
     asOf: context.asOf,
   };
 }

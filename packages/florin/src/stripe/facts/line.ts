@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { LineFact } from './fact.ts';
+import type { CreditedItems, LineFact } from './fact.ts';
 import { decimal, flag, minorUnits, optionalMinorUnits, reference, text } from './shapes.ts';
 
 const price = z
@@ -10,6 +10,7 @@ const price = z
       lookup_key: z.string().nullish(),
       unit_amount: optionalMinorUnits,
       unit_amount_decimal: decimal,
+      currency: text,
     }),
   ])
   .nullish();
@@ -19,11 +20,32 @@ const plan = z
     id: z.string(),
     amount: optionalMinorUnits,
     amount_decimal: decimal,
+    currency: text,
     interval: text,
   })
   .nullish();
 
-const parentDetails = z.object({ proration: flag, subscription: reference }).nullish();
+const creditedItems = z
+  .object({
+    invoice: text,
+    invoice_line_items: z.array(z.string()).nullish(),
+    invoice_item: text,
+    invoice_line_item_details: z
+      .object({ invoice: z.string(), invoice_line_items: z.array(z.string()) })
+      .nullish(),
+  })
+  .nullish();
+
+const prorationDetails = z.object({ credited_items: creditedItems }).nullish();
+
+const parentDetails = z
+  .object({
+    proration: flag,
+    subscription: reference,
+    invoice_item: text,
+    proration_details: prorationDetails,
+  })
+  .nullish();
 
 const invoiceLine = z.object({
   id: z.string(),
@@ -36,6 +58,8 @@ const invoiceLine = z.object({
   proration: flag,
   subscription: reference,
   type: text,
+  invoice_item: text,
+  proration_details: prorationDetails,
   price,
   plan,
   pricing: z
@@ -57,6 +81,11 @@ const invoiceLine = z.object({
 export const invoiceLineFact = invoiceLine.transform((line): LineFact => {
   const named = line.pricing?.price_details?.price ?? line.price ?? null;
   const details = line.parent?.subscription_item_details ?? line.parent?.invoice_item_details;
+  const unitCurrency = currencyOf(named) ?? line.plan?.currency;
+  const invoiceItemId = line.invoice_item ?? details?.invoice_item;
+  const credited = creditedBy(
+    (details?.proration_details ?? line.proration_details)?.credited_items,
+  );
   return {
     id: line.id,
     priceId: named?.id ?? line.plan?.id ?? null,
@@ -71,6 +100,9 @@ export const invoiceLineFact = invoiceLine.transform((line): LineFact => {
     period: line.period ?? null,
     subscriptionId: line.subscription ?? details?.subscription ?? null,
     description: line.description,
+    ...(unitCurrency == null ? {} : { unitCurrency }),
+    ...(invoiceItemId == null ? {} : { invoiceItemId }),
+    ...(credited === undefined ? {} : { credited }),
   };
 });
 
@@ -113,6 +145,25 @@ function unitAmountOf(named: PriceShape | null): string | null {
     return null;
   }
   return named.unit_amount_decimal ?? named.unit_amount?.toString() ?? null;
+}
+
+function currencyOf(named: PriceShape | null): string | null {
+  return named == null || !('currency' in named) ? null : named.currency;
+}
+
+/**
+ * A line names an invoice and its lines; an invoice item may name another that is still pending.
+ * https://docs.stripe.com/api/invoice-line-item/object, https://docs.stripe.com/api/invoiceitems/object
+ */
+function creditedBy(items: z.infer<typeof creditedItems>): CreditedItems | undefined {
+  const lines = items?.invoice_line_item_details;
+  if (lines != null) {
+    return { invoiceId: lines.invoice, lineIds: lines.invoice_line_items };
+  }
+  if (items?.invoice != null) {
+    return { invoiceId: items.invoice, lineIds: items.invoice_line_items ?? [] };
+  }
+  return items?.invoice_item == null ? undefined : { invoiceItemId: items.invoice_item };
 }
 
 function planAmount(named: z.infer<typeof plan>): string | null {

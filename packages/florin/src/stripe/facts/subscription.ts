@@ -16,6 +16,10 @@ const price = z.object({
   lookup_key: text,
   unit_amount: optionalMinorUnits,
   unit_amount_decimal: decimal,
+  currency: text,
+  currency_options: z
+    .record(z.string(), z.object({ unit_amount: optionalMinorUnits, unit_amount_decimal: decimal }))
+    .nullish(),
 });
 
 const item = z.object({
@@ -57,6 +61,7 @@ export function readSubscription(object: unknown, context: { asOf: number }): Su
       return {
         priceId: id,
         unitAmount: one.price ? unitAmountOf(one.price) : (one.plan?.amount_decimal ?? null),
+        ...(one.price?.currency == null ? {} : { currency: one.price.currency }),
         lookupKey: one.price?.lookup_key ?? null,
         quantity: one.quantity ?? 1,
       };
@@ -80,6 +85,13 @@ export function readPrice(object: unknown): PriceFact {
     id: read.id,
     lookupKey: read.lookup_key,
     unitAmount: unitAmountOf(read),
+    ...(read.currency === null ? {} : { currency: read.currency }),
+    currencyOptions: Object.fromEntries(
+      Object.entries(read.currency_options ?? {}).map(([currency, one]) => [
+        currency,
+        unitAmountOf(one),
+      ]),
+    ),
   };
 }
 
@@ -96,6 +108,8 @@ export function readCustomer(object: unknown, context: { deleted?: boolean } = {
   };
 }
 
-function unitAmountOf(read: z.infer<typeof price>): string | null {
+function unitAmountOf(
+  read: Pick<z.infer<typeof price>, 'unit_amount' | 'unit_amount_decimal'>,
+): string | null {
   return read.unit_amount_decimal ?? read.unit_amount?.toString() ?? null;
 }

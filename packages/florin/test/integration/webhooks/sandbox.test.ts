@@ -149,7 +149,7 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
         proration_date: half,
       });
       await settle();
-      expect(await shop.balance()).toBe(450);
+      expect(await shop.balance()).toBe(400);
 
       const [upgrade] = (await stripe.invoices.list({ limit: 1, expand: ['data.payments'] })).data;
       const intent = upgrade?.payments?.data[0]?.payment.payment_intent;
@@ -223,14 +223,14 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
         proration_date: half,
       });
       await settle();
-      // 100 for the month begun, and half a month of three.
-      expect(await shop.balance()).toBe(250);
+      // Half of the month begun for one, and half a month of three.
+      expect(await shop.balance()).toBe(200);
       sandbox.advance({ months: 1 });
       await settle();
-      expect(await shop.balance()).toBe(550);
+      expect(await shop.balance()).toBe(500);
     });
 
-    it('a downgrade grants the smaller plan’s part, takes nothing, and renews as the smaller plan', async () => {
+    it('a downgrade grants the smaller plan’s part, takes back the larger one’s, and renews as the smaller plan', async () => {
       const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion);
       const { id, item, half } = await subscribe({
         sandbox,
@@ -245,10 +245,10 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
         proration_date: half,
       });
       await settle();
-      expect(await shop.balance()).toBe(550);
+      expect(await shop.balance()).toBe(300);
       sandbox.advance({ months: 1 });
       await settle();
-      expect(await shop.balance()).toBe(650);
+      expect(await shop.balance()).toBe(400);
     });
 
     it('a plan that is switched to and fro for the next invoice grants what is charged in the end', async () => {
@@ -265,8 +265,8 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
       expect(await shop.balance()).toBe(100);
       sandbox.advance({ months: 1, days: 1 });
       await settle();
-      // 100 of the month begun, half a month of Pro, and the new month in full.
-      expect(await shop.balance()).toBe(100 + 250 + 500);
+      // Half of the month begun on Basic, half a month of Pro, and the new month in full.
+      expect(await shop.balance()).toBe(50 + 250 + 500);
     });
 
     it('a renewal that is declined grants nothing until it is paid, and then once', async () => {
