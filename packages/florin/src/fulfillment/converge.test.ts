@@ -109,7 +109,7 @@ describe('what moves', () => {
     const known = { payment: state, customerAccountId: null, subscription: null };
     const settled = settlePayment(state, { known, now: new Date(NOW * 1000), eventId: null });
     expect(settled).toMatchObject({ issued: 100, reversed: 0 });
-    expect(settled.payment.subscriptionId).toBe('sub_1');
+    expect(settled.writes.payment.subscriptionId).toBe('sub_1');
   });
 
   it('is the same purchase whoever brings it a second time', () => {
@@ -126,7 +126,8 @@ describe('a payment without a purchase', () => {
   const settled = (more: Partial<PaymentState>) => {
     const payment = { ...EMPTY_PAYMENT, ...more };
     const known = { payment, customerAccountId: null, subscription: null };
-    return settlePayment(payment, { known, now: new Date(NOW * 1000), eventId: null }).payment;
+    return settlePayment(payment, { known, now: new Date(NOW * 1000), eventId: null }).writes
+      .payment;
   };
   const session = (standing: 'pending' | 'failed' | 'paid') => ({
     standing,
@@ -159,6 +160,6 @@ describe('a payment without a purchase', () => {
     const subscription = { id: 'sub_1', accountId: null, fact };
     const known = { payment, customerAccountId: null, subscription };
     const ended = settlePayment(payment, { known, now: new Date(NOW * 1000), eventId: null });
-    expect(ended).toMatchObject({ commands: [], issued: 0 });
+    expect(ended).toMatchObject({ writes: { commands: [] }, issued: 0 });
   });
 });

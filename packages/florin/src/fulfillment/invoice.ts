@@ -35,10 +35,7 @@ export function decideInvoice(input: DecisionInput<InvoiceFact>): Decision {
     const settlement = settlePayment(state, { known, now, eventId });
     return processed('The checkout session of this invoice has granted already.', {
       ...subject,
-      accountId: settlement.payment.accountId,
-      payment: settlement.payment,
-      relatives: settlement.relatives,
-      commands: settlement.commands,
+      ...settlement.writes,
     });
   }
   const lines = linesOf(input);
@@ -58,11 +55,10 @@ function decideLines(
   const returns = returnsOf(fact, lines, catalog);
   const returning = Object.keys(returns).length > 0;
   const state = joinReturns(paid, returns);
+  const withoutGrants = (reason: string) =>
+    returning ? processReturns(input, state) : skipped(reason, subject);
   if (lines.every((line) => line.priceId === null || line.amount < 0)) {
-    if (returning) {
-      return processReturns(input, state);
-    }
-    return skipped('No line of this invoice names a price: nothing here is for credits.', subject);
+    return withoutGrants('No line of this invoice names a price: nothing here is for credits.');
   }
   const account = findAccount(
     {
@@ -100,10 +96,7 @@ function decideLines(
   }
   const unknown = made.obstacles[0];
   if (unknown === undefined && made.purchases.length === 0) {
-    if (returning) {
-      return processReturns(input, state);
-    }
-    return skipped('Nothing on this invoice grants credits.', subject);
+    return withoutGrants('Nothing on this invoice grants credits.');
   }
   if ('obstacle' in account) {
     return failed(unknown ?? account.obstacle, subject);
@@ -111,11 +104,9 @@ function decideLines(
   const settlement = settlePayment(addPurchases(state, made.purchases), { known, now, eventId });
   const writes = {
     ...subject,
+    ...settlement.writes,
     accountId: account.accountId,
     customer: account.link,
-    payment: settlement.payment,
-    relatives: settlement.relatives,
-    commands: settlement.commands,
   };
   if (unknown !== undefined) {
     return failed(
@@ -134,10 +125,8 @@ function processReturns(input: DecisionInput<InvoiceFact>, state: PaymentState):
   const settlement = settlePayment(state, { known, now, eventId });
   return processed(credited(settlement), {
     customerId: fact.customerId,
-    accountId: settlement.commands[0]?.accountId ?? settlement.payment.accountId,
-    payment: settlement.payment,
-    relatives: settlement.relatives,
-    commands: settlement.commands,
+    ...settlement.writes,
+    accountId: settlement.writes.commands[0]?.accountId ?? settlement.writes.accountId,
   });
 }
 
@@ -157,12 +146,7 @@ function namesOf(ids: readonly string[]): string {
 export function decideInvoicePayment(input: DecisionInput<InvoicePaymentFact>): Decision {
   const { known, now, eventId } = input;
   const settlement = settlePayment(known.payment, { known, now, eventId });
-  return processed('Linked the payment to its invoice; invoice.paid grants.', {
-    accountId: settlement.payment.accountId,
-    payment: settlement.payment,
-    relatives: settlement.relatives,
-    commands: settlement.commands,
-  });
+  return processed('Linked the payment to its invoice; invoice.paid grants.', settlement.writes);
 }
 
 function linesOf({ fact, details }: DecisionInput<InvoiceFact>): readonly LineFact[] | Decision {

@@ -117,18 +117,12 @@ function settleBack(
   { paymentIntentId, invoiceKnown }: Trail,
 ): Decision {
   const { known, details, now, eventId } = input;
-  const settlement = settlePayment(state, { known, now, eventId });
-  const writes = {
-    accountId: settlement.payment.accountId,
-    payment: settlement.payment,
-    relatives: settlement.relatives,
-    commands: settlement.commands,
-  };
+  const { writes, issued, reversed } = settlePayment(state, { known, now, eventId });
   if (Object.keys(state.purchases).length > 0) {
     return processed(
-      settlement.commands.length === 0
-        ? `Nothing to move: ${settlement.reversed} of ${settlement.issued} credits are taken back.`
-        : `Of ${settlement.issued} credits, ${settlement.reversed} are taken back now.`,
+      writes.commands.length === 0
+        ? `Nothing to move: ${reversed} of ${issued} credits are taken back.`
+        : `Of ${issued} credits, ${reversed} are taken back now.`,
       writes,
     );
   }

@@ -6,9 +6,13 @@ import { takenByReturns } from './returns.ts';
 import type { PaymentState, Purchase } from './state.ts';
 
 export type Settlement = {
-  readonly payment: PaymentWrite;
-  readonly relatives: readonly RelativeWrite[];
-  readonly commands: readonly Command[];
+  /** All that a plan writes of it. Whose credits they are: who was credited, else nobody. */
+  readonly writes: {
+    readonly accountId: string | null;
+    readonly payment: PaymentWrite;
+    readonly relatives: readonly RelativeWrite[];
+    readonly commands: readonly Command[];
+  };
   /** Credits in purchases that the ledger holds, and credits taken back of them, after this. */
   readonly issued: number;
   readonly reversed: number;
@@ -38,14 +42,18 @@ export function settlePayment(
     .filter(({ before, after }) => after.commands.length > 0 || hasMoved(before, after.state));
   const purchases = Object.values(converged.state.purchases);
   const elsewhere = moved.flatMap(({ after }) => after.commands);
+  const payment = toWrite(converged, accountId ?? null);
   return {
-    commands: [...converged.commands, ...elsewhere],
+    writes: {
+      accountId: payment.accountId,
+      payment,
+      relatives: moved.map(({ id, after }) => ({ id, ...toWrite(after, null) })),
+      commands: [...converged.commands, ...elsewhere],
+    },
     issued: sum(purchases, (one) => (one.standing === 'issued' ? one.credits : 0)),
     reversed: sum(purchases, (one) => one.reversed),
-    takenElsewhere: amountOf(elsewhere, 'reverse') - amountOf(elsewhere, 'restore'),
+    takenElsewhere: sum(elsewhere, takenBy),
     unmatched: Object.keys(state.returns ?? {}).filter((id) => taken.unmatched.has(id)),
-    payment: toWrite(converged, accountId ?? null),
-    relatives: moved.map(({ id, after }) => ({ id, ...toWrite(after, null) })),
   };
 }
 
@@ -68,8 +76,8 @@ function hasMoved(before: PaymentState, after: PaymentState): boolean {
   );
 }
 
-function amountOf(commands: readonly Command[], verb: Command['do']): number {
-  return commands.reduce((total, one) => total + (one.do === verb ? one.amount : 0), 0);
+function takenBy(command: Command): number {
+  return command.do === 'reverse' ? command.amount : command.do === 'restore' ? -command.amount : 0;
 }
 
 /** Adds purchases that the state does not hold yet: one key is granted once, for ever. */
@@ -105,6 +113,6 @@ function invoicedSubscription(state: PaymentState): string | null {
   );
 }
 
-function sum(purchases: readonly Purchase[], of: (one: Purchase) => number): number {
-  return purchases.reduce((total, purchase) => total + of(purchase), 0);
+function sum<T>(all: readonly T[], of: (one: T) => number): number {
+  return all.reduce((total, one) => total + of(one), 0);
 }

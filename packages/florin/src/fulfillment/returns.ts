@@ -18,22 +18,25 @@ export function returnsOf(
   lines: readonly LineFact[],
   catalog: Catalog,
 ): Readonly<Record<string, ReturnState>> {
-  const returns: Record<string, ReturnState> = {};
-  for (const line of lines) {
-    if (line.proration && line.amount < 0 && line.priceId !== null) {
-      if (catalog.ignores?.(line.priceId) !== true) {
-        returns[line.id] = toReturn(fact, line, line.priceId);
-      }
-    }
-  }
-  return returns;
+  return Object.fromEntries(
+    lines
+      .filter(isReturn)
+      .filter((line) => catalog.ignores?.(line.priceId) !== true)
+      .map((line) => [line.id, toReturn(fact, line)]),
+  );
 }
 
-function toReturn(fact: InvoiceFact, line: LineFact, priceId: string): ReturnState {
+type ReturningLine = LineFact & { readonly priceId: string };
+
+function isReturn(line: LineFact): line is ReturningLine {
+  return line.proration && line.amount < 0 && line.priceId !== null;
+}
+
+function toReturn(fact: InvoiceFact, line: ReturningLine): ReturnState {
   return {
     invoiceId: fact.id,
     invoicedAt: fact.createdAt ?? null,
-    priceId,
+    priceId: line.priceId,
     quantity: line.quantity,
     subscriptionId: line.subscriptionId ?? fact.subscriptionId,
     amount: -line.amount,
@@ -45,7 +48,7 @@ function toReturn(fact: InvoiceFact, line: LineFact, priceId: string): ReturnSta
 
 /** Whether an invoice may take back what other invoices granted: its subscription is read whole then. */
 export function mayReturn(fact: InvoiceFact): boolean {
-  return fact.paid && (!fact.linesComplete || fact.lines.some((line) => line.amount < 0));
+  return fact.paid && (!fact.linesComplete || fact.lines.some(isReturn));
 }
 
 /** The granting line of an invoice: one purchase, or one a month where the price is dripped. */
@@ -68,27 +71,32 @@ type GrantingLine = {
 export function takenByReturns(payments: readonly PaymentState[]): Taken {
   const of = new Map<string, number>();
   const unmatched = new Set<string>();
-  const returns = payments.flatMap((payment) =>
-    Object.entries(payment.returns ?? {}).map(([id, one]) => ({ id, one, payment })),
-  );
+  const returns = payments.flatMap((payment) => {
+    const all = Object.entries(payment.returns ?? {});
+    const money = all.length === 0 ? undefined : moneyBack(payment);
+    return money === undefined ? [] : all.map(([id, one]) => ({ id, one, money }));
+  });
   if (returns.length === 0) {
     return { of, unmatched };
   }
   const lines = grantingLines(payments);
   const returned = new Map<GrantingLine, number>();
-  for (const { id, one, payment } of returns.toSorted(byPeriodAndId)) {
+  for (const { id, one, money } of returns.toSorted(byPeriodAndId)) {
     const credited = lines.filter((line) => credits(one, line));
     if (credited.length === 0) {
       unmatched.add(id);
     }
     let owed = one.amount;
     for (const granting of credited) {
+      if (owed === 0) {
+        break;
+      }
       const before = returned.get(granting) ?? 0;
       const after = Math.min(granting.line.amount, before + owed);
       owed -= after - before;
       returned.set(granting, after);
       const share = creditsUpTo(granting.line, after) - creditsUpTo(granting.line, before);
-      take(granting, share - creditsBack(share, moneyBack(payment)), of);
+      take(granting, share - creditsBack(share, money), of);
     }
   }
   return { of, unmatched };

@@ -76,10 +76,9 @@ function decideUnsettled(input: DecisionInput<SessionFact>, state: PaymentState)
         ? 'The delayed payment failed; nothing was credited.'
         : 'An older word about a session that is paid by now.',
     {
+      ...settlement.writes,
       accountId,
       customerId: fact.customerId,
-      payment: settlement.payment,
-      commands: settlement.commands,
     },
   );
 }
@@ -92,10 +91,8 @@ function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): 
   if (invoiced) {
     const settlement = settlePayment(state, { known, now, eventId });
     return processed('The invoice of this session has granted already.', {
-      accountId: settlement.payment.accountId,
+      ...settlement.writes,
       customerId: fact.customerId,
-      payment: settlement.payment,
-      commands: settlement.commands,
     });
   }
   const listed = linesOf(input);
@@ -129,11 +126,10 @@ function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): 
   }
   const settlement = settlePayment(addPurchases(state, made.purchases), { known, now, eventId });
   const writes = {
+    ...settlement.writes,
     accountId: account.accountId,
     customerId: fact.customerId,
     customer: account.link,
-    payment: settlement.payment,
-    commands: settlement.commands,
   };
   const obstacle = made.obstacles[0];
   if (obstacle !== undefined) {

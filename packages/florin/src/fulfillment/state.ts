@@ -252,7 +252,7 @@ export function joinReturns(
 
 /** Two payments that a fact has shown to be one. */
 export function mergePayments(a: PaymentState, b: PaymentState): PaymentState {
-  return {
+  const merged = {
     sessions: mergeBy(a.sessions, b.sessions, joinSessions),
     invoices: mergeBy(a.invoices, b.invoices, joinInvoices),
     charges: mergeBy(a.charges, b.charges, joinCharges),
@@ -262,12 +262,10 @@ export function mergePayments(a: PaymentState, b: PaymentState): PaymentState {
     ...(a.warnings === undefined && b.warnings === undefined
       ? {}
       : { warnings: mergeBy(a.warnings ?? {}, b.warnings ?? {}, joinFraudWarnings) }),
-    ...(a.returns === undefined && b.returns === undefined
-      ? {}
-      : { returns: joinReturns(a, b.returns ?? {}).returns ?? {} }),
     // One key is one purchase and lives in one payment, so nothing meets here.
     purchases: { ...a.purchases, ...b.purchases },
   };
+  return joinReturns(joinReturns(merged, a.returns ?? {}), b.returns ?? {});
 }
 
 /** Only settled money is money: `paid`, or nothing to pay. */

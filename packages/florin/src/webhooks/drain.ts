@@ -75,40 +75,37 @@ export async function grantDueDrips(
 
 async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise<boolean> {
   const read = await readState(deps.db, {
-    wholeSubscription: false,
     eventId: null,
     aliases,
     customerId: null,
     subscriptionId: null,
+    wholeSubscription: false,
   });
-  const settlement = settlePayment(read.known.payment, {
+  const { writes } = settlePayment(read.known.payment, {
     known: read.known,
     now: deps.clock.now(),
     eventId: null,
   });
   try {
     await applyPlan(deps.db, {
-      relatives: read.relatives,
       eventId: null,
       event: null,
       plan: {
         status: 'processed',
         reason: 'drip',
         obstacle: null,
-        accountId: settlement.payment.accountId,
         customerId: null,
-        payment: settlement.payment,
         customer: null,
         deletedCustomerId: null,
         subscription: null,
-        relatives: settlement.relatives,
-        commands: settlement.commands,
+        ...writes,
       },
       status: 'processed',
       retryInSeconds: null,
       unread: false,
       aliases,
       payments: read.payments,
+      relatives: read.relatives,
       newPaymentId: deps.ids.uuid(),
       closedSessionId: null,
     });
@@ -119,5 +116,5 @@ async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise
     deps.logger.error({ aliases, error: String(error) }, 'a drip could not be granted');
     return false;
   }
-  return settlement.commands.length > 0;
+  return writes.commands.length > 0;
 }

@@ -57,21 +57,22 @@ export function groupOperations(
   return days;
 }
 
+/** Why a payment's credits are taken back, by how the reason begins. */
+const TAKEN_BACK = [
+  ['dispute_', 'Held back by a dispute'],
+  ['fraud_warning_', 'Held back by a fraud warning'],
+  ['return_', 'Credited back'],
+  ['refund_', 'Refunded'],
+] as const;
+
 function titleOf(entry: Transaction, humanize: (name: string) => string): string {
   if (entry.kind === 'reversal' && entry.amount > 0) {
     return 'Given back';
   }
-  if (entry.kind === 'reversal' && entry.reason?.startsWith('dispute_')) {
-    return `Held back by a dispute: ${humanize(entry.reason.slice('dispute_'.length)).toLowerCase()}`;
-  }
-  if (entry.kind === 'reversal' && entry.reason?.startsWith('fraud_warning_')) {
-    return `Held back by a fraud warning: ${humanize(entry.reason.slice('fraud_warning_'.length)).toLowerCase()}`;
-  }
-  if (entry.kind === 'reversal' && entry.reason?.startsWith('return_')) {
-    return `Credited back: ${humanize(entry.reason.slice('return_'.length)).toLowerCase()}`;
-  }
-  if (entry.kind === 'reversal' && entry.reason?.startsWith('refund_')) {
-    return `Refunded: ${humanize(entry.reason.slice('refund_'.length)).toLowerCase()}`;
+  const taken = TAKEN_BACK.find(([prefix]) => entry.reason?.startsWith(prefix));
+  if (entry.kind === 'reversal' && entry.reason !== null && taken !== undefined) {
+    const [prefix, why] = taken;
+    return `${why}: ${humanize(entry.reason.slice(prefix.length)).toLowerCase()}`;
   }
   if (entry.reason !== null && (entry.kind === 'grant' || USES.has(entry.kind))) {
     return humanize(entry.reason);

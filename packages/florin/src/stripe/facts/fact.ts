@@ -77,6 +77,7 @@ export type InvoiceFact = {
   readonly chargeId: string | null;
   readonly lines: readonly LineFact[];
   readonly linesComplete: boolean;
+  /** When the invoice was made, where the object says it. */
   readonly createdAt?: number;
   readonly asOf: number;
 };
