@@ -88,7 +88,8 @@ describe('a free user of a running service', { timeout: 120_000 }, () => {
       );
       return row?.n ?? 0;
     };
-    const settle = () => new Promise((resolve) => setTimeout(resolve, 1_500));
+    // An idle connection tells Postgres of its last statements ten seconds later (PGSTAT_IDLE_INTERVAL).
+    const settle = () => new Promise((resolve) => setTimeout(resolve, 11_000));
     await settle();
     const before = await statements();
     const answers = await Promise.all(
@@ -101,6 +102,8 @@ describe('a free user of a running service', { timeout: 120_000 }, () => {
 
   it('takes a share of the live balances from one address, whoever it says it is', async () => {
     const controller = new AbortController();
+    // Kept: a response that nobody holds is collected, and its stream closed.
+    const held: Response[] = [];
     const open = async () => {
       const token = await served.project.token({ sub: randomUUID() });
       const answers: number[] = [];
@@ -111,6 +114,7 @@ describe('a free user of a running service', { timeout: 120_000 }, () => {
         };
         const { signal } = controller;
         const answer = await fetch(`${served.url}/api/balance/stream`, { headers, signal });
+        held.push(answer);
         answers.push(answer.status);
       }
       return answers;
