@@ -3,7 +3,9 @@
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY packages/stripe-sandbox/package.json packages/stripe-sandbox/
 COPY packages/florin/package.json packages/florin/
+COPY docs/api/package.json docs/api/
 # No package of ours needs its install script, so none may run.
 RUN npm ci --ignore-scripts
 COPY . .
@@ -14,6 +16,8 @@ ENV NODE_ENV=production HOST=0.0.0.0 PORT=4242
 WORKDIR /app
 COPY --from=build --chown=root:root /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/packages/stripe-sandbox/package.json ./packages/stripe-sandbox/
+COPY --from=build /app/packages/stripe-sandbox/dist ./packages/stripe-sandbox/dist
 COPY --from=build /app/packages/florin/package.json ./packages/florin/
 COPY --from=build /app/packages/florin/dist ./packages/florin/dist
 COPY --from=build /app/packages/florin/supabase/migrations ./packages/florin/supabase/migrations

@@ -1,7 +1,12 @@
 import { defineConfig } from 'vitest/config';
 import { TallyReporter } from './packages/florin/test/support/tally.ts';
 
+/** Tests read the packages' sources, not what was built of them. */
+const conditions = ['florin-source'];
+
 export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
   test: {
     include: ['packages/*/{src,test}/**/*.test.{ts,tsx}'],
     globalSetup: ['packages/florin/test/support/cluster.ts'],

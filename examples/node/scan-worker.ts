@@ -6,7 +6,7 @@
 // its answer was lost: the job is charged once.
 import { connectLedger, InsufficientCreditsError } from 'florin';
 
-const MOST_PAGES = 50;
+const MAX_PAGES = 50;
 
 const [accountId = '', jobId = ''] = process.argv.slice(2);
 const florin = connectLedger({ databaseUrl: process.env['DATABASE_URL'] ?? '' });
@@ -15,7 +15,7 @@ try {
   const { result, used, available, replayed } = await florin.withHold(
     {
       accountId,
-      amount: MOST_PAGES,
+      amount: MAX_PAGES,
       idempotencyKey: `scan:${jobId}`,
       expiresInSeconds: 600,
       metadata: { job: jobId },

@@ -51,11 +51,11 @@ export type Config = {
 const DEFAULT_PORT = 4242;
 /** A tenth of what Stripe allows a live account a second, and under half of one operation's 25. */
 const DEFAULT_BUYER_STRIPE_CALLS = 10;
-const LEAST_SIGNING_SECRET_BYTES = 32;
-const LEAST_SERVER_KEY_BYTES = 24;
-const LEAST_WEBHOOK_SECRET_BYTES = 12;
+const MIN_SIGNING_SECRET_BYTES = 32;
+const MIN_SERVER_KEY_BYTES = 24;
+const MIN_WEBHOOK_SECRET_BYTES = 12;
 /** Fewer different characters than this is a pattern, not a secret. */
-const LEAST_VARIETY = 6;
+const MIN_VARIETY = 6;
 const MAKE_ONE =
   "Make one: node -e \"console.log(require('crypto').randomBytes(32).toString('base64url'))\"";
 
@@ -79,7 +79,7 @@ export function weaknessOf(secret: string, leastBytes: number): string | undefin
     return `is shorter than ${leastBytes} bytes`;
   }
   const variety = new Set(secret).size;
-  if (variety < LEAST_VARIETY || isRepeated(secret)) {
+  if (variety < MIN_VARIETY || isRepeated(secret)) {
     return 'repeats itself';
   }
   return /^[\x21-\x7e]+$/.test(secret)
@@ -88,11 +88,11 @@ export function weaknessOf(secret: string, leastBytes: number): string | undefin
 }
 
 /** How long JWT_SECRET, FLORIN_SECRET_KEY and SUPABASE_JWT_SECRET must at least be, in bytes. */
-export const LEAST_SECRET_BYTES: Readonly<Record<string, number>> = {
-  JWT_SECRET: LEAST_SIGNING_SECRET_BYTES,
-  SUPABASE_JWT_SECRET: LEAST_SIGNING_SECRET_BYTES,
-  FLORIN_SECRET_KEY: LEAST_SERVER_KEY_BYTES,
-  STRIPE_WEBHOOK_SECRET: LEAST_WEBHOOK_SECRET_BYTES,
+export const MIN_SECRET_BYTES: Readonly<Record<string, number>> = {
+  JWT_SECRET: MIN_SIGNING_SECRET_BYTES,
+  SUPABASE_JWT_SECRET: MIN_SIGNING_SECRET_BYTES,
+  FLORIN_SECRET_KEY: MIN_SERVER_KEY_BYTES,
+  STRIPE_WEBHOOK_SECRET: MIN_WEBHOOK_SECRET_BYTES,
 };
 
 function isRepeated(text: string): boolean {
@@ -114,7 +114,7 @@ function secretList(name: string, mend: string, form?: { pattern: RegExp; says: 
               ? form.says
               : secret === LOCAL_SUPABASE_SECRET && name === 'SUPABASE_JWT_SECRET'
                 ? undefined
-                : weaknessOf(secret, LEAST_SECRET_BYTES[name] ?? 0);
+                : weaknessOf(secret, MIN_SECRET_BYTES[name] ?? 0);
         if (weakness !== undefined) {
           context.addIssue({ code: 'custom', message: `${which} ${weakness}. ${mend}` });
         }

@@ -1,18 +1,22 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { z } from 'zod';
 import { postAlerts, type TellAlert } from './alerts/index.ts';
 import type { Catalog } from './catalog/index.ts';
 import { type Config, type Environment, parseConfig } from './config.ts';
 import { connect, type Database } from './db/index.ts';
 import { createApp } from './http/index.ts';
 import { type JobOutcome, type RunningJob, runJobs, startJobs } from './jobs/index.ts';
-import { type Logger, randomIds, silentLogger, systemClock } from './kernel/index.ts';
+import { check, type Logger, randomIds, silentLogger, systemClock } from './kernel/index.ts';
 import {
   type BatchItem,
+  type CaptureHold,
   captureHold,
   closeAccount,
   createAnnouncer,
   createSpendBatcher,
+  type ExtendHold,
   explainBalance,
+  extendHold,
   type GrantPart,
   type HoldOutcome,
   type HoldRequest,
@@ -79,11 +83,9 @@ export type FlorinLedger = {
    * Charges all of a hold, or `amount` of it, and gives the rest back. Named by the hold: repeating with
    * the same amount replays. Throws `hold_not_open`, `amount_not_allowed` above what is held.
    */
-  captureHold(hold: {
-    accountId: string;
-    holdId: string;
-    amount?: number;
-  }): ReturnType<typeof captureHold>;
+  captureHold(hold: CaptureHold): ReturnType<typeof captureHold>;
+  /** Gives a hold more time, at most 30 days from now. */
+  extendHold(hold: ExtendHold): ReturnType<typeof extendHold>;
   /** Gives a hold back. Named by the hold: repeating replays. Throws `hold_not_open` once captured. */
   releaseHold(hold: { accountId: string; holdId: string }): ReturnType<typeof releaseHold>;
   /** Right to the instant, whether or not a job ran; zeros for an unknown account. Writes nothing. */
@@ -125,6 +127,7 @@ export function createLedger(db: Database, logger: Logger): FlorinLedger {
     withHold: (request, work) => withHold({ db, logger, pause }, request, work),
     placeHold: (request) => placeHold(db, request),
     captureHold: (hold) => captureHold(db, hold),
+    extendHold: (hold) => extendHold(db, hold),
     releaseHold: (hold) => releaseHold(db, hold),
     balance: (accountId) => readBalance(db, accountId),
     explain: (accountId) => explainBalance(db, accountId),
@@ -175,15 +178,18 @@ export type Florin = FlorinLedger & {
    * `fetch` does not answer it any more.
    */
   fetchMetrics(request: Request): Promise<Response>;
-  /** Works off events that wait for another attempt: for a cron call where nothing runs on. */
+  /**
+   * Works off events that wait for another attempt, at most `limit` (1 to 10,000, default 100): for a cron
+   * call where nothing runs on. Throws `invalid_input` for another limit.
+   */
   drain(limit?: number): Promise<void>;
   /**
    * Runs once whatever is due of all background jobs (drain, expire, drip, forget, top-up, alert, reconcile):
    * for a cron call, once a minute, where nothing runs on. Takes about `forMs` milliseconds (default
    * 25 000), a comparison with Stripe that has begun as long as it needs. Any number of instances may
    * call it at once, also through a transaction-mode pooler: each piece of work is done by one of them.
-   * Repeating it does what has become due since. Does not throw: `failure` in an outcome names the
-   * error of a job, which the next call makes again.
+   * Repeating it does what has become due since. `failure` in an outcome names the error of a job, which
+   * the next call makes again. Throws only `invalid_input`, for a `forMs` that is not from 0 to a day.
    */
   runJobs(options?: { forMs?: number }): Promise<readonly JobOutcome[]>;
   /** Starts the background jobs of a process that runs on; `runJobs` says which. */
@@ -194,7 +200,10 @@ export type Florin = FlorinLedger & {
   close(): Promise<void>;
 };
 
-const DRAIN_LIMIT = 100;
+const REQUESTS = {
+  drain: z.object({ limit: z.int().min(1).max(10_000).default(100) }),
+  runJobs: z.object({ forMs: z.number().min(0).max(86_400_000).default(25_000) }),
+};
 /** Of ten: deliveries and /readyz go on while spends wait for each other's locks. */
 const RESERVED_CONNECTIONS = 2;
 
@@ -243,10 +252,10 @@ export function createFlorin(options: FlorinOptions): Florin {
     ...ledger,
     fetch: async (request, ...platform) => app.fetch(request, ...platform),
     fetchMetrics: app.fetchMetrics,
-    async drain(limit = DRAIN_LIMIT) {
-      await drainInbox(webhooks, { limit });
+    async drain(limit) {
+      await drainInbox(webhooks, check(REQUESTS.drain, { limit }));
     },
-    runJobs: due,
+    runJobs: async (jobs = {}) => due(check(REQUESTS.runJobs, jobs)),
     startJobs: () => startJobs(webhooks, background),
     endStreams: () => app.close(),
     close: () => db.close(),

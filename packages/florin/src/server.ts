@@ -16,6 +16,8 @@ export type RunningServer = {
 
 const HEADERS_TIMEOUT_MS = 15_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How often connections are looked at: one that is too slow is open this much longer at most. */
+const CHECK_MS = 5_000;
 const KEEP_ALIVE_MS = 65_000;
 /** What a request under way is given at the end; live streams are cut then, and reconnect elsewhere. */
 const GRACE_MS = 5_000;
@@ -34,6 +36,7 @@ export async function listen(options: {
     serverOptions: {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
   });

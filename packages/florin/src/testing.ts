@@ -2,8 +2,9 @@
  * `florin/testing`: the Stripe sandbox for a project's own tests. It answers the real Stripe SDK,
  * delivers signed events, and has a clock that can be moved; no account and no network are needed.
  */
+
+import { createSandbox, type Sandbox, type SandboxOptions } from 'stripe-sandbox';
 import { randomIds } from './kernel/index.ts';
-import { createSandbox, type Sandbox, type SandboxOptions } from './sandbox/index.ts';
 import { createStripeClient, type StripeClient } from './stripe/index.ts';
 
 export {
@@ -16,7 +17,7 @@ export {
   type SeedEndpoint,
   type SeedPrice,
   signatureHeader,
-} from './sandbox/index.ts';
+} from 'stripe-sandbox';
 
 export type StripeSandboxOptions = Omit<SandboxOptions, 'apiKeys' | 'endpoints'> & {
   /** Where events go: the address of your webhook route. More with `sandbox.addEndpoint`. */

@@ -62,13 +62,14 @@ CREATE TYPE credits.entry_kind AS ENUM (
     'adjustment',
     'schedule',
     'hold',
+    'extension',
     'release',
     'close'
 );
 
 ALTER TYPE credits.entry_kind OWNER TO florin_owner;
 
-COMMENT ON TYPE credits.entry_kind IS 'What an entry records. The last four move no credits: a grant of the future, a hold placed, a hold ended, the account closed.';
+COMMENT ON TYPE credits.entry_kind IS 'What an entry records. The last five move no credits: a grant of the future, a hold placed, extended or ended, the account closed.';
 
 CREATE TYPE credits.hold_status AS ENUM (
     'open',
@@ -102,6 +103,7 @@ COMMENT ON DOMAIN credits.zero_or_more IS 'Credits that are never negative.';
 CREATE TABLE credits.accounts (
     account_id uuid NOT NULL,
     closed_at timestamp with time zone,
+    debt_limit bigint,
     next_change_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
     next_expiry_at timestamp with time zone,
     settled bigint DEFAULT 0 NOT NULL,
@@ -117,6 +119,8 @@ WITH (fillfactor='50');
 ALTER TABLE credits.accounts OWNER TO florin_owner;
 
 COMMENT ON TABLE credits.accounts IS 'One row an account: its balance, its place on the burn axis and the head of its chain. Opaque ids, by default the Supabase user''s; no foreign key, so that the ledger outlives the user.';
+
+COMMENT ON COLUMN credits.accounts.debt_limit IS 'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
 
 COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
 
@@ -211,6 +215,16 @@ CREATE TYPE credits.issued AS (
 ALTER TYPE credits.issued OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.issued IS 'What issuing leaves: the account and the grant as they are now, and the entry as it was written.';
+
+CREATE TYPE credits.overage AS ENUM (
+    'refuse',
+    'up_to_available',
+    'debt'
+);
+
+ALTER TYPE credits.overage OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.overage IS 'What a capture does with more than its hold reserved: refuse it, take what is available, or take all and leave a debt within the account''s limit.';
 
 CREATE TYPE credits.payer AS (
 	grant_id uuid,
@@ -377,8 +391,13 @@ begin
           error_code, error, needs_attention, payload, body)
         values (
           v_event_id, p_event ->> 'type', p_event ->> 'api_version',
-          coalesce(p_event -> 'livemode' = 'true', false), p_event ->> 'account',
-          p_event #>> '{data,object,id}', to_timestamp((p_event ->> 'created')::double precision),
+          coalesce(p_event -> 'livemode' = 'true', false),
+          coalesce(p_event ->> 'account', p_event ->> 'context'),
+          coalesce(p_event #>> '{data,object,id}', p_event #>> '{related_object,id}'),
+          -- Snapshots count seconds, thin events write the time out.
+          case jsonb_typeof(p_event -> 'created')
+            when 'string' then (p_event ->> 'created')::timestamptz
+            else to_timestamp((p_event ->> 'created')::double precision) end,
           v_status, 1, v_next, case when not v_open then v_now end,
           (p_plan ->> 'accountId')::uuid, p_plan ->> 'customerId', p_plan ->> 'reason',
           p_plan ->> 'errorCode', p_plan ->> 'error',
@@ -706,7 +725,7 @@ $$;
 
 ALTER FUNCTION billing.close_credited_top_ups(p_limit integer) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.close_credited_top_ups(p_limit integer) IS 'Closes top-ups whose credits the ledger holds, however they were paid: by us, or by the buyer on the invoice''s page. How many.';
+COMMENT ON FUNCTION billing.close_credited_top_ups(p_limit integer) IS 'Closes top-ups whose credits the ledger holds, however they were paid: by us, or by the buyer on the invoice''s page. Returns how many.';
 
 CREATE FUNCTION billing.consent_to_top_up(p_account_id uuid, p_terms jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1726,25 +1745,85 @@ ALTER FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp
 
 COMMENT ON FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) IS 'The common case of due_changes: nothing but spends since the last settlement.';
 
-CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, OUT entry_id uuid, OUT captured bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE TABLE credits.holds (
+    account_id uuid NOT NULL,
+    hold_id uuid NOT NULL,
+    amount bigint NOT NULL,
+    axis_from bigint NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    placed_until timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    idempotency_key text NOT NULL,
+    metadata jsonb,
+    status credits.hold_status DEFAULT 'open'::credits.hold_status NOT NULL,
+    captured bigint DEFAULT 0 NOT NULL,
+    uncovered bigint DEFAULT 0 NOT NULL,
+    overage credits.overage,
+    ended_no bigint,
+    CONSTRAINT holds_amount_above_zero CHECK ((amount > 0)),
+    CONSTRAINT holds_capture_more_than_they_reserve_by_policy CHECK (((overage IS NOT NULL) OR ((captured <= amount) AND (uncovered = 0)))),
+    CONSTRAINT holds_captured_and_uncovered_from_zero CHECK (((captured >= 0) AND (uncovered >= 0)))
+);
+
+ALTER TABLE credits.holds OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.holds IS 'Credits reserved for work whose price is not known yet. Reserved credits do not expire with their grant.';
+
+COMMENT ON COLUMN credits.holds.placed_until IS 'When it was to expire as it was placed; extensions move expires_at.';
+
+COMMENT ON COLUMN credits.holds.captured IS 'What was charged. More than the amount only by the policy in overage.';
+
+COMMENT ON COLUMN credits.holds.uncovered IS 'What the capture asked for and the policy left out.';
+
+COMMENT ON COLUMN credits.holds.overage IS 'The policy of a capture that asked for more than was reserved.';
+
+COMMENT ON COLUMN credits.holds.ended_no IS 'Number of the last entry that captured it, or of the one that released it.';
+
+CREATE FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) RETURNS credits.step
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_entry credits.entries;
+begin
+  v_entry.kind := 'capture';
+  v_entry.amount := -p_excess;
+  v_entry.axis_from := p_account.axis;
+  v_entry.hold_id := p_hold.hold_id;
+  v_entry.idempotency_key := 'florin:overage:' || p_hold.hold_id;
+  v_entry.created_at := p_at;
+  v_entry.metadata := p_hold.metadata;
+  p_account.axis := p_account.axis + p_excess;
+  return credits.append(p_account, v_entry);
+end;
+$$;
+
+ALTER FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) IS 'Takes what a capture needs above its hold, as a stretch of its own behind all that is reserved.';
+
+CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, p_overage credits.overage DEFAULT 'refuse'::credits.overage, p_debt_limit bigint DEFAULT 0, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_now timestamptz := clock_timestamp();
+  v_overage credits.overage := coalesce(p_overage, 'refuse');
   v_account credits.accounts;
   v_hold credits.holds;
   v_entry credits.entries;
   v_step credits.step;
+  v_asked bigint;
+  v_excess bigint;
 begin
   if p_amount is not null then
     perform credits.check_input(p_account_id, p_amount, 'capture');
   end if;
   v_account := credits.lock_account(p_account_id, false);
   v_hold := credits.find_hold(p_account_id, p_hold_id);
-  captured := coalesce(p_amount, v_hold.amount);
+  v_asked := coalesce(p_amount, v_hold.amount);
   if v_hold.status = 'captured' then
-    if v_hold.captured <> captured then
+    if v_hold.captured + v_hold.uncovered <> v_asked or v_hold.overage <> v_overage then
       perform credits.raise_key_reused('capture of hold ' || p_hold_id);
     end if;
     replayed := true;
@@ -1754,28 +1833,46 @@ begin
     v_hold.status := 'expired';
     perform credits.raise_hold_not_open(v_hold);
   else
-    if captured > v_hold.amount then
-      raise exception 'The hold reserves % credits; % can not be captured.', v_hold.amount, captured
+    if v_asked > v_hold.amount and v_overage = 'refuse' then
+      raise exception 'The hold reserves % credits; % cannot be captured.', v_hold.amount, v_asked
         using errcode = 'CRAMT',
-              hint = 'Nothing was written. Capture at most what is held, and spend the rest apart.';
+              hint = 'Nothing was written. Capture at most what is held, or say what to do with the rest: up_to_available or debt.';
     end if;
     if v_account.next_change_at <= v_now then
       v_account := credits.settle(v_account, v_now);
     end if;
-    v_step := credits.end_hold(v_account, v_hold, captured, v_now);
+    v_excess := greatest(v_asked - v_hold.amount, 0);
+    if v_excess > 0 then
+      v_hold.overage := v_overage;
+      v_excess := credits.room_above(v_account, v_overage, v_excess, p_debt_limit);
+    end if;
+    v_hold.captured := least(v_asked, v_hold.amount) + v_excess;
+    v_hold.uncovered := v_asked - v_hold.captured;
+    v_step := credits.end_hold(v_account, v_hold, v_hold.captured - v_excess, v_now);
+    if v_excess > 0 then
+      v_step := credits.capture_excess(v_step.account, v_hold, v_excess, v_now);
+    end if;
     v_hold.ended_no := (v_step.entry).entry_no;
+    if v_hold.overage is not null then
+      update credits.holds h
+         set captured = v_hold.captured, uncovered = v_hold.uncovered, overage = v_hold.overage,
+             ended_no = v_hold.ended_no
+       where h.account_id = p_account_id and h.hold_id = p_hold_id;
+    end if;
     perform credits.save_account(v_step.account);
     replayed := false;
   end if;
+  captured := v_hold.captured;
+  uncovered := v_hold.uncovered;
   select * into v_entry from credits.entries e
    where e.account_id = p_account_id and e.entry_no = v_hold.ended_no;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
 end;
 $$;
 
-ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, OUT entry_id uuid, OUT captured bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, OUT entry_id uuid, OUT captured bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. A repeat with the same amount returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRDUP (captured before with another amount).';
+COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. More than it reserves only by p_overage: up_to_available takes what is available and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRDUP (captured before with another amount or policy).';
 
 CREATE FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
@@ -2031,28 +2128,6 @@ ALTER FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[],
 
 COMMENT ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) IS 'When time alone has changed something up to p_at, in order: a hold ends, a grant starts, a grant ends.';
 
-CREATE TABLE credits.holds (
-    account_id uuid NOT NULL,
-    hold_id uuid NOT NULL,
-    amount bigint NOT NULL,
-    axis_from bigint NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    idempotency_key text NOT NULL,
-    metadata jsonb,
-    status credits.hold_status DEFAULT 'open'::credits.hold_status NOT NULL,
-    captured bigint DEFAULT 0 NOT NULL,
-    ended_no bigint,
-    CONSTRAINT holds_amount_above_zero CHECK ((amount > 0)),
-    CONSTRAINT holds_captured_between_zero_and_amount CHECK (((captured >= 0) AND (captured <= amount)))
-);
-
-ALTER TABLE credits.holds OWNER TO florin_owner;
-
-COMMENT ON TABLE credits.holds IS 'Credits reserved for work whose price is not known yet. Reserved credits do not expire with their grant.';
-
-COMMENT ON COLUMN credits.holds.ended_no IS 'Number of the entry that captured or released it.';
-
 CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -2088,6 +2163,7 @@ begin
   v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
   v_entry.hold_id := p_hold.hold_id;
   v_entry.idempotency_key := 'florin:' || v_entry.kind || ':' || p_hold.hold_id;
+  v_entry.subject_seal := credits.overage_seal(p_hold);
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
   v_step := credits.append(p_account, v_entry);
@@ -2250,6 +2326,65 @@ $$;
 ALTER FUNCTION credits.explain_balance(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.explain_balance(p_account_id uuid) IS 'Why the balance is what it is: a row for each grant with where its credits are, and one for debt; the column contributes adds up to available. Writes nothing, and waits for nobody.';
+
+CREATE FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz := clock_timestamp();
+  -- In seconds: as an interval it would be written in the session's style.
+  v_metadata jsonb := jsonb_build_object(
+    'hold_id', p_hold_id, 'expires_in', extract(epoch from p_expires_in));
+  v_account credits.accounts;
+  v_hold credits.holds;
+  v_entry credits.entries;
+  v_step credits.step;
+begin
+  perform credits.check_input(p_account_id, 1, p_idempotency_key);
+  if p_expires_in is null or v_now + p_expires_in <= v_now
+     or v_now + p_expires_in > v_now + interval '30 days' then
+    raise exception 'A hold can be extended to at most 30 days from now.'
+      using errcode = '22023', hint = 'Pass an interval above zero and up to 30 days, and extend again later.';
+  end if;
+  v_account := credits.lock_account(p_account_id, false);
+  v_hold := credits.find_hold(p_account_id, p_hold_id);
+  v_entry := credits.replayed(p_account_id, p_idempotency_key, 'extension', v_metadata);
+  if v_entry.entry_no is not null then
+    replayed := true;
+  elsif v_hold.status <> 'open' or v_hold.expires_at <= v_now then
+    if v_hold.status = 'open' then
+      v_hold.status := 'expired';
+    end if;
+    perform credits.raise_hold_not_open(v_hold);
+  else
+    if v_account.next_change_at <= v_now then
+      v_account := credits.settle(v_account, v_now);
+    end if;
+    v_hold.expires_at := greatest(v_hold.expires_at, v_now + p_expires_in);
+    update credits.holds h set expires_at = v_hold.expires_at
+     where h.account_id = p_account_id and h.hold_id = p_hold_id;
+    v_entry.kind := 'extension';
+    v_entry.amount := 0;
+    v_entry.hold_id := p_hold_id;
+    v_entry.idempotency_key := p_idempotency_key;
+    v_entry.subject_seal := credits.subject_seal(v_hold);
+    v_entry.created_at := v_now;
+    v_entry.metadata := v_metadata;
+    v_step := credits.append(v_account, v_entry);
+    v_entry := v_step.entry;
+    perform credits.save_account(v_step.account);
+    replayed := false;
+  end if;
+  hold_id := p_hold_id;
+  expires_at := v_hold.expires_at;
+  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+end;
+$$;
+
+ALTER FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves the expiry of an open hold to p_expires_in from now, at most 30 days; never nearer than it was. Idempotent by key; a repeat answers with the hold''s expiry as it is now. Errors: CRHLD (not open, or unknown), CRDUP, CRKEY, 22023.';
 
 CREATE FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) RETURNS credits.grants
     LANGUAGE plpgsql STABLE
@@ -2571,6 +2706,22 @@ ALTER FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time 
 
 COMMENT ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) IS 'Locks, settles and saves an account. A caller that changes it further saves it again.';
 
+CREATE FUNCTION credits.overage_seal(p_hold credits.holds) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if p_hold.overage is null and p_hold.uncovered = 0 then
+    return null;
+  end if;
+  return sha256(record_send(row(p_hold.overage::text::bytea, p_hold.uncovered)));
+end;
+$$;
+
+ALTER FUNCTION credits.overage_seal(p_hold credits.holds) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.overage_seal(p_hold credits.holds) IS 'Hash of what a capture above its hold was asked to do and left uncovered; null for any other hold.';
+
 CREATE FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) RETURNS TABLE(grant_id uuid, amount bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -2681,7 +2832,7 @@ begin
   if v_entry.entry_no is not null then
     select * into v_hold from credits.holds h
      where h.account_id = p_account_id and h.hold_id = v_entry.hold_id;
-    if v_hold.amount <> p_amount or v_hold.expires_at <> v_hold.created_at + p_expires_in then
+    if v_hold.amount <> p_amount or v_hold.placed_until <> v_hold.created_at + p_expires_in then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;
@@ -2700,14 +2851,16 @@ begin
     v_hold.amount := p_amount;
     v_hold.axis_from := v_account.axis;
     v_hold.expires_at := v_now + p_expires_in;
+    v_hold.placed_until := v_hold.expires_at;
     v_hold.created_at := v_now;
     v_hold.idempotency_key := p_idempotency_key;
     v_hold.metadata := nullif(p_metadata, '{}');
     insert into credits.holds (
-      account_id, hold_id, amount, axis_from, expires_at, created_at, idempotency_key, metadata)
+      account_id, hold_id, amount, axis_from, expires_at, placed_until, created_at, idempotency_key,
+      metadata)
     values (
-      p_account_id, v_hold.hold_id, p_amount, v_hold.axis_from, v_hold.expires_at, v_now,
-      p_idempotency_key, v_hold.metadata);
+      p_account_id, v_hold.hold_id, p_amount, v_hold.axis_from, v_hold.expires_at,
+      v_hold.placed_until, v_now, p_idempotency_key, v_hold.metadata);
     v_account.axis := v_account.axis + p_amount;
     v_account.held := v_account.held + p_amount;
     v_account.next_change_at := least(v_account.next_change_at, v_hold.expires_at);
@@ -3141,6 +3294,27 @@ ALTER FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amoun
 
 COMMENT ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'Takes back credits of a grant whose money went back: from what it has left, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN, CRKEY, CRDUP.';
 
+CREATE FUNCTION credits.room_above(p_account credits.accounts, p_overage credits.overage, p_excess bigint, p_debt_limit bigint) RETURNS bigint
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_available bigint := p_account.posted - p_account.held;
+begin
+  if p_overage = 'up_to_available' then
+    return least(p_excess, greatest(v_available, 0));
+  end if;
+  if v_available + coalesce(p_account.debt_limit, p_debt_limit, 0) < p_excess then
+    perform credits.raise_insufficient(v_available, p_excess);
+  end if;
+  return p_excess;
+end;
+$$;
+
+ALTER FUNCTION credits.room_above(p_account credits.accounts, p_overage credits.overage, p_excess bigint, p_debt_limit bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.room_above(p_account credits.accounts, p_overage credits.overage, p_excess bigint, p_debt_limit bigint) IS 'How much of the excess over a hold may be taken: what is available, or all of it as long as what is available stays within the debt limit; else CRINS.';
+
 CREATE FUNCTION credits.save_account(p_account credits.accounts) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -3186,6 +3360,27 @@ $$;
 ALTER FUNCTION credits.scheduled(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.scheduled(p_account_id uuid) IS 'Credits of grants whose time has not come.';
+
+CREATE FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if p_account_id is null then
+    perform credits.check_input(p_account_id, 1, 'debt limit');
+  end if;
+  if p_debt_limit < 0 or p_debt_limit > 9007199254740991 then
+    raise exception 'The debt limit % is not allowed.', p_debt_limit
+      using errcode = 'CRAMT', hint = 'Pass credits from 0 to 9007199254740991, or null for the catalogue''s.';
+  end if;
+  insert into credits.accounts (account_id) values (p_account_id) on conflict do nothing;
+  update credits.accounts a set debt_limit = p_debt_limit where a.account_id = p_account_id;
+end;
+$$;
+
+ALTER FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) IS 'How much debt captures with the overage debt may leave on the account; null: what the catalogue allows everyone. Makes a new account. Repeatable. Errors: CRAMT, 22004.';
 
 CREATE FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) RETURNS credits.accounts
     LANGUAGE plpgsql
@@ -3636,14 +3831,15 @@ CREATE FUNCTION credits.subject_seal(p_hold credits.holds) RETURNS bytea
     AS $$
 begin
   return sha256(record_send(row(
-    p_hold.hold_id, p_hold.amount, p_hold.axis_from, p_hold.expires_at, p_hold.created_at,
+    p_hold.hold_id, p_hold.amount, p_hold.axis_from, p_hold.expires_at, p_hold.placed_until,
+    p_hold.created_at,
     convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8'))));
 end;
 $$;
 
 ALTER FUNCTION credits.subject_seal(p_hold credits.holds) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.subject_seal(p_hold credits.holds) IS 'Hash of what may never change of a hold.';
+COMMENT ON FUNCTION credits.subject_seal(p_hold credits.holds) IS 'Hash of what may never change of a hold, but by an extension, which seals it anew.';
 
 CREATE FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) RETURNS credits.accounts
     LANGUAGE plpgsql
@@ -3849,20 +4045,28 @@ begin
   union all
   select coalesce(h.account_id, e.account_id), 'holds are unaltered',
          format('hold %s', coalesce(h.hold_id, e.hold_id))
-    from (select n.* from entries n where n.kind = 'hold') e
+    from (
+      select distinct on (n.account_id, n.hold_id) n.account_id, n.hold_id, n.subject_seal
+        from entries n where n.kind in ('hold', 'extension')
+       order by n.account_id, n.hold_id, n.entry_no desc) e
     full join holds h on h.account_id = e.account_id and h.hold_id = e.hold_id
    where h.hold_id is null or e.hold_id is null
       or e.subject_seal is distinct from credits.subject_seal(h.self)
   union all
   select h.account_id, 'a hold ended as its entry says', format('hold %s is %s', h.hold_id, h.status)
     from holds h
-    left join entries e
-      on e.account_id = h.account_id and e.hold_id = h.hold_id and e.kind in ('capture', 'release')
+    left join (
+      select n.account_id, n.hold_id, max(n.entry_no) as entry_no, sum(n.amount)::bigint as amount,
+             bool_and(n.kind = 'capture') as captured, bool_and(n.cause = 'expiry') as expired,
+             (array_agg(n.subject_seal order by n.entry_no))[1] as seal
+        from entries n where n.kind in ('capture', 'release') group by n.account_id, n.hold_id) e
+      on e.account_id = h.account_id and e.hold_id = h.hold_id
    where (h.status = 'open') <> (e.entry_no is null)
       or h.ended_no is distinct from e.entry_no
       or h.captured <> -coalesce(e.amount, 0)
-      or (h.status = 'captured') <> coalesce(e.kind = 'capture', false)
-      or (h.status = 'expired') <> coalesce(e.cause = 'expiry', false)
+      or (h.status = 'captured') <> coalesce(e.captured, false)
+      or (h.status = 'expired') <> coalesce(e.expired, false)
+      or e.seal is distinct from credits.overage_seal(h.self)
   union all
   select g.account_id, 'a grant''s allocations are what it has burned',
          format('grant %s: %s here, %s allocated', g.grant_id, g.burned, coalesce(p.burned, 0))
@@ -4585,6 +4789,10 @@ CREATE INDEX events_due ON billing.events USING btree (next_attempt_at) WHERE (s
 
 CREATE INDEX events_needing_attention ON billing.events USING btree (received_at) WHERE needs_attention;
 
+CREATE INDEX events_thin_by_snapshot ON billing.events USING btree (((payload ->> 'snapshot_event'::text))) WHERE ((payload ->> 'snapshot_event'::text) IS NOT NULL);
+
+COMMENT ON INDEX billing.events_thin_by_snapshot IS 'A thin event names the snapshot event that tells the same: reconcile asks which have come.';
+
 CREATE INDEX events_unfinished_by_customer ON billing.events USING btree (customer_id) WHERE ((status = ANY (ARRAY['failed'::text, 'dead'::text])) AND (customer_id IS NOT NULL));
 
 CREATE INDEX open_checkouts_by_session ON billing.open_checkouts USING btree (checkout_session_id);
@@ -4954,9 +5162,15 @@ GRANT ALL ON FUNCTION credits.burned_changes(p_account credits.accounts, p_at ti
 GRANT ALL ON FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, OUT entry_id uuid, OUT captured bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, OUT entry_id uuid, OUT captured bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, OUT entry_id uuid, OUT captured bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+GRANT SELECT ON TABLE credits.holds TO authenticated;
+GRANT SELECT ON TABLE credits.holds TO service_role;
+GRANT SELECT ON TABLE credits.holds TO postgres;
+
+REVOKE ALL ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) FROM PUBLIC;
 
@@ -4989,10 +5203,6 @@ GRANT ALL ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.p
 GRANT ALL ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) TO postgres;
 
-GRANT SELECT ON TABLE credits.holds TO authenticated;
-GRANT SELECT ON TABLE credits.holds TO service_role;
-GRANT SELECT ON TABLE credits.holds TO postgres;
-
 REVOKE ALL ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.ensure_account(p_account_id uuid) FROM PUBLIC;
@@ -5013,6 +5223,10 @@ REVOKE ALL ON FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_
 REVOKE ALL ON FUNCTION credits.explain_balance(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.explain_balance(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION credits.explain_balance(p_account_id uuid) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
 
@@ -5037,6 +5251,8 @@ REVOKE ALL ON FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind 
 REVOKE ALL ON FUNCTION credits.needs_settling(p_account credits.accounts, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) TO authenticated;
@@ -5102,9 +5318,15 @@ REVOKE ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid,
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.room_above(p_account credits.accounts, p_overage credits.overage, p_excess bigint, p_debt_limit bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.save_account(p_account credits.accounts) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.scheduled(p_account_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) FROM PUBLIC;
 

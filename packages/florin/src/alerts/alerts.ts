@@ -12,7 +12,7 @@ export type Alert = {
 
 export type ClaimedAlert = Alert & { readonly attempts: number };
 
-/** Writes an alert for each customer's account that fell below; one a fall. How many. */
+/** Writes one alert for each account whose balance has fallen below its threshold; returns how many. */
 export async function noteLowBalances(
   db: Executor,
   { below, limit }: { below: number; limit: number },
@@ -36,7 +36,7 @@ export async function claimAlerts(
 }
 
 /** Delivered, or to be tried again in `retryInSeconds`, or, without it, given up. */
-export async function settleAlert(
+export async function markAlertSent(
   db: Executor,
   {
     alertId,

@@ -1,7 +1,7 @@
 import type { Database } from '../db/index.ts';
 import { type Clock, FlorinError, type Logger } from '../kernel/index.ts';
 import { signatureOf, verifySignature } from '../stripe/index.ts';
-import { type Alert, claimAlerts, noteLowBalances, settleAlert } from './alerts.ts';
+import { type Alert, claimAlerts, markAlertSent, noteLowBalances } from './alerts.ts';
 
 /** Takes an alert to the app. What it throws is tried again. */
 export type TellAlert = (alert: Alert) => Promise<void>;
@@ -21,7 +21,7 @@ const LEASE_SECONDS = 120;
 const TIMEOUT_MS = 10_000;
 const MAX_ATTEMPTS = 16;
 const FIRST_GAP_SECONDS = 10;
-const LONGEST_GAP_SECONDS = 6 * 3_600;
+const MAX_GAP_SECONDS = 6 * 3_600;
 
 /**
  * Notes which balances are low and tells what waits. Each alert is told at least once: one that fails
@@ -39,7 +39,7 @@ export async function tellAlerts(deps: AlertDeps, limit: number): Promise<boolea
         () => undefined,
         (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown)),
       );
-      await settleAlert(db, {
+      await markAlertSent(db, {
         alertId: alert.alertId,
         delivered: error === undefined,
         retryInSeconds: attempts < MAX_ATTEMPTS ? gapAfter(attempts) : null,
@@ -90,7 +90,7 @@ export function isAlert(request: {
 }
 
 function gapAfter(attempts: number): number {
-  return Math.min(FIRST_GAP_SECONDS * 2 ** (attempts - 1), LONGEST_GAP_SECONDS);
+  return Math.min(FIRST_GAP_SECONDS * 2 ** (attempts - 1), MAX_GAP_SECONDS);
 }
 
 function report(

@@ -18,7 +18,7 @@ export type WatchOptions = {
 };
 
 const FIRST_WAIT_MS = 1_000;
-const LONGEST_WAIT_MS = 30_000;
+const MAX_WAIT_MS = 30_000;
 /** A stream that stays silent this long is dead, or held back by a proxy. */
 const SILENCE_MS = 45_000;
 const FIRST_EVENT_MS = 10_000;
@@ -89,7 +89,7 @@ export function createWatchBalance(host: Host, send: Send) {
           }
         },
         (ms) => {
-          retryMs = Math.min(ms, LONGEST_WAIT_MS);
+          retryMs = Math.min(ms, MAX_WAIT_MS);
         },
       );
       try {
@@ -160,7 +160,7 @@ export function createWatchBalance(host: Host, send: Send) {
 
     function backoff(count: number, error: unknown): number {
       const named = error instanceof FlorinClientError ? (error.retryAfter ?? 0) * 1_000 : 0;
-      return Math.max(named, Math.min(FIRST_WAIT_MS * 2 ** (count - 1), LONGEST_WAIT_MS));
+      return Math.max(named, Math.min(FIRST_WAIT_MS * 2 ** (count - 1), MAX_WAIT_MS));
     }
 
     function onVisibility(): void {

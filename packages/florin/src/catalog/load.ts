@@ -35,7 +35,7 @@ export async function loadCatalog(path?: string | undefined): Promise<Catalog> {
     throw new InvalidConfigurationError(
       error instanceof InvalidConfigurationError
         ? error.faults.map((fault) => `${file}: ${fault}`)
-        : [`${file} can not be read: ${error instanceof Error ? error.message : String(error)}`],
+        : [`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`],
     );
   }
 }

@@ -16,7 +16,7 @@ export type StripePrice = {
 };
 
 export type PriceDirectory = {
-  /** Throws `price_unknown` when Stripe has no such price, `stripe_unavailable` when it can not be asked. */
+  /** Throws `price_unknown` when Stripe has no such price, `stripe_unavailable` when it cannot be asked. */
   resolve(price: CatalogPrice): Promise<StripePrice>;
 };
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Catalog, type CatalogPrice, forSale } from '../catalog/index.ts';
-import { FlorinError } from '../kernel/index.ts';
+import { FlorinError, isStorableText } from '../kernel/index.ts';
 import type { PlanSession } from '../plan-session/index.ts';
 
 /** What a buyer asks for, before any of it is believed. */
@@ -26,9 +26,9 @@ export type Choice = {
 };
 
 /** Stripe allows 50 keys; ours take some of them. */
-const MOST_METADATA_KEYS = 20;
-const LONGEST_KEY = 40;
-const LONGEST_VALUE = 500;
+const MAX_METADATA_KEYS = 20;
+const MAX_KEY = 40;
+const MAX_VALUE = 500;
 const KEY = /^[A-Za-z0-9][\w.-]*$/;
 /** Who is credited, for what, and how much: never said by a buyer, in whatever spelling. */
 const RESERVED =
@@ -75,20 +75,23 @@ export function checkMetadata(
   metadata: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   const entries = Object.entries(metadata);
-  if (entries.length > MOST_METADATA_KEYS) {
-    throw invalid(`metadata: at most ${MOST_METADATA_KEYS} keys.`);
+  if (entries.length > MAX_METADATA_KEYS) {
+    throw invalid(`metadata: at most ${MAX_METADATA_KEYS} keys.`);
   }
   for (const [key, value] of entries) {
-    if (key.length > LONGEST_KEY || !KEY.test(key)) {
+    if (key.length > MAX_KEY || !KEY.test(key)) {
       throw invalid(
-        `metadata: keys hold up to ${LONGEST_KEY} letters, digits, and _ . - only; not ${JSON.stringify(key.slice(0, LONGEST_KEY))}.`,
+        `metadata: keys hold up to ${MAX_KEY} letters, digits, and _ . - only; not ${JSON.stringify(key.slice(0, MAX_KEY))}.`,
       );
     }
     if (RESERVED.test(key.toLowerCase().replaceAll(/[^a-z0-9]/g, ''))) {
       throw invalid(`metadata.${key}: this key is the service's own. Use another name.`);
     }
-    if (value.length > LONGEST_VALUE) {
-      throw invalid(`metadata.${key}: at most ${LONGEST_VALUE} characters.`);
+    if (value.length > MAX_VALUE) {
+      throw invalid(`metadata.${key}: at most ${MAX_VALUE} characters.`);
+    }
+    if (!isStorableText(value)) {
+      throw invalid(`metadata.${key}: must be well-formed Unicode without NUL.`);
     }
   }
   return metadata;

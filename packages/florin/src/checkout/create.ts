@@ -25,7 +25,7 @@ type Buying = { readonly accountId: string; readonly choice: Choice; readonly cu
 /** Packs: one open checkout a choice. Subscriptions: one an account, for two would both be paid. */
 const SUBSCRIPTION_SLOT = 'subscription';
 const CHOICE_KEY = 'florin_choice';
-const MOST_ROUNDS = 5;
+const MAX_ROUNDS = 5;
 const ROUND_PAUSE_MS = 150;
 
 /**
@@ -89,11 +89,11 @@ async function openCheckout(deps: CheckoutDeps, buying: Buying): Promise<Checkou
   const { accountId, choice } = buying;
   const slot = choice.price.kind === 'recurring' ? SUBSCRIPTION_SLOT : choice.fingerprint;
   const place = { accountId, slot };
-  for (let round = 1; round <= MOST_ROUNDS; round += 1) {
+  for (let round = 1; round <= MAX_ROUNDS; round += 1) {
     const attempt = await beginCheckout(deps.db, place);
     const checkout =
       attempt.checkoutSessionId === null
-        ? await make(deps, { ...buying, ...place, attempt, isLastRound: round === MOST_ROUNDS })
+        ? await make(deps, { ...buying, ...place, attempt, isLastRound: round === MAX_ROUNDS })
         : await resume(deps, { ...buying, sessionId: attempt.checkoutSessionId });
     if (checkout !== undefined) {
       return checkout;

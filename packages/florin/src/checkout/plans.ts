@@ -9,7 +9,7 @@ export type Plan = {
   readonly kind: CatalogPrice['kind'];
   readonly planType: string;
   readonly credits: number;
-  /** Null while Stripe can not be asked: no amount is better than a guess. */
+  /** Null while Stripe cannot be asked: no amount is better than a guess. */
   readonly amountMinor: number | null;
   readonly currency: string | null;
   readonly interval: StripePrice['interval'];

@@ -54,7 +54,7 @@ export async function refuseWhileLive(
   if (id === null) {
     return;
   }
-  // What can not be asked counts as live: one subscription too few is mended by a click.
+  // What cannot be asked counts as live: one subscription too few is mended by a click.
   const status = await stripe.subscriptions.retrieve(id).then(
     (subscription) => subscription.status,
     (error: unknown) => {

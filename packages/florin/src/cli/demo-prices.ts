@@ -1,5 +1,5 @@
+import type { SeedPrice } from 'stripe-sandbox';
 import type { Catalog } from '../catalog/index.ts';
-import type { SeedPrice } from '../sandbox/index.ts';
 
 type CatalogPrice = Catalog['prices'][number];
 

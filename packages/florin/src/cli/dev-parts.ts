@@ -1,10 +1,10 @@
 import { join } from 'node:path';
+import { createSandbox } from 'stripe-sandbox';
 import { loadCatalog } from '../catalog/index.ts';
 import { parseConfig } from '../config.ts';
 import { createIssuer } from '../issuer/index.ts';
 import type { Logger } from '../kernel/index.ts';
 import { startService } from '../main.ts';
-import { createSandbox } from '../sandbox/index.ts';
 import { webhookEventTypes } from '../webhooks/index.ts';
 import { demoPrices } from './demo-prices.ts';
 

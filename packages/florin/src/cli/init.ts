@@ -1,11 +1,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { webhookEventTypes } from '../webhooks/index.ts';
+import { thinEventTypes, webhookEventTypes } from '../webhooks/index.ts';
 import { type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
+import { readEnvironment } from './environment.ts';
+import { createDestination } from './event-destination.ts';
 import { type ProjectFile, projectFiles } from './project-files.ts';
 
-type Options = OutputOptions & { force?: boolean; directory: string };
+type Options = OutputOptions & { force?: boolean; directory: string; destination?: string };
 
 type Outcome = { readonly path: string; readonly state: 'written' | 'unchanged' | 'differs' };
 
@@ -18,8 +20,17 @@ export function addInit(program: Command, context: CommandContext): void {
     )
     .option('--directory <path>', 'the project', '.')
     .option('--force', 'overwrite files that differ')
+    .option(
+      '--destination <url>',
+      'instead: create an event destination of thin events in Stripe for the service at this address, and print its secret once',
+    )
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
+      if (options.destination !== undefined) {
+        const value = await createDestination(readEnvironment(), options.destination);
+        print(context, { options, value, text: describeDestination(value) });
+        return;
+      }
       const files = await projectFiles();
       const outcomes: Outcome[] = [];
       for (const file of files) {
@@ -28,7 +39,11 @@ export function addInit(program: Command, context: CommandContext): void {
       const kept = outcomes.filter(({ state }) => state === 'differs');
       print(context, {
         options,
-        value: { files: outcomes, stripeEvents: webhookEventTypes() },
+        value: {
+          files: outcomes,
+          stripeEvents: webhookEventTypes(),
+          thinEvents: thinEventTypes(),
+        },
         text: describe(outcomes),
       });
       context.finishWith(kept.length === 0 ? EXIT.done : EXIT.failed);
@@ -61,6 +76,24 @@ Next:
 ${webhookEventTypes()
   .map((type) => `       ${type}`)
   .join('\n')}
+     Or, for thin events: \`npx florin init --destination <your service>\`. It creates an event destination
+     with the same types, each with v1. before it.
   4. Check everything: \`npx florin doctor\`.
+`;
+}
+
+function describeDestination({
+  id,
+  url,
+  secret,
+}: {
+  id: string;
+  url: string;
+  secret: string;
+}): string {
+  return `Created ${id}: thin events to ${url}.
+
+Add its secret to STRIPE_WEBHOOK_SECRET (beside another: with a comma between). Stripe shows it only now:
+  ${secret}
 `;
 }

@@ -13,7 +13,7 @@ export type Shutdown = {
   run(): Promise<readonly string[]>;
 };
 
-const LONGEST_STOP_MS = 25_000;
+const MAX_STOP_MS = 25_000;
 /** One Ctrl-C can arrive twice, from the terminal and through npm: only a later one is impatience. */
 const IMPATIENT_AFTER_MS = 1_500;
 
@@ -39,7 +39,7 @@ export function createShutdown(): Shutdown {
             () => undefined,
             (error: unknown) => String(error),
           ),
-          wait(LONGEST_STOP_MS, 'did not stop in time', { ref: false }),
+          wait(MAX_STOP_MS, 'did not stop in time', { ref: false }),
         ]);
         if (failure !== undefined) {
           failures.push(`${name}: ${failure}`);

@@ -6,7 +6,7 @@ import { argument, type CommandContext, EXIT, type OutputOptions, print } from '
 import { readEnvironment, requireDatabaseUrl } from './environment.ts';
 
 /** Proving a large ledger reads all of it; an hour is ample and still an end. */
-const LONGEST_MS = 3_600_000;
+const MAX_MS = 3_600_000;
 
 /** `florin verify`: proves the ledger's invariants, for one account or all. */
 export function addVerify(program: Command, context: CommandContext): void {
@@ -20,7 +20,7 @@ export function addVerify(program: Command, context: CommandContext): void {
     .action(async (account: string | undefined, options: OutputOptions) => {
       const db = connect({
         url: requireDatabaseUrl(readEnvironment()),
-        statementTimeoutMs: LONGEST_MS,
+        statementTimeoutMs: MAX_MS,
         maxConnections: 1,
       });
       try {

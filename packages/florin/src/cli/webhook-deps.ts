@@ -9,7 +9,7 @@ import { requireStripe } from './stripe.ts';
 
 /**
  * What it takes to process an event here as the service does: the same catalogue, the same Stripe.
- * Raises `invalid_configuration` where a setting is missing.
+ * Throws `invalid_configuration` where a setting is missing.
  */
 export async function webhookDeps(
   db: Database,

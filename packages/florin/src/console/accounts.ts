@@ -11,7 +11,7 @@ export type AccountHit = {
   readonly nextExpiryAt: Date | null;
 };
 
-const MOST_HITS = 50;
+const MAX_HITS = 50;
 const COLUMNS = `a.account_id, a.closed_at, b.posted, b.held, b.available, b.next_expiry_at,
   (select c.customer_id from billing.customers c
     where c.account_id = a.account_id
@@ -28,12 +28,12 @@ export async function findAccounts(
         union all
        (select account_id, created_at from billing.customers
          where $1 is null
-         order by created_at desc limit ${MOST_HITS}))
+         order by created_at desc limit ${MAX_HITS}))
      select ${COLUMNS}
        from (select account_id, max(at) as at from wanted group by account_id) w
        join credits.accounts a using (account_id)
        join credits.balances b using (account_id)
-      order by w.at desc limit ${MOST_HITS}`,
+      order by w.at desc limit ${MAX_HITS}`,
     [accountIds ?? null],
   );
 }

@@ -3,7 +3,7 @@ import { isUuid } from '../kernel/index.ts';
 
 /** Where to ask what the database does not know. */
 export type AskStripe = {
-  /** An object's other names; null when Stripe does not know it, undefined when it can not be asked. */
+  /** An object's other names; null when Stripe does not know it, undefined when it cannot be asked. */
   related(id: string): Promise<
     | {
         readonly ids: readonly string[];

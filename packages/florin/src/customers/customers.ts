@@ -130,7 +130,7 @@ export type AccountSubscription = {
   readonly cancelAtPeriodEnd: boolean;
 };
 
-/** The account's subscriptions that are not over, newest word first: trialing, active, past due, paused. */
+/** The account's subscriptions that are not over, newest update first: trialing, active, past due, paused. */
 export async function listLiveSubscriptions(
   db: Executor,
   accountId: string,

@@ -189,7 +189,7 @@ async function withClient<T>(pool: pg.Pool, work: (loan: Loan) => Promise<T>): P
   try {
     client = await pool.connect();
   } catch (error) {
-    throw new DatabaseUnavailableError(`The database can not be reached: ${describe(error)}`, {
+    throw new DatabaseUnavailableError(`The database cannot be reached: ${describe(error)}`, {
       cause: error,
     });
   }

@@ -33,7 +33,7 @@ export async function findBinaries(user: ServerUser): Promise<ServerBinaries> {
 
 /**
  * Makes a package's programs ready: links between its libraries that an install without scripts
- * left out are made, and where the server's user can not reach the package, or nobody can write it,
+ * left out are made, and where the server's user cannot reach the package, or nobody can write it,
  * a copy is kept in the cache.
  */
 export async function prepareBinaries(place: {
@@ -70,7 +70,7 @@ function programs(home: string): ServerBinaries {
   return { initdb: program('initdb'), postgres: program('postgres') };
 }
 
-/** Makes what a complete install would have; false when the package can not be written. */
+/** Makes what a complete install would have; false when the package cannot be written. */
 async function heal(home: string): Promise<boolean> {
   try {
     for (const { source, target } of await readLinks(home)) {

@@ -30,7 +30,7 @@ export async function chooseServerUser(dataDirectory: string): Promise<ServerUse
   }
   throw new FlorinError(
     'invalid_configuration',
-    'Postgres can not run as root, and this system has neither a user `postgres` nor `nobody`. Run Florin as an ordinary user, or set DATABASE_URL.',
+    'Postgres cannot run as root, and this system has neither a user `postgres` nor `nobody`. Run Florin as an ordinary user, or set DATABASE_URL.',
   );
 }
 
@@ -70,7 +70,7 @@ function mayEnter(found: { mode: number; uid: number; gid: number }, user: Serve
 }
 
 /**
- * Where the cluster really lives. Normally the path asked for; when the server's user can not get
+ * Where the cluster really lives. Normally the path asked for; when the server's user cannot get
  * there (a checkout below /root), a directory under /var/lib, with a symbolic link in its place.
  */
 export async function placeDataDirectory(wanted: string, user: ServerUser): Promise<string> {
@@ -87,7 +87,7 @@ export async function placeDataDirectory(wanted: string, user: ServerUser): Prom
   if (link !== undefined) {
     throw new FlorinError(
       'invalid_configuration',
-      `Postgres runs as another user than root and can not reach ${wanted}. Move the checkout, or open the directories above it (chmod a+x).`,
+      `Postgres runs as another user than root and cannot reach ${wanted}. Move the checkout, or open the directories above it (chmod a+x).`,
     );
   }
   const target = join(ROOT_DATA_HOME, `postgres-${randomBytes(6).toString('hex')}`);

@@ -60,7 +60,7 @@ const OPEN_TO_ANON = `
      and has_table_privilege('anon', c.oid, 'select, insert, update, delete, truncate')
    order by 1`;
 
-/** Connects, looks, and disconnects. Throws `database_unavailable` when it can not be reached. */
+/** Connects, looks, and disconnects. Throws `database_unavailable` when it cannot be reached. */
 export async function inspectDatabase(url: string): Promise<DatabaseReport> {
   const db = connect({ url, maxConnections: 1, applicationName: 'florin doctor' });
   try {

@@ -17,7 +17,7 @@ const LAST_RETRY_MS = 5_000;
 
 /**
  * LISTEN on one connection of its own, shared by all channels, opened by the first listener and
- * closed after the last. While it can not be opened, or when it breaks, it is tried again with
+ * closed after the last. While it cannot be opened, or when it breaks, it is tried again with
  * growing gaps; messages sent meanwhile are lost, so listeners poll beside it.
  */
 export function createListener(options: {

@@ -35,7 +35,7 @@ function readNumber(text: string): number {
   if (!text.includes('.') && Number.isFinite(value) && !Number.isSafeInteger(value)) {
     throw new FlorinError(
       'internal',
-      `The number ${text} from the database is beyond 2^53 - 1 and can not be read exactly.`,
+      `The number ${text} from the database is beyond 2^53 - 1 and cannot be read exactly.`,
     );
   }
   return value;

@@ -95,7 +95,7 @@ export function endsConnection(error: unknown): boolean {
   return !fromServer || isConnectionLost(error) || isOutdatedPlan(error);
 }
 
-/** What our functions say of a value that can not be: an id that is missing, an expiry in the past. */
+/** What our functions say of a value that cannot be: an id that is missing, an expiry in the past. */
 const IMPOSSIBLE_INPUT = new Set(['22004', '22023']);
 
 /** What is wrong, and the hint that says what to do about it. */

@@ -249,7 +249,7 @@ describe("a subscription's word", () => {
   it.each([
     ['a later word counts', {}, 'past_due', 10, 'past_due'],
     ['of one second the one that came now counts', {}, 'past_due', 0, 'past_due'],
-    ['an older word does not', {}, 'past_due', -10, 'active'],
+    ['an older update does not', {}, 'past_due', -10, 'active'],
     ['an end stays, whatever comes later', { status: 'canceled' }, 'active', 10, 'canceled'],
     ['an end counts though it is older', {}, 'canceled', -10, 'canceled'],
     ['an end by its date stays too', { endedAt: 1_790_000_005 }, 'past_due', 10, 'active'],

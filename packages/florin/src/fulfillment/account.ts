@@ -40,7 +40,7 @@ export function findAccount(
   if (named !== undefined) {
     return found(named[0] as string, named[1], clues.customerId);
   }
-  // An event that could not say whose the payment is, told again after another one said it.
+  // This event lacked an account before: use the one for which another event credited the payment.
   const [bought] = Object.values(known.payment.purchases);
   return bought === undefined
     ? askStripe(clues, details)

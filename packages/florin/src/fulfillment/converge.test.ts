@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ConvergeContext, converge } from './converge.ts';
-import { addPurchases, settlePayment } from './payment.ts';
+import { addPurchases, convergePayment } from './payment.ts';
 import { EMPTY_PAYMENT, type PaymentState, type Purchase } from './state.ts';
 
 const NOW = 1_790_000_100;
@@ -107,7 +107,7 @@ describe('what moves', () => {
   it('is counted: what the ledger holds, not what is planned', () => {
     const state = holding([PURCHASE, { ...PURCHASE, key: 'later', dueAt: NOW + 1 }]);
     const known = { payment: state, customerAccountId: null, subscription: null };
-    const settled = settlePayment(state, { known, now: new Date(NOW * 1000), eventId: null });
+    const settled = convergePayment(state, { known, now: new Date(NOW * 1000), eventId: null });
     expect(settled).toMatchObject({ issued: 100, reversed: 0 });
     expect(settled.writes.payment.subscriptionId).toBe('sub_1');
   });
@@ -126,7 +126,7 @@ describe('a payment without a purchase', () => {
   const settled = (more: Partial<PaymentState>) => {
     const payment = { ...EMPTY_PAYMENT, ...more };
     const known = { payment, customerAccountId: null, subscription: null };
-    return settlePayment(payment, { known, now: new Date(NOW * 1000), eventId: null }).writes
+    return convergePayment(payment, { known, now: new Date(NOW * 1000), eventId: null }).writes
       .payment;
   };
   const session = (standing: 'pending' | 'failed' | 'paid') => ({
@@ -159,7 +159,7 @@ describe('a payment without a purchase', () => {
     const fact = { endedAt: NOW - 1 } as never;
     const subscription = { id: 'sub_1', accountId: null, fact };
     const known = { payment, customerAccountId: null, subscription };
-    const ended = settlePayment(payment, { known, now: new Date(NOW * 1000), eventId: null });
+    const ended = convergePayment(payment, { known, now: new Date(NOW * 1000), eventId: null });
     expect(ended).toMatchObject({ writes: { commands: [] }, issued: 0 });
   });
 });

@@ -1,7 +1,7 @@
 export type { Command, CommandMetadata } from './command.ts';
 export { aliasesOf, decide, subjectsOf } from './decide.ts';
 export type { MoneyBack } from './money-back.ts';
-export { settlePayment } from './payment.ts';
+export { convergePayment } from './payment.ts';
 export type {
   Answer,
   Answers,

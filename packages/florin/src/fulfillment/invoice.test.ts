@@ -236,7 +236,7 @@ describe("an invoice's lines", () => {
     ]);
   });
 
-  it('wait for Stripe while it can not be asked', () => {
+  it('wait for Stripe while it cannot be asked', () => {
     const answers = { 'invoiceLines:in_1': 'unavailable' };
     expect(planOf(paid([], first([])), { ...OURS, answers })).toMatchObject({
       status: 'failed',
@@ -370,7 +370,7 @@ describe('a line for nothing', () => {
     expect(grantsOf(paid(free()), given)).toMatchObject([{ source }]);
   });
 
-  it('asks Stripe for a subscription that is not known, and waits while it can not', () => {
+  it('asks Stripe for a subscription that is not known, and waits while it cannot', () => {
     expect(needOf(paid(free()), OURS)).toEqual({ ask: 'subscription', id: 'sub_1' });
     const fact = { ...stored(trial(START, START + DAY)).fact };
     const given = (answer: unknown) => ({ ...OURS, answers: { 'subscription:sub_1': answer } });

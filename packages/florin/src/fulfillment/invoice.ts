@@ -1,6 +1,6 @@
 import type { InvoiceFact, InvoicePaymentFact, LineFact } from '../stripe/index.ts';
 import { findAccount } from './account.ts';
-import { addPurchases, type Settlement, settlePayment } from './payment.ts';
+import { addPurchases, convergePayment, type Settlement } from './payment.ts';
 import {
   type Decision,
   type DecisionInput,
@@ -32,7 +32,7 @@ export function decideInvoice(input: DecisionInput<InvoiceFact>): Decision {
     fact.subscriptionId === null &&
     Object.values(state.purchases).some((purchase) => purchase.via === 'checkout');
   if (soldBySession) {
-    const settlement = settlePayment(state, { known, now, eventId });
+    const settlement = convergePayment(state, { known, now, eventId });
     return processed('The checkout session of this invoice has granted already.', {
       ...subject,
       ...settlement.writes,
@@ -101,7 +101,7 @@ function decideLines(
   if ('obstacle' in account) {
     return failed(unknown ?? account.obstacle, subject);
   }
-  const settlement = settlePayment(addPurchases(state, made.purchases), { known, now, eventId });
+  const settlement = convergePayment(addPurchases(state, made.purchases), { known, now, eventId });
   const writes = {
     ...subject,
     ...settlement.writes,
@@ -122,7 +122,7 @@ function decideLines(
 /** Nothing on the invoice grants: it only gives back, and whose credits those are is known. */
 function processReturns(input: DecisionInput<InvoiceFact>, state: PaymentState): Decision {
   const { fact, known, now, eventId } = input;
-  const settlement = settlePayment(state, { known, now, eventId });
+  const settlement = convergePayment(state, { known, now, eventId });
   return processed(credited(settlement), {
     customerId: fact.customerId,
     ...settlement.writes,
@@ -145,7 +145,7 @@ function namesOf(ids: readonly string[]): string {
 /** Which payment intent paid which invoice: links them, so that a refund finds what it pays back. */
 export function decideInvoicePayment(input: DecisionInput<InvoicePaymentFact>): Decision {
   const { known, now, eventId } = input;
-  const settlement = settlePayment(known.payment, { known, now, eventId });
+  const settlement = convergePayment(known.payment, { known, now, eventId });
   return processed('Linked the payment to its invoice; invoice.paid grants.', settlement.writes);
 }
 

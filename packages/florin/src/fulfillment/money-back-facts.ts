@@ -5,7 +5,7 @@ import type {
   FraudWarningFact,
   RefundFact,
 } from '../stripe/index.ts';
-import { settlePayment } from './payment.ts';
+import { convergePayment } from './payment.ts';
 import {
   type Decision,
   type DecisionInput,
@@ -28,7 +28,7 @@ import {
 
 /** A charge with its cumulative `amount_refunded`. */
 export function decideCharge(input: DecisionInput<ChargeFact>): Decision {
-  return settleBack(input, joinCharge(input.known.payment, input.fact), {
+  return convergeMoneyBack(input, joinCharge(input.known.payment, input.fact), {
     paymentIntentId: input.fact.paymentIntentId,
     invoiceKnown: input.fact.invoiceId !== null,
   });
@@ -43,7 +43,7 @@ export function decideRefund(input: DecisionInput<RefundFact>): Decision {
   if ('obstacle' in truth) {
     return failed(truth.obstacle);
   }
-  return settleBack(input, joinRefund(input.known.payment, truth.fact), {
+  return convergeMoneyBack(input, joinRefund(input.known.payment, truth.fact), {
     paymentIntentId: input.fact.paymentIntentId,
     invoiceKnown: false,
   });
@@ -51,7 +51,7 @@ export function decideRefund(input: DecisionInput<RefundFact>): Decision {
 
 /** A dispute or an inquiry. */
 export function decideDispute(input: DecisionInput<DisputeFact>): Decision {
-  return settleBack(input, joinDispute(input.known.payment, input.fact), {
+  return convergeMoneyBack(input, joinDispute(input.known.payment, input.fact), {
     paymentIntentId: input.fact.paymentIntentId,
     invoiceKnown: false,
   });
@@ -59,7 +59,7 @@ export function decideDispute(input: DecisionInput<DisputeFact>): Decision {
 
 /** A credit note: what it gave back beside refunds counts as money back too. */
 export function decideCreditNote(input: DecisionInput<CreditNoteFact>): Decision {
-  return settleBack(input, joinCreditNote(input.known.payment, input.fact), {
+  return convergeMoneyBack(input, joinCreditNote(input.known.payment, input.fact), {
     paymentIntentId: null,
     invoiceKnown: true,
   });
@@ -76,7 +76,7 @@ export function decideFraudWarning(input: DecisionInput<FraudWarningFact>): Deci
   if (catalog.earlyFraudWarnings !== 'freeze' && payment.warnings?.[fact.id] === undefined) {
     return skipped('An early fraud warning moves no money: a refund or a dispute will say so.');
   }
-  return settleBack(input, joinFraudWarning(payment, fact), {
+  return convergeMoneyBack(input, joinFraudWarning(payment, fact), {
     paymentIntentId: fact.paymentIntentId,
     invoiceKnown: false,
   });
@@ -111,13 +111,13 @@ type Trail = { paymentIntentId: string | null; invoiceKnown: boolean };
  * link left the charge in 2025): Stripe is asked once. Money that goes back before its purchase is
  * known waits in the payment's state and applies when the purchase comes.
  */
-function settleBack(
+function convergeMoneyBack(
   input: DecisionInput,
   state: PaymentState,
   { paymentIntentId, invoiceKnown }: Trail,
 ): Decision {
   const { known, details, now, eventId } = input;
-  const { writes, issued, reversed } = settlePayment(state, { known, now, eventId });
+  const { writes, issued, reversed } = convergePayment(state, { known, now, eventId });
   if (Object.keys(state.purchases).length > 0) {
     return processed(
       writes.commands.length === 0

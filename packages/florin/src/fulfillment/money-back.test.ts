@@ -91,7 +91,7 @@ describe('money that goes back', () => {
     expect(plan.reason).toBe('Of 50 credits, 0 are taken back now.');
   });
 
-  it('and is told again moves nothing', () => {
+  it('moves nothing when the same fact is decided a second time', () => {
     const plan = told([SCAN, refunded(333), refunded(333)]);
     expect(plan).toMatchObject({
       reason: 'Nothing to move: 33 of 50 credits are taken back.',
@@ -141,7 +141,7 @@ describe('money that goes back', () => {
     expect(planOf(refunded(333), { payment })).toMatchObject(kept);
   });
 
-  it('is kept, and tried again, while Stripe can not say which invoice was paid', () => {
+  it('is kept, and tried again, while Stripe cannot say which invoice was paid', () => {
     const plan = planOf(refunded(333), { answers: { 'invoiceOfPayment:pi_1': 'unavailable' } });
     expect(plan).toMatchObject({
       status: 'failed',

@@ -44,9 +44,9 @@ export function moneyBack(state: PaymentState): MoneyBack {
       cap - refundedHere,
       disputes.reduce((sum, dispute) => sum + inForce(dispute), 0),
     );
-    const spokenFor = disputes.some(({ status }) => !status.startsWith('warning_'));
+    const isDisputed = disputes.some(({ status }) => !status.startsWith('warning_'));
     const frozenHere =
-      !spokenFor && isFrozen(state, { chargeId, charges }) ? cap - refundedHere - disputedHere : 0;
+      !isDisputed && isFrozen(state, { chargeId, charges }) ? cap - refundedHere - disputedHere : 0;
     disputed += disputedHere;
     frozen += frozenHere;
     lose(

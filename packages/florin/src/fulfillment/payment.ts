@@ -26,7 +26,7 @@ export type Settlement = {
  * Converges a payment's state and says everything there is to write about it, and about the other
  * payments of its subscription where lines of one credit lines of another.
  */
-export function settlePayment(
+export function convergePayment(
   state: PaymentState,
   context: { known: KnownState; now: Date; eventId: string | null; accountId?: string | null },
 ): Settlement {
@@ -34,11 +34,11 @@ export function settlePayment(
   const others = known.relatives ?? [];
   const taken = takenByReturns([state, ...others.map((one) => one.state)]);
   const subscriptionEndedAt = known.subscription?.fact?.endedAt ?? null;
-  const settleOne = (one: PaymentState) =>
+  const convergeOne = (one: PaymentState) =>
     converge(one, { now, eventId, subscriptionEndedAt, taken: taken.of });
-  const converged = settleOne(state);
+  const converged = convergeOne(state);
   const moved = others
-    .map(({ id, state: before }) => ({ id, before, after: settleOne(before) }))
+    .map(({ id, state: before }) => ({ id, before, after: convergeOne(before) }))
     .filter(({ before, after }) => after.commands.length > 0 || hasMoved(before, after.state));
   const purchases = Object.values(converged.state.purchases);
   const elsewhere = moved.flatMap(({ after }) => after.commands);

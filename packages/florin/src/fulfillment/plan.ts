@@ -56,14 +56,14 @@ export type Answers = {
   readonly invoice: InvoiceFact;
 };
 
-/** An answer, `null` where Stripe knows no such thing, or `unavailable` where Stripe can not be asked now. */
+/** An answer, `null` where Stripe knows no such thing, or `unavailable` where Stripe cannot be asked now. */
 export type Answer<T> = T | null | 'unavailable';
 
 export type Details = {
   get<K extends Need['ask']>(ask: K, id: string): Answer<Answers[K]> | undefined;
 };
 
-/** Why an event can not be finished yet. */
+/** Why an event cannot be finished yet. */
 export type Obstacle = {
   readonly code:
     | ErrorCode

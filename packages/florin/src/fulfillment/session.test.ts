@@ -212,7 +212,7 @@ describe("a session's lines", () => {
     expect(needOf(completed(first))).toEqual({ ask: 'sessionLines', id: 'cs_1' });
   });
 
-  it('wait for Stripe while it can not be asked', () => {
+  it('wait for Stripe while it cannot be asked', () => {
     const plan = planOf(completed(), { answers: { 'sessionLines:cs_1': 'unavailable' } });
     expect(plan).toMatchObject({ status: 'failed', customerId: 'cus_1', commands: [] });
     expect(plan.obstacle).toEqual({
@@ -334,7 +334,7 @@ describe('a session that is not paid', () => {
     const payment = planOf(completed(SCAN)).payment?.state;
     const plan = planOf(unpaid('checkout.session.completed'), payment ? { payment } : {});
     expect(plan).toMatchObject({
-      reason: 'An older word about a session that is paid by now.',
+      reason: 'An older update about a session that is paid by now.',
       payment: { status: 'credited' },
       commands: [],
     });

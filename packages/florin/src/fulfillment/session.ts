@@ -1,6 +1,6 @@
 import type { LineFact, SessionFact } from '../stripe/index.ts';
 import { type AccountFound, findAccount } from './account.ts';
-import { addPurchases, settlePayment } from './payment.ts';
+import { addPurchases, convergePayment } from './payment.ts';
 import {
   type Decision,
   type DecisionInput,
@@ -67,14 +67,14 @@ function decideUnsettled(input: DecisionInput<SessionFact>, state: PaymentState)
   }
   const account = whose(input);
   const accountId = 'accountId' in account ? account.accountId : null;
-  const settlement = settlePayment(state, { known, now, eventId, accountId });
+  const settlement = convergePayment(state, { known, now, eventId, accountId });
   const standing = state.sessions[fact.id]?.standing;
   return processed(
     standing === 'pending'
       ? 'Completed, not paid yet: credits follow when the delayed payment succeeds.'
       : standing === 'failed'
         ? 'The delayed payment failed; nothing was credited.'
-        : 'An older word about a session that is paid by now.',
+        : 'An older update about a session that is paid by now.',
     {
       ...settlement.writes,
       accountId,
@@ -89,7 +89,7 @@ function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): 
     (purchase) => purchase.via === 'invoice' && purchase.subscriptionId === null,
   );
   if (invoiced) {
-    const settlement = settlePayment(state, { known, now, eventId });
+    const settlement = convergePayment(state, { known, now, eventId });
     return processed('The invoice of this session has granted already.', {
       ...settlement.writes,
       customerId: fact.customerId,
@@ -124,7 +124,7 @@ function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): 
   if ('need' in made) {
     return made;
   }
-  const settlement = settlePayment(addPurchases(state, made.purchases), { known, now, eventId });
+  const settlement = convergePayment(addPurchases(state, made.purchases), { known, now, eventId });
   const writes = {
     ...settlement.writes,
     accountId: account.accountId,
@@ -178,7 +178,7 @@ function linesOf({ fact, details }: DecisionInput<SessionFact>): Listed {
     ? {
         obstacle: {
           code: 'object_unknown',
-          message: `Paid, and Stripe does not know session ${fact.id}, so what was bought can not be told. Check that STRIPE_SECRET_KEY belongs to the endpoint's account, then replay the event.`,
+          message: `Paid, and Stripe does not know session ${fact.id}, so what was bought cannot be told. Check that STRIPE_SECRET_KEY belongs to the endpoint's account, then replay the event.`,
           needsAttention: true,
         },
       }

@@ -23,7 +23,7 @@ export type PaymentState = {
   readonly refunds: Readonly<Record<string, RefundState>>;
   readonly disputes: Readonly<Record<string, DisputeState>>;
   readonly creditNotes: Readonly<Record<string, CreditNoteState>>;
-  /** Early fraud warnings that freeze, by the policy of their time. Absent in states of before. */
+  /** Early fraud warnings that freeze, by the policy that held when they came. Absent where there is none. */
   readonly warnings?: Readonly<Record<string, FraudWarningState>>;
   /** The negative lines of its invoices: they take back what lines of this or other payments granted. */
   readonly returns?: Readonly<Record<string, ReturnState>>;

@@ -32,14 +32,14 @@ type Subscriber = {
 const POLL_MS = 3_000;
 const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 2_000;
-const MOST_STREAMS = 2_000;
-const MOST_STREAMS_AN_ACCOUNT = 10;
+const MAX_STREAMS = 2_000;
+const MAX_STREAMS_AN_ACCOUNT = 10;
 /** A tenth of all: free sign-ups at one address leave the others theirs. */
-const MOST_STREAMS_AN_ADDRESS = 200;
-const MOST_ACCOUNTS_A_READ = 500;
+const MAX_STREAMS_AN_ADDRESS = 200;
+const MAX_ACCOUNTS_A_READ = 500;
 /** Chunks that a browser may leave unread before its stream is ended. */
-const MOST_UNREAD = 100;
-const LONGEST_MS = 12 * 60 * 60_000;
+const MAX_UNREAD = 100;
+const MAX_MS = 12 * 60 * 60_000;
 
 /**
  * Live balances for browsers: announced by Postgres, by this process, and polled beside both. However
@@ -81,7 +81,7 @@ export function createBalanceFeed(options: {
     }
     isReading = true;
     while (due.size > 0) {
-      const accounts = [...due].slice(0, MOST_ACCOUNTS_A_READ);
+      const accounts = [...due].slice(0, MAX_ACCOUNTS_A_READ);
       for (const accountId of accounts) {
         due.delete(accountId);
       }
@@ -141,9 +141,9 @@ export function createBalanceFeed(options: {
     const own = subscribers.get(accountId) ?? new Set();
     const there = ofAddress.get(address) ?? 0;
     if (
-      count >= MOST_STREAMS ||
-      own.size >= MOST_STREAMS_AN_ACCOUNT ||
-      (address !== undefined && there >= MOST_STREAMS_AN_ADDRESS)
+      count >= MAX_STREAMS ||
+      own.size >= MAX_STREAMS_AN_ACCOUNT ||
+      (address !== undefined && there >= MAX_STREAMS_AN_ADDRESS)
     ) {
       const message = 'Too many live balances are open. Ask /api/balance now and then instead.';
       throw new FlorinError('rate_limited', message, { details: { retryAfter: 30 } });
@@ -202,7 +202,7 @@ export function createBalanceFeed(options: {
           };
           const send = (text: string) => {
             controller.enqueue(encoder.encode(text));
-            if ((controller.desiredSize ?? 0) < -MOST_UNREAD) {
+            if ((controller.desiredSize ?? 0) < -MAX_UNREAD) {
               end();
             }
           };
@@ -218,9 +218,7 @@ export function createBalanceFeed(options: {
             end,
           };
           add(accountId, subscriber);
-          const left = isClosed
-            ? 0
-            : Math.min(Math.max(until.getTime() - Date.now(), 0), LONGEST_MS);
+          const left = isClosed ? 0 : Math.min(Math.max(until.getTime() - Date.now(), 0), MAX_MS);
           life = setTimeout(end, left);
           life.unref();
           send(`retry: ${RETRY_MS}\n\n`);

@@ -6,7 +6,7 @@ import type { AppEnv } from './context.ts';
 type Bindings = AppEnv['Bindings'];
 
 /** Far above any body of ours; the webhook has its own limit. */
-const LONGEST_BODY = 64 * 1024;
+const MAX_BODY = 64 * 1024;
 const JSON_TYPE = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
 
 /**
@@ -43,8 +43,8 @@ function checkJson(value: unknown): unknown {
 
 async function readText(c: Context): Promise<string> {
   refuseReadBody(c);
-  return declaredLength(c, LONGEST_BODY) === undefined
-    ? Buffer.from(await whole(readCounted(c, LONGEST_BODY))).toString('utf8')
+  return declaredLength(c, MAX_BODY) === undefined
+    ? Buffer.from(await whole(readCounted(c, MAX_BODY))).toString('utf8')
     : whole(c.req.text());
 }
 

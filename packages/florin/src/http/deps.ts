@@ -22,7 +22,7 @@ export type AppDeps = {
   /** Runs what is due of the background jobs; default: all but alerts, which have an address of their own. */
   readonly runJobs?: () => Promise<readonly JobOutcome[]>;
   /** Processes a paid checkout whose webhook is late; default: asks Stripe for its events. */
-  readonly settleSession?: SettleSession;
+  readonly catchUpSession?: SettleSession;
   /** Requests a minute. */
   readonly limits?: Partial<Limits>;
   /** Where the built pages are; default: beside the built code. */

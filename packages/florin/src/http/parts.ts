@@ -12,7 +12,7 @@ import { type AddressOf, createAddressOf } from './client-address.ts';
 import type { AppDeps } from './deps.ts';
 import { createRateLimits, DEFAULT_LIMITS, type RateLimits } from './limits.ts';
 import { createMetrics, type Metrics } from './observe.ts';
-import { settleFromEvents } from './settle.ts';
+import { catchUpFromEvents } from './settle.ts';
 import { createUserTokens } from './user-token.ts';
 
 /** A page asks every second what became of a checkout; Stripe is asked this often at most. */
@@ -34,7 +34,7 @@ export type Parts = AppDeps & {
   readonly feed: BalanceFeed;
   readonly spend: NonNullable<AppDeps['spend']>;
   readonly runJobs: NonNullable<AppDeps['runJobs']>;
-  readonly settleSession: SettleSession;
+  readonly catchUpSession: SettleSession;
   readonly recentSessions: RecentSessions;
 };
 
@@ -76,7 +76,7 @@ export function createParts(deps: AppDeps): Parts {
     feed: createBalanceFeed({ db, logger, open: metrics.streams }),
     spend: deps.spend ?? createSpendBatcher(db),
     runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),
-    settleSession: deps.settleSession ?? settleFromEvents(webhooks),
+    catchUpSession: deps.catchUpSession ?? catchUpFromEvents(webhooks),
     recentSessions: createMemory({ forMs: SESSION_KEPT_MS, atMost: SESSIONS_KEPT, clock }),
   };
 }

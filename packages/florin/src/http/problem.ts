@@ -36,7 +36,7 @@ const PROBLEMS = {
   invalid_configuration: {
     status: 500,
     title: 'The service is not configured',
-    detail: 'The service is not configured rightly. Its log says what is wrong.',
+    detail: 'The service is not configured correctly. Its log says what is wrong.',
   },
   unauthenticated: { status: 401, title: 'Sign in', shows: ['reason'] },
   forbidden: { status: 403, title: 'Not allowed', shows: ['reason'] },
@@ -86,7 +86,7 @@ const PROBLEMS = {
   identity_unavailable: {
     status: 503,
     title: 'Sign-in cannot be checked',
-    detail: 'The keys that sign-in is checked with can not be fetched. Try again in a moment.',
+    detail: 'The keys that sign-in is checked with cannot be fetched. Try again in a moment.',
     retryAfter: 5,
   },
   internal: {

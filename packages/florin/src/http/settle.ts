@@ -8,7 +8,7 @@ const TYPES = [
   'checkout.session.async_payment_succeeded',
   'invoice.paid',
 ];
-const MOST_EVENTS = 300;
+const MAX_EVENTS = 300;
 /** A page asks every second; Stripe is asked this often at most for one session. */
 const AGAIN_MS = 5_000;
 const REMEMBERED = 1_000;
@@ -18,7 +18,7 @@ const REMEMBERED = 1_000;
  * processes them as if they had been delivered, so that the delivery, when it comes, is a duplicate.
  * What fails is logged and left to the webhook.
  */
-export function settleFromEvents(webhooks: WebhookDeps): SettleSession {
+export function catchUpFromEvents(webhooks: WebhookDeps): SettleSession {
   const { clock, logger } = webhooks;
   const asked = createMemory<void>({ forMs: AGAIN_MS, atMost: REMEMBERED, clock });
 
@@ -40,7 +40,7 @@ export function settleFromEvents(webhooks: WebhookDeps): SettleSession {
       if (inHand !== undefined) {
         await processEvent(webhooks, inHand);
       }
-      if (seen >= MOST_EVENTS) {
+      if (seen >= MAX_EVENTS) {
         break;
       }
     }

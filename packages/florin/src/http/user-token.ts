@@ -19,7 +19,7 @@ export type Buyer = {
 };
 
 export type UserTokens = {
-  /** Throws `unauthenticated` for any token that is not right, `identity_unavailable` when the keys can not be had. */
+  /** Throws `unauthenticated` for any token that is not right, `identity_unavailable` when the keys cannot be had. */
   verify(token: string): Promise<Buyer>;
 };
 
@@ -35,7 +35,7 @@ const PUBLISHED_ALGORITHMS = ['ES256', 'RS256'];
 const SHARED_ALGORITHM = 'HS256';
 /** Supabase's header. Anything else (jku, jwk, x5u, crit, b64) wants to choose the key or the rules. */
 const HEADER = new Set(['alg', 'kid', 'typ']);
-const LONGEST_TOKEN = 8 * 1024;
+const MAX_TOKEN = 8 * 1024;
 const CLOCK_TOLERANCE_SECONDS = 5;
 const KEYS_FETCH_TIMEOUT_MS = 5_000;
 const KEYS_KEPT_MS = 10 * 60_000;
@@ -95,7 +95,7 @@ export function createUserTokens(options: UserTokenOptions): UserTokens {
 
   return {
     async verify(token) {
-      if (token.length > LONGEST_TOKEN) {
+      if (token.length > MAX_TOKEN) {
         throw refused('The token is too long to be one.');
       }
       try {
@@ -153,7 +153,7 @@ function explain(error: unknown): FlorinError {
     return refused('The session has expired. Sign in again.', { reason: 'expired', cause: error });
   }
   if (isAboutKeys(error)) {
-    const message = `The published keys can not be read: ${String(error)}`;
+    const message = `The published keys cannot be read: ${String(error)}`;
     return new FlorinError('identity_unavailable', message, { cause: error });
   }
   return refused('The token is not accepted. Sign in again.', { cause: error });

@@ -66,9 +66,9 @@ export function startJob(job: Job, around: { logger: Logger; random: () => numbe
   };
 }
 
-const LONGEST_GAP_MS = 60_000;
+const MAX_GAP_MS = 60_000;
 
 /** The usual gap, doubled for each failure in a row up to a minute, and never shortened. */
 export function nextGap(everyMs: number, failures: number): number {
-  return Math.max(everyMs, Math.min(everyMs * 2 ** Math.min(failures, 16), LONGEST_GAP_MS));
+  return Math.max(everyMs, Math.min(everyMs * 2 ** Math.min(failures, 16), MAX_GAP_MS));
 }

@@ -16,6 +16,7 @@ export type Entry = {
     | 'adjustment'
     | 'schedule'
     | 'hold'
+    | 'extension'
     | 'release'
     | 'close';
   /** Signed credits; 0 for what only reserves, schedules or closes. */

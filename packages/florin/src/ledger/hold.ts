@@ -37,23 +37,67 @@ export async function placeHold(
   return writeTo(db, PLACE, [accountId, amount, idempotencyKey, expiresInSeconds, metadata]);
 }
 
+/** What a capture does with more than its hold reserves. */
+export type Overage = 'refuse' | 'up_to_available' | 'debt';
+
+export type CaptureHold = {
+  accountId: string;
+  holdId: string;
+  /** Whole credits above 0. Default: all that is held. */
+  amount?: number;
+  /** Default: `refuse`. */
+  overage?: Overage;
+  /** Credits of debt that `debt` may leave where the account has no limit of its own. Default: 0. */
+  debtLimit?: number;
+};
+
+export type ExtendHold = {
+  accountId: string;
+  holdId: string;
+  /** Seconds above 0, from now; at most 30 days. */
+  expiresInSeconds: number;
+  /** Names this extension, 1 to 255 characters. */
+  idempotencyKey: string;
+};
+
 const CAPTURE: Statement = {
   name: 'ledger_capture_hold',
-  text: 'select * from credits.capture_hold($1, $2, $3)',
+  text: 'select * from credits.capture_hold($1, $2, $3, $4, $5)',
 };
 
 /**
- * Spends all of a hold, or `amount` credits of it, and releases the rest. A repeat with the same
- * amount returns the first result with `replayed` true. Throws `hold_not_open` (released, expired or
- * unknown), `amount_not_allowed` (0, or more than is held: release it, or spend the rest apart) and
- * `idempotency_key_reused` (captured before with another amount).
+ * Spends all of a hold, or `amount` credits of it, and releases the rest. More than it reserves only
+ * by `overage`: `up_to_available` takes what is available and answers how much was left `uncovered`,
+ * `debt` takes all as long as the debt stays within the account's limit (`credits.set_debt_limit`), or
+ * within `debtLimit` where the account has none. A repeat with the same amount and overage returns the
+ * first result with `replayed` true. Throws `hold_not_open` (released, expired or unknown),
+ * `amount_not_allowed` (0, or more than is held), `insufficient_credits` (more debt than allowed) and
+ * `idempotency_key_reused` (captured before with another amount or overage).
  */
 export async function captureHold(
   db: Executor,
-  hold: { accountId: string; holdId: string; amount?: number },
-): Promise<Written & { readonly captured: number }> {
-  const { accountId, holdId, amount } = read(REQUESTS.captureHold, hold);
-  return writeTo(db, CAPTURE, [accountId, holdId, amount ?? null]);
+  hold: CaptureHold,
+): Promise<Written & { readonly captured: number; readonly uncovered: number }> {
+  const { accountId, holdId, amount, overage, debtLimit } = read(REQUESTS.captureHold, hold);
+  return writeTo(db, CAPTURE, [accountId, holdId, amount ?? null, overage, debtLimit]);
+}
+
+const EXTEND: Statement = {
+  name: 'ledger_extend_hold',
+  text: 'select * from credits.extend_hold($1, $2, make_interval(secs => $3), $4)',
+};
+
+/**
+ * Moves the expiry of an open hold to `expiresInSeconds` from now, at most 30 days; never nearer than
+ * it was. The same key and input again returns the first balance with `replayed` true, and the expiry
+ * as it is now. Throws `hold_not_open`, `idempotency_key_reused`, `idempotency_key_invalid`.
+ */
+export async function extendHold(
+  db: Executor,
+  hold: ExtendHold,
+): Promise<Written & { readonly holdId: string; readonly expiresAt: Date }> {
+  const { accountId, holdId, expiresInSeconds, idempotencyKey } = read(REQUESTS.extendHold, hold);
+  return writeTo(db, EXTEND, [accountId, holdId, expiresInSeconds, idempotencyKey]);
 }
 
 const RELEASE: Statement = {

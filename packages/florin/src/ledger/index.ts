@@ -29,14 +29,17 @@ export {
   voidGrant,
 } from './grant.ts';
 export {
+  type CaptureHold,
   captureHold,
+  type ExtendHold,
+  extendHold,
   type Hold,
   type PlaceHold,
   placeHold,
   readHold,
   releaseHold,
 } from './hold.ts';
-export { expiresInSeconds, priority, source } from './input.ts';
+export { expiresInSeconds, overage, priority, source } from './input.ts';
 export { type BatchItem, type BatchResult, type Spend, spend, spendBatch } from './spend.ts';
 export {
   type HoldOutcome,

@@ -22,6 +22,9 @@ export const expiresInSeconds = z
   .number({ error: 'must be a number of seconds' })
   .positive({ error: 'must be above 0' })
   .max(MAX_HOLD_SECONDS, { error: `must be at most ${MAX_HOLD_SECONDS}` });
+export const overage = z.enum(['refuse', 'up_to_available', 'debt'], {
+  error: 'must be refuse, up_to_available or debt',
+});
 const date = z.date({ error: 'must be a date' });
 
 const account = z.object({ accountId: uuid });
@@ -49,7 +52,12 @@ export const REQUESTS = {
     amount: credits,
     expiresInSeconds: expiresInSeconds.default(15 * 60),
   }),
-  captureHold: ofHold.extend({ amount: credits.optional() }),
+  captureHold: ofHold.extend({
+    amount: credits.optional(),
+    overage: overage.default('refuse'),
+    debtLimit: z.int().min(0).default(0),
+  }),
+  extendHold: ofHold.extend({ expiresInSeconds, idempotencyKey: text }),
   hold: ofHold,
   adjust: account.extend({
     amount: z.int(),

@@ -1,6 +1,8 @@
+import { z } from 'zod';
 import type { Executor } from '../db/index.ts';
 import {
   AmountNotAllowedError,
+  check,
   FlorinError,
   HoldNotOpenError,
   IdempotencyKeyReusedError,
@@ -22,7 +24,7 @@ export type HoldRequest = {
   idempotencyKey: string;
   /**
    * Seconds until the reservation ends by itself; give it more than the work's own time limit, since
-   * work that outlasts it can not be charged. Default: 15 minutes.
+   * work that outlasts it cannot be charged. Default: 15 minutes.
    */
   expiresInSeconds?: number;
   metadata?: Readonly<Record<string, unknown>>;
@@ -66,6 +68,15 @@ type Place = {
 type Reserved = Omit<OpenHold, 'capture'>;
 type Settled = { readonly used: number; readonly available: number; readonly replayed: boolean };
 
+const REQUEST = z.object({
+  work: z.custom<(hold: OpenHold) => unknown>((given) => typeof given === 'function', {
+    error: 'must be a function',
+  }),
+});
+const ANSWER = z.object(
+  { result: z.unknown().optional(), used: z.unknown().optional() },
+  { error: 'The work must return { result, used }.' },
+);
 const SETTLE_ATTEMPTS = 5;
 /** Runs of one piece of work that reserved and were not charged; after them its key is used up. */
 const MAX_RUNS = 100;
@@ -80,10 +91,11 @@ const MAX_RUNS = 100;
  * anew; when the work was charged, nothing is charged again (`chargedBefore`). Two runs at once share
  * one reservation and one charge.
  *
- * Throws `insufficient_credits`, `account_closed`, `amount_not_allowed`, `idempotency_key_reused` (the
- * key with another amount, expiry or metadata) before `work` runs; `hold_not_open` after it when it
- * took longer than the reservation: then nothing was charged. `database_unavailable` before or after
- * it, or `account_busy`: repeat under the same key.
+ * Throws `insufficient_credits`, `account_closed`, `amount_not_allowed`, `invalid_input`,
+ * `idempotency_key_reused` (the key with another amount, expiry or metadata) before `work` runs. After it,
+ * with nothing charged: `hold_not_open` when it took longer than the reservation, `invalid_input` when it
+ * did not return `{ result, used }`. `database_unavailable` before or after it, or `account_busy`: repeat
+ * under the same key.
  */
 export async function withHold<T>(
   place: Place,
@@ -91,10 +103,11 @@ export async function withHold<T>(
   work: (hold: OpenHold) => Promise<HoldWork<T>>,
 ): Promise<HoldOutcome<T>> {
   const { accountId } = read(REQUESTS.placeHold, request);
+  check(REQUEST, { work });
   const reserved = await reserve(place.db, request);
   const { holdId, amount, chargedBefore } = reserved;
   let charged: Promise<Settled> | undefined;
-  const charge = (used: number | undefined) => {
+  const charge = (used: unknown) => {
     charged ??=
       chargedBefore === null
         ? settle(place, { accountId, holdId, used: checkUsed(used, amount) })
@@ -111,9 +124,9 @@ export async function withHold<T>(
     await charge(used);
   };
   try {
-    const { result, used } = await work({ ...reserved, capture });
+    const { result, used } = check(ANSWER, await work({ ...reserved, capture }));
     const settled = await (charged ?? charge(used));
-    return { result, ...settled };
+    return { result: result as T, ...settled };
   } catch (error) {
     // Once the charge was tried its outcome may be unknown: then only time may end the hold.
     if (charged === undefined && chargedBefore === null) {
@@ -149,14 +162,15 @@ async function reserve(db: Executor, request: HoldRequest): Promise<Reserved> {
   );
 }
 
-function checkUsed(used: number | undefined, amount: number): number {
-  if (used === undefined || !Number.isSafeInteger(used) || used < 0 || used > amount) {
-    throw new AmountNotAllowedError(
-      `The work used ${used} credits; its hold allows a whole number from 0 to ${amount}.`,
-      { details: { used, amount } },
-    );
+function checkUsed(used: unknown, amount: number): number {
+  if (typeof used === 'number' && Number.isSafeInteger(used) && used >= 0 && used <= amount) {
+    return used;
   }
-  return used;
+  const said = typeof used === 'number' ? String(used) : `${typeof used}, which is no number of`;
+  throw new AmountNotAllowedError(
+    `The work used ${said} credits; its hold allows a whole number from 0 to ${amount}.`,
+    { details: { used, amount } },
+  );
 }
 
 /** Captures or releases; both may be repeated, so a database that was away is asked again. */

@@ -35,7 +35,7 @@ const NONCE_BYTES = 16;
 /** Clocks of two services that share the secret. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 /** A browser keeps cookies of up to 4,096 bytes, name and attributes included. */
-const LONGEST_TOKEN = 3_800;
+const MAX_TOKEN = 3_800;
 
 const claims = z.strictObject({
   iss: z.literal(ISSUER),
@@ -77,13 +77,13 @@ export function createPlanSessions(options: {
         .setExpirationTime(expires)
         .setJti(nonce)
         .sign(current.secret);
-      if (token.length > LONGEST_TOKEN) {
+      if (token.length > MAX_TOKEN) {
         throw invalid('The plan session would not fit into a cookie: pass less metadata.');
       }
       return { token, session: { priceId, metadata, nonce, expiresAt: new Date(expires * 1000) } };
     },
     async read(token) {
-      if (token.length > LONGEST_TOKEN) {
+      if (token.length > MAX_TOKEN) {
         throw invalid('This is not a plan session.');
       }
       const key = findKey(token, keys);

@@ -48,7 +48,7 @@ const DAY_SECONDS = 86_400;
 /**
  * Compares Stripe with billing and the ledger. Without `repair` it writes nothing. With it, what is
  * missing goes through the webhook's own path, then the ledger is brought to what billing says;
- * repeating it changes nothing more. Raises `stripe_unavailable` rather than report half a truth, and
+ * repeating it changes nothing more. Throws `stripe_unavailable` rather than report half a truth, and
  * `stripe_account_changed` when the key is of another account than the books, or may be: with it,
  * every purchase would look unpaid.
  */
@@ -210,8 +210,8 @@ async function repairAll(deps: ReconcileDeps, findings: readonly Finding[]): Pro
 }
 
 /**
- * The same state of an object is the same event. When it was told before, and the books have been
- * changed since, it is told again, as of now: what it would move was just looked up.
+ * An object in the same state yields the same event id, so a second repair is a duplicate. Then the
+ * event is put back into the inbox and processed again, as of now.
  */
 async function tell(deps: ReconcileDeps, told: EventInHand) {
   const { status } = await processEvent(deps, told);

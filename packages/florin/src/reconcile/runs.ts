@@ -17,7 +17,7 @@ const DAY_SECONDS = 86_400;
 /** After this a run by hand that did not end is taken for dead, and another may begin. */
 const BY_HAND_SECONDS = 600;
 /** Findings kept of one run: more than anybody reads, and few enough for a row. */
-const MOST_KEPT = 200;
+const MAX_KEPT = 200;
 
 /**
  * The comparison that is due, if one is: once a day all that Stripe keeps and all of the ledger, and
@@ -44,7 +44,7 @@ export async function reconcileWhenDue(deps: ReconcileDeps): Promise<ReconcileRe
 
 /**
  * Compares now, because an operator asks, what happened in `sinceDays` (30: all of it), up to this
- * moment. Repairs nothing; what it found is kept. Raises `conflict` while another run by hand is
+ * moment. Repairs nothing; what it found is kept. Throws `conflict` while another run by hand is
  * under way, and the errors of {@link reconcile}.
  */
 export async function reconcileByHand(
@@ -96,7 +96,7 @@ async function keep(
     await db.query(finish, [runId, null, null, code, message]).catch(() => undefined);
     throw error;
   }
-  const kept = report.findings.slice(0, MOST_KEPT).map(toKept);
+  const kept = report.findings.slice(0, MAX_KEPT).map(toKept);
   await db.query(finish, [runId, report.findings.length, JSON.stringify(kept), null, null]);
   return report;
 }

@@ -14,7 +14,7 @@ export type StripeAccount = {
 };
 
 /**
- * The account of the secret key beside the one that the books belong to. Raises
+ * The account of the secret key beside the one that the books belong to. Throws
  * `stripe_account_changed` when they differ, unless `replace` says that the change is meant: then
  * the new account counts from now on, and what was sold before is left as it is.
  */
@@ -63,7 +63,7 @@ export async function keepFirstAccount({ db, client, livemode }: ReconcileDeps):
   }
 }
 
-/** Null when the key is restricted and may not tell. Raises `stripe_unavailable`, `stripe_rejected`. */
+/** Null when the key is restricted and may not tell. Throws `stripe_unavailable`, `stripe_rejected`. */
 async function accountOfKey(client: StripeClient): Promise<string | null> {
   try {
     return (await client.accounts.retrieveCurrent()).id;

@@ -26,7 +26,7 @@ export type Window = {
 
 const PAGE = 100;
 
-/** Reads everything of the window from Stripe, page by page. Raises Stripe's own errors. */
+/** Reads everything of the window from Stripe, page by page. Throws Stripe's own errors. */
 export async function readStripeSide(
   stripe: StripeClient,
   types: readonly string[],
@@ -78,7 +78,7 @@ export async function readStripeSide(
   return { events: events.reverse(), objects, paid };
 }
 
-/** How a session or invoice stands now. Raises Stripe's own errors, but not that it is unknown. */
+/** How a session or invoice stands now. Throws Stripe's own errors, but not that it is unknown. */
 export async function paidStandingOf(stripe: StripeClient, id: string): Promise<PaidStanding> {
   try {
     if (id.startsWith('in_')) {

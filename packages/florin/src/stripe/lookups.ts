@@ -18,6 +18,7 @@ import {
   type SubscriptionFact,
   sessionLineFact,
 } from './facts/index.ts';
+import { type FetchedObject, fetchObject, type ObjectKind } from './objects.ts';
 
 /**
  * What Florin asks Stripe when an event does not say enough. Each answers null where Stripe does not
@@ -36,6 +37,8 @@ export type StripeLookups = {
   price(priceId: string): Promise<PriceFact | null>;
   customer(customerId: string): Promise<CustomerFact | null>;
   refund(refundId: string): Promise<RefundFact | null>;
+  /** The object that a thin event names, as it is now. */
+  object(named: { kind: ObjectKind; id: string }): Promise<FetchedObject | null>;
 };
 
 /** Lines of one invoice or session at most: far above any real one, so that a loop has an end. */
@@ -95,6 +98,7 @@ export function createStripeLookups(stripe: StripeClient): StripeLookups {
     customer: (id) => asked(async () => readCustomer(await stripe.customers.retrieve(id))),
     refund: (id) =>
       asked(async () => readRefund(await stripe.refunds.retrieve(id), { asOf: seconds() })),
+    object: (named) => asked(() => fetchObject(stripe, named)),
   };
 }
 

@@ -50,7 +50,7 @@ const named = z.object({
 });
 
 /**
- * Asks Stripe about an object by its id; null when Stripe does not know it either. Reads only. Raises
+ * Asks Stripe about an object by its id; null when Stripe does not know it either. Reads only. Throws
  * `stripe_unavailable`, `stripe_rejected`.
  */
 export async function askRelated(stripe: StripeClient, id: string): Promise<RelatedNames | null> {
@@ -78,7 +78,7 @@ function toNames(object: unknown): RelatedNames {
   };
 }
 
-/** Customers with this address, as Stripe has it. Raises `stripe_unavailable`, `stripe_rejected`. */
+/** Customers with this address, as Stripe has it. Throws `stripe_unavailable`, `stripe_rejected`. */
 export async function askCustomers(stripe: StripeClient, email: string): Promise<string[]> {
   try {
     const { data } = await stripe.customers.list({ email, limit: 100 });

@@ -11,7 +11,7 @@ const AT_ONCE = 0;
 const CREDITS_ARE_LATE_SECONDS = 900;
 /** A buyer whose bank wants to see them has this long; then the invoice is voided. */
 const ACTION_SECONDS = 3 * 86_400;
-const LONGEST_WAIT_SECONDS = 3_600;
+const MAX_WAIT_SECONDS = 3_600;
 /** Answers after which the same request would be refused again; 401 and 403 are the key's fault. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 402, 404]);
 
@@ -40,7 +40,7 @@ export async function advanceTopUp(deps: ChargeDeps, topUp: OpenTopUp): Promise<
 
 /** Seconds until a step that Stripe did not answer is tried again. */
 function retryIn(attempts: number): number {
-  return Math.min(10 * 2 ** Math.min(attempts, 12), LONGEST_WAIT_SECONDS);
+  return Math.min(10 * 2 ** Math.min(attempts, 12), MAX_WAIT_SECONDS);
 }
 
 /** The next step of a top-up; none when it is closed. */
@@ -175,7 +175,7 @@ function asItStands(topUp: OpenTopUp, { status }: Invoice): Move {
     // A method that takes its time; the invoice says when it is through.
     return {
       to: 'charging',
-      inSeconds: LONGEST_WAIT_SECONDS,
+      inSeconds: MAX_WAIT_SECONDS,
       failure: 'The payment is under way.',
     };
   }

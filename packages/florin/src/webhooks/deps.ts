@@ -7,7 +7,7 @@ import type { StripeLookups } from '../stripe/index.ts';
 export type WebhookDeps = {
   readonly db: Database;
   readonly catalog: Catalog;
-  /** Null when Stripe can not be asked at all (no secret key). */
+  /** Null when Stripe cannot be asked at all (no secret key). */
   readonly stripe: StripeLookups | null;
   /** Whether the secret key belongs to live mode: events of the other mode are not ours. */
   readonly livemode: boolean;

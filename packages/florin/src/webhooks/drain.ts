@@ -1,4 +1,4 @@
-import { settlePayment } from '../fulfillment/index.ts';
+import { convergePayment } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import type { WebhookDeps } from './deps.ts';
 import { takeFromInbox } from './in-hand.ts';
@@ -68,12 +68,12 @@ export async function grantDueDrips(
   );
   let granted = 0;
   for (const { aliases } of due) {
-    granted += (await settleDue(deps, aliases)) ? 1 : 0;
+    granted += (await grantDue(deps, aliases)) ? 1 : 0;
   }
   return granted;
 }
 
-async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise<boolean> {
+async function grantDue(deps: WebhookDeps, aliases: readonly string[]): Promise<boolean> {
   const read = await readState(deps.db, {
     eventId: null,
     aliases,
@@ -81,7 +81,7 @@ async function settleDue(deps: WebhookDeps, aliases: readonly string[]): Promise
     subscriptionId: null,
     wholeSubscription: false,
   });
-  const { writes } = settlePayment(read.known.payment, {
+  const { writes } = convergePayment(read.known.payment, {
     known: read.known,
     now: deps.clock.now(),
     eventId: null,

@@ -56,6 +56,8 @@ describe('the table of event types', () => {
         created: 0,
         livemode: false,
         account: null,
+        payload: 'snapshot',
+        asOf: 0,
         object: { id: null },
       });
       expect(fact.kind).toBe('nothing');

@@ -1,5 +1,6 @@
 import {
   type Fact,
+  type ObjectKind,
   readCharge,
   readCreditNote,
   readCustomer,
@@ -15,6 +16,8 @@ import {
 
 /** What one event type is to Florin. docs/webhooks.md shows this table, and a test compares them. */
 export type Handler = {
+  /** Stripe's word for the object that its events are about; null where nothing of it is read. */
+  readonly object: ObjectKind | null;
   readonly read: (event: StripeEvent) => Fact;
   readonly fact: string;
   readonly command: string;
@@ -32,13 +35,23 @@ const INVOICE_KEY = 'florin:invoice:<invoice>:line:<line>';
 const CONVERGE = 'reverse or restore until the share of the money that is back is taken';
 const CONVERGE_KEY = '<grant key>:reversal:<step>, <grant key>:restoration:<step>';
 
-function nothing(reason: string): Pick<Handler, 'read' | 'fact' | 'command' | 'key'> {
-  return { read: () => ({ kind: 'nothing', reason }), fact: '-', command: 'none', key: '-' };
+function nothing(reason: string): Pick<Handler, 'object' | 'read' | 'fact' | 'command' | 'key'> {
+  return {
+    object: null,
+    read: () => ({ kind: 'nothing', reason }),
+    fact: '-',
+    command: 'none',
+    key: '-',
+  };
 }
 
-const asOf = (event: StripeEvent) => ({ asOf: event.created });
+const asOf = ({ asOf }: StripeEvent) => ({ asOf });
+
+/** What the type adds to its object holds for a snapshot; an object that was read since says it itself. */
+const isSnapshot = ({ payload }: StripeEvent) => payload === 'snapshot';
 
 const session = {
+  object: 'checkout.session',
   read: (event: StripeEvent) => readSession(event.object, asOf(event)),
   fact: 'session',
   command: SESSION_GRANT,
@@ -46,6 +59,7 @@ const session = {
 } as const;
 
 const invoice = {
+  object: 'invoice',
   read: (event: StripeEvent) => readInvoice(event.object, asOf(event)),
   fact: 'invoice',
   command: INVOICE_GRANT,
@@ -53,6 +67,7 @@ const invoice = {
 } as const;
 
 const refund = {
+  object: 'refund',
   read: (event: StripeEvent) => readRefund(event.object, asOf(event)),
   fact: 'refund',
   command: CONVERGE,
@@ -60,6 +75,7 @@ const refund = {
 } as const;
 
 const dispute = {
+  object: 'dispute',
   read: (event: StripeEvent) => readDispute(event.object, asOf(event)),
   fact: 'dispute',
   command: CONVERGE,
@@ -67,6 +83,7 @@ const dispute = {
 } as const;
 
 const fraudWarning = {
+  object: 'radar.early_fraud_warning',
   read: (event: StripeEvent) => readFraudWarning(event.object),
   fact: 'fraud warning',
   command: 'none; where the catalogue says freeze: as a dispute, until it is not actionable',
@@ -74,6 +91,7 @@ const fraudWarning = {
 } as const;
 
 const creditNote = {
+  object: 'credit_note',
   read: (event: StripeEvent) => readCreditNote(event.object, asOf(event)),
   fact: 'credit note',
   command: CONVERGE,
@@ -81,6 +99,7 @@ const creditNote = {
 } as const;
 
 const subscription = {
+  object: 'subscription',
   read: (event: StripeEvent) => readSubscription(event.object, asOf(event)),
   fact: 'subscription',
   command: 'none: keeps whose it is, its prices and its trial; its end stops later drips',
@@ -88,6 +107,7 @@ const subscription = {
 } as const;
 
 const customer = {
+  object: 'customer',
   read: (event: StripeEvent) => readCustomer(event.object),
   fact: 'customer',
   command: 'none: links the customer to the account in its metadata',
@@ -132,6 +152,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     enable: 'no',
   },
   'invoice_payment.paid': {
+    object: 'invoice_payment',
     read: (event) => readInvoicePayment(event.object),
     fact: 'invoice payment',
     command: 'none: links the payment intent to its invoice, so that refunds find it',
@@ -140,6 +161,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     enable: 'required',
   },
   'charge.refunded': {
+    object: 'charge',
     read: (event) => readCharge(event.object, asOf(event)),
     fact: 'charge',
     command: CONVERGE,
@@ -164,7 +186,8 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   'refund.failed': {
     ...refund,
-    read: (event) => readRefund(event.object, { ...asOf(event), announcedFailed: true }),
+    read: (event) =>
+      readRefund(event.object, { ...asOf(event), announcedFailed: isSnapshot(event) }),
     test: 'refund.failed whose object says succeeded is read again from Stripe',
     enable: 'required',
   },
@@ -185,13 +208,21 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   'charge.dispute.funds_withdrawn': {
     ...dispute,
-    read: (event) => readDispute(event.object, { ...asOf(event), movement: 'withdrawn' }),
+    read: (event) =>
+      readDispute(event.object, {
+        ...asOf(event),
+        movement: isSnapshot(event) ? 'withdrawn' : null,
+      }),
     test: 'any order of refund and dispute events ends at the same balance',
     enable: 'required',
   },
   'charge.dispute.funds_reinstated': {
     ...dispute,
-    read: (event) => readDispute(event.object, { ...asOf(event), movement: 'reinstated' }),
+    read: (event) =>
+      readDispute(event.object, {
+        ...asOf(event),
+        movement: isSnapshot(event) ? 'reinstated' : null,
+      }),
     test: 'a won dispute restores exactly what it took',
     enable: 'required',
   },
@@ -271,11 +302,30 @@ export function webhookEventTypes(): string[] {
     .map(([type]) => type);
 }
 
-/** The fact an event carries. Raises a ZodError when its object is not what its type promises. */
+/** Stripe names the thin event of a v1 object as its snapshot event, with this before it. */
+const THIN_PREFIX = 'v1.';
+
+/** The same for an event destination of thin events: each type as {@link webhookEventTypes}, thin. */
+export function thinEventTypes(): string[] {
+  return webhookEventTypes().map((type) => `${THIN_PREFIX}${type}`);
+}
+
+/** What the event's type is to Florin, whichever way it came; undefined: nothing. */
+export function handlerOf({ type, payload }: StripeEvent): Handler | undefined {
+  if (payload === 'snapshot') {
+    return Object.hasOwn(HANDLERS, type) ? HANDLERS[type] : undefined;
+  }
+  const name = type.startsWith(THIN_PREFIX) ? type.slice(THIN_PREFIX.length) : '';
+  return Object.hasOwn(HANDLERS, name) ? HANDLERS[name] : undefined;
+}
+
+/**
+ * The fact an event carries; of a thin one once its object is fetched. Throws a ZodError when its object
+ * is not what its type promises.
+ */
 export function factOf(event: StripeEvent): Fact {
-  const handler = Object.hasOwn(HANDLERS, event.type) ? HANDLERS[event.type] : undefined;
   return (
-    handler?.read(event) ?? {
+    handlerOf(event)?.read(event) ?? {
       kind: 'nothing',
       reason: `Florin has no use for ${event.type}.`,
     }

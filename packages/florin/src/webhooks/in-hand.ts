@@ -39,6 +39,7 @@ const MAX_NAME = 255;
 export function inEnvelope({ event, json, body }: EventInHand): EventInHand {
   const short = (name: unknown) => (typeof name === 'string' ? name.slice(0, MAX_NAME) : null);
   const { id, type, apiVersion, created, livemode, account, object } = event;
+  const named = { id: short(object.id), object: short(object['object']) };
   const envelope = {
     id,
     object: 'event',
@@ -47,7 +48,7 @@ export function inEnvelope({ event, json, body }: EventInHand): EventInHand {
     created,
     livemode,
     account: short(account),
-    data: { object: { id: short(object.id), object: short(object['object']) } },
+    data: { object: named },
   };
   return { event, json: JSON.stringify(envelope), body: body ?? Buffer.from(json ?? '') };
 }

@@ -339,7 +339,7 @@ export async function showEvent(db: Executor, eventId: string): Promise<StoredEv
 export async function latestWarning(db: Executor, warningId: string): Promise<unknown> {
   const rows = await db.query<Row & { payload: unknown }>(
     `select payload from billing.events
-      where object_id = $1 and type like 'radar.early_fraud_warning.%'
+      where object_id = $1 and type like any (array['radar.early_fraud_warning.%', 'v1.radar.early_fraud_warning.%'])
       order by created_at desc limit 1`,
     [warningId],
   );

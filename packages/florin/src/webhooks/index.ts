@@ -1,7 +1,7 @@
 export type { WebhookDeps } from './deps.ts';
 export { dismissFraudWarning } from './dismiss.ts';
 export { type DrainResult, drainInbox, grantDueDrips } from './drain.ts';
-export { factOf, HANDLERS, type Handler, webhookEventTypes } from './handlers.ts';
+export { factOf, HANDLERS, type Handler, thinEventTypes, webhookEventTypes } from './handlers.ts';
 export { type EventInHand, takeInHand } from './in-hand.ts';
 export {
   applyCommands,

@@ -10,34 +10,38 @@ const BUDGET_MS = 10_000;
 
 /** The answers that one decision has collected so far. */
 export type CollectedDetails = Details & {
-  /** Asks Stripe and remembers the answer; `unavailable` where it can not be had now. */
+  /** Asks Stripe and remembers the answer; `unavailable` where it cannot be had now. */
   ask(need: Need): Promise<void>;
+  /** Waits for another answer of Stripe's, in the same time; raises what it raises. */
+  within<T>(answer: Promise<T>): Promise<T | 'unavailable'>;
 };
 
 export function collectDetails(stripe: StripeLookups | null, logger: Logger): CollectedDetails {
   const answers = new Map<string, Answer<unknown>>();
   let budget = BUDGET_MS;
+  const timed = async <T>(answer: Promise<T>): Promise<T | 'unavailable'> => {
+    const started = performance.now();
+    try {
+      return await within(budget, answer);
+    } finally {
+      budget -= performance.now() - started;
+    }
+  };
   return {
     get: <K extends Need['ask']>(ask: K, id: string) =>
       answers.get(`${ask}:${id}`) as Answer<Answers[K]> | undefined,
     async ask(need) {
       const exhausted = answers.size >= MAX_QUESTIONS || budget <= 0;
-      const started = performance.now();
       const answer =
-        stripe === null || exhausted
-          ? 'unavailable'
-          : await within(budget, answerOf(stripe, need, logger));
-      budget -= performance.now() - started;
+        stripe === null || exhausted ? 'unavailable' : await timed(answerOf(stripe, need, logger));
       answers.set(`${need.ask}:${need.id}`, answer);
     },
+    within: timed,
   };
 }
 
 /** `unavailable` when the answer takes longer; what still comes then is dropped. */
-async function within(
-  milliseconds: number,
-  answer: Promise<Answer<unknown>>,
-): Promise<Answer<unknown>> {
+async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T | 'unavailable'> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'unavailable'>((resolve) => {
     timer = setTimeout(() => resolve('unavailable'), milliseconds);
@@ -59,7 +63,7 @@ async function answerOf(
   } catch (error) {
     const code = error instanceof FlorinError ? error.code : 'internal';
     const message = error instanceof Error ? error.message : String(error);
-    logger.warn({ ask: need.ask, id: need.id, code, error: message }, 'stripe was not of help');
+    logger.warn({ ask: need.ask, id: need.id, code, error: message }, 'stripe lookup failed');
     return 'unavailable';
   }
 }

@@ -17,6 +17,7 @@ import { factOf } from './handlers.ts';
 import { type EventInHand, inEnvelope } from './in-hand.ts';
 import { applyPlan, type EventStatus, readState, type StateRead } from './inbox.ts';
 import { type CollectedDetails, collectDetails } from './lookups.ts';
+import { fetchNamedObject, needsObject } from './named-object.ts';
 import { MAX_ATTEMPTS, secondsUntilRetry } from './retry.ts';
 
 export type ProcessOutcome = {
@@ -28,6 +29,7 @@ export type ProcessOutcome = {
 const MAX_STALE = 60;
 const STALE_PAUSE_MS = 5;
 const LOCK_NOT_AVAILABLE = '55P03';
+const NOTHING: Fact = { kind: 'nothing', reason: '' };
 
 /**
  * Processes one event: reads its fact, decides, asks Stripe what is missing (outside any
@@ -48,7 +50,7 @@ async function attempt(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessO
   const foreign = notOurs(deps, event);
   try {
     return foreign === undefined
-      ? await settle(deps, inHand, factOf(event))
+      ? await settle(deps, inHand)
       : await store(deps, inHand, { plan: planOf({ status: 'skipped', reason: foreign }) });
   } catch (error) {
     return keep(deps, inHand, error);
@@ -83,15 +85,25 @@ export async function previewEvent(
   deps: WebhookDeps,
   event: StripeEvent,
 ): Promise<Plan | undefined> {
-  const fact = factOf(event);
-  if (fact.kind === 'nothing' || notOurs(deps, event) !== undefined) {
+  if (notOurs(deps, event) !== undefined) {
+    return undefined;
+  }
+  const details = collectDetails(deps.stripe, deps.logger);
+  const named = needsObject(event)
+    ? await fetchNamedObject(event, { stripe: deps.stripe, details })
+    : { event };
+  if ('obstacle' in named) {
+    return planOf({ status: 'failed', reason: '', obstacle: named.obstacle });
+  }
+  const fact = factOf(named.event);
+  if (fact.kind === 'nothing') {
     return undefined;
   }
   const decided = await decideOn({
     deps,
     inHand: { event, json: null, claimedAttempt: 1 },
     fact,
-    details: collectDetails(deps.stripe, deps.logger),
+    details,
   });
   return decided === 'duplicate' ? undefined : decided.plan;
 }
@@ -108,8 +120,22 @@ function notOurs(deps: WebhookDeps, event: StripeEvent): string | undefined {
   return undefined;
 }
 
-async function settle(deps: WebhookDeps, inHand: EventInHand, fact: Fact): Promise<ProcessOutcome> {
+async function settle(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessOutcome> {
   const details = collectDetails(deps.stripe, deps.logger);
+  let { event } = inHand;
+  if (needsObject(event)) {
+    const read = await readFor(deps, { inHand, fact: NOTHING, aliases: [] });
+    if (isFinished(read, inHand)) {
+      return { status: 'duplicate', reason: 'Finished before.' };
+    }
+    const named = await fetchNamedObject(event, { stripe: deps.stripe, details });
+    if ('obstacle' in named) {
+      const plan = planOf({ status: 'failed', reason: '', obstacle: named.obstacle });
+      return store(deps, inHand, { plan, read });
+    }
+    event = named.event;
+  }
+  const fact = factOf(event);
   if (fact.kind === 'nothing') {
     return store(deps, inHand, { plan: planOf({ status: 'skipped', reason: fact.reason }) });
   }
@@ -187,8 +213,7 @@ async function decideOn(input: {
   const { deps, inHand, fact, details } = input;
   let aliases = aliasesOf(fact, details);
   let read = await readFor(deps, { inHand, fact, aliases });
-  const finished = read.eventStatus === 'processed' || read.eventStatus === 'skipped';
-  if (finished && inHand.claimedAttempt === undefined) {
+  if (isFinished(read, inHand)) {
     return 'duplicate';
   }
   for (;;) {
@@ -210,6 +235,10 @@ async function decideOn(input: {
       read = await readFor(deps, { inHand, fact, aliases });
     }
   }
+}
+
+function isFinished({ eventStatus }: StateRead, { claimedAttempt }: EventInHand): boolean {
+  return claimedAttempt === undefined && (eventStatus === 'processed' || eventStatus === 'skipped');
 }
 
 function readFor(

@@ -25,7 +25,7 @@ export type ReceiveOutcome =
 
 /**
  * Takes one delivery: checks size and signature over the raw bytes, stores the event and processes it
- * at once where possible. Raises `database_unavailable` when it could not be stored, so that Stripe
+ * at once where possible. Throws `database_unavailable` when it could not be stored, so that Stripe
  * sends it again; nothing is stored for a refused one.
  */
 export async function receiveWebhook(
@@ -50,7 +50,7 @@ export async function receiveWebhook(
     deps.logger.warn({}, 'webhook refused: not a Stripe event');
     return refuse(
       'invalid_input',
-      'The body is signed and is not a Stripe snapshot event (thin events are not supported).',
+      'The body is signed and is not a Stripe event, neither a snapshot nor a thin one.',
     );
   }
   const outcome = await processEvent(deps, inHand);

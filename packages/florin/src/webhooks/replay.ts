@@ -13,7 +13,7 @@ export type ReplayOutcome = {
 /**
  * Processes an event of the inbox again, now, whatever became of it and whatever else waits; undefined
  * when there is none. Harmless to repeat: a key grants once. Where a worker is at the same event, one
- * of the two writes and its outcome is told. Raises `database_unavailable`; then the event is due, and
+ * of the two writes and its outcome is told. Throws `database_unavailable`; then the event is due, and
  * a worker takes it.
  */
 export async function replayEvent(

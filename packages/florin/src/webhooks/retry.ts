@@ -2,10 +2,10 @@
 export const MAX_ATTEMPTS = 20;
 
 const FIRST_GAP_SECONDS = 10;
-const LONGEST_GAP_SECONDS = 6 * 60 * 60;
+const MAX_GAP_SECONDS = 6 * 60 * 60;
 
 /** Seconds until the next attempt: doubling from 10 s up to 6 h, spread by half in either direction. */
 export function secondsUntilRetry(attempts: number, random: () => number): number {
   const doubled = FIRST_GAP_SECONDS * 2 ** Math.max(0, attempts - 1);
-  return Math.min(LONGEST_GAP_SECONDS, doubled) * (0.5 + random());
+  return Math.min(MAX_GAP_SECONDS, doubled) * (0.5 + random());
 }

@@ -25,7 +25,7 @@ end;
 $$;
 
 comment on role florin_owner is
-  'Owns every Florin object and can not log in. The functions run as this role, so that nobody else needs a right to write.';
+  'Owns every Florin object and cannot log in. The functions run as this role, so that nobody else needs a right to write.';
 
 -- Every migration becomes florin_owner for its own length with these two. Whoever migrates may act as
 -- florin_owner and inherits none of its rights: from Postgres 16 on the grant says so; before that

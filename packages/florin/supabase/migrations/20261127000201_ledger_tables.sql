@@ -17,10 +17,10 @@ call florin.begin_migration();
 
 create type credits.entry_kind as enum (
   'grant', 'spend', 'capture', 'expiry', 'void', 'reversal', 'adjustment',
-  'schedule', 'hold', 'release', 'close'
+  'schedule', 'hold', 'extension', 'release', 'close'
 );
 comment on type credits.entry_kind is
-  'What an entry records. The last four move no credits: a grant of the future, a hold placed, a hold ended, the account closed.';
+  'What an entry records. The last five move no credits: a grant of the future, a hold placed, extended or ended, the account closed.';
 
 create type credits.cause as enum ('payment', 'correction', 'unpaid', 'expiry', 'reversal');
 comment on type credits.cause is
@@ -29,6 +29,12 @@ comment on type credits.cause is
 create type credits.hold_status as enum ('open', 'captured', 'released', 'expired');
 comment on type credits.hold_status is 'A hold is open, and ends once in one of the other three.';
 
+create type credits.overage as enum ('refuse', 'up_to_available', 'debt');
+comment on type credits.overage is
+  'What a capture does with more than its hold reserved: refuse it, take what is available, or take all and leave a debt within the account''s limit.';
+
+-- Its rule will not change, and says once what each counter must be.
+-- squawk-ignore ban-create-domain-with-constraint
 create domain credits.zero_or_more as bigint constraint zero_or_more check (value >= 0);
 comment on domain credits.zero_or_more is 'Credits that are never negative.';
 
@@ -40,6 +46,7 @@ comment on domain credits.zero_or_more is 'Credits that are never negative.';
 create table credits.accounts (
   account_id uuid not null,
   closed_at timestamptz,
+  debt_limit bigint,
   next_change_at timestamptz not null default 'infinity',
   next_expiry_at timestamptz,
   settled bigint not null default 0,
@@ -54,6 +61,8 @@ create table credits.accounts (
 create index accounts_due on credits.accounts (next_change_at) where next_change_at < 'infinity';
 comment on table credits.accounts is
   'One row an account: its balance, its place on the burn axis and the head of its chain. Opaque ids, by default the Supabase user''s; no foreign key, so that the ledger outlives the user.';
+comment on column credits.accounts.debt_limit is
+  'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
 comment on column credits.accounts.next_change_at is
   'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
 comment on column credits.accounts.next_expiry_at is
@@ -140,20 +149,29 @@ create table credits.holds (
   amount bigint not null,
   axis_from bigint not null,
   expires_at timestamptz not null,
+  placed_until timestamptz not null,
   created_at timestamptz not null,
   idempotency_key text not null,
   metadata jsonb,
   status credits.hold_status not null default 'open',
   captured bigint not null default 0,
+  uncovered bigint not null default 0,
+  overage credits.overage,
   ended_no bigint,
   constraint holds_pkey primary key (account_id, hold_id),
   constraint holds_amount_above_zero check (amount > 0),
-  constraint holds_captured_between_zero_and_amount check (captured between 0 and amount)
+  constraint holds_captured_and_uncovered_from_zero check (captured >= 0 and uncovered >= 0),
+  constraint holds_capture_more_than_they_reserve_by_policy
+    check (overage is not null or (captured <= amount and uncovered = 0))
 );
 create index holds_open on credits.holds (account_id, expires_at) where status = 'open';
 comment on table credits.holds is
   'Credits reserved for work whose price is not known yet. Reserved credits do not expire with their grant.';
-comment on column credits.holds.ended_no is 'Number of the entry that captured or released it.';
+comment on column credits.holds.placed_until is 'When it was to expire as it was placed; extensions move expires_at.';
+comment on column credits.holds.captured is 'What was charged. More than the amount only by the policy in overage.';
+comment on column credits.holds.uncovered is 'What the capture asked for and the policy left out.';
+comment on column credits.holds.overage is 'The policy of a capture that asked for more than was reserved.';
+comment on column credits.holds.ended_no is 'Number of the last entry that captured it, or of the one that released it.';
 
 create table credits.allocations (
   account_id uuid not null,

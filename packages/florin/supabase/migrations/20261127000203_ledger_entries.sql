@@ -40,12 +40,29 @@ set search_path = ''
 as $$
 begin
   return sha256(record_send(row(
-    p_hold.hold_id, p_hold.amount, p_hold.axis_from, p_hold.expires_at, p_hold.created_at,
+    p_hold.hold_id, p_hold.amount, p_hold.axis_from, p_hold.expires_at, p_hold.placed_until,
+    p_hold.created_at,
     convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8'))));
 end;
 $$;
 comment on function credits.subject_seal(credits.holds) is
-  'Hash of what may never change of a hold.';
+  'Hash of what may never change of a hold, but by an extension, which seals it anew.';
+
+create function credits.overage_seal(p_hold credits.holds)
+returns bytea
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if p_hold.overage is null and p_hold.uncovered = 0 then
+    return null;
+  end if;
+  return sha256(record_send(row(p_hold.overage::text::bytea, p_hold.uncovered)));
+end;
+$$;
+comment on function credits.overage_seal(credits.holds) is
+  'Hash of what a capture above its hold was asked to do and left uncovered; null for any other hold.';
 
 create function credits.allocation_seal(
   p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid)

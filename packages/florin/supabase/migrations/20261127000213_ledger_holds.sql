@@ -36,7 +36,7 @@ begin
   if v_entry.entry_no is not null then
     select * into v_hold from credits.holds h
      where h.account_id = p_account_id and h.hold_id = v_entry.hold_id;
-    if v_hold.amount <> p_amount or v_hold.expires_at <> v_hold.created_at + p_expires_in then
+    if v_hold.amount <> p_amount or v_hold.placed_until <> v_hold.created_at + p_expires_in then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;
@@ -55,14 +55,16 @@ begin
     v_hold.amount := p_amount;
     v_hold.axis_from := v_account.axis;
     v_hold.expires_at := v_now + p_expires_in;
+    v_hold.placed_until := v_hold.expires_at;
     v_hold.created_at := v_now;
     v_hold.idempotency_key := p_idempotency_key;
     v_hold.metadata := nullif(p_metadata, '{}');
     insert into credits.holds (
-      account_id, hold_id, amount, axis_from, expires_at, created_at, idempotency_key, metadata)
+      account_id, hold_id, amount, axis_from, expires_at, placed_until, created_at, idempotency_key,
+      metadata)
     values (
-      p_account_id, v_hold.hold_id, p_amount, v_hold.axis_from, v_hold.expires_at, v_now,
-      p_idempotency_key, v_hold.metadata);
+      p_account_id, v_hold.hold_id, p_amount, v_hold.axis_from, v_hold.expires_at,
+      v_hold.placed_until, v_now, p_idempotency_key, v_hold.metadata);
     v_account.axis := v_account.axis + p_amount;
     v_account.held := v_account.held + p_amount;
     v_account.next_change_at := least(v_account.next_change_at, v_hold.expires_at);
@@ -125,120 +127,6 @@ begin
 end;
 $$;
 comment on function credits.raise_hold_not_open(credits.holds) is 'Raises CRHLD and says how the hold ended.';
-
-create function credits.end_hold(
-  p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamptz)
-returns credits.step
-language plpgsql
-set search_path = ''
-as $$
-declare
-  v_end bigint := p_hold.axis_from + p_hold.amount;
-  v_needed bigint := p_hold.axis_from + p_captured;
-  v_entry credits.entries;
-  v_step credits.step;
-begin
-  if v_needed < v_end then
-    if p_account.axis = v_end and p_account.settled <= v_needed then
-      -- Nothing came after it and nothing of it is settled: the axis simply ends earlier.
-      p_account.axis := v_needed;
-    else
-      if p_account.settled < p_account.axis then
-        p_account := credits.settle(p_account, p_at);
-      end if;
-      p_account := credits.free_stretch(p_account, v_needed, v_end);
-    end if;
-  end if;
-  p_account.held := p_account.held - p_hold.amount;
-  if v_needed < v_end then
-    -- What came back may belong to a grant that has expired, or pay debt: before the entry, so that
-    -- the balance that it answers with is what is there.
-    p_account := credits.look_ahead(p_account);
-    if p_account.next_change_at <= p_at or p_account.debt > 0 then
-      p_account := credits.settle(p_account, p_at);
-    end if;
-  end if;
-  v_entry.kind := case when p_captured > 0 then 'capture' else 'release' end::credits.entry_kind;
-  v_entry.amount := -p_captured;
-  v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
-  v_entry.hold_id := p_hold.hold_id;
-  v_entry.idempotency_key := 'florin:' || v_entry.kind || ':' || p_hold.hold_id;
-  v_entry.created_at := p_at;
-  v_entry.metadata := p_hold.metadata;
-  v_step := credits.append(p_account, v_entry);
-  v_entry := v_step.entry;
-  update credits.holds h
-     set status = case when p_captured > 0 then 'captured' else 'released' end::credits.hold_status,
-         captured = p_captured,
-         ended_no = v_entry.entry_no
-   where h.account_id = p_hold.account_id and h.hold_id = p_hold.hold_id;
-  if v_needed < v_end then
-    v_step.account := credits.look_ahead(v_step.account);
-  end if;
-  return v_step;
-end;
-$$;
-comment on function credits.end_hold(credits.accounts, credits.holds, bigint, timestamptz) is
-  'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from.';
-
-create function credits.capture_hold(
-  p_account_id uuid,
-  p_hold_id uuid,
-  p_amount bigint default null,
-  out entry_id uuid,
-  out captured bigint,
-  out posted bigint,
-  out held bigint,
-  out available bigint,
-  out replayed boolean)
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-  v_now timestamptz := clock_timestamp();
-  v_account credits.accounts;
-  v_hold credits.holds;
-  v_entry credits.entries;
-  v_step credits.step;
-begin
-  if p_amount is not null then
-    perform credits.check_input(p_account_id, p_amount, 'capture');
-  end if;
-  v_account := credits.lock_account(p_account_id, false);
-  v_hold := credits.find_hold(p_account_id, p_hold_id);
-  captured := coalesce(p_amount, v_hold.amount);
-  if v_hold.status = 'captured' then
-    if v_hold.captured <> captured then
-      perform credits.raise_key_reused('capture of hold ' || p_hold_id);
-    end if;
-    replayed := true;
-  elsif v_hold.status <> 'open' then
-    perform credits.raise_hold_not_open(v_hold);
-  elsif v_hold.expires_at <= v_now then
-    v_hold.status := 'expired';
-    perform credits.raise_hold_not_open(v_hold);
-  else
-    if captured > v_hold.amount then
-      raise exception 'The hold reserves % credits; % can not be captured.', v_hold.amount, captured
-        using errcode = 'CRAMT',
-              hint = 'Nothing was written. Capture at most what is held, and spend the rest apart.';
-    end if;
-    if v_account.next_change_at <= v_now then
-      v_account := credits.settle(v_account, v_now);
-    end if;
-    v_step := credits.end_hold(v_account, v_hold, captured, v_now);
-    v_hold.ended_no := (v_step.entry).entry_no;
-    perform credits.save_account(v_step.account);
-    replayed := false;
-  end if;
-  select * into v_entry from credits.entries e
-   where e.account_id = p_account_id and e.entry_no = v_hold.ended_no;
-  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
-end;
-$$;
-comment on function credits.capture_hold(uuid, uuid, bigint) is
-  'Spends all of a hold, or the given part, and releases the rest. A repeat with the same amount returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRDUP (captured before with another amount).';
 
 create function credits.release_hold(
   p_account_id uuid,

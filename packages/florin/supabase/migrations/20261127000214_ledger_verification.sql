@@ -134,20 +134,28 @@ begin
   union all
   select coalesce(h.account_id, e.account_id), 'holds are unaltered',
          format('hold %s', coalesce(h.hold_id, e.hold_id))
-    from (select n.* from entries n where n.kind = 'hold') e
+    from (
+      select distinct on (n.account_id, n.hold_id) n.account_id, n.hold_id, n.subject_seal
+        from entries n where n.kind in ('hold', 'extension')
+       order by n.account_id, n.hold_id, n.entry_no desc) e
     full join holds h on h.account_id = e.account_id and h.hold_id = e.hold_id
    where h.hold_id is null or e.hold_id is null
       or e.subject_seal is distinct from credits.subject_seal(h.self)
   union all
   select h.account_id, 'a hold ended as its entry says', format('hold %s is %s', h.hold_id, h.status)
     from holds h
-    left join entries e
-      on e.account_id = h.account_id and e.hold_id = h.hold_id and e.kind in ('capture', 'release')
+    left join (
+      select n.account_id, n.hold_id, max(n.entry_no) as entry_no, sum(n.amount)::bigint as amount,
+             bool_and(n.kind = 'capture') as captured, bool_and(n.cause = 'expiry') as expired,
+             (array_agg(n.subject_seal order by n.entry_no))[1] as seal
+        from entries n where n.kind in ('capture', 'release') group by n.account_id, n.hold_id) e
+      on e.account_id = h.account_id and e.hold_id = h.hold_id
    where (h.status = 'open') <> (e.entry_no is null)
       or h.ended_no is distinct from e.entry_no
       or h.captured <> -coalesce(e.amount, 0)
-      or (h.status = 'captured') <> coalesce(e.kind = 'capture', false)
-      or (h.status = 'expired') <> coalesce(e.cause = 'expiry', false)
+      or (h.status = 'captured') <> coalesce(e.captured, false)
+      or (h.status = 'expired') <> coalesce(e.expired, false)
+      or e.seal is distinct from credits.overage_seal(h.self)
   union all
   select g.account_id, 'a grant''s allocations are what it has burned',
          format('grant %s: %s here, %s allocated', g.grant_id, g.burned, coalesce(p.burned, 0))

@@ -8,7 +8,6 @@ grant execute on function
   credits.spend(uuid, bigint, text, jsonb),
   credits.spend_batch(uuid[], bigint[], text[]),
   credits.place_hold(uuid, bigint, text, interval, jsonb),
-  credits.capture_hold(uuid, uuid, bigint),
   credits.release_hold(uuid, uuid),
   credits.reverse_grant(uuid, uuid, bigint, text, jsonb),
   credits.restore_grant(uuid, uuid, bigint, text, jsonb),

@@ -43,6 +43,10 @@ comment on column billing.events.body is
 comment on column billing.events.needs_attention is
   'A person has to do something (error says what) before another attempt can succeed.';
 
+create index events_thin_by_snapshot on billing.events ((payload ->> 'snapshot_event'))
+  where payload ->> 'snapshot_event' is not null;
+comment on index billing.events_thin_by_snapshot is
+  'A thin event names the snapshot event that tells the same: reconcile asks which have come.';
 create index events_by_object on billing.events (object_id) where object_id is not null;
 comment on index billing.events_by_object is
   'For the operator''s search by a Stripe id; nothing that handles an event reads it.';

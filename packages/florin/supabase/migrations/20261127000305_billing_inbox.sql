@@ -160,8 +160,13 @@ begin
           error_code, error, needs_attention, payload, body)
         values (
           v_event_id, p_event ->> 'type', p_event ->> 'api_version',
-          coalesce(p_event -> 'livemode' = 'true', false), p_event ->> 'account',
-          p_event #>> '{data,object,id}', to_timestamp((p_event ->> 'created')::double precision),
+          coalesce(p_event -> 'livemode' = 'true', false),
+          coalesce(p_event ->> 'account', p_event ->> 'context'),
+          coalesce(p_event #>> '{data,object,id}', p_event #>> '{related_object,id}'),
+          -- Snapshots count seconds, thin events write the time out.
+          case jsonb_typeof(p_event -> 'created')
+            when 'string' then (p_event ->> 'created')::timestamptz
+            else to_timestamp((p_event ->> 'created')::double precision) end,
           v_status, 1, v_next, case when not v_open then v_now end,
           (p_plan ->> 'accountId')::uuid, p_plan ->> 'customerId', p_plan ->> 'reason',
           p_plan ->> 'errorCode', p_plan ->> 'error',

@@ -293,6 +293,6 @@ begin
 end;
 $$;
 comment on function billing.close_credited_top_ups(integer) is
-  'Closes top-ups whose credits the ledger holds, however they were paid: by us, or by the buyer on the invoice''s page. How many.';
+  'Closes top-ups whose credits the ledger holds, however they were paid: by us, or by the buyer on the invoice''s page. Returns how many.';
 
 call florin.end_migration();

@@ -101,6 +101,10 @@ select create_distributed_function(
   'credits.place_hold(uuid, bigint, text, interval, jsonb)', 'p_account_id',
   colocate_with => 'credits.accounts');
 select create_distributed_function(
-  'credits.capture_hold(uuid, uuid, bigint)', 'p_account_id', colocate_with => 'credits.accounts');
+  'credits.capture_hold(uuid, uuid, bigint, credits.overage, bigint)', 'p_account_id',
+  colocate_with => 'credits.accounts');
+select create_distributed_function(
+  'credits.extend_hold(uuid, uuid, interval, text)', 'p_account_id',
+  colocate_with => 'credits.accounts');
 select create_distributed_function(
   'credits.release_hold(uuid, uuid)', 'p_account_id', colocate_with => 'credits.accounts');

@@ -5,10 +5,10 @@ select plan(22);
 select credits.issue_grant('00000000-0000-4000-8000-00000000000a', 50, 'tap:grant', 'test');
 select credits.issue_grant('00000000-0000-4000-8000-00000000000b', 70, 'tap:grant', 'test');
 
-select ok(not has_schema_privilege('anon', 'credits', 'usage'), 'anon can not reach the ledger');
-select ok(not has_schema_privilege('anon', 'billing', 'usage'), 'anon can not reach the inbox');
+select ok(not has_schema_privilege('anon', 'credits', 'usage'), 'anon cannot reach the ledger');
+select ok(not has_schema_privilege('anon', 'billing', 'usage'), 'anon cannot reach the inbox');
 select ok(not has_schema_privilege('authenticated', 'billing', 'usage'),
-  'a signed-in user can not reach the inbox');
+  'a signed-in user cannot reach the inbox');
 select is_empty(
   $$select p.oid::regprocedure from pg_proc p
      where p.pronamespace in ('credits'::regnamespace, 'billing'::regnamespace)
@@ -31,15 +31,15 @@ select results_eq(
   $$select posted from credits.read_balance('00000000-0000-4000-8000-00000000000a')$$,
   array[45::bigint], 'and reads the balance');
 select throws_ok($$insert into credits.entries select * from credits.entries$$, '42501', null,
-  'service_role can not insert an entry');
+  'service_role cannot insert an entry');
 select throws_ok($$update credits.accounts set posted = 1000$$, '42501', null,
-  'service_role can not change a balance');
+  'service_role cannot change a balance');
 select throws_ok($$delete from credits.entries$$, '42501', null,
-  'service_role can not delete an entry');
+  'service_role cannot delete an entry');
 select throws_ok($$truncate credits.entries$$, '42501', null,
-  'service_role can not truncate the entries');
+  'service_role cannot truncate the entries');
 select throws_ok($$select credits.settle(null, now())$$, '42501', null,
-  'service_role can not call what functions use inside');
+  'service_role cannot call what functions use inside');
 
 reset role;
 set local role authenticated;
@@ -57,17 +57,17 @@ select throws_ok($$select public.get_user_credit_balance('00000000-0000-4000-800
   '42501', null, 'asking for another user is refused');
 select throws_ok(
   $$select credits.issue_grant('00000000-0000-4000-8000-00000000000a', 1000, 'tap:mine', 'gift')$$,
-  '42501', null, 'a user can not grant');
+  '42501', null, 'a user cannot grant');
 select throws_ok($$select credits.spend('00000000-0000-4000-8000-00000000000b', 1, 'tap:theft')$$,
-  '42501', null, 'a user can not spend by themselves: the app does');
+  '42501', null, 'a user cannot spend by themselves: the app does');
 select throws_ok($$select public.add_user_credits('00000000-0000-4000-8000-00000000000a', 1, 'e', 'p', 'x', 'r', 't')$$,
-  '42501', null, 'a user can not add credits');
+  '42501', null, 'a user cannot add credits');
 
 reset role;
 set local role anon;
-select throws_ok($$select * from credits.accounts$$, '42501', null, 'anon can not read accounts');
+select throws_ok($$select * from credits.accounts$$, '42501', null, 'anon cannot read accounts');
 select throws_ok($$select public.get_user_credit_balance('00000000-0000-4000-8000-00000000000a')$$,
-  '42501', null, 'anon can not ask for a balance');
+  '42501', null, 'anon cannot ask for a balance');
 
 reset role;
 select * from finish();

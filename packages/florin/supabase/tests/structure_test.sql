@@ -39,7 +39,7 @@ select is_empty(
 select is_empty(
   $$select f.oid::regprocedure from our_functions f join pg_roles r on r.oid = f.proowner
      where f.prosecdef and (r.rolcanlogin or r.rolsuper)$$,
-  'who functions run as can not log in and is no superuser');
+  'who functions run as cannot log in and is no superuser');
 select is_empty(
   $$select p.polrelid::regclass, r.rolname, p.polcmd from pg_policy p
       join ours c on c.oid = p.polrelid

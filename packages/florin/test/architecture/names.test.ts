@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listFiles, REPOSITORY, ROOT } from './sources.ts';
+import { listFiles, REPOSITORY, ROOT, SANDBOX } from './sources.ts';
 import { readTitles } from './titles.ts';
 
 const EMPTY_NAMES = /(^|\/)(utils?|helpers?|common|lib|services?|types|misc|shared)(\/|\.tsx?$)/;
@@ -10,7 +10,10 @@ const COMPONENT = /^[A-Z][A-Za-z0-9]*(\.test)?\.tsx$/;
 
 describe('names', () => {
   const folders = ['src', 'web', 'test'].filter((folder) => existsSync(join(ROOT, folder)));
-  const files = folders.flatMap((folder) => listFiles(folder, /\.tsx?$/));
+  const files = [
+    ...folders.flatMap((folder) => listFiles(folder, /\.tsx?$/)),
+    ...['src', 'test'].flatMap((folder) => listFiles(folder, /\.tsx?$/, SANDBOX)),
+  ];
 
   it('say what is inside: no folder or file is called utils, helpers, common, lib, services or types', () => {
     expect(files.filter((path) => EMPTY_NAMES.test(path))).toEqual([]);

@@ -30,7 +30,7 @@ const DEFECTS: Record<string, readonly string[]> = {
   ],
   'a transient error loses the payment': [
     'errors are raised, never swallowed: nobody, nothing, no event',
-    'that can not be stored raises, so that it is never answered with 200',
+    'that cannot be stored raises, so that it is never answered with 200',
     'a failed event is retried until it is processed or dead, and dead is visible',
   ],
   'an integer overflows': ['a balance grows past what an integer holds'],

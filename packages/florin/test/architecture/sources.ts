@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** The repository, with the documents. */
 export const REPOSITORY = join(ROOT, '..', '..');
+export const SANDBOX = join(REPOSITORY, 'packages', 'stripe-sandbox');
 
 export type Import = {
   /** As written: `../db/index.ts`, `pg`, `node:fs`. */
@@ -25,19 +26,19 @@ export type Source = {
 };
 
 /** The files below `folder` whose names end as asked, as paths from the root. */
-export function listFiles(folder: string, ending: RegExp): string[] {
-  return readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
+export function listFiles(folder: string, ending: RegExp, root = ROOT): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && ending.test(entry.name))
-    .map((entry) => toPosix(relative(ROOT, join(entry.parentPath, entry.name))))
+    .map((entry) => toPosix(relative(root, join(entry.parentPath, entry.name))))
     .sort();
 }
 
 /** What ships: everything below src that is no test. */
-export function readSources(): Source[] {
-  return listFiles('src', /\.tsx?$/)
+export function readSources(root = ROOT): Source[] {
+  return listFiles('src', /\.tsx?$/, root)
     .filter((path) => !/\.test\.tsx?$/.test(path))
     .map((path) => {
-      const text = readFileSync(join(ROOT, path), 'utf8');
+      const text = readFileSync(join(root, path), 'utf8');
       return { path, module: moduleOf(path), text, imports: readImports(path, text) };
     });
 }

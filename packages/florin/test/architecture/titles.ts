@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { listFiles, ROOT } from './sources.ts';
+import { listFiles, ROOT, SANDBOX } from './sources.ts';
 
 const TITLE = /\b(?:it|test|describe)(?:\.\w+(?:\([^)]*\))?)*\(\s*(['"`])((?:\\.|(?!\1).)*)\1/g;
 const PGTAP_TITLE = /'((?:[^']|'')*)'\s*\)\s*;/g;
@@ -8,11 +8,13 @@ const PGTAP_TITLE = /'((?:[^']|'')*)'\s*\)\s*;/g;
 /** The name of every test and group of tests, in TypeScript and in pgTAP. */
 export function readTitles(): Set<string> {
   const titles = new Set<string>();
-  for (const path of [
-    ...listFiles('src', /\.test\.tsx?$/),
-    ...listFiles('test', /\.test\.tsx?$/),
-  ]) {
-    const text = readFileSync(join(ROOT, path), 'utf8');
+  const files = [ROOT, SANDBOX].flatMap((root) =>
+    ['src', 'test']
+      .flatMap((folder) => listFiles(folder, /\.test\.tsx?$/, root))
+      .map((path) => join(root, path)),
+  );
+  for (const file of files) {
+    const text = readFileSync(file, 'utf8');
     for (const [, , title] of text.matchAll(TITLE)) {
       titles.add((title ?? '').replace(/\\(['"`])/g, '$1'));
     }

@@ -66,6 +66,7 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
       join(app, 'package.json'),
       JSON.stringify({ name: 'app', private: true, type: 'module' }),
     );
+    // The sandbox comes inside: one archive is all that is installed.
     await install(join(place, `florin-${MANIFEST.version}.tgz`));
   }, 180_000);
   afterAll(() => rm(place, { recursive: true, force: true }));

@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { hasStripeCli, stripeEnvironment, stripeProgram } from '../support/stripe-cli.ts';
+import {
+  hasStripeCli,
+  stripeEnvironment,
+  stripeProgram,
+} from '../../../stripe-sandbox/test/support/stripe-cli.ts';
 import { hasBrowser, launchBrowser } from './support/browser.ts';
 import { type Product, startProduct } from './support/product.ts';
 

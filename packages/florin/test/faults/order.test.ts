@@ -21,7 +21,7 @@ import {
 import { MemoryWorld } from './memory-world.ts';
 
 /** All of them, but in `npm run mutate`, which plays every scenario hundreds of times. */
-const MOST_ORDERS = Number(process.env['FLORIN_MOST_ORDERS'] ?? Number.POSITIVE_INFINITY);
+const MAX_ORDERS = Number(process.env['FLORIN_MOST_ORDERS'] ?? Number.POSITIVE_INFINITY);
 
 type Scenario = {
   name: string;
@@ -717,7 +717,7 @@ describe('any order of refund and dispute events ends at the same balance', () =
           expect(world.statuses()).toEqual(new Set(scenario.status ?? ['credited']));
           expect(keyed).toBe(expected);
           played += 1;
-          if (played === MOST_ORDERS) {
+          if (played === MAX_ORDERS) {
             break;
           }
         }

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { PRICES, sandboxUnderTest } from '../../../stripe-sandbox/test/sandbox-under-test.ts';
 import type { Database } from '../../src/db/index.ts';
 import { issueGrant, listGrants, reverseGrant } from '../../src/ledger/index.ts';
 import { reconcile } from '../../src/reconcile/index.ts';
@@ -12,7 +13,6 @@ import {
   withLines,
 } from '../integration/webhooks/objects.ts';
 import { asOwner, openShop, type Shop } from '../integration/webhooks/shop.ts';
-import { PRICES, sandboxUnderTest } from '../sandbox/sandbox-under-test.ts';
 
 /** B17: 1,000 under `npm run proof`. */
 const FAULTS = Number(process.env['FLORIN_PROOF_FAULTS'] ?? 50);

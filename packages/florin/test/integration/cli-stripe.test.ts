@@ -92,6 +92,56 @@ describe('the command line with Stripe', { timeout: 120_000 }, () => {
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   }
 
+  it('init creates an event destination, doctor finds it, and a purchase told by thin events is credited', async () => {
+    const accountId = randomUUID();
+    await catalogue({ price_KNOWN: PACK });
+    for (const { id } of (await sandbox.stripe.webhookEndpoints.list()).data) {
+      await sandbox.stripe.webhookEndpoints.del(id);
+    }
+    const checkOf = async () => {
+      const { checks } = JSON.parse((await florin('doctor', '--json')).stdout);
+      return checks.find(({ name }: { name: string }) => name === 'stripe.endpoint');
+    };
+    expect(await checkOf()).toMatchObject({
+      status: 'fault',
+      found: expect.stringContaining('no event destination'),
+      mend: expect.stringContaining('florin init --destination'),
+    });
+    const address = `http://127.0.0.1:${port}`;
+    const made = await florin('init', '--destination', address, '--json');
+    expect(made.code).toBe(0);
+    const { id, url, secret, events } = JSON.parse(made.stdout);
+    expect(url).toBe(`${address}/api/stripe/webhook`);
+    expect(events).toContain('v1.checkout.session.completed');
+    expect((await florin('init', '--destination', `${address}/`)).code).not.toBe(0);
+    expect((await florin('init', '--destination', 'credits')).code).not.toBe(0);
+    expect(await checkOf()).toMatchObject({
+      status: 'ok',
+      found: expect.stringContaining('destination of thin events'),
+    });
+    await sandbox.stripe.v2.core.eventDestinations.disable(id);
+    expect(await checkOf()).toMatchObject({
+      status: 'fault',
+      found: expect.stringContaining('disabled'),
+    });
+    await sandbox.stripe.v2.core.eventDestinations.enable(id);
+    await sandbox.stripe.v2.core.eventDestinations.update(id, {
+      enabled_events: events.slice(1),
+    });
+    expect((await checkOf()).found).toContain('checkout.session.completed');
+    await sandbox.stripe.v2.core.eventDestinations.update(id, { enabled_events: events });
+
+    await serve({ STRIPE_WEBHOOK_SECRET: `whsec_of_an_endpoint_that_was,${secret}` });
+    await sandbox.buy({ price: 'price_KNOWN', accountId });
+    await sandbox.settled();
+    await expect.poll(() => available(accountId), PATIENT).toBe(50);
+    const told = await listEvents(fresh.db, { accountId });
+    expect(told.map(({ type }) => type)).toContain('v1.checkout.session.completed');
+    // What came thin was delivered: reconcile asks Stripe for its snapshot events.
+    const compared = await florin('reconcile', '--json');
+    expect(JSON.parse(compared.stdout).findings).toEqual([]);
+  });
+
   it('an unknown price waits needing attention, in the log and in events list; once it is in the catalogue a replay credits it', async () => {
     const accountId = randomUUID();
     await catalogue({ price_OTHER: PACK });
@@ -138,7 +188,7 @@ describe('the command line with Stripe', { timeout: 120_000 }, () => {
       outcomes: [{ eventId: event.eventId, status: 'processed' }],
     });
     expect(await available(accountId)).toBe(50);
-    // Whatever is told again is not granted again, whoever takes it.
+    // An event that is sent again grants nothing again, whoever takes it.
     const after = await serve();
     const again = await florin('events', 'replay', event.eventId);
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('processed') });

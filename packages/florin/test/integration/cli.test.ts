@@ -56,13 +56,13 @@ describe('the command line', { timeout: 120_000 }, () => {
       expect(stderr).toContain('DATABASE_URL is missing');
     });
 
-    it('1 and no stack, when the database can not be reached', async () => {
+    it('1 and no stack, when the database cannot be reached', async () => {
       const { code, stderr } = await runFlorin(['verify'], {
         cwd: folder,
         env: { DATABASE_URL: 'postgresql://postgres:secret@127.0.0.1:1/postgres' },
       });
       expect(code).toBe(1);
-      expect(stderr).toContain('can not be reached');
+      expect(stderr).toContain('cannot be reached');
       expect(stderr).not.toContain('secret');
       expect(stderr).not.toContain('    at ');
     });

@@ -35,7 +35,7 @@ describe('the database', () => {
     });
   });
 
-  it('refuses to read a bigint that a number can not hold exactly', async () => {
+  it('refuses to read a bigint that a number cannot hold exactly', async () => {
     await expect(fresh.db.query('select 9007199254740993::bigint as n')).rejects.toMatchObject({
       code: 'internal',
       message: expect.stringContaining('9007199254740993'),

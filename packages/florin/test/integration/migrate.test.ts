@@ -155,6 +155,7 @@ describe('migrations', () => {
         await other.close();
       }
     },
+    120_000,
   );
 });
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect, type Database } from '../../src/db/index.ts';
 import { issueGrant, placeHold, readBalance, spend, verifyLedger } from '../../src/ledger/index.ts';
 import { type FreshDatabase, freshDatabase, isPooled } from '../support/postgres.ts';
+import { widen } from '../support/widen.ts';
 
 const ADD = { name: 'florin_test_add', text: 'select $1::bigint + 1 as sum' };
 
@@ -118,23 +119,3 @@ describe.skipIf(isPooled)('a prepared statement', () => {
     await app.close();
   });
 });
-
-/** A migration that adds a column to a function's answer: the function is dropped and made again. */
-async function widen(fresh: FreshDatabase, name: string, column: string): Promise<void> {
-  const [row] = await fresh.db.query<{ signature: string; definition: string }>(
-    `select oid::regprocedure::text as signature, pg_get_functiondef(oid) as definition
-       from pg_proc where proname = $1 and pronamespace = 'credits'::regnamespace`,
-    [name],
-  );
-  const definition = row?.definition.replace(
-    /\)\s+RETURNS record/,
-    `, OUT ${column} text) RETURNS record`,
-  );
-  expect(definition).toContain(`OUT ${column} text`);
-  await fresh.db.transaction(async (tx) => {
-    await tx.query('set local role florin_owner');
-    await tx.query(`drop function ${row?.signature}`);
-    await tx.query(String(definition));
-    await tx.query(`grant execute on function ${row?.signature} to postgres, service_role`);
-  });
-}

@@ -7,6 +7,7 @@ import {
   captureHold,
   expireDue,
   explainBalance,
+  extendHold,
   issueGrant,
   placeHold,
   readBalance,
@@ -47,7 +48,17 @@ const command = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('spend' as const), amount }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('batch' as const), amount }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('hold' as const), amount, ahead }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('capture' as const), which, amount }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('capture' as const),
+      which,
+      amount,
+      overage: fc.constantFrom('refuse' as const, 'up_to_available' as const, 'debt' as const),
+      debtLimit: fc.constantFrom(0, 10, 30),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('extend' as const), which, ahead }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('release' as const), which }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('reverse' as const), which, amount }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('restore' as const), which, amount }) },
@@ -181,8 +192,9 @@ class Pair {
         break;
       }
       case 'capture':
+      case 'extend':
       case 'release':
-        await this.#endHold(command);
+        await this.#endHold(command, idempotencyKey);
         break;
       case 'reverse':
       case 'restore':
@@ -260,7 +272,10 @@ class Pair {
     }
   }
 
-  async #endHold(command: Extract<Command, { do: 'capture' | 'release' }>): Promise<void> {
+  async #endHold(
+    command: Extract<Command, { do: 'capture' | 'extend' | 'release' }>,
+    idempotencyKey: string,
+  ): Promise<void> {
     const index = command.which % Math.max(1, this.#model.holds.length);
     const hold = this.#model.holds[index];
     const holdId = this.#holdIds[index];
@@ -270,11 +285,20 @@ class Pair {
     const ref = { accountId: this.#accountId, holdId };
     if (command.do === 'release') {
       await this.#expect(this.#model.release(hold), () => releaseHold(this.#db, ref));
-    } else {
-      const { amount } = command;
-      await this.#expect(this.#model.capture(hold, amount), () =>
-        captureHold(this.#db, { ...ref, amount }),
+    } else if (command.do === 'extend') {
+      const { ahead: expiresInSeconds } = command;
+      await this.#expect(this.#model.extend(hold, this.#now + expiresInSeconds * 1000), () =>
+        extendHold(this.#db, { ...ref, expiresInSeconds, idempotencyKey }),
       );
+    } else {
+      const { amount, overage, debtLimit } = command;
+      const asked = { ...ref, amount, overage, debtLimit };
+      await this.#expect(this.#model.capture(hold, amount, overage, debtLimit), async () => {
+        const answer = await captureHold(this.#db, asked);
+        const { captured, uncovered } = hold;
+        expect(answer).toMatchObject({ captured, uncovered });
+        return answer;
+      });
     }
   }
 

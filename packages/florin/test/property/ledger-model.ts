@@ -24,11 +24,15 @@ type Cell = { payer: ModelGrant | null; insteadOf: ModelGrant | null; freed: boo
 
 export type ModelHold = {
   readonly name: number;
-  readonly expiresAt: number;
+  expiresAt: number;
   readonly cells: readonly Cell[];
   status: 'open' | 'captured' | 'released' | 'expired';
   captured: number;
+  uncovered: number;
+  overage: Overage | null;
 };
+
+export type Overage = 'refuse' | 'up_to_available' | 'debt';
 
 type Refusal = 'insufficient_credits' | 'amount_not_allowed' | 'hold_not_open' | 'reused';
 /** What the ledger must answer: null when it accepts. */
@@ -183,21 +187,45 @@ export class LedgerModel {
     }
     const cells = this.#burn(amount);
     const name = this.holds.length;
-    this.holds.push({ name, expiresAt, cells, status: 'open', captured: 0 });
+    this.holds.push({
+      ...{ name, expiresAt, cells, status: 'open', captured: 0 },
+      ...{ uncovered: 0, overage: null },
+    });
     return null;
   }
 
-  capture(hold: ModelHold, amount: number): Answer {
+  capture(hold: ModelHold, amount: number, overage: Overage, debtLimit: number): Answer {
     if (hold.status === 'captured') {
-      return hold.captured === amount ? null : 'reused';
+      const same = hold.captured + hold.uncovered === amount;
+      return same && (hold.overage ?? overage) === overage ? null : 'reused';
     }
     if (hold.status !== 'open') {
       return 'hold_not_open';
     }
-    if (amount > hold.cells.length) {
+    const excess = Math.max(0, amount - hold.cells.length);
+    if (excess > 0 && overage === 'refuse') {
       return 'amount_not_allowed';
     }
-    this.#end(hold, amount);
+    const { available } = this.balance();
+    if (excess > 0 && overage === 'debt' && available + debtLimit < excess) {
+      return 'insufficient_credits';
+    }
+    this.#end(hold, Math.min(amount, hold.cells.length));
+    if (excess > 0) {
+      const taken = overage === 'debt' ? excess : Math.min(excess, Math.max(available, 0));
+      this.#burn(taken);
+      hold.overage = overage;
+      hold.captured += taken;
+      hold.uncovered = excess - taken;
+    }
+    return null;
+  }
+
+  extend(hold: ModelHold, expiresAt: number): Answer {
+    if (hold.status !== 'open') {
+      return 'hold_not_open';
+    }
+    hold.expiresAt = Math.max(hold.expiresAt, expiresAt);
     return null;
   }
 

@@ -28,7 +28,8 @@ const PREFIX = 'florin-test-';
 
 /**
  * One Postgres a run: an embedded cluster that is thrown away, or the server of DATABASE_URL, on
- * which only databases of this run's own are made and dropped.
+ * which only databases of this run's own are made and dropped. FLORIN_TEST_POSTGRES names the folder
+ * with the programs of another version for the cluster.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const own = process.env['DATABASE_URL'];
@@ -79,6 +80,7 @@ async function tryMigrations(url: string): Promise<string> {
 
 async function startThrowAway() {
   await sweep();
+  const programs = process.env['FLORIN_TEST_POSTGRES'];
   const home = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
   // Where we are root Postgres is another user; closed out it would keep its files elsewhere, for ever.
   await chmod(home, 0o755);
@@ -86,6 +88,7 @@ async function startThrowAway() {
     dataDirectory: join(home, 'postgres'),
     durable: false,
     maxConnections: 200,
+    ...(programs ? { programs: programsOf(programs) } : {}),
   });
   return {
     ...server,
@@ -94,6 +97,10 @@ async function startThrowAway() {
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+function programsOf(folder: string): { initdb: string; postgres: string } {
+  return { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres') };
 }
 
 /** Clusters of runs that were killed: their servers are ended and their files removed. */

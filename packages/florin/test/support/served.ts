@@ -1,6 +1,6 @@
 import { createServer, request as forward, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createSandbox, type Sandbox } from '../../src/sandbox/index.ts';
+import { createSandbox, type Sandbox } from 'stripe-sandbox';
 import {
   JWT_SECRET,
   openProject,
@@ -35,9 +35,11 @@ export type ServedAsk = {
 
 export async function startServed(
   settings: Readonly<Record<string, string>> = {},
+  /** Another database than a fresh one of this run's cluster; closed with the service. */
+  database?: FreshDatabase,
 ): Promise<Served> {
   const [fresh, project, [port = 0, metricsPort = 0]] = await Promise.all([
-    freshDatabase(),
+    database ?? freshDatabase(),
     openProject(),
     freePorts(2),
   ]);

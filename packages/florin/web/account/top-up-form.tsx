@@ -6,7 +6,7 @@ import { credits, times } from '../frame/format.ts';
 
 const USUAL_THRESHOLD = 20;
 const USUAL_PER_MONTH = 3;
-const MOST_PER_MONTH = 100;
+const MAX_PER_MONTH = 100;
 
 type Priced = Plan & { amountMinor: number; currency: string };
 
@@ -33,7 +33,7 @@ export function TopUpForm(props: {
 
   const pack = packs.find((one) => one.priceId === priceId) ?? packs[0];
   if (pack === undefined) {
-    return <p className="soft">Prices can not be shown at the moment. Try again later.</p>;
+    return <p className="soft">Prices cannot be shown at the moment. Try again later.</p>;
   }
   const below = threshold === '' ? Math.min(USUAL_THRESHOLD, pack.credits) : Number(threshold);
   const most = Number(perMonth);
@@ -92,7 +92,7 @@ export function TopUpForm(props: {
             id="top-up-most"
             type="number"
             min={1}
-            max={MOST_PER_MONTH}
+            max={MAX_PER_MONTH}
             step={1}
             required
             value={perMonth}

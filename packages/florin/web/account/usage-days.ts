@@ -2,7 +2,7 @@ import type { Usage, UsageDay } from '../../src/browser/index.ts';
 
 const DAY_MS = 86_400_000;
 /** More bars than this are no chart of days any more. */
-const MOST_DAYS = 92;
+const MAX_DAYS = 92;
 
 /** Every day of the range, the quiet ones as zeros; at most the last 92. */
 export function everyDay({ from, to, days }: Usage): readonly UsageDay[] {
@@ -12,7 +12,7 @@ export function everyDay({ from, to, days }: Usage): readonly UsageDay[] {
     return days;
   }
   const known = new Map(days.map((day) => [day.day, day]));
-  const count = Math.min(Math.round((last - first) / DAY_MS) + 1, MOST_DAYS);
+  const count = Math.min(Math.round((last - first) / DAY_MS) + 1, MAX_DAYS);
   return Array.from({ length: Math.max(count, 0) }, (_, index) => {
     const day = new Date(last - (count - 1 - index) * DAY_MS).toISOString().slice(0, 10);
     return known.get(day) ?? { day, spent: 0, granted: 0 };

@@ -74,7 +74,7 @@ function ChosenMark({ plan, purchase }: { plan: Plan; purchase: Purchase }) {
   return plan.priceId === purchase.chosenId ? <span className="chosen-mark">Chosen</span> : null;
 }
 
-const MOST_PACKS = 99;
+const MAX_PACKS = 99;
 
 /** Keeps what is typed until it is a number that can be bought. */
 function QuantityField({ plan, purchase }: { plan: Plan; purchase: Purchase }) {
@@ -88,14 +88,14 @@ function QuantityField({ plan, purchase }: { plan: Plan; purchase: Purchase }) {
         type="number"
         inputMode="numeric"
         min={1}
-        max={MOST_PACKS}
+        max={MAX_PACKS}
         step={1}
         value={typed ?? quantity}
         disabled={purchase.busyId !== null}
         onChange={({ currentTarget }) => {
           const wanted = currentTarget.valueAsNumber;
           setTyped(currentTarget.value);
-          if (Number.isSafeInteger(wanted) && wanted >= 1 && wanted <= MOST_PACKS) {
+          if (Number.isSafeInteger(wanted) && wanted >= 1 && wanted <= MAX_PACKS) {
             purchase.setQuantity(plan, wanted);
           }
         }}

@@ -1,8 +1,5 @@
 import { florin } from '../../../lib/florin.ts';
 
-export const runtime = 'nodejs';
-export const dynamic = 'force-dynamic';
-
 export const GET = florin.fetch;
 export const POST = florin.fetch;
 export const DELETE = florin.fetch;

@@ -1,4 +1,4 @@
-import { LEAST_SECRET_BYTES, weaknessOf } from '../../config.ts';
+import { MIN_SECRET_BYTES, weaknessOf } from '../../config.ts';
 import { isPrivateHost } from '../../kernel/index.ts';
 import type { Environment } from '../environment.ts';
 import { type Check, fault, messageOf, ok, warning } from './check.ts';
@@ -105,7 +105,7 @@ function checkSecret(name: string, environment: Environment): Check {
   }
   const weak = value
     .split(',')
-    .map((one) => weaknessOf(one.trim(), LEAST_SECRET_BYTES[name] ?? 0))
+    .map((one) => weaknessOf(one.trim(), MIN_SECRET_BYTES[name] ?? 0))
     .find((weakness) => weakness !== undefined);
   return weak === undefined
     ? ok(check, 'set')

@@ -1,8 +1,7 @@
 import { createStripeClient, isLiveKey, type StripeClient } from '../../stripe/index.ts';
 import type { Environment } from '../environment.ts';
+import { type EventTarget, listDestinations, WEBHOOK_PATH } from '../event-destination.ts';
 import { type Check, fault, messageOf, ok, warning } from './check.ts';
-
-const WEBHOOK_PATH = '/api/stripe/webhook';
 
 /** The key works, its mode, and an endpoint that gets every event that Florin acts on. */
 export async function checkStripe(
@@ -63,33 +62,50 @@ function checkSecret(secrets: string | undefined): Check {
       );
 }
 
+/** Between them, the endpoints and destinations at our path have to get every type. */
 async function checkEndpoint(stripe: StripeClient, eventTypes: readonly string[]): Promise<Check> {
   const name = 'stripe.endpoint';
-  try {
-    const endpoints = await stripe.webhookEndpoints.list({ limit: 100 });
-    const ours = endpoints.data.filter(({ url }) => new URL(url).pathname.endsWith(WEBHOOK_PATH));
-    const enabled = ours.filter(({ status }) => status === 'enabled');
-    if (enabled.length === 0) {
-      return fault(
-        name,
-        ours.length === 0 ? `no endpoint ends with ${WEBHOOK_PATH}` : 'the endpoint is disabled',
-        `In Stripe, create or enable an endpoint for <your service>${WEBHOOK_PATH} with: ${eventTypes.join(', ')}.`,
-      );
-    }
-    const events = new Set(enabled.flatMap((endpoint) => endpoint.enabled_events));
-    const missing = events.has('*') ? [] : eventTypes.filter((type) => !events.has(type as never));
-    return missing.length === 0
-      ? ok(name, enabled.map(({ url }) => url).join(', '))
-      : fault(
-          name,
-          `does not get: ${missing.join(', ')}`,
-          'Add these events to the endpoint in Stripe.',
-        );
-  } catch (error) {
+  const [endpoints, destinations] = await Promise.all([
+    listEndpoints(stripe).catch(messageOf),
+    listDestinations(stripe).catch(messageOf),
+  ]);
+  const listed = [endpoints, destinations].filter((one) => typeof one !== 'string').flat();
+  const ours = listed.filter(({ url }) => new URL(url).pathname.endsWith(WEBHOOK_PATH));
+  const enabled = ours.filter((target) => target.enabled);
+  const unlisted = [endpoints, destinations].find((one) => typeof one === 'string');
+  if (enabled.length === 0 && unlisted !== undefined) {
     return warning(
       name,
-      `endpoints can not be listed: ${messageOf(error)}`,
-      'Give the restricted key the right to read webhook endpoints, or check them in Stripe.',
+      `endpoints and event destinations cannot be listed: ${unlisted}`,
+      'Give the restricted key the right to read webhook endpoints and event destinations, or check them in Stripe.',
     );
   }
+  if (enabled.length === 0) {
+    return fault(
+      name,
+      ours.length === 0
+        ? `no endpoint and no event destination ends with ${WEBHOOK_PATH}`
+        : `the ${ours[0]?.kind} is disabled`,
+      `In Stripe, create or enable an endpoint for <your service>${WEBHOOK_PATH} with: ${eventTypes.join(', ')}. For thin events: npx florin init --destination <your service>.`,
+    );
+  }
+  const events = new Set(enabled.flatMap((target) => target.events));
+  const missing = events.has('*') ? [] : eventTypes.filter((type) => !events.has(type));
+  return missing.length === 0
+    ? ok(name, enabled.map(({ url, kind }) => `${url} (${kind})`).join(', '))
+    : fault(
+        name,
+        `does not get: ${missing.join(', ')}`,
+        'Add these events to the endpoint in Stripe; to a destination of thin events with v1. before each.',
+      );
+}
+
+async function listEndpoints(stripe: StripeClient): Promise<EventTarget[]> {
+  const { data } = await stripe.webhookEndpoints.list({ limit: 100 });
+  return data.map(({ url, status, enabled_events: events }) => ({
+    url,
+    enabled: status === 'enabled',
+    kind: 'endpoint',
+    events,
+  }));
 }

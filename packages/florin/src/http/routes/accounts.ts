@@ -4,7 +4,9 @@ import {
   captureHold,
   expiresInSeconds,
   explainBalance,
+  extendHold,
   issueGrant,
+  overage,
   placeHold,
   priority,
   readBalance,
@@ -27,7 +29,7 @@ import {
   written,
 } from '../shapes.ts';
 
-const LONGEST_KEY = 255;
+const MAX_KEY = 255;
 const REPLAYED = { 'idempotent-replayed': 'true' };
 
 const spending = z.strictObject({ amount: credits, metadata: freeMetadata.optional() });
@@ -44,10 +46,15 @@ const holding = z.strictObject({
   expiresInSeconds: expiresInSeconds.int().min(1).optional(),
   metadata: freeMetadata.optional(),
 });
-const capturing = z.strictObject({ amount: credits.optional(), metadata: freeMetadata.optional() });
+const capturing = z.strictObject({
+  amount: credits.optional(),
+  overage: overage.optional(),
+  metadata: freeMetadata.optional(),
+});
+const extending = z.strictObject({ expiresInSeconds: expiresInSeconds.int().min(1) });
 
 const key = z.object({
-  'Idempotency-Key': z.string().min(1).max(LONGEST_KEY).openapi({ example: 'scan:job_81' }),
+  'Idempotency-Key': z.string().min(1).max(MAX_KEY).openapi({ example: 'scan:job_81' }),
 });
 const account = z.object({ id: accountId });
 const hold = account.extend({ holdId: accountId });
@@ -159,18 +166,44 @@ export function addAccounts(app: App, parts: Parts): void {
       security: SERVER,
       request: { params: hold, headers: key, ...jsonBody(capturing) },
       responses: answers(
-        { description: 'The balance after it', schema: written.extend({ captured: z.int() }) },
-        PROBLEMS,
+        {
+          description: 'The balance after it',
+          schema: written.extend({ captured: z.int(), uncovered: z.int() }),
+        },
+        { ...PROBLEMS, 402: 'More debt than the account may have' },
       ),
     },
     handler: write(async (c, { accountId: id }) => {
-      const { amount } = await readJson(c, capturing);
+      const { amount, overage } = await readJson(c, capturing);
       const holdId = uuidOf(c, 'holdId');
       return captureHold(db, {
         accountId: id,
         holdId,
         ...(amount === undefined ? {} : { amount }),
+        ...(overage === undefined ? {} : { overage }),
       });
+    }),
+  });
+
+  addRoute(app, {
+    method: 'post',
+    path: '/api/accounts/{id}/holds/{holdId}/extend',
+    docs: {
+      summary: 'Gives a hold more time, at most 30 days from now',
+      tags: ['Server'],
+      security: SERVER,
+      request: { params: hold, headers: key, ...jsonBody(extending) },
+      responses: answers(
+        {
+          description: 'The hold',
+          schema: written.extend({ holdId: z.string(), expiresAt: z.string() }),
+        },
+        PROBLEMS,
+      ),
+    },
+    handler: write(async (c, call) => {
+      const { expiresInSeconds } = await readJson(c, extending);
+      return extendHold(db, { ...call, holdId: uuidOf(c, 'holdId'), expiresInSeconds });
     }),
   });
 
@@ -233,10 +266,10 @@ function keyOf(c: RequestContext): string {
   }
   const quoted = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/.exec(header)?.[1];
   const value = quoted === undefined ? header : quoted.replaceAll(/\\(["\\])/g, '$1');
-  if (value === '' || value.length > LONGEST_KEY || !/^[\x20-\x7e]+$/.test(value)) {
+  if (value === '' || value.length > MAX_KEY || !/^[\x20-\x7e]+$/.test(value)) {
     throw new FlorinError(
       'idempotency_key_invalid',
-      `Idempotency-Key must be 1 to ${LONGEST_KEY} printable ASCII characters.`,
+      `Idempotency-Key must be 1 to ${MAX_KEY} printable ASCII characters.`,
     );
   }
   return value;

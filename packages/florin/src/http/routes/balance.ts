@@ -20,7 +20,7 @@ import { answers, BUYER, balance, liveGrant } from '../shapes.ts';
 const PAGE = 50;
 const DAY_MS = 86_400_000;
 const USUAL_DAYS = 30;
-const MOST_DAYS = 366;
+const MAX_DAYS = 366;
 
 const cursor = z
   .string()
@@ -267,10 +267,10 @@ function toRange(
 ): { from: number; to: number } {
   const to = Date.parse(asked.to ?? toDay(now.getTime()));
   const from = asked.from === undefined ? to - (USUAL_DAYS - 1) * DAY_MS : Date.parse(asked.from);
-  if (from > to || to - from >= MOST_DAYS * DAY_MS) {
+  if (from > to || to - from >= MAX_DAYS * DAY_MS) {
     throw new FlorinError(
       'invalid_input',
-      `from, to: must be in order and span at most ${MOST_DAYS} days.`,
+      `from, to: must be in order and span at most ${MAX_DAYS} days.`,
     );
   }
   return { from, to };

@@ -37,7 +37,7 @@ const portalQuery = z.object({
 });
 
 export function addCheckout(app: App, parts: Parts): void {
-  const { callers, planCookie, rateLimits, settleSession, recentSessions, webhooks } = parts;
+  const { callers, planCookie, rateLimits, catchUpSession, recentSessions, webhooks } = parts;
   const checkoutFor = (c: RequestContext, accountId: string): CheckoutDeps => ({
     ...parts.checkout,
     stripe: parts.stripeFor(c, accountId),
@@ -135,7 +135,7 @@ export function addCheckout(app: App, parts: Parts): void {
       const deps = checkoutFor(c, buyer.accountId);
       return json(
         await readCheckoutStatus(
-          { ...deps, settle: settleSession, recent: recentSessions },
+          { ...deps, settle: catchUpSession, recent: recentSessions },
           { accountId: buyer.accountId, sessionId: c.req.param('id') ?? '' },
         ),
       );

@@ -15,7 +15,7 @@ import { type App, addRoute } from '../route.ts';
 import { answers, BUYER, jsonBody, sessionId } from '../shapes.ts';
 import { refuseAnonymous } from './checkout.ts';
 
-const MOST_PER_MONTH = 100;
+const MAX_PER_MONTH = 100;
 
 const whole = (most: number) =>
   z
@@ -30,7 +30,7 @@ const agreement = z.strictObject({
   threshold: whole(Number.MAX_SAFE_INTEGER).openapi({
     description: 'A top-up begins when fewer credits than this are available',
   }),
-  maxPerMonth: whole(MOST_PER_MONTH).openapi({
+  maxPerMonth: whole(MAX_PER_MONTH).openapi({
     description: 'Top-ups in a calendar month (UTC) at most',
   }),
   amountMinor: whole(Number.MAX_SAFE_INTEGER).openapi({
@@ -120,7 +120,7 @@ export function addTopUp(app: App, parts: Parts): void {
       security: BUYER,
       request: jsonBody(agreement),
       responses: answers(shown, {
-        400: 'Terms that can not be agreed to',
+        400: 'Terms that cannot be agreed to',
         401: 'Not signed in',
         403: 'An anonymous user',
         409: 'It costs something else now',

@@ -43,7 +43,7 @@ const invoice = z.object({
   lines: list(invoiceLineFact).nullish(),
 });
 
-/** Reads an invoice of any API version. Raises a ZodError when it is not one. */
+/** Reads an invoice of any API version. Throws a ZodError when it is not one. */
 export function readInvoice(object: unknown, context: { asOf: number }): InvoiceFact {
   const read = invoice.parse(object);
   const payments = (read.payments?.data ?? []).map((one) => one.payment);

@@ -19,7 +19,7 @@ const session = z.object({
   line_items: list(sessionLineFact).nullish(),
 });
 
-/** Reads a checkout session of any API version. Raises a ZodError when it is not one. */
+/** Reads a checkout session of any API version. Throws a ZodError when it is not one. */
 export function readSession(
   object: unknown,
   context: { asOf: number; ended?: SessionFact['ended'] },

@@ -6,7 +6,7 @@ export const reference = z
   .nullish()
   .transform((value) => (value == null ? null : typeof value === 'string' ? value : value.id));
 
-/** An id that a shape can not do without. */
+/** An id that a shape cannot do without. */
 export const requiredReference = z
   .union([z.string(), z.object({ id: z.string() })])
   .transform((value) => (typeof value === 'string' ? value : value.id));

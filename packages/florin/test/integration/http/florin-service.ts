@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { createSandbox, type Sandbox } from 'stripe-sandbox';
 import { type Catalog, parseCatalog } from '../../../src/catalog/index.ts';
 import { type Config, parseConfig } from '../../../src/config.ts';
 import { type AppDeps, createApp, type FlorinApp } from '../../../src/http/index.ts';
 import { type Clock, type Logger, randomIds, systemClock } from '../../../src/kernel/index.ts';
-import { createSandbox, type Sandbox } from '../../../src/sandbox/index.ts';
 import { listen } from '../../../src/server.ts';
 import {
   createStripeClient,

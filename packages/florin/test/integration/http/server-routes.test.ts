@@ -562,6 +562,7 @@ describe('the documents', () => {
         'POST /api/accounts/{id}/grants',
         'POST /api/accounts/{id}/holds',
         'POST /api/accounts/{id}/holds/{holdId}/capture',
+        'POST /api/accounts/{id}/holds/{holdId}/extend',
         'POST /api/accounts/{id}/holds/{holdId}/release',
         'POST /api/accounts/{id}/spend',
         'POST /api/admin/accounts/{id}/adjust',

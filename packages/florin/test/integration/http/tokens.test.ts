@@ -189,7 +189,7 @@ describe("a user's token of the shared secret", () => {
 });
 
 describe('the published keys', () => {
-  it('answer 503 while they can not be had, and work when they are back', async () => {
+  it('answer 503 while they cannot be had, and work when they are back', async () => {
     const own = await openService();
     try {
       own.project.setUp(false);

@@ -245,7 +245,7 @@ describe('withHold', () => {
     expect(await kinds(request)).toEqual(['hold 0', 'capture -3']);
   });
 
-  it('leaves a hold to time when it can not be released', async () => {
+  it('leaves a hold to time when it cannot be released', async () => {
     const request = await job();
     const warn = vi.fn();
     const gone = failing('ledger_release_hold', 'before', 9);

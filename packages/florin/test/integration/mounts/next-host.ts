@@ -12,11 +12,9 @@ type Context = { params: Promise<Record<string, string[]>> };
 type Handler = (request: Request, context: Context) => Response | Promise<Response>;
 type Methods = Partial<Record<string, Handler>>;
 
-const handlersOf = ({ runtime: _, dynamic: __, ...methods }: typeof florin): Methods => methods;
-
 const server = createServer(async (incoming, outgoing) => {
   const url = new URL(incoming.url ?? '/', `http://${incoming.headers.host}`);
-  const methods: Methods = url.pathname === '/api/cron' ? cron : handlersOf(florin);
+  const methods: Methods = url.pathname === '/api/cron' ? cron : florin;
   const handler = methods[incoming.method ?? 'GET'];
   if (handler === undefined) {
     outgoing.writeHead(405).end();

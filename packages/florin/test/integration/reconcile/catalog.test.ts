@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { PRICES, sandboxUnderTest } from '../../../../stripe-sandbox/test/sandbox-under-test.ts';
 import { checkCatalog, defineCatalog, pushPrice } from '../../../src/catalog/index.ts';
-import { PRICES, sandboxUnderTest } from '../../sandbox/sandbox-under-test.ts';
 
 const about = { credits: 10, reason: 'pack', planType: 'credits' } as const;
 

@@ -1,9 +1,9 @@
 import Stripe from 'stripe';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { PRICES, sandboxUnderTest } from '../../../../stripe-sandbox/test/sandbox-under-test.ts';
 import { issueGrant, listGrants, restoreGrant, reverseGrant } from '../../../src/ledger/index.ts';
 import { type ReconcileOptions, reconcile } from '../../../src/reconcile/index.ts';
 import { createStripeLookups } from '../../../src/stripe/index.ts';
-import { PRICES, sandboxUnderTest } from '../../sandbox/sandbox-under-test.ts';
 import { ACCOUNT, event, session, sessionLine, withLines } from '../webhooks/objects.ts';
 import { asOwner, openShop } from '../webhooks/shop.ts';
 

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { PRICES, sandboxUnderTest } from '../../../../stripe-sandbox/test/sandbox-under-test.ts';
 import {
   readReconcileRuns,
   reconcileFigures,
@@ -6,7 +7,6 @@ import {
 } from '../../../src/console/index.ts';
 import { reconcileByHand, reconcileWhenDue } from '../../../src/reconcile/index.ts';
 import { createStripeLookups } from '../../../src/stripe/index.ts';
-import { PRICES, sandboxUnderTest } from '../../sandbox/sandbox-under-test.ts';
 import { ACCOUNT } from '../webhooks/objects.ts';
 import { asOwner, openShop } from '../webhooks/shop.ts';
 

@@ -6,7 +6,7 @@ import { type ChargeDeps, runTopUps } from '../../../src/top-up/index.ts';
 import { asOwner } from '../webhooks/shop.ts';
 import { openTopUp } from './top-up-service.ts';
 
-const MOST_POINTS = 60;
+const MAX_POINTS = 60;
 /** Some thirty top-ups one after the other. */
 const PATIENT_MS = 180_000;
 
@@ -75,7 +75,7 @@ async function atEveryPoint(
   const one = await openTopUp({ card });
   await one.agree({ maxPerMonth: 100 });
   let points = 0;
-  for (let nth = 1; nth <= MOST_POINTS; nth += 1) {
+  for (let nth = 1; nth <= MAX_POINTS; nth += 1) {
     for (const side of ['before', 'after'] as const) {
       if ((await one.available()) > 5) {
         await one.use((await one.available()) - 5);
@@ -94,7 +94,7 @@ async function atEveryPoint(
       await check(one, points);
     }
   }
-  throw new Error(`A top-up takes more than ${MOST_POINTS} calls.`);
+  throw new Error(`A top-up takes more than ${MAX_POINTS} calls.`);
 }
 
 /** A worker that names no request and keeps no invoice: what the tests below have to tell apart. */

@@ -88,7 +88,7 @@ describe('a delivery', () => {
     ).toMatchObject({ kind: 'accepted' });
   });
 
-  it('that can not be stored raises, so that it is never answered with 200', async () => {
+  it('that cannot be stored raises, so that it is never answered with 200', async () => {
     const db = connect({ url: 'postgres://nobody@127.0.0.1:1/none', connectTimeoutMs: 500 });
     const away = shop.with({ db });
     await expect(away.deliver(event('some.type', { id: 'x_3' }))).rejects.toMatchObject({

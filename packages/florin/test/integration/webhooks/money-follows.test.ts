@@ -93,7 +93,7 @@ describe.each(['old', 'new'] as const)('credits follow the money (%s shape)', (s
   const paid = (lines: Parameters<typeof invoice>[0], more: Json = {}, at = 1) =>
     event('invoice.paid', invoice(lines, shape, more), { at, shape });
 
-  it('a buyer who is invoiced at each switch gains nothing by switching to and fro', async () => {
+  it('a buyer who is invoiced at each switch gains nothing by switching back and forth', async () => {
     const shop = await subscribed([], asks);
     await shop.deliver(paid([basic(1000, { period: MONTH })]));
     const seen = [await shop.balance()];

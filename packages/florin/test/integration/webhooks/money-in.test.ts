@@ -638,7 +638,7 @@ describe('events that wait', () => {
     });
   });
 
-  it('text that jsonb can not hold does not lose an event', async () => {
+  it('text that jsonb cannot hold does not lose an event', async () => {
     await shop.deliver(
       purchase({ metadata: { note: 'a\u0000b\ud800c' }, customer_details: { name: '\udc00' } }),
     );

@@ -1,10 +1,14 @@
 import type Stripe from 'stripe';
+import type { Sandbox } from 'stripe-sandbox';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  endpointUnderTest,
+  PRICES,
+  sandboxUnderTest,
+} from '../../../../stripe-sandbox/test/sandbox-under-test.ts';
 import { verifyLedger } from '../../../src/ledger/index.ts';
-import type { Sandbox } from '../../../src/sandbox/index.ts';
 import { createStripeLookups } from '../../../src/stripe/index.ts';
 import { dismissFraudWarning, webhookEventTypes } from '../../../src/webhooks/index.ts';
-import { endpointUnderTest, PRICES, sandboxUnderTest } from '../../sandbox/sandbox-under-test.ts';
 import { testCatalog } from './catalog.ts';
 import { ACCOUNT } from './objects.ts';
 import { openShop, type Shop } from './shop.ts';
@@ -251,7 +255,7 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
       expect(await shop.balance()).toBe(400);
     });
 
-    it('a plan that is switched to and fro for the next invoice grants what is charged in the end', async () => {
+    it('a plan that is switched back and forth for the next invoice grants what is charged in the end', async () => {
       const { sandbox, stripe, shop, settle } = await shopOnSandbox(apiVersion);
       const { id, item, half } = await subscribe({ sandbox, stripe, settle });
       for (const price of ['PRO', 'BASIC', 'PRO', 'BASIC', 'PRO'] as const) {

@@ -127,6 +127,7 @@ function lookups(known: Partial<StripeLookups>): StripeLookups {
     price: nothing,
     customer: nothing,
     refund: nothing,
+    object: nothing,
     ...known,
   };
 }

@@ -1,9 +1,0 @@
-export type { Advance } from './clock/advance.ts';
-export type { SandboxControl } from './control/control.ts';
-export type { Faults } from './events/faults.ts';
-export { signatureHeader } from './events/sign.ts';
-export { createSandbox, type Sandbox, type SandboxOptions } from './sandbox.ts';
-export type {
-  SeedEndpoint,
-  SeedPrice,
-} from './settings.ts';

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectLedger, createFlorin, type Florin } from '../../src/florin.ts';
+import { statusOf } from '../../src/http/problem.ts';
+import { FlorinError } from '../../src/kernel/index.ts';
+import { openService, type TestService } from '../integration/http/florin-service.ts';
+import { anyValue, type Change, changes, spoil } from './hostile.ts';
+
+/** Hostile calls to each function; 1,000 under `npm run proof`. */
+const CALLS = Number(process.env['FLORIN_PROOF_CALLS'] ?? 60);
+const SEED = Number(process.env['FLORIN_PROOF_SEED'] ?? 10);
+const NO_ID = '00000000-0000-4000-8000-000000000000';
+
+type FunctionName = {
+  [K in keyof Florin]: Florin[K] extends (...args: never[]) => unknown ? K : never;
+}[keyof Florin];
+/** They take nothing, and start or end the whole: the last test calls them. */
+const WITHOUT_ARGUMENTS = ['startJobs', 'endStreams', 'close'] as const;
+type Called = Exclude<FunctionName, (typeof WITHOUT_ARGUMENTS)[number]>;
+
+/** What a good call of each function passes: a function without an entry here does not compile. */
+function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
+  const write = { accountId, idempotencyKey: randomUUID(), metadata: { job: 'scan', pages: 3 } };
+  const grant = { ...write, grantId: NO_ID };
+  const work = async () => ({ result: 'done', used: 1 });
+  return {
+    spend: [{ ...write, amount: 1 }],
+    grant: [
+      {
+        ...write,
+        amount: 1,
+        source: 'test',
+        priority: 1,
+        effectiveAt: new Date(),
+        expiresAt: new Date(Date.now() + 86_400_000),
+      },
+    ],
+    withHold: [{ ...write, amount: 1, expiresInSeconds: 60 }, work],
+    placeHold: [{ ...write, amount: 1, expiresInSeconds: 60 }],
+    captureHold: [{ accountId, holdId: NO_ID, amount: 1 }],
+    extendHold: [{ accountId, holdId: NO_ID, expiresInSeconds: 60, idempotencyKey: randomUUID() }],
+    releaseHold: [{ accountId, holdId: NO_ID }],
+    balance: [accountId],
+    explain: [accountId],
+    spendBatch: [[{ accountId, amount: 1, idempotencyKey: randomUUID() }]],
+    reverseGrant: [{ ...grant, amount: 1 }],
+    restoreGrant: [{ ...grant, amount: 1 }],
+    voidGrant: [grant],
+    closeAccount: [{ accountId: randomUUID(), idempotencyKey: randomUUID() }],
+    verify: [accountId],
+    fetch: [new Request('http://app.localhost/healthz'), { env: {} }, {}],
+    fetchMetrics: [new Request('http://app.localhost/metrics')],
+    drain: [10],
+    runJobs: [{ forMs: 100 }],
+  };
+}
+
+type Library = { readonly [name: string]: unknown };
+
+/** Calls a function with values of `made`; throws when it fails in a way that nobody documented. */
+async function attack(
+  library: Library,
+  { name, accountId, made }: { name: Called; accountId: string; made: readonly Change[] },
+): Promise<void> {
+  const given = spoil(goodArguments(accountId)[name], made);
+  const call = library[name] as (...values: unknown[]) => unknown;
+  try {
+    await call(...given);
+  } catch (thrown) {
+    expect(thrown, 'an error without a code').toBeInstanceOf(FlorinError);
+    const { code, message } = thrown as FlorinError;
+    expect(statusOf(code), `${code}: ${message}`).toBeLessThan(500);
+    expect(message).not.toBe('');
+  }
+}
+
+describe('a hostile call', { timeout: 120_000 }, () => {
+  let service: TestService;
+  let whole: Florin;
+  let ledger: ReturnType<typeof connectLedger>;
+  let library: Florin;
+  const [accountId, victim] = [randomUUID(), randomUUID()];
+  beforeAll(async () => {
+    service = await openService();
+    whole = createFlorin({ config: service.config, catalog: service.webhooks.catalog });
+    // One connection: whatever a hostile call leaves on it, the next good call meets.
+    ledger = connectLedger({ databaseUrl: service.fresh.url, maxConnections: 1 });
+    library = { ...whole, ...ledger };
+    for (const owner of [accountId, victim]) {
+      await ledger.grant({
+        accountId: owner,
+        amount: 1_000_000,
+        idempotencyKey: 'f',
+        source: 'test',
+      });
+    }
+  });
+  afterAll(async () => {
+    await whole.close();
+    await ledger.close();
+    await service.close();
+  });
+
+  const spendWell = (from: Pick<Florin, 'spend'>) =>
+    from.spend({ accountId, amount: 1, idempotencyKey: randomUUID(), metadata: { good: true } });
+  const fuzz = (attacked: Library, name: Called) =>
+    fc.asyncProperty(changes(anyValue), async (made) => {
+      await attack(attacked, { name, accountId: victim, made });
+      await spendWell(attacked as Pick<Florin, 'spend'>);
+    });
+
+  it('is made to every function that the library has', () => {
+    const functions = Object.entries(library)
+      .filter(([, value]) => typeof value === 'function')
+      .map(([name]) => name);
+    expect(functions.sort()).toEqual(
+      [...Object.keys(goodArguments(NO_ID)), ...WITHOUT_ARGUMENTS].sort(),
+    );
+  });
+
+  it.each(Object.keys(goodArguments(NO_ID)) as Called[])(
+    'to %s is answered or refused with a code, and the next spend succeeds',
+    async (name) => {
+      await fc.assert(fuzz(library, name), { seed: SEED, numRuns: CALLS });
+    },
+  );
+
+  it('of work that a hold is for, whatever it answers, leaves nothing reserved', async () => {
+    const property = fc.asyncProperty(changes(anyValue), async (made) => {
+      const request = { accountId: victim, amount: 5, idempotencyKey: randomUUID() };
+      const before = await ledger.balance(victim);
+      const [answer] = spoil([{ result: 'done', used: 1 }], made);
+      const work = async () => answer as never;
+      const threw = await work().then(
+        () => false,
+        () => true,
+      );
+      let used = 0;
+      try {
+        ({ used } = await ledger.withHold(request, work));
+      } catch (thrown) {
+        // What the work itself throws is thrown on as it is.
+        expect(threw || thrown instanceof FlorinError, String(thrown)).toBe(true);
+        expect((thrown as FlorinError).code).not.toBe('internal');
+      }
+      expect(await ledger.balance(victim)).toMatchObject({
+        held: before.held,
+        posted: before.posted - used,
+      });
+      await spendWell(ledger);
+    });
+    await fc.assert(property, { seed: SEED, numRuns: CALLS });
+  });
+
+  it('leaves the ledger sound', async () => {
+    expect(await ledger.verify()).toEqual([]);
+  });
+
+  it('is noticed where a function lets the value through to the database', async () => {
+    const careless = {
+      ...library,
+      balance: (value: unknown) => service.fresh.db.query('select $1::uuid', [value as never]),
+    };
+    const outcome = await fc.check(fuzz(careless, 'balance'), { seed: SEED, numRuns: CALLS });
+    expect(outcome.failed).toBe(true);
+  });
+
+  it('is noticed where it spoils what comes after it', async () => {
+    let spoilt = false;
+    const poisoned = {
+      async balance(value: unknown) {
+        spoilt ||= typeof value !== 'string';
+      },
+      async spend() {
+        if (spoilt) {
+          throw new FlorinError('internal', 'prepared statement "ledger_spend" does not exist');
+        }
+      },
+    };
+    const outcome = await fc.check(fuzz(poisoned, 'balance'), { seed: SEED, numRuns: CALLS });
+    expect(outcome.failed).toBe(true);
+  });
+});

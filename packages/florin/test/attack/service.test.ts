@@ -1,0 +1,379 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  ADA,
+  APP_URL,
+  BOB,
+  SERVER_KEY,
+  supabaseClaims,
+} from '../integration/http/florin-service.ts';
+import { purchase } from '../integration/webhooks/objects.ts';
+import type { Served } from '../support/served.ts';
+import { deliver, errorsOf, expectGood, openRaw, rawStatuses, SERVERS } from './target.ts';
+
+const STATUS_OF_SMUGGLING = [400, 405, 413, 431, 501, 505];
+const HOST = 'host: attacked.example';
+const SMUGGLED = 'GET /api/config HTTP/1.1\r\nhost: x\r\n\r\n';
+
+describe.each(SERVERS)('a service on $name goes on after', { timeout: 60_000 }, ({ start }) => {
+  let served: Served;
+  /** How many errors in the log were looked at, and are as they should be. */
+  let known = 0;
+  beforeAll(async () => {
+    served = await start();
+    await expectGood(served);
+  }, 240_000);
+  afterAll(() => served?.close());
+  afterEach(async () => {
+    await expectGood(served);
+    const errors = errorsOf(served);
+    expect(errors.slice(known)).toEqual([]);
+  });
+
+  const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+  const raw = (path: string, body: string, headers: Record<string, string> = {}) =>
+    fetch(served.url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    });
+  const asBuyer = async (token: string | Promise<string>, path = '/api/balance') =>
+    fetch(served.url + path, { headers: { authorization: `Bearer ${await token}` } });
+
+  describe('values that poison', () => {
+    it.each([
+      ['9,000 levels', nested(9_000)],
+      ['60 levels', nested(60)],
+      ['NUL in a key', '{"a\\u0000b":1}'],
+      ['half a surrogate pair', '{"a":"\\ud800"}'],
+      ['a number beyond a double', '{"a":1e400}'],
+      ['a list', '[1]'],
+    ])('metadata with %s in a spend, a grant and a hold', async (_what, metadata) => {
+      for (const write of ['spend', 'grants', 'holds']) {
+        const answer = await served.ask(`/api/accounts/${ADA}/${write}`, {
+          as: 'server',
+          headers: { 'idempotency-key': randomUUID() },
+          body: { amount: 1, metadata: '@' },
+        });
+        expect(answer.status).toBe(400);
+        const bare = await raw(
+          `/api/accounts/${ADA}/${write}`,
+          `{"amount":1,"metadata":${metadata}}`,
+          {
+            authorization: `Bearer ${SERVER_KEY}`,
+            'idempotency-key': randomUUID(),
+          },
+        );
+        expect(bare.status).toBe(400);
+      }
+    });
+
+    it.each([
+      ['NUL in a key', { 'a\0b': 'x' }],
+      ['half a surrogate pair in a key', { 'a\ud800': 'x' }],
+    ])('a signed event with %s, which is kept and credited', async (_what, metadata) => {
+      const account = randomUUID();
+      const bought = purchase({
+        client_reference_id: account,
+        metadata: { userId: account, ...metadata },
+      });
+      const answer = await deliver(served, JSON.stringify(bought));
+      expect(answer.status).toBe(200);
+      const balance = await served.ask(`/api/accounts/${account}`, { as: 'server' });
+      expect(await balance.json()).toMatchObject({ available: 50 });
+    });
+
+    it.each([
+      ['a number of 300,000 digits', `{"n":${'9'.repeat(300_000)}}`],
+      ['1e200000', '{"n":1e200000}'],
+      ['200,000 brackets', `{"n":${'['.repeat(200_000)}${']'.repeat(200_000)}}`],
+    ])('a signed event with %s, which is kept', async (_what, metadata) => {
+      const event = purchase({ metadata: '@' as never });
+      const answer = await deliver(served, JSON.stringify(event).replace('"@"', metadata));
+      expect(answer.status).toBe(200);
+      const shown = await served.ask(`/api/admin/events/${event['id']}`, { as: 'server' });
+      expect(shown.status).toBe(200);
+    });
+  });
+
+  describe('tokens', () => {
+    const claims = (changes = {}) => supabaseClaims(served.project.url, changes);
+    const header = { alg: 'ES256', typ: 'JWT' };
+    const without = (name: string) => served.project.token({ [name]: undefined });
+    const forged: Record<string, () => string | Promise<string>> = {
+      'without a signature': () => new UnsecuredJWT(claims()).encode(),
+      'of alg None, with a capital': async () => {
+        const head = Buffer.from('{"alg":"None","typ":"JWT"}').toString('base64url');
+        return `${head}.${(await served.project.token()).split('.')[1]}.`;
+      },
+      'of another issuer': () => served.project.token({ iss: 'https://evil.example/auth/v1' }),
+      'for another audience': () => served.project.token({ aud: 'anon' }),
+      'of another role': () => served.project.token({ role: 'service_role' }),
+      'that has expired': () => served.project.token({ exp: Math.floor(Date.now() / 1000) - 60 }),
+      'that begins tomorrow': () =>
+        served.project.token({ nbf: Math.floor(Date.now() / 1000) + 86_400 }),
+      'without an end': () => without('exp'),
+      'without a subject': () => without('sub'),
+      'whose subject is no uuid': () => served.project.token({ sub: "' or 1=1 --" }),
+      'of a foreign key': async () => {
+        const { privateKey } = await generateKeyPair('ES256');
+        const protectedHeader = { ...header, kid: served.project.kid };
+        return new SignJWT(claims()).setProtectedHeader(protectedHeader).sign(privateKey);
+      },
+      'of an unknown key': () => served.project.token({}, { kid: randomUUID() }),
+      'that brings its own key': () =>
+        served.project.token({}, { jku: 'http://evil.example/jwks' }),
+      'signed HS256 with the public key': async () => {
+        const spki = await exportSPKI(served.project.keys.publicKey);
+        return new SignJWT(claims()).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(spki));
+      },
+      'signed HS256 with a weak secret': () =>
+        new SignJWT(claims()).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from('secret')),
+      'with changed claims': async () => {
+        const [head, , signature] = (await served.project.token()).split('.');
+        const body = Buffer.from(JSON.stringify(claims({ sub: BOB }))).toString('base64url');
+        return `${head}.${body}.${signature}`;
+      },
+      'of 100,000 characters': () => 'a'.repeat(10_000),
+      'that is none': () => 'null',
+    };
+    it.each(Object.keys(forged))('one %s, which is refused', async (name) => {
+      expect((await asBuyer(forged[name]?.() ?? '')).status).toBe(401);
+    });
+    it('one that is right, which is taken', async () => {
+      expect((await asBuyer(served.project.token())).status).toBe(200);
+    });
+    it('one that makes itself an operator in its user_metadata', async () => {
+      const token = served.project.token({
+        user_metadata: { florin_role: 'operator' },
+        florin_role: 'operator',
+      });
+      expect((await asBuyer(token, '/api/admin/events')).status).toBe(403);
+    });
+  });
+
+  describe('tampering', () => {
+    const event = () => JSON.stringify(purchase());
+    it.each([
+      ['whose body was changed', () => deliver(served, event(), { sent: event() })],
+      ['of another secret', () => deliver(served, event(), { secret: 'whsec_evil' })],
+      ['recorded an hour ago', () => deliver(served, event(), { secondsAgo: 3_600 })],
+      ['from the future', () => deliver(served, event(), { secondsAgo: -3_600 })],
+      ['without a signature', () => raw('/api/stripe/webhook', event())],
+      [
+        'with an absurd signature',
+        () => raw('/api/stripe/webhook', event(), { 'stripe-signature': 't=,v1=,v1=,t=1e9' }),
+      ],
+      ['of 2 MB', () => deliver(served, ' '.repeat(2_000_000))],
+    ])('a delivery %s, which is refused', async (_what, send) => {
+      expect([400, 413]).toContain((await send()).status);
+    });
+
+    const plan = async () => {
+      const answer = await raw('/api/plan-session', '{"priceId":"price_QUICK_SCAN"}', {
+        origin: APP_URL,
+      });
+      return ((await answer.json()) as { token: string }).token;
+    };
+    const flip = (token: string) => token.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+    const spoilt: Record<string, (token: string) => string> = {
+      'with its first letter changed': (token) => `x${token.slice(1)}`,
+      'with another ending': (token) => flip(flip(token).slice(0, -1)),
+      'cut short': (token) => token.slice(0, -10),
+      'signed by somebody else': (token) => {
+        const [body = ''] = token.split('.');
+        return `${body}.${createHmac('sha256', 'evil').update(body).digest('base64url')}`;
+      },
+      'of 60,000 characters': () => 'a.'.repeat(30_000),
+    };
+    it.each(Object.keys(spoilt))('a plan session %s, in a body and in a cookie', async (name) => {
+      const token = spoilt[name]?.(await plan()) ?? '';
+      const taken = await raw('/api/plan-session', JSON.stringify({ token }), { origin: APP_URL });
+      expect(taken).toMatchObject({ status: 400 });
+      const cookie = `__Host-plan_session=${token.slice(0, 7_000)}`;
+      const found = await fetch(`${served.url}/api/plan-session`, { headers: { cookie } });
+      expect(found.status).toBe(400);
+    });
+    it('a plan session that is right is taken: the others are told from it', async () => {
+      const headers = { cookie: `__Host-plan_session=${await plan()}` };
+      expect((await fetch(`${served.url}/api/plan-session`, { headers })).status).toBe(200);
+    });
+    it.each(['null', 'https://evil.example', `${APP_URL}.evil.example`, `${APP_URL}, ${APP_URL}`])(
+      'a page of origin %s',
+      async (origin) => {
+        const answer = await raw('/api/plan-session', '{"priceId":"price_QUICK_SCAN"}', { origin });
+        expect(answer.status).toBe(403);
+      },
+    );
+    it.each([
+      '/assets/..%2f..%2fpackage.json',
+      '/.env',
+      '/assets/%2e%2e/%2e%2e/etc/passwd',
+      '//evil.example',
+      '/api/%',
+    ])('a path that leads elsewhere: %s', async (path) => {
+      const statuses = await rawStatuses(
+        served,
+        `GET ${path} HTTP/1.1\r\n${HOST}\r\nconnection: close\r\n\r\n`,
+      );
+      expect(statuses).toHaveLength(1);
+      expect([400, 404]).toContain(statuses[0]);
+    });
+  });
+
+  describe('request smuggling', () => {
+    const post = (headers: string, body: string) =>
+      `POST /api/stripe/webhook HTTP/1.1\r\n${HOST}\r\n${headers}\r\n\r\n${body}`;
+    it.each([
+      [
+        'Content-Length beside chunks',
+        post('content-length: 6\r\ntransfer-encoding: chunked', `0\r\n\r\n${SMUGGLED}`),
+      ],
+      ['two lengths', post('content-length: 0\r\ncontent-length: 40', SMUGGLED)],
+      ['two lengths in one', post('content-length: 0, 40', SMUGGLED)],
+      ['an unknown coding', post('transfer-encoding: xchunked', `0\r\n\r\n${SMUGGLED}`)],
+      [
+        'a coding after chunked',
+        post('transfer-encoding: chunked, identity', `0\r\n\r\n${SMUGGLED}`),
+      ],
+      [
+        'a space before the colon',
+        post('content-length : 0\r\ntransfer-encoding : chunked', SMUGGLED),
+      ],
+      ['a length in hex', post('content-length: 0x10', SMUGGLED)],
+      ['a negative length', post('content-length: -1', SMUGGLED)],
+      ['a length beyond 64 bits', post(`content-length: ${'9'.repeat(30)}`, SMUGGLED)],
+      [
+        'a bare line feed',
+        `POST /api/stripe/webhook HTTP/1.1\n${HOST}\ncontent-length: 0\n\n${SMUGGLED}`,
+      ],
+      ['a bare carriage return', `GET / HTTP/1.1\r${HOST}\r\r${SMUGGLED}`],
+      [
+        'a folded header',
+        post('x-a: b\r\n c\r\ncontent-length: 0\r\n transfer-encoding: chunked', SMUGGLED),
+      ],
+      ['an absurd chunk', post('transfer-encoding: chunked', `fffffffffffffffff\r\n${SMUGGLED}`)],
+      [
+        'a chunk with an extension of 100 kB',
+        post('transfer-encoding: chunked', `1;${'x'.repeat(100_000)}\r\na\r\n0\r\n\r\n`),
+      ],
+      ['NUL in a header', post('x-a: b\0c\r\ncontent-length: 0', '')],
+      ['headers of 40 kB', post(`x-a: ${'b'.repeat(40_000)}`, '')],
+      [
+        '3,000 headers',
+        post(Array.from({ length: 3_000 }, (_, n) => `x-${n}: ${n}`).join('\r\n'), ''),
+      ],
+      ['HTTP/3.0', `GET / HTTP/3.0\r\n${HOST}\r\n\r\n`],
+      ['no HTTP', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+      ['HTTP/2 without asking', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ])('%s: nothing behind it is answered', async (_what, bytes) => {
+      const statuses = await rawStatuses(served, bytes, 500);
+      expect(statuses.length).toBeLessThanOrEqual(1);
+      expect(statuses.every((status) => STATUS_OF_SMUGGLING.includes(status))).toBe(true);
+    });
+    it('two honest requests on one connection, which are both answered', async () => {
+      const statuses = await rawStatuses(served, SMUGGLED + SMUGGLED, 500);
+      expect(statuses).toEqual([200, 200]);
+    });
+  });
+
+  describe('what takes long', () => {
+    it('connections that are cut in head and body', async () => {
+      const lines = [
+        'GET /api/ba',
+        `POST /api/stripe/webhook HTTP/1.1\r\n${HOST}\r\ncontent-length: 999\r\n\r\n{"id"`,
+      ];
+      const all = Array.from({ length: 100 }, (_, n) => openRaw(served, lines[n % 2] ?? ''));
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      for (const { socket } of all) {
+        socket.resetAndDestroy();
+      }
+      await Promise.all(all.map(({ ended }) => ended));
+    });
+
+    it('an account whose row is locked, while others spend', async () => {
+      const locked = randomUUID();
+      const headers = () => ({ 'idempotency-key': randomUUID() });
+      const path = `/api/accounts/${locked}`;
+      await served.ask(`${path}/grants`, {
+        as: 'server',
+        body: { amount: 100 },
+        headers: headers(),
+      });
+      const admin = new pg.Client({ connectionString: served.fresh.adminUrl });
+      await admin.connect();
+      await admin.query('begin');
+      await admin.query('select from credits.accounts where account_id = $1 for update', [locked]);
+      const body = { amount: 1, metadata: { a: 1 } };
+      const waiting = Array.from({ length: 12 }, () =>
+        served.ask(`${path}/spend`, { as: 'server', body, headers: headers() }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      for (let n = 0; n < 5; n += 1) {
+        await expectGood(served);
+      }
+      expect((await deliver(served, JSON.stringify(purchase()))).status).toBe(200);
+      const refused = await Promise.all(waiting);
+      await admin.end();
+      expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([503]));
+      const errors = errorsOf(served);
+      const told = /"code":"(account_busy|database_unavailable)"/;
+      expect(errors.slice(known).filter((line) => !told.test(line))).toEqual([]);
+      known = errors.length;
+    });
+
+    it('streams, polls and made-up sessions of free users', async () => {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const streams = await Promise.all(
+        Array.from({ length: 250 }, async (_, n) => {
+          const token = await served.project.token({ sub: randomUUID() });
+          const address = { 'x-forwarded-for': `203.0.113.9:${1_000 + n}` };
+          const headers = { authorization: `Bearer ${token}`, ...address };
+          return (await fetch(`${served.url}/api/balance/stream`, { headers, signal })).status;
+        }),
+      );
+      await expectGood(served);
+      controller.abort();
+      expect(streams.filter((status) => status === 200)).toHaveLength(200);
+      const asked = served.asked.length;
+      const polls = await Promise.all(
+        Array.from({ length: 100 }, () =>
+          asBuyer(
+            served.project.token(),
+            `/api/checkout-sessions/cs_test_${randomUUID().replaceAll('-', '')}`,
+          ),
+        ),
+      );
+      expect(new Set(polls.map(({ status }) => status))).toEqual(new Set([404]));
+      expect(served.asked.length).toBe(asked);
+      expect((await fetch(`${served.url}/metrics`)).status).toBe(401);
+    });
+  });
+});
+
+describe('a service that does not go on', () => {
+  const broken = async (answer: RequestListener) => {
+    const server = createServer(answer);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return expectGood({ url, ask: (path) => fetch(url + path) });
+  };
+  it('is noticed when spends fail though it says that it is ready', async () => {
+    const poisoned = broken((request, response) => {
+      response.writeHead(request.url === '/readyz' ? 200 : 500).end('{"code":"internal"}');
+    });
+    await expect(poisoned).rejects.toThrow('500 {"code":"internal"}, /readyz 200');
+  });
+  it('is noticed when it is slow', async () => {
+    const slow = broken((_request, response) => {
+      setTimeout(() => response.writeHead(200).end(), 3_100);
+    });
+    await expect(slow).rejects.toThrow('milliseconds of a good request');
+  });
+});

@@ -1,0 +1,179 @@
+import { timingSafeEqual } from 'node:crypto';
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { mountRoutes, type Route, refused } from './api/route.ts';
+import { creditNoteRoutes } from './billing/credit-notes.ts';
+import { invoiceItemRoutes } from './billing/invoice-items.ts';
+import { invoicePaymentRoutes } from './billing/invoice-payments.ts';
+import { invoiceRoutes } from './billing/invoice-routes.ts';
+import { subscriptionRoutes } from './billing/subscription-routes.ts';
+import { couponRoutes } from './catalog/coupons.ts';
+import { priceRoutes } from './catalog/prices.ts';
+import { productRoutes } from './catalog/products.ts';
+import { paymentLinkRoutes } from './checkout/payment-links.ts';
+import { portalRoutes } from './checkout/portal.ts';
+import { sessionRoutes } from './checkout/session-routes.ts';
+import { testClockRoutes } from './clock/test-clocks.ts';
+import { customerRoutes } from './customers/customers.ts';
+import { paymentMethodRoutes } from './customers/payment-methods.ts';
+import { eventRoutes } from './events/event-routes.ts';
+import { v2Routes } from './events/v2-routes.ts';
+import { balanceRoutes } from './payments/balance-routes.ts';
+import { chargeRoutes } from './payments/charges.ts';
+import { disputeRoutes } from './payments/disputes.ts';
+import { fraudWarningRoutes } from './payments/fraud-warnings.ts';
+import { intentRoutes } from './payments/intent-routes.ts';
+import { refundRoutes } from './payments/refunds.ts';
+import { setupIntentRoutes } from './payments/setup-intents.ts';
+import { newId, type World } from './world.ts';
+
+const MAX_BODY = 1024 * 1024;
+
+const ROUTES: readonly Route[] = [
+  ...customerRoutes,
+  ...paymentMethodRoutes,
+  ...productRoutes,
+  ...priceRoutes,
+  ...couponRoutes,
+  ...sessionRoutes,
+  ...paymentLinkRoutes,
+  ...portalRoutes,
+  ...intentRoutes,
+  ...setupIntentRoutes,
+  ...chargeRoutes,
+  ...balanceRoutes,
+  ...refundRoutes,
+  ...disputeRoutes,
+  ...fraudWarningRoutes,
+  ...invoiceRoutes,
+  ...invoiceItemRoutes,
+  ...invoicePaymentRoutes,
+  ...subscriptionRoutes,
+  ...creditNoteRoutes,
+  ...eventRoutes,
+  ...v2Routes,
+  ...testClockRoutes,
+];
+
+/** What the API refuses on purpose, changed by the control. */
+export type ApiSwitches = {
+  /** The next this many requests are answered 429. */
+  rateLimitNext: number;
+  /** The next this many requests are answered 500 before they do anything. */
+  failNext: number;
+  /** The next this many writing requests take effect, and nobody hears their answer. */
+  loseAnswers: number;
+};
+
+/** Stripe's API: everything below `/v1` and `/v2`. */
+export function createApiApp(
+  world: World,
+  { switches, more }: { switches: ApiSwitches; more: readonly Route[] },
+): Hono {
+  const app = new Hono();
+  app.use('*', bodyLimit({ maxSize: MAX_BODY }));
+  app.use('/:version{v[12]}/*', async (context, next) => {
+    const refusal = refuse(world, context, switches);
+    if (refusal === undefined) {
+      await next();
+      if (context.req.method === 'POST' && switches.loseAnswers > 0) {
+        switches.loseAnswers -= 1;
+        hangUp(context);
+      }
+      return;
+    }
+    return answer(context, refusal);
+  });
+  mountRoutes(app, world, [...ROUTES, ...more]);
+  app.all('/:version{v[12]}/*', (context) =>
+    answer(context, {
+      status: 404,
+      message: `Unrecognized request URL (${context.req.method}: ${context.req.path}). The sandbox does not answer this one; docs/sandbox.md lists what it does.`,
+      type: 'invalid_request_error',
+    }),
+  );
+  return app;
+}
+
+/** As a network does in the worst moment: what was asked is done, and the connection is gone. */
+function hangUp(context: Context): void {
+  const { incoming } = context.env as { incoming?: { socket: { destroy(): void } } };
+  incoming?.socket.destroy();
+}
+
+type Refusal = {
+  status: number;
+  message: string;
+  type: 'invalid_request_error' | 'api_error';
+  code?: string;
+};
+
+function refuse(world: World, context: Context, switches: ApiSwitches): Refusal | undefined {
+  const key = keyOf(context.req.header('authorization'));
+  if (key === undefined) {
+    return {
+      status: 401,
+      type: 'invalid_request_error',
+      message:
+        'You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth.',
+    };
+  }
+  if (!isKnown(world.settings.apiKeys, key)) {
+    const shown = `${key.slice(0, 8)}****${key.slice(-4)}`;
+    return {
+      status: 401,
+      type: 'invalid_request_error',
+      message: `Invalid API Key provided: ${shown}`,
+    };
+  }
+  if (switches.rateLimitNext > 0) {
+    switches.rateLimitNext -= 1;
+    return {
+      status: 429,
+      type: 'invalid_request_error',
+      code: 'rate_limit',
+      message: 'Request rate limit exceeded.',
+    };
+  }
+  if (switches.failNext > 0) {
+    switches.failNext -= 1;
+    return { status: 500, type: 'api_error', message: 'An error occurred on the sandbox’s order.' };
+  }
+  return undefined;
+}
+
+function keyOf(header: string | undefined): string | undefined {
+  const [scheme, credentials = ''] = header?.split(' ') ?? [];
+  if (scheme?.toLowerCase() === 'bearer' && credentials !== '') {
+    return credentials;
+  }
+  return scheme?.toLowerCase() === 'basic'
+    ? Buffer.from(credentials, 'base64').toString('utf8').split(':')[0]
+    : undefined;
+}
+
+/** Without configured keys any test key will do; a live key never does. */
+function isKnown(known: readonly string[], key: string): boolean {
+  if (!/^(sk|rk)_test_./.test(key)) {
+    return false;
+  }
+  return (
+    known.length === 0 ||
+    known.some(
+      (one) => one.length === key.length && timingSafeEqual(Buffer.from(one), Buffer.from(key)),
+    )
+  );
+}
+
+function answer(context: Context, refusal: Refusal): Response {
+  const { status, type, message, code } = refusal;
+  const told = refused({
+    status,
+    body: { type, message, ...(code === undefined ? {} : { code }) },
+  });
+  return context.body(told.body, status as 400, {
+    ...told.headers,
+    'content-type': 'application/json',
+    'request-id': newId('req', 14),
+  });
+}

@@ -1,0 +1,152 @@
+import type { DraftLine } from '../billing/lines.ts';
+import type { EventDestination } from '../events/destinations.ts';
+import type { ThinEvent } from '../events/thin.ts';
+import type {
+  BalanceTransaction,
+  Charge,
+  CheckoutSession,
+  Coupon,
+  CreditNote,
+  Customer,
+  CustomerBalanceTransaction,
+  Discount,
+  Dispute,
+  EarlyFraudWarning,
+  Invoice,
+  InvoiceItem,
+  InvoiceLine,
+  InvoicePayment,
+  PaymentIntent,
+  PaymentLink,
+  PaymentMethod,
+  PortalSession,
+  Price,
+  Product,
+  PromotionCode,
+  Refund,
+  SessionLine,
+  SetupIntent,
+  StripeEvent,
+  Subscription,
+  TestClock,
+  WebhookEndpoint,
+} from '../shapes.ts';
+
+/** What the sandbox knows of an object beside what Stripe would show. Each has the object's id. */
+export type SessionPlan = {
+  id: string;
+  lines: SessionLine[];
+  subscriptionData: SubscriptionPlan;
+  paymentMetadata: Record<string, string>;
+  paymentDescription: string | null;
+  setupFutureUsage: string | null;
+  captureMethod: string;
+  /** The subscription or intent of an attempt that was declined; the next attempt goes on with it. */
+  attempted: { subscription?: string; paymentIntent?: string; customer?: string };
+};
+export type SubscriptionPlan = {
+  metadata: Record<string, string>;
+  description: string | null;
+  trialEnd: number | null;
+  trialDays: number | null;
+  missingPaymentMethod: string | null;
+  billingCycleAnchor: number | null;
+};
+export type LinkPlan = {
+  id: string;
+  lines: SessionLine[];
+  metadata: Record<string, string>;
+  subscriptionData: SubscriptionPlan;
+  paymentMetadata: Record<string, string>;
+  afterUrl: string | null;
+};
+export type PaymentMethodSecret = { id: string; behaviour: string; detached?: boolean };
+export type IntentPlan = {
+  id: string;
+  invoice: string | null;
+  session: string | null;
+  /** Epoch seconds at which a delayed payment settles, and how. */
+  settlesAt: number | null;
+  settlesAs: 'succeeded' | 'failed';
+  returnUrl: string | null;
+};
+export type RefundPlan = { id: string; dueAt: number | null; becomes: 'succeeded' | 'failed' };
+export type InvoiceLines = { id: string; lines: InvoiceLine[] };
+/** `drafts`: the lines of an invoice that is still a draft, for adding to them. */
+export type InvoicePlan = { id: string; finalizesAt: number | null; drafts: DraftLine[] };
+export type SubscriptionState = {
+  id: string;
+  trialWillEndSent: boolean;
+  incompleteExpiresAt: number | null;
+};
+export type IdempotentRequest = {
+  id: string;
+  fingerprint: string;
+  path: string;
+  status: number;
+  body: string;
+  requestId: string;
+  createdAt: number;
+};
+export type EventBodies = { id: string; byVersion: Record<string, Record<string, unknown>> };
+export type Delivery = {
+  id: string;
+  event: string;
+  endpoint: string;
+  attempts: number;
+  /** Epoch milliseconds, the sandbox's time. */
+  nextAttemptAt: number;
+  status: 'pending' | 'delivered' | 'given_up' | 'dropped';
+  lastStatus: number | null;
+  lastError: string | null;
+  createdAt: number;
+};
+export type Setting = { id: string; value: number | string | boolean };
+export type Counter = { id: string; value: number };
+
+/** Every collection, and what it holds. */
+export type Records = {
+  balance_transaction: BalanceTransaction;
+  charge: Charge;
+  checkout_session: CheckoutSession;
+  session_plan: SessionPlan;
+  coupon: Coupon;
+  credit_note: CreditNote;
+  customer: Customer;
+  customer_balance_transaction: CustomerBalanceTransaction;
+  discount: Discount;
+  dispute: Dispute;
+  early_fraud_warning: EarlyFraudWarning;
+  event: StripeEvent;
+  event_bodies: EventBodies;
+  event_destination: EventDestination;
+  thin_event: ThinEvent;
+  delivery: Delivery;
+  idempotency: IdempotentRequest;
+  invoice: Invoice;
+  invoice_plan: InvoicePlan;
+  invoice_lines: InvoiceLines;
+  invoice_item: InvoiceItem;
+  invoice_payment: InvoicePayment;
+  payment_intent: PaymentIntent;
+  intent_plan: IntentPlan;
+  payment_link: PaymentLink;
+  link_plan: LinkPlan;
+  payment_method: PaymentMethod;
+  payment_method_secret: PaymentMethodSecret;
+  portal_session: PortalSession;
+  price: Price;
+  product: Product;
+  promotion_code: PromotionCode;
+  refund: Refund;
+  refund_plan: RefundPlan;
+  setup_intent: SetupIntent;
+  subscription: Subscription;
+  subscription_state: SubscriptionState;
+  test_clock: TestClock;
+  webhook_endpoint: WebhookEndpoint;
+  setting: Setting;
+  counter: Counter;
+};
+
+export type Kind = keyof Records;

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { type Faults, NO_FAULTS } from './events/faults.ts';
+import type { SandboxSettings } from './settings.ts';
+import type { StripeEvent } from './shapes.ts';
+import type { Records } from './store/records.ts';
+import type { Store } from './store/store.ts';
+import type { Clock, Logger } from './surroundings.ts';
+
+/** What every part of the sandbox works on: what it knows, and what time it is there. */
+export type World = {
+  readonly store: Store;
+  readonly settings: SandboxSettings;
+  readonly logger: Logger;
+  /** The real clock, which signs deliveries. */
+  readonly wall: Clock;
+  /** The sandbox's time in whole seconds since 1970. */
+  now(): number;
+  /** Runs `work` while `now()` says `seconds`. */
+  at<T>(seconds: number, work: () => T): T;
+  /** The address buyers' browsers reach the sandbox at, without a slash at the end. */
+  baseUrl(): string;
+  /** The request that is being answered, for the events it causes. */
+  request: { id: string | null; idempotencyKey: string | null };
+  /** What goes wrong with deliveries, changed by the control. */
+  readonly faults: Faults;
+  /** Told of each event once it is kept: the listeners of the Stripe CLI. */
+  readonly told: ((event: StripeEvent) => void)[];
+};
+
+const OFFSET = 'clock_offset_seconds';
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+/** A new id as Stripe writes them: `ch_` and 24 letters and digits. */
+export function newId(prefix: string, length = 24): string {
+  let id = `${prefix}_`;
+  for (const byte of randomBytes(length)) {
+    id += ALPHABET[byte % ALPHABET.length];
+  }
+  return id;
+}
+
+export function createWorld(parts: {
+  store: Store;
+  settings: SandboxSettings;
+  logger: Logger;
+  wall: Clock;
+  baseUrl: () => string;
+}): World {
+  const frozen: number[] = [];
+  return {
+    ...parts,
+    request: { id: null, idempotencyKey: null },
+    faults: { ...NO_FAULTS },
+    told: [],
+    now() {
+      const held = frozen.at(-1);
+      if (held !== undefined) {
+        return held;
+      }
+      return Math.floor(parts.wall.now().getTime() / 1000) + readOffset(parts.store);
+    },
+    at(seconds, work) {
+      frozen.push(seconds);
+      try {
+        return work();
+      } finally {
+        frozen.pop();
+      }
+    },
+  };
+}
+
+/** Seconds that the sandbox's time is ahead of the real one. */
+export function readOffset(store: Store): number {
+  return Number(store.get('setting', OFFSET)?.value ?? 0);
+}
+
+export function writeOffset(store: Store, seconds: number): void {
+  store.put('setting', { id: OFFSET, value: seconds });
+}
+
+/** Runs `work` in the time of the customer's test clock, when it has one. */
+export function inTimeOf<T>(world: World, customerId: string | null | undefined, work: () => T): T {
+  const clock = clockOf(world, customerId);
+  return clock === undefined ? work() : world.at(clock.frozen_time, work);
+}
+
+export function clockOf(
+  world: World,
+  customerId: string | null | undefined,
+): Records['test_clock'] | undefined {
+  const customer = customerId == null ? undefined : world.store.get('customer', customerId);
+  return customer?.test_clock == null
+    ? undefined
+    : world.store.get('test_clock', customer.test_clock);
+}
+
+/** The next number of a sequence kept with the data: invoice and credit note numbers. */
+export function nextNumber(world: World, sequence: string): number {
+  const value = (world.store.get('counter', sequence)?.value ?? 0) + 1;
+  world.store.put('counter', { id: sequence, value });
+  return value;
+}

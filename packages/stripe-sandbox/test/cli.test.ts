@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Sandbox } from '../src/index.ts';
+import { endpointUnderTest, KEY, sandboxUnderTest, types } from './sandbox-under-test.ts';
+import { hasStripeCli, stripeEnvironment, stripeProgram } from './support/stripe-cli.ts';
+
+/** The official CLI with a home of its own and the sandbox in Stripe's place. */
+function start(sandbox: Sandbox, home: string, args: readonly string[]) {
+  const child = spawn(stripeProgram(), [...args, '--api-base', sandbox.url, '--api-key', KEY], {
+    env: stripeEnvironment(home),
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += String(chunk);
+  });
+  child.stderr.on('data', (chunk) => {
+    output += String(chunk);
+  });
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return { output: () => output, ended };
+}
+
+async function homeUnderTest(): Promise<string> {
+  const home = await mkdtemp(join(tmpdir(), 'florin-stripe-cli-'));
+  onTestFinished(() => rm(home, { recursive: true, force: true }));
+  return home;
+}
+
+const TRIGGERS = [
+  'checkout.session.completed',
+  'checkout.session.async_payment_succeeded',
+  'checkout.session.expired',
+  'payment_intent.succeeded',
+  'payment_intent.payment_failed',
+  'charge.succeeded',
+  'charge.refunded',
+  'charge.refund.updated',
+  'charge.dispute.created',
+  'charge.dispute.closed',
+  'invoice.paid',
+  'invoice.payment_failed',
+  'invoice.voided',
+  'customer.subscription.created',
+  'customer.subscription.updated',
+  'customer.subscription.deleted',
+  'customer.subscription.trial_will_end',
+  'customer.subscription.paused',
+  'subscription.payment_succeeded',
+  'credit_note.created',
+  'payment_link.created',
+  'setup_intent.succeeded',
+  'setup_intent.setup_failed',
+  'test_helpers.test_clock.ready',
+];
+
+describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
+  it.each(TRIGGERS)('triggers %s', async (type) => {
+    const { sandbox } = await sandboxUnderTest();
+    const cli = start(sandbox, await homeUnderTest(), ['trigger', type]);
+    const status = await cli.ended;
+    expect(cli.output()).toContain('Trigger succeeded');
+    expect(status).toBe(0);
+    if (type.startsWith('checkout.session.async')) {
+      sandbox.advance({ minutes: 1 });
+    }
+    const expected = type === 'subscription.payment_succeeded' ? 'invoice.payment_succeeded' : type;
+    expect(types(sandbox)).toContain(expected);
+  });
+
+  it('replays fixtures', async () => {
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const home = await homeUnderTest();
+    const file = join(home, 'fixture.json');
+    await writeFile(
+      file,
+      JSON.stringify({
+        _meta: { template_version: 0 },
+        fixtures: [
+          {
+            name: 'cus',
+            path: '/v1/customers',
+            method: 'post',
+            params: { email: 'f@example.com' },
+          },
+          {
+            name: 'pi',
+            path: '/v1/payment_intents',
+            method: 'post',
+            params: {
+              amount: 700,
+              currency: 'usd',
+              // biome-ignore lint/suspicious/noTemplateCurlyInString: the CLI's own placeholder
+              customer: '${cus:id}',
+              payment_method: 'pm_card_visa',
+              confirm: true,
+            },
+          },
+        ],
+      }),
+    );
+    const cli = start(sandbox, home, ['fixtures', file]);
+    expect([await cli.ended, cli.output()]).toEqual([0, expect.stringContaining('pi')]);
+    const [intent] = (await stripe.paymentIntents.list({ expand: ['data.customer'] })).data;
+    expect(intent).toMatchObject({ amount: 700, customer: { email: 'f@example.com' } });
+  });
+
+  it('listens and forwards events that its secret verifies', async () => {
+    const endpoint = await endpointUnderTest();
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const home = await homeUnderTest();
+    const cli = start(sandbox, home, ['listen', '--all-snapshot', '--forward-to', endpoint.url]);
+    await expect.poll(cli.output, { timeout: 15_000 }).toMatch(/Ready!/);
+    const secret = /whsec_\w+/.exec(cli.output())?.[0] ?? '';
+    await stripe.paymentIntents.create({
+      amount: 500,
+      currency: 'usd',
+      payment_method: 'pm_card_visa',
+      confirm: true,
+    });
+    await expect.poll(() => endpoint.received.length, { timeout: 15_000 }).toBe(3);
+    for (const { body, signature } of endpoint.received) {
+      expect(stripe.webhooks.constructEvent(body, signature, secret).id).toMatch(/^evt_/);
+    }
+    expect(new Set(endpoint.types())).toEqual(
+      new Set(['payment_intent.created', 'charge.succeeded', 'payment_intent.succeeded']),
+    );
+  });
+});
