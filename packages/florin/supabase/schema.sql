@@ -4000,8 +4000,9 @@ begin
   perform 1 from credits.issue_grant(
     p_account_id => target_user_id,
     p_amount => credit_amount,
-    p_idempotency_key => 'seed:' || md5(
-      concat_ws('|', stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))),
+    -- As a list: whatever characters are in them, no two calls about different payments share a key.
+    p_idempotency_key => 'add_user_credits:' || md5(jsonb_build_array(
+      stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))::text),
     p_source => 'purchase',
     p_metadata => jsonb_strip_nulls(jsonb_build_object(
       'stripe_event_id', stripe_event_id,
@@ -4015,7 +4016,7 @@ $$;
 
 ALTER FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integer, stripe_event_id text, stripe_payment_id text, stripe_price_id text, transaction_reason text, transaction_plan_type text) OWNER TO postgres;
 
-COMMENT ON FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integer, stripe_event_id text, stripe_payment_id text, stripe_price_id text, transaction_reason text, transaction_plan_type text) IS 'Gives credits once for an event, payment and price: true when credited or credited before. Errors are raised: CRAMT for amounts below 1 (money that goes back is credits.reverse_grant), CRDUP for other input under the same names, CRACC.';
+COMMENT ON FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integer, stripe_event_id text, stripe_payment_id text, stripe_price_id text, transaction_reason text, transaction_plan_type text) IS 'Gives credits once for an event, payment and price, under a key made of the three: true when credited or credited before. Errors are raised: CRAMT for amounts below 1 (money that goes back is credits.reverse_grant), CRDUP for other input under the same names, CRACC.';
 
 CREATE FUNCTION public.get_user_credit_balance(target_user_id uuid) RETURNS bigint
     LANGUAGE plpgsql STABLE
