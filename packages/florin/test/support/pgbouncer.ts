@@ -8,10 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { chooseServerUser } from '../../src/db/embedded-user.ts';
 
-const PROGRAM = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'].find((path) => existsSync(path));
-
-/** Whether PgBouncer is installed: in CI it is. */
-export const hasPgBouncer = PROGRAM !== undefined;
+const PROGRAM = '/usr/sbin/pgbouncer';
 
 export type Pooler = {
   /** The address behind the pooler, with `?pgbouncer=true`. */
@@ -21,7 +18,7 @@ export type Pooler = {
 
 /** A pooler in transaction mode with few server connections, so that sessions really are shared. */
 export async function startPgBouncer(target: string, serverConnections = 3): Promise<Pooler> {
-  if (PROGRAM === undefined) {
+  if (!existsSync(PROGRAM)) {
     throw new Error('PgBouncer is not installed: apt-get install pgbouncer.');
   }
   const home = await mkdtemp(join(tmpdir(), `florin-test-${process.pid}-`));
