@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -18,9 +17,6 @@ export type Pooler = {
 
 /** A pooler in transaction mode with few server connections, so that sessions really are shared. */
 export async function startPgBouncer(target: string, serverConnections = 3): Promise<Pooler> {
-  if (!existsSync(PROGRAM)) {
-    throw new Error('PgBouncer is not installed: apt-get install pgbouncer.');
-  }
   const home = await mkdtemp(join(tmpdir(), `florin-test-${process.pid}-`));
   const user = await chooseServerUser(home);
   const server = new URL(target);
