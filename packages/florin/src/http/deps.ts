@@ -1,4 +1,4 @@
-import type { SettleSession } from '../checkout/index.ts';
+import type { CatchUpSession } from '../checkout/index.ts';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/index.ts';
 import type { JobOutcome } from '../jobs/index.ts';
@@ -22,7 +22,7 @@ export type AppDeps = {
   /** Runs what is due of the background jobs; default: all but alerts, which have an address of their own. */
   readonly runJobs?: () => Promise<readonly JobOutcome[]>;
   /** Processes a paid checkout whose webhook is late; default: asks Stripe for its events. */
-  readonly catchUpSession?: SettleSession;
+  readonly catchUpSession?: CatchUpSession;
   /** Requests a minute. */
   readonly limits?: Partial<Limits>;
   /** Where the built pages are; default: beside the built code. */
