@@ -6,7 +6,14 @@ import { type Config, type Environment, parseConfig } from './config.ts';
 import { connect, type Database } from './db/index.ts';
 import { createApp } from './http/index.ts';
 import { type JobOutcome, type RunningJob, runJobs, startJobs } from './jobs/index.ts';
-import { check, type Logger, randomIds, silentLogger, systemClock } from './kernel/index.ts';
+import {
+  backoff,
+  check,
+  type Logger,
+  randomIds,
+  silentLogger,
+  systemClock,
+} from './kernel/index.ts';
 import {
   type BatchItem,
   type CaptureHold,
@@ -116,11 +123,11 @@ export type FlorinLedger = {
   verify(accountId?: string): ReturnType<typeof verifyLedger>;
 };
 
-const FIRST_PAUSE_MS = 100;
+const PAUSE_MS = { first: 200, max: 5_000 };
 
 /** The ledger's functions over a database that the caller opened and closes. */
 export function createLedger(db: Database, logger: Logger): FlorinLedger {
-  const pause = (attempt: number) => wait(FIRST_PAUSE_MS * 2 ** attempt);
+  const pause = (attempt: number) => wait(backoff(attempt, PAUSE_MS));
   return {
     spend: createSpendBatcher(db),
     grant: (request) => issueGrant(db, request),

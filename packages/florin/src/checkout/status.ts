@@ -1,7 +1,7 @@
 import { isSessionOf } from '../customers/index.ts';
 import type { Row } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
-import { explainStripe, type StripeClient } from '../stripe/index.ts';
+import { explainStripe, isUnknownToStripe, type StripeClient } from '../stripe/index.ts';
 import type { CheckoutDeps } from './deps.ts';
 
 /**
@@ -89,11 +89,10 @@ async function findSession({ stripe }: CheckoutDeps, id: string): Promise<Sessio
   try {
     return await stripe.checkout.sessions.retrieve(id, { expand: ['payment_intent'] });
   } catch (error) {
-    const mapped = explainStripe(error);
-    if (mapped.details['stripeCode'] === 'resource_missing') {
+    if (isUnknownToStripe(error)) {
       return undefined;
     }
-    throw mapped;
+    throw explainStripe(error);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Logger } from '../kernel/index.ts';
+import { backoff, type Logger } from '../kernel/index.ts';
 
 /** A job that runs again and again until it is stopped. */
 export type Job = {
@@ -70,5 +70,5 @@ const MAX_GAP_MS = 60_000;
 
 /** The usual gap, doubled for each failure in a row up to a minute, and never shortened. */
 export function nextGap(everyMs: number, failures: number): number {
-  return Math.max(everyMs, Math.min(everyMs * 2 ** Math.min(failures, 16), MAX_GAP_MS));
+  return Math.max(everyMs, backoff(failures + 1, { first: everyMs, max: MAX_GAP_MS }));
 }
