@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { postAlerts, type TellAlert } from './alerts/index.ts';
 import type { Catalog } from './catalog/index.ts';
 import { type Config, type Environment, parseConfig } from './config.ts';
-import { connect, type Database } from './db/index.ts';
+import { type Context, connect, type Database } from './db/index.ts';
 import { createApp } from './http/index.ts';
 import { type JobOutcome, type RunningJob, runJobs, startJobs } from './jobs/index.ts';
 import {
@@ -227,14 +227,12 @@ export function createFlorin(options: FlorinOptions): Florin {
     logger,
     reservedConnections: RESERVED_CONNECTIONS,
   });
+  const context: Context = { db, clock: systemClock, ids: randomIds, logger };
   const webhooks: WebhookDeps = {
-    db,
+    ...context,
     catalog,
     stripe: createStripeLookups(stripe),
     livemode: isLiveKey(config.stripe.secretKey),
-    logger,
-    clock: systemClock,
-    ids: randomIds,
     announce: createAnnouncer(db),
   };
   const { alertUrl: url, serverKeys: secrets } = config;
@@ -247,7 +245,9 @@ export function createFlorin(options: FlorinOptions): Florin {
   const background = { client: stripe, alerts };
   const due = (jobs?: { forMs?: number }) => runJobs(webhooks, background, jobs);
   const app = createApp({
+    ...context,
     config,
+    catalog,
     webhooks,
     reserved: db.reserved,
     stripe,

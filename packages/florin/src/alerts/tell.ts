@@ -1,4 +1,4 @@
-import type { Database } from '../db/index.ts';
+import type { Context } from '../db/index.ts';
 import { backoff, type Clock, FlorinError, type Logger } from '../kernel/index.ts';
 import { signatureOf, verifySignature } from '../stripe/index.ts';
 import { type Alert, claimAlerts, markAlertSent, noteLowBalances } from './alerts.ts';
@@ -6,9 +6,7 @@ import { type Alert, claimAlerts, markAlertSent, noteLowBalances } from './alert
 /** Takes an alert to the app. What it throws is tried again. */
 export type TellAlert = (alert: Alert) => Promise<void>;
 
-export type AlertDeps = {
-  readonly db: Database;
-  readonly logger: Logger;
+export type AlertDeps = Pick<Context, 'db' | 'logger'> & {
   readonly tell: TellAlert;
   /** Credits below which a customer's account is low; null: no such alert. */
   readonly lowBalance: number | null;

@@ -38,8 +38,7 @@ export type Parts = AppDeps & {
 };
 
 export function createParts(deps: AppDeps): Parts {
-  const { config, webhooks, stripe } = deps;
-  const { db, catalog, clock, ids, logger } = webhooks;
+  const { db, clock, ids, logger, config, catalog, webhooks, stripe } = deps;
   const rateLimits = createRateLimits({ ...DEFAULT_LIMITS, ...deps.limits });
   const addressOf = createAddressOf({ trustedProxies: config.trustedProxies, logger });
   const prices = createPriceDirectory({ stripe, clock, logger });
@@ -65,10 +64,12 @@ export function createParts(deps: AppDeps): Parts {
     planCookie: createPlanCookie(config.cookieDomain),
     checkout: {
       db,
+      clock,
+      ids,
+      logger,
       stripe,
       catalog,
       prices,
-      logger,
       planSessions: createPlanSessions({ secrets: config.planSessionSecrets, clock, ids }),
       appUrl: config.appUrl,
     },

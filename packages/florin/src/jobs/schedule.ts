@@ -18,8 +18,8 @@ export type RunningJob = {
  * Runs a job in the background. A run that fails is logged and does not end the job; failures in a
  * row are spaced out up to a minute, so that a database that is away is not hammered.
  */
-export function startJob(job: Job, around: { logger: Logger; random: () => number }): RunningJob {
-  const { logger, random } = around;
+export function startJob(job: Job, deps: { logger: Logger; random: () => number }): RunningJob {
+  const { logger, random } = deps;
   let stopped = false;
   let wake: () => void = () => undefined;
   let failures = 0;
