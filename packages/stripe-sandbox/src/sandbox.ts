@@ -3,6 +3,8 @@ import { type AddressInfo, isIP } from 'node:net';
 import { serve, type WebSocketServerLike } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type ApiSwitches, createApiApp } from './app.ts';
+import { invoicePayee } from './billing/pay-invoice.ts';
+import { sessionPayee } from './checkout/complete.ts';
 import { createSockets, listenRoutes, mountListen } from './cli/listen.ts';
 import { paymentPageRoutes } from './cli/payment-pages.ts';
 import { runDue } from './clock/due.ts';
@@ -72,6 +74,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     logger: options.logger ?? silentLogger,
     wall,
     baseUrl: url,
+    payees: { invoice: invoicePayee, session: sessionPayee },
   });
   seedPrices(world, options.prices ?? []);
   seedEndpoints(world, options.endpoints ?? []);

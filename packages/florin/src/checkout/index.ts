@@ -4,10 +4,10 @@ export type { CheckoutDeps } from './deps.ts';
 export { listPlans, type Plan } from './plans.ts';
 export { createPortalSession } from './portal.ts';
 export {
+  type CatchUpSession,
   type CheckoutState,
   type CheckoutStatus,
   type PaidSession,
   type RecentSessions,
   readCheckoutStatus,
-  type SettleSession,
 } from './status.ts';

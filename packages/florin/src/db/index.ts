@@ -1,5 +1,6 @@
 export { type DatabaseAddress, withDatabase } from './address.ts';
 export { type ConnectOptions, connect } from './connect.ts';
+export type { Context } from './context.ts';
 export type {
   Database,
   Executor,

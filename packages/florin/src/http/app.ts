@@ -38,7 +38,7 @@ export type FlorinApp = {
 /** The service as a Fetch handler: routes, guards and pages over what is passed in. */
 export function createApp(deps: AppDeps): FlorinApp {
   const parts = createParts(deps);
-  const { logger, ids } = deps.webhooks;
+  const { logger, ids } = deps;
   const app = new OpenAPIHono<AppEnv>({ strict: false });
 
   app.onError((thrown, c) => answerProblem(thrown, { c, deps }));
@@ -89,7 +89,7 @@ function answerProblem(
   if (problem.status >= 500) {
     // The cause is for the log alone; problems carry words that were written for callers.
     const fields = { requestId, code: error.code, error: error.message, stack: stackOf(error) };
-    deps.webhooks.logger.error(fields, 'request met an error');
+    deps.logger.error(fields, 'request met an error');
   }
   const response = new Response(JSON.stringify(problem), {
     status: problem.status,

@@ -13,6 +13,7 @@ import {
   type SubscriptionLink,
 } from '../fulfillment/index.ts';
 import { toStorableJson } from '../kernel/index.ts';
+import type { StateRequest } from './decide-with.ts';
 
 const READ_STATE: Statement = {
   name: 'billing_read_state',
@@ -32,13 +33,9 @@ const UNSTORABLE_ESCAPE = /\\u(?:0000|d[89a-f])/;
 
 export type EventStatus = 'received' | 'processed' | 'skipped' | 'failed' | 'dead';
 
-export type ReadRequest = {
+export type ReadRequest = StateRequest & {
+  /** Null for a job. */
   readonly eventId: string | null;
-  readonly aliases: readonly string[];
-  readonly customerId: string | null;
-  readonly subscriptionId: string | null;
-  /** Read the subscription's other payments even if none of them has given money back yet. */
-  readonly wholeSubscription: boolean;
 };
 
 /** A payment's row as it was read: what the write must find unchanged. */

@@ -1,3 +1,5 @@
+export { createCatchUp } from './catch-up.ts';
+export { decideWith, type StateRequest } from './decide-with.ts';
 export type { WebhookDeps } from './deps.ts';
 export { dismissFraudWarning } from './dismiss.ts';
 export { type DrainResult, drainInbox, grantDueDrips } from './drain.ts';

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { moduleOf, REPOSITORY, readImports, readSources, SANDBOX, type Source } from './sources.ts';
+import {
+  findCircles,
+  moduleOf,
+  REPOSITORY,
+  readImports,
+  readSources,
+  SANDBOX,
+  type Source,
+} from './sources.ts';
 
 /** Who may import whom, as ARCHITECTURE.md says. `types` lists what may be used as types only. */
 type Rule = { readonly may: readonly string[] | 'any'; readonly types: readonly string[] };
@@ -79,6 +87,10 @@ describe('who imports whom', () => {
     expect(found).toEqual([]);
   });
 
+  it('never comes back to where it began, nor in types', () => {
+    expect(findCircles(sources)).toEqual([]);
+  });
+
   it('never reaches out of src', () => {
     const found = complaints((source) =>
       source.imports.map(({ specifier, target }) =>
@@ -153,7 +165,7 @@ describe('the Stripe sandbox', () => {
       readFileSync(join(SANDBOX, 'package.json'), 'utf8'),
     ) as Record<'dependencies' | 'peerDependencies', Readonly<Record<string, string>>>;
     const declared = Object.keys({ ...dependencies, ...peerDependencies });
-    const found = readSources(SANDBOX).flatMap(({ path, imports }) =>
+    const found = readSources({ root: SANDBOX }).flatMap(({ path, imports }) =>
       imports
         .filter(({ specifier, target }) =>
           target === undefined
@@ -163,6 +175,38 @@ describe('the Stripe sandbox', () => {
         .map(({ specifier }) => `${path}: imports ${specifier}`),
     );
     expect(found).toEqual([]);
+  });
+
+  it('imports nothing that comes back to where it began', () => {
+    expect(findCircles(readSources({ root: SANDBOX }))).toEqual([]);
+  });
+});
+
+describe('the pages', () => {
+  it('import nothing that comes back to where it began', () => {
+    expect(findCircles([...sources, ...readSources({ folder: 'web' })])).toEqual([]);
+  });
+});
+
+describe('the finder of circles', () => {
+  const of = (...arrows: [from: string, to: string][]) =>
+    findCircles(
+      [...new Set(arrows.flat())].map((path) => ({
+        path,
+        imports: arrows
+          .filter(([from]) => from === path)
+          .map(([, target]) => ({ specifier: target, target, typeOnly: false })),
+      })),
+    );
+
+  it('names the files of each circle, also of one behind a way that leads to none', () => {
+    expect(of(['a', 'b'], ['a', 'c'], ['c', 'd'], ['d', 'e'], ['e', 'c'])).toEqual([
+      'c → d → e → c',
+    ]);
+  });
+
+  it('finds none where two ways lead to one file', () => {
+    expect(of(['a', 'b'], ['a', 'c'], ['b', 'd'], ['c', 'd'])).toEqual([]);
   });
 });
 

@@ -144,6 +144,6 @@ export function collect(world: World, invoice: Invoice): void {
   const payment = world.store.where('invoice_payment', 'invoice', invoice.id).at(-1);
   const intent = world.store.get('payment_intent', payment?.payment.payment_intent ?? '');
   if (intent !== undefined && subscriptionOf(world, invoice) !== undefined) {
-    invoicePaymentFailed(world, invoice.id, intent);
+    invoicePaymentFailed(world, invoice.id);
   }
 }

@@ -4,11 +4,12 @@ import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { Invoice, Price, Subscription, SubscriptionItem } from '../shapes.ts';
 import { listOf } from '../shapes.ts';
+import type { DraftLine } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 import { addDiscount, isLive, type Redemption } from './discounts.ts';
 import { addInvoiceItem, takePendingItems } from './invoice-items.ts';
 import { addInvoice, finalizeInvoice } from './invoices.ts';
-import { type DraftLine, priceAmount } from './lines.ts';
+import { priceAmount } from './lines.ts';
 import { methodFor, payInvoice } from './pay-invoice.ts';
 import { periodEnd } from './periods.ts';
 
