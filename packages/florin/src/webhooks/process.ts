@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { ZodError } from 'zod';
 import {
   aliasesOf,
@@ -124,7 +125,7 @@ async function settle(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessOu
   const details = collectDetails(deps.stripe, deps.logger);
   let { event } = inHand;
   if (needsObject(event)) {
-    const read = await readFor(deps, { inHand, fact: NOTHING, aliases: [] });
+    const read = await readFor(deps, { inHand, fact: NOTHING, ...namesOf(NOTHING, details) });
     if (isFinished(read, inHand)) {
       return { status: 'duplicate', reason: 'Finished before.' };
     }
@@ -211,8 +212,8 @@ async function decideOn(input: {
   details: CollectedDetails;
 }): Promise<Decided | 'duplicate'> {
   const { deps, inHand, fact, details } = input;
-  let aliases = aliasesOf(fact, details);
-  let read = await readFor(deps, { inHand, fact, aliases });
+  let names = namesOf(fact, details);
+  let read = await readFor(deps, { inHand, fact, ...names });
   if (isFinished(read, inHand)) {
     return 'duplicate';
   }
@@ -226,15 +227,22 @@ async function decideOn(input: {
       now: deps.clock.now(),
     });
     if ('plan' in decision) {
-      return { plan: decision.plan, fact, aliases, read };
+      return { plan: decision.plan, fact, aliases: names.aliases, read };
     }
     await details.ask(decision.need);
-    const named = aliasesOf(fact, details);
-    if (named.length !== aliases.length) {
-      aliases = named;
-      read = await readFor(deps, { inHand, fact, aliases });
+    const named = namesOf(fact, details);
+    if (!isDeepStrictEqual(named, names)) {
+      names = named;
+      read = await readFor(deps, { inHand, fact, ...names });
     }
   }
+}
+
+type Names = ReturnType<typeof subjectsOf> & { readonly aliases: readonly string[] };
+
+/** What to read before deciding on a fact; an answer of Stripe's may name more. */
+function namesOf(fact: Fact, details: CollectedDetails): Names {
+  return { aliases: aliasesOf(fact, details), ...subjectsOf(fact, details) };
 }
 
 function isFinished({ eventStatus }: StateRead, { claimedAttempt }: EventInHand): boolean {
@@ -243,13 +251,12 @@ function isFinished({ eventStatus }: StateRead, { claimedAttempt }: EventInHand)
 
 function readFor(
   deps: WebhookDeps,
-  input: { inHand: EventInHand; fact: Fact; aliases: readonly string[] },
+  { inHand, fact, ...names }: Names & { inHand: EventInHand; fact: Fact },
 ): Promise<StateRead> {
   return readState(deps.db, {
-    eventId: input.inHand.event.id,
-    aliases: input.aliases,
-    wholeSubscription: input.fact.kind === 'invoice' && mayReturn(input.fact),
-    ...subjectsOf(input.fact),
+    eventId: inHand.event.id,
+    wholeSubscription: fact.kind === 'invoice' && mayReturn(fact),
+    ...names,
   });
 }
 
@@ -273,6 +280,7 @@ async function store(
     aliases: aliases ?? [],
     payments: read?.payments ?? [],
     relatives: read?.relatives ?? [],
+    subscription: read?.subscription ?? null,
     newPaymentId: deps.ids.uuid(),
     closedSessionId: fact?.kind === 'session' ? fact.id : null,
   });

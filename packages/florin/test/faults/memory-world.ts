@@ -61,7 +61,7 @@ export class MemoryWorld {
     for (;;) {
       const aliases = aliasesOf(fact, details);
       const found = this.#payments.filter((one) => aliases.some((name) => one.aliases.has(name)));
-      const { customerId, subscriptionId } = subjectsOf(fact);
+      const { customerId, subscriptionId } = subjectsOf(fact, details);
       const ofSubscription =
         subscriptionId ?? found.find((one) => one.subscriptionId !== null)?.subscriptionId ?? null;
       const family = this.#payments.filter((one) => one.subscriptionId === ofSubscription);
