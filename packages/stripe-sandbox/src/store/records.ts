@@ -28,6 +28,7 @@ import type {
   SetupIntent,
   StripeEvent,
   Subscription,
+  SubscriptionSchedule,
   TestClock,
   WebhookEndpoint,
 } from '../shapes.ts';
@@ -143,6 +144,7 @@ export type Records = {
   setup_intent: SetupIntent;
   subscription: Subscription;
   subscription_state: SubscriptionState;
+  subscription_schedule: SubscriptionSchedule;
   test_clock: TestClock;
   webhook_endpoint: WebhookEndpoint;
   setting: Setting;
