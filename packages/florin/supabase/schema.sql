@@ -384,7 +384,8 @@ declare
 begin
   perform billing.check_keys('the plan', p_plan, array['eventId', 'body', 'status', 'retryInSeconds',
     'unread', 'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
-    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment', 'relatives']);
+    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment', 'relatives',
+    'subscriptionRead']);
   if p_event ->> 'id' <> v_event_id or p_event is not null and v_event_id is null then
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
@@ -441,6 +442,15 @@ begin
     end if;
   end if;
 
+  if p_plan #>> '{payment,subscriptionId}' <>
+       coalesce(p_plan #>> '{subscriptionRead,id}', '') then
+    raise exception 'The plan writes a payment of subscription %, which was not read.',
+        p_plan #>> '{payment,subscriptionId}'
+      using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
+  end if;
+  if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
+    perform billing.claim_subscription(p_plan -> 'subscriptionRead');
+  end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
     perform billing.write_payment(p_plan -> 'payment');
   end if;
@@ -663,6 +673,28 @@ $$;
 ALTER FUNCTION billing.claim_events(p_limit integer, p_lease interval) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) IS 'Events that are due, leased to the caller: no other worker gets them until the lease is over, and one whose worker dies is claimed again then.';
+
+CREATE FUNCTION billing.claim_subscription(p_read jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform billing.check_keys('the subscription as read', p_read, array['id', 'version']);
+  -- The row may not be there yet: its first payment often comes before any event about itself.
+  insert into billing.subscriptions as s (subscription_id, payments_version)
+    values (p_read ->> 'id', 1)
+    on conflict (subscription_id) do update
+      set payments_version = s.payments_version + 1
+      where s.payments_version = (p_read ->> 'version')::bigint;
+  if not found then
+    perform billing.raise_stale();
+  end if;
+end;
+$$;
+
+ALTER FUNCTION billing.claim_subscription(p_read jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.claim_subscription(p_read jsonb) IS 'Locks a subscription''s row, so that payments of it are decided on one after the other. Raises 40001 when one was written since it was read. Internal: part of apply_event.';
 
 CREATE FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) RETURNS SETOF uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1228,7 +1260,7 @@ ALTER FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known te
 
 COMMENT ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 and names the keys.';
 
-CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
+CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -1253,9 +1285,13 @@ begin
       from billing.customers c where c.customer_id = p_customer_id;
   end if;
   if v_subscription_id is not null then
-    select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact)
-      into subscription
+    select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact),
+           jsonb_build_object('id', s.subscription_id, 'version', s.payments_version)
+      into subscription, subscription_read
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
+    if not found then
+      subscription_read := jsonb_build_object('id', v_subscription_id, 'version', 0);
+    end if;
     if p_whole_subscription or exists (
          select 1 from billing.payments p
           where p.subscription_id = v_subscription_id and p.state ? 'returns') then
@@ -1268,9 +1304,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them. Locks nothing: apply_event checks the versions it was made from.';
+COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them; subscription_read: the version that all of them have. Locks nothing: apply_event checks the versions it was made from.';
 
 CREATE FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4322,12 +4358,15 @@ CREATE TABLE billing.subscriptions (
     as_of timestamp with time zone,
     current_period_end timestamp with time zone,
     fact jsonb,
+    payments_version bigint DEFAULT 0 NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
 COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Ended is for ever; else the later word counts.';
+
+COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
 
 CREATE TABLE billing.top_up_consents (
     account_id uuid NOT NULL,
@@ -5210,6 +5249,8 @@ REVOKE ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) F
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO service_role;
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.claim_subscription(p_read jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) TO service_role;
 GRANT ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) TO postgres;
@@ -5289,9 +5330,9 @@ REVOKE ALL ON FUNCTION billing.raise_stale() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
+REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) TO service_role;

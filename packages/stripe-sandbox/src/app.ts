@@ -25,6 +25,7 @@ import { fraudWarningRoutes } from './payments/fraud-warnings.ts';
 import { intentRoutes } from './payments/intent-routes.ts';
 import { refundRoutes } from './payments/refunds.ts';
 import { setupIntentRoutes } from './payments/setup-intents.ts';
+import { scheduleRoutes } from './schedules/schedule-routes.ts';
 import { newId, type World } from './world.ts';
 
 const MAX_BODY = 1024 * 1024;
@@ -49,6 +50,7 @@ const ROUTES: readonly Route[] = [
   ...invoiceItemRoutes,
   ...invoicePaymentRoutes,
   ...subscriptionRoutes,
+  ...scheduleRoutes,
   ...creditNoteRoutes,
   ...eventRoutes,
   ...v2Routes,

@@ -53,7 +53,11 @@ export type StateRead = {
   readonly payments: readonly StoredPayment[];
   /** The other payments of the subscription, where lines of one credit lines of others. */
   readonly relatives: readonly StoredPayment[];
+  readonly subscription: ReadSubscription | null;
 };
+
+/** Whose payments were read, and how often they had been written: what the write must find unchanged. */
+export type ReadSubscription = { readonly id: string; readonly version: number };
 
 /** Reads all that a decision needs, in one round trip. */
 export async function readState(db: Executor, request: ReadRequest): Promise<StateRead> {
@@ -63,6 +67,7 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
       eventAttempts: number | null;
       customerAccountId: string | null;
       subscription: StoredSubscription | null;
+      subscriptionRead: ReadSubscription | null;
       payments: StoredPayment[] | null;
       relatives: StoredPayment[] | null;
     }
@@ -81,6 +86,7 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
     attempts: row?.eventAttempts ?? 0,
     payments,
     relatives,
+    subscription: row?.subscriptionRead ?? null,
     known: {
       relatives,
       payment: payments.reduce((merged, one) => mergePayments(merged, one.state), EMPTY_PAYMENT),
@@ -105,6 +111,7 @@ export type PlanWrite = {
   readonly aliases: readonly string[];
   readonly payments: readonly StoredPayment[];
   readonly relatives: readonly StoredPayment[];
+  readonly subscription: ReadSubscription | null;
   readonly newPaymentId: string;
   readonly closedSessionId: string | null;
 };
@@ -153,6 +160,8 @@ type PlanInput = {
   readonly commands: readonly Command[];
   readonly payment: PaymentInput | null;
   readonly relatives: readonly PaymentInput[];
+  /** Null where no payment is written, or it is of no subscription. */
+  readonly subscriptionRead: ReadSubscription | null;
 };
 
 type PaymentInput = PaymentWrite & {
@@ -172,6 +181,9 @@ function storableText(plan: PlanInput): string {
 
 function toSql(write: PlanWrite): PlanInput {
   const { plan } = write;
+  const payment = paymentToSql(write);
+  const relatives = relativesToSql(write);
+  const writesPayments = payment !== null || relatives.length > 0;
   return {
     eventId: write.eventId,
     body: write.body == null ? null : Buffer.from(write.body).toString('base64'),
@@ -189,8 +201,9 @@ function toSql(write: PlanWrite): PlanInput {
     subscription: plan.subscription,
     closedSessionId: write.closedSessionId,
     commands: plan.commands,
-    payment: paymentToSql(write),
-    relatives: relativesToSql(write),
+    payment,
+    relatives,
+    subscriptionRead: writesPayments ? write.subscription : null,
   };
 }
 

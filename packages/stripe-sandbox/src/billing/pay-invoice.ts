@@ -149,7 +149,7 @@ export function invoicePaymentFailed(world: World, id: string): void {
     return;
   }
   const attempts = before.attempt_count + 1;
-  const isFirst = before.billing_reason === 'subscription_create';
+  const isFirst = before.billing_reason === 'subscription_create' && !startedActive(world, before);
   const days = world.settings.dunningDays[attempts - 1];
   const retries = !isFirst && before.auto_advance && days !== undefined;
   const invoice = world.store.put('invoice', {
@@ -164,6 +164,13 @@ export function invoicePaymentFailed(world: World, id: string): void {
   if (subscription !== undefined && !isFirst) {
     subscriptionInvoiceFailed(world, subscription, { lastAttempt: !retries });
   }
+}
+
+/** A schedule's subscription was active before its first invoice was due: that is dunned as a renewal. */
+function startedActive(world: World, invoice: Invoice): boolean {
+  const subscription = subscriptionOf(world, invoice);
+  const state = world.store.get('subscription_state', subscription?.id ?? '');
+  return state?.incompleteExpiresAt === null && subscription?.status !== 'trialing';
 }
 
 /** Keeps the method that paid as the one for renewals. */

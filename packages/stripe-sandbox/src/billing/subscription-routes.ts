@@ -7,6 +7,7 @@ import { needCustomer } from '../customers/customers.ts';
 import { ownPaymentMethod } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
 import { declined } from '../payments/intent-routes.ts';
+import { tellSchedule } from '../schedules/follow.ts';
 import type { Subscription } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { readDiscounts } from './discounts.ts';
@@ -17,6 +18,7 @@ import { addSubscription, needSubscription } from './subscriptions.ts';
 import { billNow, updateSubscription } from './update-subscription.ts';
 
 const DAY = 86_400;
+const PAUSES = ['keep_as_draft', 'mark_uncollectible', 'void'] as const;
 
 function createSubscription(world: World, params: Params): Subscription {
   const customer = needCustomer(world, params.need('customer'), 'customer');
@@ -93,9 +95,10 @@ function update(world: World, before: Subscription, params: Params): Subscriptio
       { code: 'resource_missing' },
     );
   }
+  refuseAgainstSchedule(before, params);
   const trialEnd = params.moment('trial_end', world.now());
   const withDiscounts = ['discounts', 'coupon', 'promotion_code'].some((key) => params.has(key));
-  return updateSubscription(world, before, {
+  const updated = updateSubscription(world, before, {
     items: params.objects('items').map((item) => ({
       id: item.text('id'),
       price: item.has('price') || item.has('price_data') ? priceOfLine(world, item) : undefined,
@@ -113,6 +116,21 @@ function update(world: World, before: Subscription, params: Params): Subscriptio
     ...(withDiscounts ? { discounts: readDiscounts(world, params) } : {}),
     fields: readFields(world, before, params),
   });
+  if (params.has('items')) {
+    tellSchedule(world, updated);
+  }
+  return updated;
+}
+
+/** When a schedule runs a subscription, the schedule says when it ends. */
+function refuseAgainstSchedule(before: Subscription, params: Params): void {
+  const key = ['cancel_at_period_end', 'cancel_at'].find((one) => params.has(one));
+  if (before.schedule !== null && key !== undefined) {
+    throw invalid(
+      `The subscription is managed by the subscription schedule \`${before.schedule}\`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.`,
+      { param: key },
+    );
+  }
 }
 
 function readFields(world: World, before: Subscription, params: Params): Partial<Subscription> {
@@ -135,7 +153,10 @@ function readFields(world: World, before: Subscription, params: Params): Partial
     fields.pause_collection =
       pause === undefined
         ? null
-        : { behavior: pause.need('behavior'), resumes_at: pause.integer('resumes_at') ?? null };
+        : {
+            behavior: pause.oneOf('behavior', PAUSES) ?? pause.need('behavior'),
+            resumes_at: pause.integer('resumes_at') ?? null,
+          };
   }
   if (params.text('description') !== undefined) {
     fields.description = params.text('description') ?? null;
@@ -147,16 +168,29 @@ function cancel(world: World, before: Subscription, params: Params): Subscriptio
   if (before.ended_at !== null) {
     throw invalid(`No such subscription: '${before.id}'`, { code: 'resource_missing' });
   }
-  if (params.flag('prorate')) {
+  return cancelNow(world, before, {
+    prorates: params.flag('prorate') ?? false,
+    invoices: params.flag('invoice_now') ?? false,
+    comment: params.object('cancellation_details')?.text('comment'),
+  });
+}
+
+/** Ends a subscription at once; the rest of its period may be credited, and the end invoiced. */
+export function cancelNow(
+  world: World,
+  before: Subscription,
+  how: { prorates: boolean; invoices: boolean; comment?: string | undefined },
+): Subscription {
+  if (how.prorates) {
     for (const item of before.items.data) {
       prorate(world, before, { change: { before: item, after: null }, at: world.now() });
     }
   }
-  if (params.flag('invoice_now')) {
+  if (how.invoices) {
     billNow(world, before, { full: false, reason: 'subscription_update' });
   }
   return endSubscription(world, needSubscription(world, before.id), 'cancellation_requested', {
-    comment: params.object('cancellation_details')?.text('comment'),
+    comment: how.comment,
   });
 }
 

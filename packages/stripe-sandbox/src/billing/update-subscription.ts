@@ -5,11 +5,11 @@ import type { Invoice, Price, Subscription, SubscriptionItem } from '../shapes.t
 import { newId, type World } from '../world.ts';
 import { addDiscount, type Redemption } from './discounts.ts';
 import { takePendingItems } from './invoice-items.ts';
-import { addInvoice, finalizeInvoice } from './invoices.ts';
+import { addInvoice, finalizeInvoice, needInvoice } from './invoices.ts';
 import { methodFor, payInvoice } from './pay-invoice.ts';
 import { periodEnd } from './periods.ts';
 import { type ItemChange, prorate } from './proration.ts';
-import { endTrialWithoutMethod } from './renew.ts';
+import { endTrialWithoutMethod, holdBack } from './renew.ts';
 import { buildItem, cycleLines, liveDiscounts, needSubscription } from './subscriptions.ts';
 
 export type ItemUpdate = {
@@ -117,6 +117,15 @@ function changesInterval({ before, after }: ItemChange): boolean {
     next != null &&
     (old.interval !== next.interval || old.interval_count !== next.interval_count)
   );
+}
+
+/** The items as the updates leave them, in the period that they are in. */
+export function itemsAfter(
+  world: World,
+  before: Subscription,
+  updates: readonly ItemUpdate[],
+): SubscriptionItem[] {
+  return applyChanges(world, before, planChanges(before, updates));
 }
 
 function applyChanges(
@@ -232,6 +241,11 @@ export function billNow(
     ...needSubscription(world, subscription.id),
     latest_invoice: draft.id,
   });
+  const pause = subscription.pause_collection?.behavior;
+  if (pause !== undefined) {
+    holdBack(world, draft, pause);
+    return needInvoice(world, draft.id);
+  }
   const invoice = finalizeInvoice(world, draft);
   const collects = invoice.collection_method === 'charge_automatically';
   if (invoice.status === 'open' && collects && methodFor(world, invoice) !== null) {

@@ -26,6 +26,7 @@ import type {
   SetupIntent,
   StripeEvent,
   Subscription,
+  SubscriptionSchedule,
   TestClock,
   WebhookEndpoint,
 } from '../shapes.ts';
@@ -201,6 +202,7 @@ export type Records = {
   setup_intent: SetupIntent;
   subscription: Subscription;
   subscription_state: SubscriptionState;
+  subscription_schedule: SubscriptionSchedule;
   test_clock: TestClock;
   webhook_endpoint: WebhookEndpoint;
   setting: Setting;
