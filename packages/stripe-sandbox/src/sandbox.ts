@@ -5,7 +5,7 @@ import type { Hono } from 'hono';
 import { type ApiSwitches, createApiApp } from './app.ts';
 import { invoicePayee } from './billing/pay-invoice.ts';
 import { sessionPayee } from './checkout/complete.ts';
-import { createSockets, listenRoutes, mountListen } from './cli/listen.ts';
+import { createListening, createSockets } from './cli/listen.ts';
 import { paymentPageRoutes } from './cli/payment-pages.ts';
 import { runDue } from './clock/due.ts';
 import { createControl, type SandboxControl } from './control/control.ts';
@@ -45,6 +45,8 @@ export type SandboxOptions = SettingsInput & {
 export type Sandbox = SandboxControl & {
   /** `http://127.0.0.1:4243`: what `STRIPE_API_BASE` is set to. */
   readonly url: string;
+  /** The port that is bound, once it is started. */
+  readonly port: number;
   /** Binds the port and begins to deliver. Idempotent. */
   start(): Promise<void>;
   /** Stops answering and delivering, and closes the file. Idempotent. */
@@ -81,8 +83,9 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
   const deliverer = createDeliverer(world);
   const switches: ApiSwitches = { rateLimitNext: 0, failNext: 0, loseAnswers: 0 };
   const control = createControl(world, { deliverer, switches });
-  const app = createApiApp(world, { switches, more: [...paymentPageRoutes, ...listenRoutes] });
-  mountListen(app, world);
+  const listening = createListening(world);
+  const app = createApiApp(world, { switches, more: [...paymentPageRoutes, ...listening.routes] });
+  listening.mount(app);
   mountPages(app, world);
   mountControl(app, world, control);
   let running: { server: Server; close: () => Promise<void> } | undefined;
@@ -90,6 +93,9 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     ...control,
     get url() {
       return url();
+    },
+    get port() {
+      return port;
     },
     async start() {
       if (running !== undefined) {
