@@ -16,7 +16,7 @@ create table billing.subscriptions (
 );
 create index subscriptions_by_account on billing.subscriptions (account_id);
 comment on table billing.subscriptions is
-  'What Stripe last said about each subscription. Ended is for ever; else the later word counts.';
+  'What Stripe last said about each subscription. Ended is for ever; else the later word counts, and within one second nothing makes it incomplete again.';
 
 create function billing.write_subscription(p_subscription jsonb)
 returns void
@@ -51,7 +51,9 @@ begin
      where s.subscription_id = p_subscription ->> 'subscriptionId'
        and (s.as_of is null
             or (v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
-                to_timestamp((v_fact ->> 'asOf')::double precision)) >= (s.ended, s.as_of));
+                to_timestamp((v_fact ->> 'asOf')::double precision),
+                v_fact ->> 'status' is distinct from 'incomplete')
+               >= (s.ended, s.as_of, s.status is distinct from 'incomplete'));
   end if;
 end;
 $$;
