@@ -3,6 +3,7 @@ import type { CheckoutDeps, RecentSessions, SettleSession } from '../checkout/in
 import { runJobs } from '../jobs/index.ts';
 import { createMemory } from '../kernel/index.ts';
 import { createSpendBatcher } from '../ledger/index.ts';
+import { type Confirmations, createConfirmations } from '../plan-change/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
 import type { WebhookDeps } from '../webhooks/index.ts';
 import { type BalanceFeed, createBalanceFeed } from './balance-feed.ts';
@@ -31,6 +32,7 @@ export type Parts = AppDeps & {
   readonly planCookie: PlanCookie;
   readonly prices: PriceDirectory;
   readonly checkout: CheckoutDeps;
+  readonly confirmations: Confirmations;
   readonly feed: BalanceFeed;
   readonly spend: NonNullable<AppDeps['spend']>;
   readonly runJobs: NonNullable<AppDeps['runJobs']>;
@@ -45,6 +47,7 @@ export function createParts(deps: AppDeps): Parts {
   const addressOf = createAddressOf({ trustedProxies: config.trustedProxies, logger });
   const prices = createPriceDirectory({ stripe, clock, logger });
   const metrics = createMetrics(db);
+  const tokens = { secrets: config.planSessionSecrets, clock, ids };
   const callers = createCallers({
     serverKeys: config.serverKeys,
     userTokens: createUserTokens({
@@ -70,9 +73,10 @@ export function createParts(deps: AppDeps): Parts {
       catalog,
       prices,
       logger,
-      planSessions: createPlanSessions({ secrets: config.planSessionSecrets, clock, ids }),
+      planSessions: createPlanSessions(tokens),
       appUrl: config.appUrl,
     },
+    confirmations: createConfirmations(tokens),
     feed: createBalanceFeed({ db, logger, open: metrics.streams }),
     spend: deps.spend ?? createSpendBatcher(db),
     runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),
