@@ -90,9 +90,9 @@ describe.skipIf(!hasBrowser)('the sheet that changes a plan, in every state', ()
     expect(await sheet().getByRole('radio', { name: 'Basic' }).isDisabled()).toBe(true);
     await look(`open ${name}`);
     await choose('Vision Pro');
-    await sheet().getByTestId('due').getByText('$10', { exact: true }).waitFor();
+    await sheet().getByTestId('due').getByText('$10.00', { exact: true }).waitFor();
     await sheet().getByTestId('after').getByText('500', { exact: true }).waitFor();
-    for (const text of ['−$4.50', '$14.50', '+250', '−50', 'Then 500 credits for $29']) {
+    for (const text of ['−$4.50', '$14.50', '+250', '−50', 'Then 500 credits for $29 a month']) {
       await sheet().getByText(text).first().waitFor();
     }
     await look(`shown ${name}`);
@@ -164,7 +164,7 @@ describe.skipIf(!hasBrowser)('the sheet that changes a plan, in every state', ()
   it('shows a new preview instead of a change that would be another one', async () => {
     await openSheet();
     await choose('Vision Pro');
-    await sheet().getByTestId('due').getByText('$10', { exact: true }).waitFor();
+    await sheet().getByTestId('due').getByText('$10.00', { exact: true }).waitFor();
     const outdated = { code: 'preview_outdated', title: 'Outdated', detail: 'It is not.' };
     mock.answers.set('POST /api/change-plan', { status: 409, body: outdated });
     const charge = { dueMinor: 1200, totalMinor: 1200 };

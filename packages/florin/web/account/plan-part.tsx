@@ -4,7 +4,7 @@ import { usePlans, useSubscriptions } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { credits, formatDay, humanize } from '../frame/format.ts';
 import { LoadFailed, Notice } from '../frame/notice.tsx';
-import { nameOf, priceText } from '../pricing/plan-facts.ts';
+import { nameOf, offerOf } from '../pricing/plan-facts.ts';
 import { PlanSheet } from './plan-sheet.tsx';
 import { ToBilling, titleOf } from './to-billing.tsx';
 
@@ -98,10 +98,7 @@ function PlanRow(props: { current: CurrentPlan; plans: readonly Plan[]; onChange
       <div>
         <strong className="plan-name">{titleOf(current, plan)}</strong>
         <p className="soft">
-          {plan === undefined
-            ? null
-            : `${credits(plan.credits * quantity)} a ${plan.interval ?? 'month'}. `}
-          {plan === undefined || priceText(plan) === '' ? null : `${priceText(plan, quantity)}. `}
+          {plan === undefined ? null : `${offerOf(plan, quantity)}. `}
           {describeEnd(current, end)}
         </p>
       </div>

@@ -1,8 +1,8 @@
 import type { Plan, PlanChangePreview } from '../../src/browser/index.ts';
-import { formatMoney } from '../../src/react/index.ts';
+import { formatAmount } from '../../src/react/index.ts';
 import { classes } from '../frame/button.tsx';
 import { credits, formatCredits, formatDay, formatSigned } from '../frame/format.ts';
-import { nameOf, priceText } from '../pricing/plan-facts.ts';
+import { nameOf, offerOf } from '../pricing/plan-facts.ts';
 
 /** Money as Stripe computes it, beside credits as the ledger will move them. */
 export function PreviewStatement(props: {
@@ -32,7 +32,7 @@ export function PreviewStatement(props: {
 type Charge = PlanChangePreview['charge'];
 
 function MoneyTally({ charge }: { charge: Charge }) {
-  const money = (amountMinor: number) => signedMoney(amountMinor, charge.currency);
+  const money = (amountMinor: number) => formatAmount(amountMinor, charge.currency);
   const extras: readonly (readonly [string, number])[] = [
     ['Discount', -charge.discountMinor],
     ['Tax', charge.taxMinor],
@@ -62,7 +62,7 @@ function MoneyTally({ charge }: { charge: Charge }) {
         <div className="sum">
           <dt>{kept ? 'Kept for your next invoices' : 'To pay'}</dt>
           <dd className="tally-amount" data-testid="due">
-            {formatMoney(kept ? charge.keptMinor : charge.dueMinor, charge.currency)}
+            {money(kept ? charge.keptMinor : charge.dueMinor)}
           </dd>
         </div>
       </dl>
@@ -86,7 +86,7 @@ function CreditsTally({ preview: { charge, credits: moved } }: { preview: PlanCh
           <dd className="tally-amount">{moved.added === 0 ? '0' : formatSigned(moved.added)}</dd>
         </div>
         <div>
-          <dt>Back</dt>
+          <dt>Taken back</dt>
           <dd className="tally-amount">{moved.back === 0 ? '0' : formatSigned(-moved.back)}</dd>
         </div>
         <div className="sum">
@@ -105,16 +105,7 @@ function describe({ to, renewsAt, charge }: PlanChangePreview, plans: readonly P
   if (plan === undefined) {
     return `The next invoice comes on ${formatDay(renewsAt)}.`;
   }
-  const price = priceText(plan, to.quantity);
-  const brings = credits(plan.credits * to.quantity);
+  const name = nameOf(plan, to.quantity);
   const from = charge.when === 'now' ? 'Then' : 'From then on';
-  return `${nameOf(plan, to.quantity)} begins at once. ${from} ${brings}${
-    price === '' ? '' : ` for ${price}`
-  }, next on ${formatDay(renewsAt)}.`;
-}
-
-/** `$14.50` or `−$4.50`, with a real minus sign. */
-function signedMoney(amountMinor: number, currency: string): string {
-  const text = formatMoney(Math.abs(amountMinor), currency);
-  return amountMinor < 0 ? `−${text}` : text;
+  return `${name} begins at once. ${from} ${offerOf(plan, to.quantity)}, next on ${formatDay(renewsAt)}.`;
 }

@@ -103,21 +103,23 @@ function Choose({ current, plans, onClose, onChanged }: ChooseProps) {
           <PreviewStatement preview={preview} plans={plans} stale={change.state === 'looking'} />
         )}
       </div>
-      <Failure change={change} />
-      <div className="actions">
-        {preview === null ? null : (
-          <Button
-            primary
-            busy={change.state === 'changing'}
-            disabled={change.state === 'looking'}
-            onClick={() => void change.confirm()}
-          >
-            {agreeText(preview, plans)}
+      <div className="sheet-foot">
+        <Failure change={change} />
+        <div className="actions">
+          {preview === null ? null : (
+            <Button
+              primary
+              busy={change.state === 'changing'}
+              disabled={change.state === 'looking'}
+              onClick={() => void change.confirm()}
+            >
+              {agreeText(preview, plans)}
+            </Button>
+          )}
+          <Button bare onClick={onClose}>
+            Keep {titleOf(current, mine)}
           </Button>
-        )}
-        <Button bare onClick={onClose}>
-          Keep {titleOf(current, mine)}
-        </Button>
+        </div>
       </div>
     </>
   );
@@ -139,7 +141,7 @@ function PlanOption(props: { plan: Plan; current: CurrentPlan; change: PlanChang
         onChange={() => void change.look({ priceId: plan.priceId, subscription })}
       />
       <span>
-        <strong>{nameOf(plan, quantity)}</strong>
+        <strong>{nameOf(plan, quantity)}</strong>{' '}
         {isMine ? <span className="chosen-mark">Your plan</span> : null}
         <span className="about block">
           {credits(plan.credits * quantity)} a {plan.interval ?? 'month'}
