@@ -233,6 +233,9 @@ export type PlanChangePreview = {
   readonly credits: {
     readonly added: number;
     readonly back: number;
+    /** What comes in later months of a yearly plan, and what does not come any more. */
+    readonly laterAdded: number;
+    readonly laterStopped: number;
     readonly available: number;
     /** If nothing else happens meanwhile; below zero: debt. */
     readonly availableAfter: number;

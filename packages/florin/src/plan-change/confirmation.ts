@@ -21,6 +21,8 @@ export type Shown = {
   readonly currency: string;
   readonly added: number;
   readonly back: number;
+  readonly laterAdded: number;
+  readonly laterStopped: number;
 };
 
 export type Confirmations = SignedTokens<Shown>;
@@ -43,6 +45,8 @@ const shown = z.strictObject({
   currency: z.string(),
   added: z.int(),
   back: z.int(),
+  laterAdded: z.int(),
+  laterStopped: z.int(),
 });
 
 /** Tokens that stand for a preview. What is no valid one throws `preview_outdated`. */

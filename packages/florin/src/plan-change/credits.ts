@@ -1,4 +1,4 @@
-import type { Command } from '../fulfillment/index.ts';
+import type { Command, KnownState, PaymentState, Plan, Purchase } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import { lapsedOf, readBalance } from '../ledger/index.ts';
 import { readInvoice } from '../stripe/index.ts';
@@ -7,7 +7,13 @@ import type { Invoice, PlanChangeDeps } from './deps.ts';
 import { notChangeable } from './subscription.ts';
 
 /** Whole credits that an invoice brings and takes once it is paid. */
-export type CreditsMoved = { readonly added: number; readonly back: number };
+export type CreditsMoved = {
+  readonly added: number;
+  readonly back: number;
+  /** What comes in later months, where a price is dripped, and what does not come any more. */
+  readonly laterAdded: number;
+  readonly laterStopped: number;
+};
 
 export type CreditsShown = CreditsMoved & {
   readonly available: number;
@@ -15,7 +21,7 @@ export type CreditsShown = CreditsMoved & {
   readonly availableAfter: number;
 };
 
-const NOTHING: CreditsMoved = { added: 0, back: 0 };
+const NOTHING: CreditsMoved = { added: 0, back: 0, laterAdded: 0, laterStopped: 0 };
 
 /**
  * What the invoice will do to the account's credits, by the decision that its event will bring about
@@ -40,10 +46,11 @@ async function movedBy(
   const { invoice, accountId, subscriptionId } = asked;
   const asOf = Math.floor(webhooks.clock.now().getTime() / 1000);
   const fact = readInvoice(invoice, { asOf });
-  const { commands, obstacle } = await previewInvoice(webhooks, {
+  const { plan, known } = await previewInvoice(webhooks, {
     ...fact,
     amountPaid: invoice.amount_due,
   });
+  const { commands, obstacle } = plan;
   if (obstacle?.code === 'stripe_unavailable') {
     throw new FlorinError('stripe_unavailable', obstacle.message);
   }
@@ -67,7 +74,29 @@ async function movedBy(
   return {
     added: commands.reduce((sum, command) => sum + givenBy(command), 0),
     back: taken - (await lapsedOf(db, { accountId, taking })),
+    ...movedLater(plan, known),
   };
+}
+
+/** The months of dripped prices that are planned by this invoice, and those of others that it stops. */
+function movedLater(
+  { payment, relatives = [] }: Plan,
+  known: KnownState,
+): Pick<CreditsMoved, 'laterAdded' | 'laterStopped'> {
+  const before = new Map(known.relatives?.map(({ id, state }) => [id, state]));
+  return {
+    laterAdded: sumPlanned(payment?.state, ({ credits, returned = 0 }) => credits - returned),
+    laterStopped: relatives.reduce((sum, { id, state }) => {
+      const returnedBefore = (key: string) => before.get(id)?.purchases[key]?.returned ?? 0;
+      return sum + sumPlanned(state, ({ key, returned = 0 }) => returned - returnedBefore(key));
+    }, 0),
+  };
+}
+
+function sumPlanned(state: PaymentState | undefined, of: (one: Purchase) => number): number {
+  return Object.values(state?.purchases ?? {})
+    .filter(({ standing }) => standing === 'planned')
+    .reduce((sum, one) => sum + of(one), 0);
 }
 
 /** A rollover brings what expires with the period before it: nothing, while that period runs. */

@@ -100,6 +100,8 @@ export async function look(
       currency: subscription.currency,
       added: credits.added,
       back: credits.back,
+      laterAdded: credits.laterAdded,
+      laterStopped: credits.laterStopped,
     },
   };
 }

@@ -1,4 +1,4 @@
-import { decide, mayReturn, type Plan, subjectsOf } from '../fulfillment/index.ts';
+import { decide, type KnownState, mayReturn, type Plan, subjectsOf } from '../fulfillment/index.ts';
 import type { InvoiceFact } from '../stripe/index.ts';
 import type { WebhookDeps } from './deps.ts';
 import { readState } from './inbox.ts';
@@ -8,7 +8,10 @@ import { collectDetails } from './lookups.ts';
  * What an invoice that does not exist yet would do to credits once it is paid, by the decision that
  * its event would bring about. Reads the state and asks Stripe; writes nothing.
  */
-export async function previewInvoice(deps: WebhookDeps, invoice: InvoiceFact): Promise<Plan> {
+export async function previewInvoice(
+  deps: WebhookDeps,
+  invoice: InvoiceFact,
+): Promise<{ readonly plan: Plan; readonly known: KnownState }> {
   const fact: InvoiceFact = { ...invoice, paid: true, status: 'paid' };
   const details = collectDetails(deps.stripe, deps.logger);
   const { known } = await readState(deps.db, {
@@ -27,7 +30,7 @@ export async function previewInvoice(deps: WebhookDeps, invoice: InvoiceFact): P
       now: deps.clock.now(),
     });
     if ('plan' in decision) {
-      return decision.plan;
+      return { plan: decision.plan, known };
     }
     await details.ask(decision.need);
   }

@@ -125,6 +125,10 @@ function describeEnd(current: CurrentPlan, end: string | null): string {
     : `Renews on ${formatDay(end)}.`;
 }
 
+function movedText(added: number, back: number): string {
+  return back === 0 ? `${credits(added)} added.` : `${credits(added)} added, ${back} back.`;
+}
+
 function DoneNotice(props: { done: Done; plans: readonly Plan[]; version: string | null }) {
   const { changed, preview, version } = props.done;
   const plan = props.plans.find(({ priceId }) => priceId === changed.to.priceId);
@@ -145,7 +149,7 @@ function DoneNotice(props: { done: Done; plans: readonly Plan[]; version: string
   }
   return (
     <Notice tone="good" title={title} waiting={!arrived}>
-      {arrived ? `${credits(added)} added, ${back} back.` : 'Your credits follow in a moment.'}
+      {arrived ? movedText(added, back) : 'Your credits follow in a moment.'}
     </Notice>
   );
 }

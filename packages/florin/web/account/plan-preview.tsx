@@ -18,7 +18,10 @@ export function PreviewStatement(props: {
         <MoneyTally charge={preview.charge} />
         <CreditsTally preview={preview} />
       </div>
-      <p className="soft">{describe(preview, plans)}</p>
+      <p className="soft">
+        {describe(preview, plans)}
+        {laterText(preview)}
+      </p>
       {preview.credits.availableAfter < 0 ? (
         <p className="debt">
           More is taken back than you have left, because it was used:{' '}
@@ -98,6 +101,14 @@ function CreditsTally({ preview: { charge, credits: moved } }: { preview: PlanCh
       </dl>
     </section>
   );
+}
+
+/** Months of a yearly plan that are not in the balance yet. */
+function laterText({ credits: { laterAdded, laterStopped } }: PlanChangePreview): string {
+  const comes = laterAdded > 0 ? ` ${credits(laterAdded)} more come month by month.` : '';
+  const stops =
+    laterStopped > 0 ? ` ${credits(laterStopped)} of months to come do not come any more.` : '';
+  return comes + stops;
 }
 
 function describe({ to, renewsAt, charge }: PlanChangePreview, plans: readonly Plan[]): string {

@@ -69,6 +69,8 @@ const previewed = z.object({
   credits: z.object({
     added: z.int(),
     back: z.int(),
+    laterAdded: z.int(),
+    laterStopped: z.int(),
     available: z.int(),
     availableAfter: z.int(),
   }),

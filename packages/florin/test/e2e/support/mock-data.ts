@@ -253,7 +253,15 @@ export function planPreview(
       keptMinor: 0,
       ...changes.charge,
     },
-    credits: { added: 250, back: 50, available: 300, availableAfter: 500, ...changes.credits },
+    credits: {
+      added: 250,
+      back: 50,
+      laterAdded: 0,
+      laterStopped: 0,
+      available: 300,
+      availableAfter: 500,
+      ...changes.credits,
+    },
   };
 }
 

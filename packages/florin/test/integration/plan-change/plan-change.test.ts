@@ -43,6 +43,18 @@ async function invoicesOf(of: PlanService, { subscription }: Subscriber) {
   return data.toReversed();
 }
 
+/** Credits of dripped months that will still be granted. */
+async function monthsToCome({ id }: Subscriber): Promise<number> {
+  const [row] = await service.fresh.db.query<{ left: number }>(
+    `select coalesce(sum((one.value ->> 'credits')::int
+                         - coalesce((one.value ->> 'returned')::int, 0)), 0)::int as left
+       from billing.payments p, jsonb_each(p.state -> 'purchases') one
+      where p.account_id = $1 and one.value ->> 'standing' = 'planned'`,
+    [id],
+  );
+  return row?.left ?? 0;
+}
+
 describe('changing a plan', () => {
   it('up, down and up within a month moves the credits and the money that were shown', async () => {
     const ada = await service.subscribed('price_BASIC_MONTHLY');
@@ -78,10 +90,13 @@ describe('changing a plan', () => {
     const year = await change(service, bob, { priceId: 'basic_yearly', quantity: 1 });
     expect(year.shown.charge.lines).toHaveLength(2);
     expect(year.now).toBe(100);
+    expect(year.shown.credits).toMatchObject({ laterAdded: 1100, laterStopped: 0 });
     service.sandbox.advance({ months: 2 });
     const month = await change(service, bob, { priceId: 'price_PRO_MONTHLY' });
     // A new month of Pro is charged in full, and no month of the year that came is touched.
-    expect(month.shown.credits).toMatchObject({ added: 500, back: 0 });
+    expect(month.shown.credits).toMatchObject({ added: 500, back: 0, laterAdded: 0 });
+    expect(month.shown.credits.laterStopped).toBeGreaterThan(990);
+    expect(await monthsToCome(bob)).toBe(1100 - month.shown.credits.laterStopped);
     expect(new Date(month.shown.renewsAt) > new Date(month.shown.effectiveAt)).toBe(true);
   });
 
