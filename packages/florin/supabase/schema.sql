@@ -1537,7 +1537,9 @@ begin
      where s.subscription_id = p_subscription ->> 'subscriptionId'
        and (s.as_of is null
             or (v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
-                to_timestamp((v_fact ->> 'asOf')::double precision)) >= (s.ended, s.as_of));
+                to_timestamp((v_fact ->> 'asOf')::double precision),
+                v_fact ->> 'status' is distinct from 'incomplete')
+               >= (s.ended, s.as_of, s.status is distinct from 'incomplete'));
   end if;
 end;
 $$;
@@ -4364,7 +4366,7 @@ CREATE TABLE billing.subscriptions (
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Ended is for ever; else the later word counts.';
+COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Ended is for ever; else the later word counts, and within one second nothing makes it incomplete again.';
 
 COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
 

@@ -6,6 +6,7 @@ import { creditNoteRoutes } from './billing/credit-notes.ts';
 import { invoiceItemRoutes } from './billing/invoice-items.ts';
 import { invoicePaymentRoutes } from './billing/invoice-payments.ts';
 import { invoiceRoutes } from './billing/invoice-routes.ts';
+import { previewRoutes } from './billing/preview.ts';
 import { subscriptionRoutes } from './billing/subscription-routes.ts';
 import { couponRoutes } from './catalog/coupons.ts';
 import { priceRoutes } from './catalog/prices.ts';
@@ -46,6 +47,8 @@ const ROUTES: readonly Route[] = [
   ...refundRoutes,
   ...disputeRoutes,
   ...fraudWarningRoutes,
+  // Before the invoices' own: their ids are any word.
+  ...previewRoutes,
   ...invoiceRoutes,
   ...invoiceItemRoutes,
   ...invoicePaymentRoutes,

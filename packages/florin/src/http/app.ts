@@ -19,6 +19,7 @@ import { addDemo } from './routes/demo.ts';
 import { addDocuments } from './routes/documents.ts';
 import { addHealth, answerMetrics } from './routes/health.ts';
 import { addJobs } from './routes/jobs.ts';
+import { addPlanChange } from './routes/plan-change.ts';
 import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
 import { addTopUp } from './routes/top-up.ts';
@@ -58,6 +59,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addShop(app, parts);
   addPlanSession(app, parts);
   addCheckout(app, parts);
+  addPlanChange(app, parts);
   addTopUp(app, parts);
   addBalance(app, parts);
   addAdmin(app, parts);

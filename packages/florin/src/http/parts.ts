@@ -3,6 +3,7 @@ import type { CatchUpSession, CheckoutDeps, RecentSessions } from '../checkout/i
 import { runJobs } from '../jobs/index.ts';
 import { createMemory } from '../kernel/index.ts';
 import { createSpendBatcher } from '../ledger/index.ts';
+import { type Confirmations, createConfirmations } from '../plan-change/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
 import { createCatchUp, type WebhookDeps } from '../webhooks/index.ts';
 import { type BalanceFeed, createBalanceFeed } from './balance-feed.ts';
@@ -30,6 +31,7 @@ export type Parts = AppDeps & {
   readonly planCookie: PlanCookie;
   readonly prices: PriceDirectory;
   readonly checkout: CheckoutDeps;
+  readonly confirmations: Confirmations;
   readonly feed: BalanceFeed;
   readonly spend: NonNullable<AppDeps['spend']>;
   readonly runJobs: NonNullable<AppDeps['runJobs']>;
@@ -43,6 +45,7 @@ export function createParts(deps: AppDeps): Parts {
   const addressOf = createAddressOf({ trustedProxies: config.trustedProxies, logger });
   const prices = createPriceDirectory({ stripe, clock, logger });
   const metrics = createMetrics(db);
+  const tokens = { secrets: config.planSessionSecrets, clock, ids };
   const callers = createCallers({
     serverKeys: config.serverKeys,
     userTokens: createUserTokens({
@@ -70,9 +73,11 @@ export function createParts(deps: AppDeps): Parts {
       stripe,
       catalog,
       prices,
-      planSessions: createPlanSessions({ secrets: config.planSessionSecrets, clock, ids }),
+      logger,
+      planSessions: createPlanSessions(tokens),
       appUrl: config.appUrl,
     },
+    confirmations: createConfirmations(tokens),
     feed: createBalanceFeed({ db, logger, open: metrics.streams }),
     spend: deps.spend ?? createSpendBatcher(db),
     runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),

@@ -23,6 +23,7 @@ export {
   type GrantPart,
   type IssueGrant,
   issueGrant,
+  lapsedOf,
   listGrants,
   restoreGrant,
   reverseGrant,

@@ -15,6 +15,7 @@ export {
   putBack,
   showEvent,
 } from './inbox.ts';
+export { previewInvoice } from './preview-invoice.ts';
 export { type ProcessOutcome, previewEvent, processEvent } from './process.ts';
 export {
   MAX_BODY_BYTES,

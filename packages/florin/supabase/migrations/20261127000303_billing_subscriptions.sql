@@ -17,7 +17,7 @@ create table billing.subscriptions (
 );
 create index subscriptions_by_account on billing.subscriptions (account_id);
 comment on table billing.subscriptions is
-  'What Stripe last said about each subscription. Ended is for ever; else the later word counts.';
+  'What Stripe last said about each subscription. Ended is for ever; else the later word counts, and within one second nothing makes it incomplete again.';
 comment on column billing.subscriptions.payments_version is
   'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
 
@@ -54,7 +54,9 @@ begin
      where s.subscription_id = p_subscription ->> 'subscriptionId'
        and (s.as_of is null
             or (v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
-                to_timestamp((v_fact ->> 'asOf')::double precision)) >= (s.ended, s.as_of));
+                to_timestamp((v_fact ->> 'asOf')::double precision),
+                v_fact ->> 'status' is distinct from 'incomplete')
+               >= (s.ended, s.as_of, s.status is distinct from 'incomplete'));
   end if;
 end;
 $$;

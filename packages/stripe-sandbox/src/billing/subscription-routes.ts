@@ -1,4 +1,4 @@
-import { invalid } from '../api/errors.ts';
+import { ApiError, invalid } from '../api/errors.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
@@ -15,7 +15,7 @@ import { endSubscription } from './end-subscription.ts';
 import { prorate } from './proration.ts';
 import { nextPeriodEnd } from './renew.ts';
 import { addSubscription, needSubscription } from './subscriptions.ts';
-import { billNow, updateSubscription } from './update-subscription.ts';
+import { billNow, type SubscriptionUpdate, updateSubscription } from './update-subscription.ts';
 
 const DAY = 86_400;
 const PAUSES = ['keep_as_draft', 'mark_uncollectible', 'void'] as const;
@@ -55,18 +55,39 @@ function createSubscription(world: World, params: Params): Subscription {
   });
 }
 
-/** `error_if_incomplete`: a first payment that fails makes no subscription at all. */
+/** `error_if_incomplete`: a payment that fails, or needs its buyer, makes no subscription and no change at all. */
 function refusal(world: World, subscription: Subscription): Error {
-  const payment = world.store
-    .where('invoice_payment', 'invoice', subscription.latest_invoice ?? '')
-    .at(-1);
-  const intent = world.store.get('payment_intent', payment?.payment.payment_intent ?? '');
+  const intent = intentOf(world, subscription);
+  if (intent?.status === 'requires_action') {
+    return new ApiError(402, {
+      type: 'card_error',
+      code: 'subscription_payment_intent_requires_action',
+      message:
+        'Payment for this subscription requires additional user action before it can be completed successfully.',
+    });
+  }
   if (intent === undefined || intent.last_payment_error === null) {
     return invalid('This customer has no attached payment source or default payment method.', {
       code: 'resource_missing',
     });
   }
   return Object.assign(declined(intent), { keep: false });
+}
+
+function intentOf(world: World, { latest_invoice: invoice }: Subscription) {
+  const payment = world.store.where('invoice_payment', 'invoice', invoice ?? '').at(-1);
+  return world.store.get('payment_intent', payment?.payment.payment_intent ?? '');
+}
+
+/** Whether the invoice of this change is to be paid at once and is neither paid nor on its way. */
+function isUnpaid(world: World, before: Subscription, after: Subscription): boolean {
+  const invoice = world.store.get('invoice', after.latest_invoice ?? '');
+  return (
+    after.latest_invoice !== before.latest_invoice &&
+    invoice?.status === 'open' &&
+    invoice.collection_method === 'charge_automatically' &&
+    intentOf(world, after)?.status !== 'processing'
+  );
 }
 
 function readItems(world: World, params: Params) {
@@ -96,9 +117,21 @@ function update(world: World, before: Subscription, params: Params): Subscriptio
     );
   }
   refuseAgainstSchedule(before, params);
+  const after = updateSubscription(world, before, readUpdate(world, before, params));
+  if (params.text('payment_behavior') === 'error_if_incomplete' && isUnpaid(world, before, after)) {
+    throw refusal(world, after);
+  }
+  if (params.has('items')) {
+    tellSchedule(world, after);
+  }
+  return after;
+}
+
+/** The parameters of a change, in an update and in a preview of one. */
+export function readUpdate(world: World, before: Subscription, params: Params): SubscriptionUpdate {
   const trialEnd = params.moment('trial_end', world.now());
   const withDiscounts = ['discounts', 'coupon', 'promotion_code'].some((key) => params.has(key));
-  const updated = updateSubscription(world, before, {
+  return {
     items: params.objects('items').map((item) => ({
       id: item.text('id'),
       price: item.has('price') || item.has('price_data') ? priceOfLine(world, item) : undefined,
@@ -115,11 +148,7 @@ function update(world: World, before: Subscription, params: Params): Subscriptio
     ...(trialEnd === undefined ? {} : { trialEnd }),
     ...(withDiscounts ? { discounts: readDiscounts(world, params) } : {}),
     fields: readFields(world, before, params),
-  });
-  if (params.has('items')) {
-    tellSchedule(world, updated);
-  }
-  return updated;
+  };
 }
 
 /** When a schedule runs a subscription, the schedule says when it ends. */
