@@ -73,7 +73,6 @@ export function createParts(deps: AppDeps): Parts {
       stripe,
       catalog,
       prices,
-      logger,
       planSessions: createPlanSessions(tokens),
       appUrl: config.appUrl,
     },

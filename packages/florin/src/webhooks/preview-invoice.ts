@@ -1,5 +1,7 @@
-import { decide, type KnownState, mayReturn, type Plan, subjectsOf } from '../fulfillment/index.ts';
+import type { KnownState, Plan } from '../fulfillment/index.ts';
+import { FlorinError } from '../kernel/index.ts';
 import type { InvoiceFact } from '../stripe/index.ts';
+import { decideWith } from './decide-with.ts';
 import type { WebhookDeps } from './deps.ts';
 import { readState } from './inbox.ts';
 import { collectDetails } from './lookups.ts';
@@ -14,24 +16,16 @@ export async function previewInvoice(
 ): Promise<{ readonly plan: Plan; readonly known: KnownState }> {
   const fact: InvoiceFact = { ...invoice, paid: true, status: 'paid' };
   const details = collectDetails(deps.stripe, deps.logger);
-  const { known } = await readState(deps.db, {
-    eventId: null,
-    aliases: [],
-    wholeSubscription: mayReturn(fact),
-    ...subjectsOf(fact),
+  const decided = await decideWith({
+    fact,
+    details,
+    eventId: fact.id,
+    catalog: deps.catalog,
+    clock: deps.clock,
+    read: (request) => readState(deps.db, { eventId: null, ...request, aliases: [] }),
   });
-  for (;;) {
-    const decision = decide({
-      fact,
-      details,
-      eventId: fact.id,
-      catalog: deps.catalog,
-      known,
-      now: deps.clock.now(),
-    });
-    if ('plan' in decision) {
-      return { plan: decision.plan, known };
-    }
-    await details.ask(decision.need);
+  if (decided === undefined) {
+    throw new FlorinError('internal', 'No event can have finished an invoice that does not exist.');
   }
+  return { plan: decided.plan, known: decided.read.known };
 }
