@@ -4,4 +4,5 @@ export { loadCatalog } from './load.ts';
 export { parseCatalog } from './parse.ts';
 export type { Catalog, CatalogInput, CatalogPrice, CheckoutSettings, PriceInput } from './price.ts';
 export { createPriceDirectory, type PriceDirectory, type StripePrice } from './price-directory.ts';
+export type { MeterInput } from './rate-card.ts';
 export { type CheckedPrice, checkCatalog, type NewPrice, pushPrice } from './stripe.ts';

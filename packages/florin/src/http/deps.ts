@@ -1,3 +1,4 @@
+import type { Charges } from '../charge/index.ts';
 import type { SettleSession } from '../checkout/index.ts';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/index.ts';
@@ -19,6 +20,8 @@ export type AppDeps = {
   readonly development: boolean;
   /** Takes credits; default: the ledger's own, one call a spend. */
   readonly spend?: (request: Spend) => Promise<Written>;
+  /** Charges by the rate card; default: the catalogue's. */
+  readonly charges?: Charges;
   /** Runs what is due of the background jobs; default: all but alerts, which have an address of their own. */
   readonly runJobs?: () => Promise<readonly JobOutcome[]>;
   /** Processes a paid checkout whose webhook is late; default: asks Stripe for its events. */

@@ -1,4 +1,5 @@
 import { createPriceDirectory, type PriceDirectory } from '../catalog/index.ts';
+import { type Charges, createCharges } from '../charge/index.ts';
 import type { CheckoutDeps, RecentSessions, SettleSession } from '../checkout/index.ts';
 import { runJobs } from '../jobs/index.ts';
 import { createMemory } from '../kernel/index.ts';
@@ -33,6 +34,7 @@ export type Parts = AppDeps & {
   readonly checkout: CheckoutDeps;
   readonly feed: BalanceFeed;
   readonly spend: NonNullable<AppDeps['spend']>;
+  readonly charges: Charges;
   readonly runJobs: NonNullable<AppDeps['runJobs']>;
   readonly catchUpSession: SettleSession;
   readonly recentSessions: RecentSessions;
@@ -75,6 +77,7 @@ export function createParts(deps: AppDeps): Parts {
     },
     feed: createBalanceFeed({ db, logger, open: metrics.streams }),
     spend: deps.spend ?? createSpendBatcher(db),
+    charges: deps.charges ?? createCharges({ db, card: catalog.usage }),
     runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),
     catchUpSession: deps.catchUpSession ?? catchUpFromEvents(webhooks),
     recentSessions: createMemory({ forMs: SESSION_KEPT_MS, atMost: SESSIONS_KEPT, clock }),

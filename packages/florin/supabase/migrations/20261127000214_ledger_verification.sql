@@ -96,7 +96,7 @@ begin
    where e.chain is distinct from credits.chain_after(
      row(e.account_id, e.entry_no, e.amount, e.axis_from, e.posted_after, e.held_after, e.created_at,
          e.kind, e.cause, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata,
-         e.chain)::credits.entries, e.chain_before)
+         e.actor, e.feature, e.meter, e.quantity, e.pricing, e.chain)::credits.entries, e.chain_before)
   union all
   select a.account_id, 'the chain ends at its head', format('account %s', a.account_id)
     from accounts a

@@ -32,7 +32,8 @@ select create_distributed_table('credits.allocations', 'account_id', colocate_wi
 select citus_add_local_table_to_metadata(format('billing.%I', name))
   from unnest(array['customers', 'events', 'payments', 'payment_aliases', 'subscriptions',
                     'checkout_sessions', 'open_checkouts', 'consumed_plan_sessions',
-                    'stripe_accounts', 'alerts', 'low_balances', 'top_up_consents', 'top_ups', 'reconcile_runs']) as name;
+                    'stripe_accounts', 'alerts', 'low_balances', 'top_up_consents', 'top_ups', 'reconcile_runs',
+                    'rates']) as name;
 
 -- One statement may not lock or write rows of several nodes: here a batch goes account by account.
 create or replace function credits.spend_batch(
@@ -96,7 +97,8 @@ $$;
 -- that holds the account. Elsewhere it is as right, only slower. Not for functions that are called with
 -- a column as argument (that has crashed a coordinator), so not for the batch.
 select create_distributed_function(
-  'credits.spend(uuid, bigint, text, jsonb)', 'p_account_id', colocate_with => 'credits.accounts');
+  'credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb)', 'p_account_id',
+  colocate_with => 'credits.accounts');
 select create_distributed_function(
   'credits.place_hold(uuid, bigint, text, interval, jsonb)', 'p_account_id',
   colocate_with => 'credits.accounts');
