@@ -3616,7 +3616,7 @@ declare
   v_axis bigint;
   v_chain bytea;
   v_content bytea;
-  v_usage bytea := '\x';
+  v_usage bytea := '\x'::bytea;
   v_account credits.accounts;
   v_entry credits.entries;
 begin
@@ -4004,7 +4004,7 @@ CREATE FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p
     AS $$
 begin
   if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) = 0 then
-    return '\x';
+    return '\x'::bytea;
   end if;
   return sha256(record_send(row(
     convert_to(p_actor, 'UTF8'), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),

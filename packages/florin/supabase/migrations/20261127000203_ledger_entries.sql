@@ -86,7 +86,7 @@ set search_path = ''
 as $$
 begin
   if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) = 0 then
-    return '\x';
+    return '\x'::bytea;
   end if;
   return sha256(record_send(row(
     convert_to(p_actor, 'UTF8'), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),

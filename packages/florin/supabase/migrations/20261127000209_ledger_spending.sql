@@ -28,7 +28,7 @@ declare
   v_axis bigint;
   v_chain bytea;
   v_content bytea;
-  v_usage bytea := '\x';
+  v_usage bytea := '\x'::bytea;
   v_account credits.accounts;
   v_entry credits.entries;
 begin
