@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { postAlerts, type TellAlert } from './alerts/index.ts';
 import type { Catalog } from './catalog/index.ts';
+import { type Charges, createCharges } from './charge/index.ts';
 import { type Config, type Environment, parseConfig } from './config.ts';
 import { type Context, connect, type Database } from './db/index.ts';
 import { createApp } from './http/index.ts';
@@ -177,35 +178,36 @@ export type FlorinOptions = {
 };
 
 /** The whole service in a program of yours. */
-export type Florin = FlorinLedger & {
-  /** Every route of the service: mount it in Hono, Next.js, Express or an Edge Function. */
-  fetch(request: Request, ...platform: unknown[]): Promise<Response>;
-  /**
-   * Answers `/metrics` without a key, for a port that the public does not reach. With METRICS_PORT set,
-   * `fetch` does not answer it any more.
-   */
-  fetchMetrics(request: Request): Promise<Response>;
-  /**
-   * Works off events that wait for another attempt, at most `limit` (1 to 10,000, default 100): for a cron
-   * call where nothing runs on. Throws `invalid_input` for another limit.
-   */
-  drain(limit?: number): Promise<void>;
-  /**
-   * Runs once whatever is due of all background jobs (drain, expire, drip, forget, top-up, alert, reconcile):
-   * for a cron call, once a minute, where nothing runs on. Takes about `forMs` milliseconds (default
-   * 25 000), a comparison with Stripe that has begun as long as it needs. Any number of instances may
-   * call it at once, also through a transaction-mode pooler: each piece of work is done by one of them.
-   * Repeating it does what has become due since. `failure` in an outcome names the error of a job, which
-   * the next call makes again. Throws only `invalid_input`, for a `forMs` that is not from 0 to a day.
-   */
-  runJobs(options?: { forMs?: number }): Promise<readonly JobOutcome[]>;
-  /** Starts the background jobs of a process that runs on; `runJobs` says which. */
-  startJobs(): RunningJob;
-  /** Ends live balances, which would keep a server from closing; browsers come back elsewhere. */
-  endStreams(): void;
-  /** Ends the connections to the database. */
-  close(): Promise<void>;
-};
+export type Florin = FlorinLedger &
+  Charges & {
+    /** Every route of the service: mount it in Hono, Next.js, Express or an Edge Function. */
+    fetch(request: Request, ...platform: unknown[]): Promise<Response>;
+    /**
+     * Answers `/metrics` without a key, for a port that the public does not reach. With METRICS_PORT set,
+     * `fetch` does not answer it any more.
+     */
+    fetchMetrics(request: Request): Promise<Response>;
+    /**
+     * Works off events that wait for another attempt, at most `limit` (1 to 10,000, default 100): for a cron
+     * call where nothing runs on. Throws `invalid_input` for another limit.
+     */
+    drain(limit?: number): Promise<void>;
+    /**
+     * Runs once whatever is due of all background jobs (drain, expire, drip, forget, top-up, alert, reconcile):
+     * for a cron call, once a minute, where nothing runs on. Takes about `forMs` milliseconds (default
+     * 25 000), a comparison with Stripe that has begun as long as it needs. Any number of instances may
+     * call it at once, also through a transaction-mode pooler: each piece of work is done by one of them.
+     * Repeating it does what has become due since. `failure` in an outcome names the error of a job, which
+     * the next call makes again. Throws only `invalid_input`, for a `forMs` that is not from 0 to a day.
+     */
+    runJobs(options?: { forMs?: number }): Promise<readonly JobOutcome[]>;
+    /** Starts the background jobs of a process that runs on; `runJobs` says which. */
+    startJobs(): RunningJob;
+    /** Ends live balances, which would keep a server from closing; browsers come back elsewhere. */
+    endStreams(): void;
+    /** Ends the connections to the database. */
+    close(): Promise<void>;
+  };
 
 const REQUESTS = {
   drain: z.object({ limit: z.int().min(1).max(10_000).default(100) }),
@@ -244,6 +246,7 @@ export function createFlorin(options: FlorinOptions): Florin {
   const ledger = createLedger(db, logger);
   const background = { client: stripe, alerts };
   const due = (jobs?: { forMs?: number }) => runJobs(webhooks, background, jobs);
+  const charges = createCharges({ db, card: catalog.usage });
   const app = createApp({
     ...context,
     config,
@@ -253,10 +256,12 @@ export function createFlorin(options: FlorinOptions): Florin {
     stripe,
     development,
     spend: ledger.spend,
+    charges,
     runJobs: due,
   });
   return {
     ...ledger,
+    ...charges,
     fetch: async (request, ...platform) => app.fetch(request, ...platform),
     fetchMetrics: app.fetchMetrics,
     async drain(limit) {

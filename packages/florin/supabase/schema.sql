@@ -161,6 +161,11 @@ CREATE TABLE credits.entries (
     idempotency_key text NOT NULL COLLATE pg_catalog."C",
     subject_seal bytea,
     metadata jsonb,
+    actor text,
+    feature text,
+    meter text,
+    quantity numeric,
+    pricing jsonb,
     chain bytea NOT NULL
 );
 
@@ -175,6 +180,16 @@ COMMENT ON COLUMN credits.entries.cause IS 'Set where Florin wrote the entry by 
 COMMENT ON COLUMN credits.entries.grant_delta IS 'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
 
 COMMENT ON COLUMN credits.entries.subject_seal IS 'Hash of what may never change of the grant or hold that the entry brought about.';
+
+COMMENT ON COLUMN credits.entries.actor IS 'Who used the credits, by the app''s name for them: a user, an agent, an API key.';
+
+COMMENT ON COLUMN credits.entries.feature IS 'What the credits were used in, by the app''s name for it.';
+
+COMMENT ON COLUMN credits.entries.meter IS 'What was measured, as the rate card calls it.';
+
+COMMENT ON COLUMN credits.entries.quantity IS 'How much of it, in the meter''s units.';
+
+COMMENT ON COLUMN credits.entries.pricing IS 'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
 
 COMMENT ON COLUMN credits.entries.chain IS 'sha256 over the chain before and this row.';
 
@@ -995,6 +1010,24 @@ ALTER FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) OWNE
 
 COMMENT ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) IS 'Records the Stripe customer that Florin made for an account, unless another call was first; returns the one that counts.';
 
+CREATE FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  insert into billing.rates (meter, version, model, rate, used_from)
+    values (p_meter, p_version, p_model, p_rate, clock_timestamp())
+    on conflict do nothing;
+  return (
+    select r.rate = p_rate from billing.rates r
+     where r.meter = p_meter and r.version = p_version and r.model = p_model);
+end;
+$$;
+
+ALTER FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) IS 'Keeps the rate of a version from its first use on. False: the version is in use with another price. Repeatable.';
+
 CREATE FUNCTION billing.low_accounts(p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -1713,12 +1746,14 @@ begin
   p_account.chain := p_entry.chain;
   insert into credits.entries (
     account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind, cause,
-    grant_id, grant_delta, hold_id, idempotency_key, subject_seal, metadata, chain)
+    grant_id, grant_delta, hold_id, idempotency_key, subject_seal, metadata, actor, feature, meter, quantity,
+    pricing, chain)
   values (
     p_entry.account_id, p_entry.entry_no, p_entry.amount, p_entry.axis_from, p_entry.posted_after,
     p_entry.held_after, p_entry.created_at, p_entry.kind, p_entry.cause, p_entry.grant_id,
     p_entry.grant_delta, p_entry.hold_id, p_entry.idempotency_key, p_entry.subject_seal,
-    p_entry.metadata, p_entry.chain);
+    p_entry.metadata, p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity,
+    p_entry.pricing, p_entry.chain);
   return row(p_account, p_entry);
 end;
 $$;
@@ -1970,6 +2005,35 @@ ALTER FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempot
 
 COMMENT ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) IS 'Raises 22004, CRAMT or CRKEY for input that no write accepts. The key begins with florin: exactly when Florin writes by itself (p_cause). Changes nothing.';
 
+CREATE FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if length(p_actor) not between 1 and 200 or length(p_feature) not between 1 and 200
+     or length(p_meter) not between 1 and 200 then
+    raise exception 'The names of actor, feature and meter have 1 to 200 characters.'
+      using errcode = '22023', hint = 'Nothing was written. Leave out what does not apply.';
+  end if;
+  if '*' in (p_actor, p_feature) then
+    raise exception 'No actor and no feature is called *.'
+      using errcode = '22023', hint = 'Nothing was written. In a limit it stands for each of them.';
+  end if;
+  if num_nonnulls(p_meter, p_quantity, p_pricing) not in (0, 3) then
+    raise exception 'Meter, quantity and pricing belong together.'
+      using errcode = '22023', hint = 'Nothing was written. Pass all three or none.';
+  end if;
+  if p_quantity < 0 or p_quantity >= 1e24 then
+    raise exception 'The quantity % is not allowed.', p_quantity
+      using errcode = '22023', hint = 'Nothing was written. Pass a number from 0 to below 1e24.';
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Raises 22023 for what no entry may say of its usage. Changes nothing.';
+
 CREATE FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2019,7 +2083,9 @@ begin
     p_entry.account_id, p_entry.amount, p_entry.created_at, p_entry.kind::text::bytea,
     p_entry.cause::text::bytea, p_entry.grant_id, p_entry.grant_delta, p_entry.hold_id,
     convert_to(p_entry.idempotency_key, 'UTF8'), p_entry.subject_seal,
-    convert_to(p_entry.metadata::text, 'UTF8'))));
+    convert_to(p_entry.metadata::text, 'UTF8')))
+    || credits.usage_seal(
+      p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity, p_entry.pricing));
 end;
 $$;
 
@@ -3588,7 +3654,7 @@ ALTER FUNCTION credits.soonest_expiry(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.soonest_expiry(p_account_id uuid) IS 'When the next credits of the account expire, taking into account what is burned and not settled yet.';
 
-CREATE FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -3599,18 +3665,26 @@ declare
   v_axis bigint;
   v_chain bytea;
   v_content bytea;
+  v_usage bytea := '\x'::bytea;
   v_account credits.accounts;
   v_entry credits.entries;
 begin
   if p_account_id is null or p_amount is null or p_amount < 1 or p_amount > 9007199254740991
      or p_idempotency_key is null or p_idempotency_key = '' or length(p_idempotency_key) > 255
      or starts_with(p_idempotency_key, 'florin:') then
-    perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+    -- What a meter counts may cost nothing.
+    perform credits.check_input(
+      p_account_id, case when p_meter is not null and p_amount = 0 then 1 else p_amount end,
+      p_idempotency_key);
+  end if;
+  if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) > 0 then
+    perform credits.check_usage(p_actor, p_feature, p_meter, p_quantity, p_pricing);
+    v_usage := credits.usage_seal(p_actor, p_feature, p_meter, p_quantity, p_pricing);
   end if;
   v_content := sha256(record_send(row(
     p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
     null::uuid, convert_to(p_idempotency_key, 'UTF8'), null::bytea,
-    convert_to(v_metadata::text, 'UTF8'))));
+    convert_to(v_metadata::text, 'UTF8'))) || v_usage);
   loop
     -- The common case is these two statements: the account's row with everything that must hold in
     -- its where clause, and the entry. The key decides last, under the row's lock.
@@ -3621,7 +3695,7 @@ begin
            chain = sha256(a.chain || int8send(a.entry_no + 1) || int8send(a.axis)
              || int8send(a.posted - p_amount) || int8send(a.held::bigint) || v_content)
      where a.account_id = p_account_id
-       and a.posted - a.held >= p_amount
+       and (a.posted - a.held >= p_amount or p_amount = 0)
        and a.next_change_at > v_now
        and a.closed_at is null
     returning a.posted, a.held, a.entry_no, a.axis, a.chain
@@ -3629,10 +3703,10 @@ begin
     if found then
       insert into credits.entries (
         account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
-        idempotency_key, metadata, chain)
+        idempotency_key, metadata, actor, feature, meter, quantity, pricing, chain)
       values (
         p_account_id, v_entry_no, -p_amount, v_axis - p_amount, posted, held, v_now, 'spend',
-        p_idempotency_key, v_metadata, v_chain)
+        p_idempotency_key, v_metadata, p_actor, p_feature, p_meter, p_quantity, p_pricing, v_chain)
       on conflict (account_id, idempotency_key) do nothing;
       if found then
         entry_id := md5(p_account_id::text || ':' || v_entry_no)::uuid;
@@ -3651,9 +3725,16 @@ begin
        where a.account_id = p_account_id;
     end if;
 
+    -- What was metered is the input, and what it cost follows from the card of that day.
     v_entry := credits.replayed(
-      p_account_id, p_idempotency_key, 'spend', v_metadata, p_amount => -p_amount);
+      p_account_id, p_idempotency_key, 'spend', v_metadata,
+      p_amount => case when p_meter is null then -p_amount end);
     if v_entry.entry_no is not null then
+      if (v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity,
+          v_entry.pricing -> 'usage')
+         is distinct from (p_actor, p_feature, p_meter, p_quantity, p_pricing -> 'usage') then
+        perform credits.raise_key_reused(p_idempotency_key);
+      end if;
       entry_id := credits.entry_id(p_account_id, v_entry.entry_no);
       posted := v_entry.posted_after;
       held := v_entry.held_after;
@@ -3662,7 +3743,7 @@ begin
       return;
     end if;
 
-    v_account := credits.lock_account(p_account_id, false);
+    v_account := credits.lock_account(p_account_id, p_amount = 0);
     if v_account.account_id is null then
       perform credits.raise_insufficient(0, p_amount);
     elsif v_account.closed_at is not null then
@@ -3670,16 +3751,16 @@ begin
     elsif v_account.next_change_at <= v_now then
       v_account := credits.settle(v_account, v_now);
       perform credits.save_account(v_account);
-    elsif v_account.posted - v_account.held < p_amount then
+    elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
     end if;
   end loop;
 end;
 $$;
 
-ALTER FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. Idempotent by key: the same input returns the first result with replayed true. Errors: CRINS (also for an unknown account), CRDUP, CRACC, CRAMT, CRKEY, 22004.';
+COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRINS (also for an unknown account), CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
 
 CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) RETURNS TABLE(item integer, account_id uuid, idempotency_key text, status text, entry_id uuid, posted bigint, held bigint, available bigint, replayed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3756,7 +3837,8 @@ begin
       else
         select * into v_entry from credits.entries e
          where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n];
-        if v_entry.kind = 'spend' and v_entry.amount = -p_amounts[v_n] and v_entry.metadata is null then
+        if v_entry.kind = 'spend' and v_entry.amount = -p_amounts[v_n]
+           and num_nonnulls(v_entry.metadata, v_entry.actor, v_entry.feature, v_entry.meter) = 0 then
           v_result := row('replayed', v_entry.entry_no, v_entry.posted_after, v_entry.held_after);
         else
           v_result := row(
@@ -3913,6 +3995,24 @@ $$;
 ALTER FUNCTION credits.unpaid_stretches(p_account credits.accounts) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) IS 'Debt, oldest first, and what was burned since the last settlement.';
+
+CREATE FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) = 0 then
+    return '\x'::bytea;
+  end if;
+  return sha256(record_send(row(
+    convert_to(p_actor, 'UTF8'), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),
+    p_quantity, convert_to(p_pricing::text, 'UTF8'))));
+end;
+$$;
+
+ALTER FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
 
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -4282,6 +4382,22 @@ CREATE VIEW billing.purchases WITH (security_invoker='true') AS
 ALTER TABLE billing.purchases OWNER TO florin_owner;
 
 COMMENT ON VIEW billing.purchases IS 'One row a grant that money has earned: what for, how many credits, how many of them are taken back. purchase_key is the grant''s; paid_object_id is the checkout session or the invoice that was paid.';
+
+CREATE TABLE billing.rates (
+    meter text NOT NULL,
+    version integer NOT NULL,
+    model text NOT NULL,
+    rate jsonb NOT NULL,
+    used_from timestamp with time zone NOT NULL
+);
+
+ALTER TABLE billing.rates OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.rates IS 'Every rate that a charge was ever priced by. Entries carry their own rate: this is what tells a changed price from a new one.';
+
+COMMENT ON COLUMN billing.rates.model IS 'Of a meter with a rate for each model: which; empty for others.';
+
+COMMENT ON COLUMN billing.rates.used_from IS 'When a charge was first priced by it.';
 
 CREATE TABLE billing.reconcile_runs (
     run_id uuid NOT NULL,
@@ -4959,6 +5075,9 @@ ALTER TABLE ONLY billing.payment_aliases
 ALTER TABLE ONLY billing.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (payment_id);
 
+ALTER TABLE ONLY billing.rates
+    ADD CONSTRAINT rates_pkey PRIMARY KEY (meter, version, model);
+
 ALTER TABLE ONLY billing.reconcile_runs
     ADD CONSTRAINT reconcile_runs_pkey PRIMARY KEY (run_id);
 
@@ -5111,6 +5230,12 @@ ALTER TABLE billing.payments ENABLE ROW LEVEL SECURITY;
 CREATE POLICY payments_service_reads ON billing.payments FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY payments_service_reads ON billing.payments IS 'The service reads everything. Writing is for functions alone.';
+
+ALTER TABLE billing.rates ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY rates_service_reads ON billing.rates FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY rates_service_reads ON billing.rates IS 'The service reads everything. Writing is for functions alone.';
 
 ALTER TABLE billing.reconcile_runs ENABLE ROW LEVEL SECURITY;
 
@@ -5297,6 +5422,10 @@ REVOKE ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id te
 GRANT ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) TO service_role;
 GRANT ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.low_accounts(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO postgres;
@@ -5408,6 +5537,8 @@ GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_befor
 GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -5578,9 +5709,9 @@ GRANT ALL ON FUNCTION credits.soonest_expiry(p_account_id uuid) TO authenticated
 GRANT ALL ON FUNCTION credits.soonest_expiry(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION credits.soonest_expiry(p_account_id uuid) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
-GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+REVOKE ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) TO service_role;
@@ -5605,6 +5736,8 @@ REVOKE ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) FROM
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO authenticated;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO service_role;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) TO service_role;
@@ -5668,6 +5801,9 @@ GRANT SELECT ON TABLE billing.pending_payments TO postgres;
 
 GRANT SELECT ON TABLE billing.purchases TO service_role;
 GRANT SELECT ON TABLE billing.purchases TO postgres;
+
+GRANT SELECT ON TABLE billing.rates TO service_role;
+GRANT SELECT ON TABLE billing.rates TO postgres;
 
 GRANT SELECT ON TABLE billing.reconcile_runs TO service_role;
 GRANT SELECT ON TABLE billing.reconcile_runs TO postgres;

@@ -11,4 +11,5 @@ export type {
   Proration,
 } from './price.ts';
 export { createPriceDirectory, type PriceDirectory, type StripePrice } from './price-directory.ts';
+export type { MeterInput } from './rate-card.ts';
 export { type CheckedPrice, checkCatalog, type NewPrice, pushPrice } from './stripe.ts';

@@ -1,3 +1,6 @@
+import type { RateCard } from '../usage/index.ts';
+import type { MeterInput } from './rate-card.ts';
+
 /** What one Stripe price grants. */
 export type CatalogPrice = {
   /** The key in the catalogue: the id of a Stripe price, or its lookup_key. */
@@ -59,6 +62,8 @@ export type Catalog = {
   readonly earlyFraudWarnings: FraudPolicy;
   /** Available credits below which a buyer's account is told of as low; null: never. */
   readonly lowBalance: number | null;
+  /** What usage costs, by meter; empty: nothing is charged by meters. */
+  readonly usage: RateCard;
   /** By price id first, then by lookup_key. */
   find(ref: { priceId: string; lookupKey?: string | null }): CatalogPrice | undefined;
   /** Whether a price is sold by the same Stripe account and has nothing to do with credits. */
@@ -77,4 +82,6 @@ export type CatalogInput = {
   readonly checkout?: Partial<CheckoutSettings>;
   readonly earlyFraudWarnings?: FraudPolicy;
   readonly lowBalance?: number;
+  /** The rate card: what each meter costs in credits. */
+  readonly usage?: Readonly<Record<string, MeterInput>>;
 };

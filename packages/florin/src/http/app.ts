@@ -14,6 +14,7 @@ import { addAccounts } from './routes/accounts.ts';
 import { addAdmin } from './routes/admin.ts';
 import { addAdminReconcile } from './routes/admin-reconcile.ts';
 import { addBalance } from './routes/balance.ts';
+import { addCharges } from './routes/charges.ts';
 import { addCheckout } from './routes/checkout.ts';
 import { addDemo } from './routes/demo.ts';
 import { addDocuments } from './routes/documents.ts';
@@ -47,6 +48,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   // Machines first: no page of any origin calls these, and no guard of browsers slows them down.
   addWebhook(app, parts);
   addAccounts(app, parts);
+  addCharges(app, parts);
   addHealth(app, parts);
   addJobs(app, parts);
   if (isBehindHttps(deps)) {

@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/index.ts';
+import type { Charges } from '../charge/index.ts';
 import type { CatchUpSession } from '../checkout/index.ts';
 import type { Config } from '../config.ts';
 import type { Context, Database } from '../db/index.ts';
@@ -21,6 +22,8 @@ export type AppDeps = Context & {
   readonly development: boolean;
   /** Takes credits; default: the ledger's own, one call a spend. */
   readonly spend?: (request: Spend) => Promise<Written>;
+  /** Charges by the rate card; default: the catalogue's. */
+  readonly charges?: Charges;
   /** Runs what is due of the background jobs; default: all but alerts, which have an address of their own. */
   readonly runJobs?: () => Promise<readonly JobOutcome[]>;
   /** Processes a paid checkout whose webhook is late; default: asks Stripe for its events. */

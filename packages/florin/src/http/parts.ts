@@ -1,4 +1,5 @@
 import { createPriceDirectory, type PriceDirectory } from '../catalog/index.ts';
+import { type Charges, createCharges } from '../charge/index.ts';
 import type { CatchUpSession, CheckoutDeps, RecentSessions } from '../checkout/index.ts';
 import { runJobs } from '../jobs/index.ts';
 import { createMemory } from '../kernel/index.ts';
@@ -34,6 +35,7 @@ export type Parts = AppDeps & {
   readonly confirmations: Confirmations;
   readonly feed: BalanceFeed;
   readonly spend: NonNullable<AppDeps['spend']>;
+  readonly charges: Charges;
   readonly runJobs: NonNullable<AppDeps['runJobs']>;
   readonly catchUpSession: CatchUpSession;
   readonly recentSessions: RecentSessions;
@@ -79,6 +81,7 @@ export function createParts(deps: AppDeps): Parts {
     confirmations: createConfirmations(tokens),
     feed: createBalanceFeed({ db, logger, open: metrics.streams }),
     spend: deps.spend ?? createSpendBatcher(db),
+    charges: deps.charges ?? createCharges({ db, card: catalog.usage }),
     runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),
     catchUpSession: deps.catchUpSession ?? createCatchUp(webhooks),
     recentSessions: createMemory({ forMs: SESSION_KEPT_MS, atMost: SESSIONS_KEPT, clock }),

@@ -58,6 +58,12 @@ const PROBLEMS = {
     title: 'The price is another one now',
     shows: ['amountMinor', 'currency'],
   },
+  meter_unknown: { status: 400, title: 'The meter is not on the rate card', shows: ['meter'] },
+  rate_missing: {
+    status: 400,
+    title: 'The rate card has no rate for this',
+    shows: ['meter', 'model', 'kind'],
+  },
   payment_method_missing: { status: 409, title: 'No card is saved' },
   already_subscribed: {
     status: 409,

@@ -27,6 +27,8 @@ export type ErrorCode =
   | 'signature_invalid'
   | 'price_unknown'
   | 'price_changed'
+  | 'meter_unknown'
+  | 'rate_missing'
   | 'payment_method_missing'
   | 'already_subscribed'
   | 'plan_session_invalid'

@@ -15,6 +15,7 @@ export {
   type DailyUsage,
   dailyUsage,
   type Entry,
+  findEntry,
   listAllocations,
   listEntries,
 } from './entries.ts';
@@ -40,8 +41,15 @@ export {
   readHold,
   releaseHold,
 } from './hold.ts';
-export { expiresInSeconds, overage, priority, source } from './input.ts';
-export { type BatchItem, type BatchResult, type Spend, spend, spendBatch } from './spend.ts';
+export { expiresInSeconds, overage, priority, source, usedBy } from './input.ts';
+export {
+  type BatchItem,
+  type BatchResult,
+  type Spend,
+  spend,
+  spendBatch,
+  spendMetered,
+} from './spend.ts';
 export {
   type HoldOutcome,
   type HoldRequest,

@@ -5,6 +5,7 @@ import {
   credits,
   type FlorinError,
   type Issue,
+  MAX_CREDITS,
   metadata,
   text,
   toInvalidInput,
@@ -27,6 +28,12 @@ export const overage = z.enum(['refuse', 'up_to_available', 'debt'], {
 });
 const date = z.date({ error: 'must be a date' });
 
+/** The app's own name for who used credits, or for what. */
+export const usedBy = text
+  .min(1, { error: 'must not be empty' })
+  .max(200, { error: 'must be at most 200 characters' })
+  .refine((name) => name !== '*', { error: 'must not be *' });
+
 const account = z.object({ accountId: uuid });
 const write = account.extend({ idempotencyKey: text, metadata: metadata.default({}) });
 const ofHold = account.extend({ holdId: uuid });
@@ -37,7 +44,19 @@ const batchItem = account.extend({ amount: credits, idempotencyKey: text });
 export const REQUESTS = {
   account,
   accountOrAll: z.object({ accountId: uuid.nullable() }),
-  spend: write.extend({ amount: credits }),
+  spend: write.extend({
+    amount: credits,
+    actor: usedBy.optional(),
+    feature: usedBy.optional(),
+  }),
+  metered: write.extend({
+    amount: z.int().min(0).max(MAX_CREDITS),
+    actor: usedBy.optional(),
+    feature: usedBy.optional(),
+    meter: text,
+    quantity: text,
+    pricing: metadata,
+  }),
   spendBatch: z.object({ items: z.array(batchItem, { error: 'must be a list' }) }),
   issueGrant: write.extend({
     amount: credits,

@@ -88,6 +88,11 @@ create table credits.entries (
   idempotency_key text collate "C" not null,
   subject_seal bytea,
   metadata jsonb,
+  actor text,
+  feature text,
+  meter text,
+  quantity numeric,
+  pricing jsonb,
   chain bytea not null,
   constraint entries_pkey primary key (account_id, entry_no),
   constraint entries_idempotency_key_once unique (account_id, idempotency_key)
@@ -102,6 +107,13 @@ comment on column credits.entries.grant_delta is
   'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
 comment on column credits.entries.subject_seal is
   'Hash of what may never change of the grant or hold that the entry brought about.';
+comment on column credits.entries.actor is
+  'Who used the credits, by the app''s name for them: a user, an agent, an API key.';
+comment on column credits.entries.feature is 'What the credits were used in, by the app''s name for it.';
+comment on column credits.entries.meter is 'What was measured, as the rate card calls it.';
+comment on column credits.entries.quantity is 'How much of it, in the meter''s units.';
+comment on column credits.entries.pricing is
+  'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
 comment on column credits.entries.chain is 'sha256 over the chain before and this row.';
 
 create table credits.grants (

@@ -5,7 +5,7 @@ call florin.begin_migration();
 revoke all on all functions in schema credits from public, anon, authenticated, service_role;
 grant execute on function
   credits.issue_grant(uuid, bigint, text, text, integer, timestamptz, timestamptz, jsonb),
-  credits.spend(uuid, bigint, text, jsonb),
+  credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb),
   credits.spend_batch(uuid[], bigint[], text[]),
   credits.place_hold(uuid, bigint, text, interval, jsonb),
   credits.release_hold(uuid, uuid),

@@ -44,6 +44,7 @@ grant execute on function
   billing.begin_reconcile(text, integer, text, interval),
   billing.finish_reconcile(uuid, integer, jsonb, text, text),
   billing.accept_stripe_account(text, boolean, boolean),
+  billing.keep_rate(text, integer, text, jsonb),
   billing.note_low_balances(bigint, integer),
   billing.claim_alerts(integer, interval),
   billing.mark_alert_sent(uuid, boolean, interval),

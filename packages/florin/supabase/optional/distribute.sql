@@ -32,13 +32,15 @@ select create_distributed_table('credits.allocations', 'account_id', colocate_wi
 select citus_add_local_table_to_metadata(format('billing.%I', name))
   from unnest(array['customers', 'events', 'payments', 'payment_aliases', 'subscriptions',
                     'checkout_sessions', 'open_checkouts', 'consumed_plan_sessions',
-                    'stripe_accounts', 'alerts', 'low_balances', 'top_up_consents', 'top_ups', 'reconcile_runs']) as name;
+                    'stripe_accounts', 'alerts', 'low_balances', 'top_up_consents', 'top_ups', 'reconcile_runs',
+                    'rates']) as name;
 
 -- A call with the account as argument, outside a transaction block, is handed over whole to the node
 -- that holds the account. Elsewhere it is as right, only slower. Not for functions that are called with
 -- a column as argument (that has crashed a coordinator), so not for the batch.
 select create_distributed_function(
-  'credits.spend(uuid, bigint, text, jsonb)', 'p_account_id', colocate_with => 'credits.accounts');
+  'credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb)', 'p_account_id',
+  colocate_with => 'credits.accounts');
 select create_distributed_function(
   'credits.place_hold(uuid, bigint, text, interval, jsonb)', 'p_account_id',
   colocate_with => 'credits.accounts');

@@ -142,7 +142,7 @@ describe.skipIf(!hasBrowser)('buying, in a browser, on the product as a newcomer
 
     await page.getByLabel('Pages').fill('30');
     await page.getByRole('button', { name: 'Scan' }).click();
-    await page.getByText('30 pages read. 70 credits left.').waitFor();
+    await page.getByText('30 pages read for 30 credits. 70 credits left.').waitFor();
     await available(70);
     await page.getByText('70 of 100 left').waitFor();
     await page.getByLabel('Pages').fill('71');

@@ -451,7 +451,7 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await open('/index.html', { as: 'buyer' });
       await page.getByLabel('Pages').fill('3');
       await page.getByRole('button', { name: 'Scan' }).click();
-      await page.getByText('3 pages read. 297 credits left.').waitFor();
+      await page.getByText('3 pages read for 3 credits. 297 credits left.').waitFor();
       mock.answers.set('POST /api/demo/scan', {
         status: 402,
         body: { code: 'insufficient_credits', title: 'Too few', available: 1, required: 3 },

@@ -609,7 +609,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
     body: { url: `${mock.url}/elsewhere?portal` },
   });
   answers.set('POST /api/demo/scan', {
-    body: { posted: 309, held: 12, available: 297, nextExpiryAt: null },
+    body: { posted: 309, held: 12, available: 297, credits: 3, nextExpiryAt: null },
   });
   answers.set('GET /api/admin/health', { body: someHealth(now) });
   answers.set('GET /api/admin/reconcile', { body: { runs: someRuns(now) } });

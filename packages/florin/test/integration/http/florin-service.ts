@@ -140,6 +140,16 @@ export const CATALOG = {
     price_QUICK_SCAN: { ...pack, credits: 50, name: 'Quick Scan' },
     price_POWER_PACK: { ...pack, credits: 250, expiresAfter: 'P1Y' },
   },
+  usage: {
+    page: { credits: 1 },
+    'page.vision': { credits: 3 },
+    tokens: {
+      by: 'model',
+      per: 1_000_000,
+      markup: 1.2,
+      rates: { 'a/b': { input: 3, cachedInput: 0.3, output: 15 } },
+    },
+  },
 };
 
 export type ServiceOptions = Partial<Omit<AppDeps, 'config' | 'webhooks' | 'stripe'>> & {

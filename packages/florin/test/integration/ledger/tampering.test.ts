@@ -9,6 +9,7 @@ import {
   restoreGrant,
   reverseGrant,
   spend,
+  spendMetered,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
 import { freshDatabase } from '../../support/postgres.ts';
@@ -39,6 +40,11 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     'hold_id = gen_random_uuid()',
     "idempotency_key = idempotency_key || 'x'",
     'metadata = \'{"forged": true}\'',
+    "actor = 'forged'",
+    "feature = coalesce(feature, '') || 'x'",
+    "meter = coalesce(meter, '') || 'x'",
+    'quantity = coalesce(quantity, 0) + 0.5',
+    'pricing = \'{"forged": true}\'',
     "subject_seal = '\\x00'",
     "chain = '\\x00'",
   ],
@@ -97,6 +103,8 @@ function anotherValue(column: string, type: string, pick: (below: number) => num
     case 'integer':
     case 'credits.zero_or_more':
       return `coalesce(${column}, 0) ${pick(2) === 0 ? '+' : '-'} ${by}`;
+    case 'numeric':
+      return `coalesce(${column}, 0) + ${by}`;
     case 'text':
       return `coalesce(${column}, '') || '${by}'`;
     case 'uuid':
@@ -305,6 +313,9 @@ describe('edits behind the ledger', () => {
     const { holdId: released } = await hold(3);
     await releaseHold(db, { accountId, holdId: released });
     await grant(3);
+    const pricing = { version: 1, rate: { credits: '1' } };
+    const metered = { meter: 'page', quantity: '2', pricing, actor: 'ada', feature: 'scan' };
+    await spendMetered(db, { accountId, amount: 2, idempotencyKey: 'charge:1', ...metered });
     await spend(db, { accountId, amount: 1 + pick(9), idempotencyKey: 'spend:3' });
     expect(await verifyLedger(db, accountId)).toEqual([]);
     return accountId;
