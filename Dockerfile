@@ -4,6 +4,7 @@ FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/stripe-sandbox/package.json packages/stripe-sandbox/
+COPY packages/florin-dev/package.json packages/florin-dev/
 COPY packages/florin/package.json packages/florin/
 COPY docs/api/package.json docs/api/
 # No package of ours needs its install script, so none may run.

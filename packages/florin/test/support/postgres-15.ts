@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/index.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from 'florin-dev';
 
 /** Where Debian keeps initdb, postgres, psql, pg_dump and pg_restore of that version. */
 export const PROGRAMS = '/usr/lib/postgresql/15/bin';
