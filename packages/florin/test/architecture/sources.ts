@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** The repository, with the documents. */
 export const REPOSITORY = join(ROOT, '..', '..');
-export const SANDBOX = join(REPOSITORY, 'packages', 'stripe-sandbox');
+/** The packages that import nothing of Florin. */
+export const OTHERS = ['stripe-sandbox', 'florin-dev'].map((name) =>
+  join(REPOSITORY, 'packages', name),
+);
 
 export type Import = {
   /** As written: `../db/index.ts`, `pg`, `node:fs`. */

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { EmbeddedPostgres } from 'florin-dev';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, type EmbeddedPostgres, migrate } from '../../src/db/index.ts';
+import { connect, migrate } from '../../src/db/index.ts';
 import { isInstalled } from '../support/installed.ts';
 import { startPostgres15 } from '../support/postgres-15.ts';
 

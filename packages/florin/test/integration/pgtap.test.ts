@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import type { EmbeddedPostgres } from 'florin-dev';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, type EmbeddedPostgres, migrate } from '../../src/db/index.ts';
+import { connect, migrate } from '../../src/db/index.ts';
 import { isInstalled } from '../support/installed.ts';
 import { startPostgres15 } from '../support/postgres-15.ts';
 

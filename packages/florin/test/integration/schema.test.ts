@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { EmbeddedPostgres } from 'florin-dev';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type EmbeddedPostgres, migrate } from '../../src/db/index.ts';
+import { migrate } from '../../src/db/index.ts';
 import { isInstalled, POSTGRES_15 } from '../support/installed.ts';
 import { startPostgres15 } from '../support/postgres-15.ts';
 

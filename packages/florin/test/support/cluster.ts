@@ -1,10 +1,10 @@
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRunning, startEmbeddedPostgres } from 'florin-dev';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { migrate, startEmbeddedPostgres, withDatabase } from '../../src/db/index.ts';
-import { isRunning } from '../../src/db/process-state.ts';
+import { migrate, withDatabase } from '../../src/db/index.ts';
 import { isInstalled } from './installed.ts';
 import { type Pooler, startPgBouncer } from './pgbouncer.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
-import { chooseServerUser } from '../../src/db/embedded-user.ts';
+import { chooseServerUser } from '../../../florin-dev/src/postgres/user.ts';
 
 const PROGRAM = '/usr/sbin/pgbouncer';
 

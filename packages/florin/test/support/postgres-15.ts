@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/index.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from 'florin-dev';
 import { POSTGRES_15 } from './installed.ts';
 
 /**

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createIssuer, type IssuerOptions } from '../../src/issuer/index.ts';
+import { createIssuer, type IssuerOptions } from '../src/issuer/issuer.ts';
 
 type Answer = {
   status: number;

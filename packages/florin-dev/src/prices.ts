@@ -1,7 +1,24 @@
-import type { SeedPrice } from 'stripe-sandbox';
-import type { Catalog } from '../catalog/index.ts';
+/** Of a catalogue's price what its stand-in in the sandbox is made from. */
+export type CatalogPrice = {
+  readonly id: string;
+  readonly lookupKey?: string | undefined;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly credits: number;
+  readonly kind: 'one_time' | 'recurring';
+  readonly drip?: 'monthly' | undefined;
+};
 
-type CatalogPrice = Catalog['prices'][number];
+/** A price as the sandbox is given it. */
+export type SandboxPrice = {
+  readonly id: string;
+  readonly lookupKey: string | undefined;
+  readonly name: string;
+  readonly description: string | undefined;
+  /** In the smallest unit. */
+  readonly unitAmount: number;
+  readonly recurring: { readonly interval: 'month' | 'year' } | undefined;
+};
 
 /** What the OCR service's prices cost in the sandbox, in cents. */
 const KNOWN_AMOUNTS: Readonly<Record<string, number>> = {
@@ -19,8 +36,8 @@ const CENTS_A_CREDIT = 8;
  * The catalogue's prices as Stripe would have them, for `florin dev`: the catalogue says what a price
  * grants and not what it costs, so amounts are for show. A dripped price is a yearly one.
  */
-export function demoPrices(catalog: Catalog): SeedPrice[] {
-  return catalog.prices.map((price) => ({
+export function demoPrices(prices: readonly CatalogPrice[]): SandboxPrice[] {
+  return prices.map((price) => ({
     id: price.id,
     lookupKey: price.lookupKey,
     name: price.name ?? nameOf(price),

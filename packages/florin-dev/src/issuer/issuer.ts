@@ -8,7 +8,7 @@ import {
   randomIds,
   silentLogger,
   systemClock,
-} from '../kernel/index.ts';
+} from '../surroundings.ts';
 import { createIssuerApp } from './app.ts';
 import { openRecords } from './record-file.ts';
 import type { RefreshToken, Sessions } from './sessions.ts';

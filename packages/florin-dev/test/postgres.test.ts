@@ -16,10 +16,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { prepareBinaries } from '../../src/db/embedded-binaries.ts';
-import { canReach } from '../../src/db/embedded-user.ts';
-import { connect, type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/index.ts';
-import { isRunning } from '../../src/db/process-state.ts';
+import { connect } from '../../florin/src/db/index.ts';
+import { type EmbeddedPostgres, isRunning, startEmbeddedPostgres } from '../src/index.ts';
+import { prepareBinaries } from '../src/postgres/binaries.ts';
+import { canReach } from '../src/postgres/user.ts';
 
 const run = promisify(execFile);
 const isRoot = process.getuid?.() === 0;
@@ -152,7 +152,7 @@ describe('the embedded Postgres', () => {
     const script = join(home, 'leave.ts');
     await writeFile(
       script,
-      `import { startEmbeddedPostgres } from '${process.cwd()}/packages/florin/src/db/index.ts';
+      `import { startEmbeddedPostgres } from '${process.cwd()}/packages/florin-dev/src/postgres/server.ts';
        const server = await startEmbeddedPostgres({ dataDirectory: '${home}/postgres', durable: false });
        process.stdout.write(String(server.pid));
        process.kill(process.pid, 'SIGKILL');`,
@@ -220,7 +220,7 @@ describe('the embedded Postgres', () => {
     const script = join(home, 'ordinary.ts');
     await writeFile(
       script,
-      `import { startEmbeddedPostgres } from '${process.cwd()}/packages/florin/src/db/index.ts';
+      `import { startEmbeddedPostgres } from '${process.cwd()}/packages/florin-dev/src/postgres/server.ts';
        import { statSync } from 'node:fs';
        const server = await startEmbeddedPostgres({ dataDirectory: '${own}/postgres', durable: false });
        process.stdout.write('owner ' + statSync('${own}/postgres').uid + ' ' + server.pid);

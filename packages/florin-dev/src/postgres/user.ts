@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readlink, realpath, stat, symlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { FlorinError } from '../kernel/index.ts';
+import { DevError } from '../surroundings.ts';
 
 /** Whom the server runs as: empty means the caller; Postgres refuses to run as root. */
 export type ServerUser = { readonly uid?: number; readonly gid?: number };
@@ -28,7 +28,7 @@ export async function chooseServerUser(dataDirectory: string): Promise<ServerUse
       return found;
     }
   }
-  throw new FlorinError(
+  throw new DevError(
     'invalid_configuration',
     'Postgres cannot run as root, and this system has neither a user `postgres` nor `nobody`. Run Florin as an ordinary user, or set DATABASE_URL.',
   );
@@ -85,7 +85,7 @@ export async function placeDataDirectory(wanted: string, user: ServerUser): Prom
     return join(await realpath(dirname(wanted)), wanted.slice(dirname(wanted).length + 1));
   }
   if (link !== undefined) {
-    throw new FlorinError(
+    throw new DevError(
       'invalid_configuration',
       `Postgres runs as another user than root and cannot reach ${wanted}. Move the checkout, or open the directories above it (chmod a+x).`,
     );

@@ -8,7 +8,7 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose';
-import type { Clock } from '../kernel/index.ts';
+import type { Clock } from '../surroundings.ts';
 import type { RecordFile } from './record-file.ts';
 import { AuthError, type User } from './users.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock, IdSource } from '../kernel/index.ts';
+import type { Clock, IdSource } from '../surroundings.ts';
 import { hashPassword, verifyPassword } from './passwords.ts';
 import type { RecordFile } from './record-file.ts';
 

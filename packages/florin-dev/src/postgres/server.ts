@@ -15,10 +15,10 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
-import { FlorinError } from '../kernel/index.ts';
-import { findBinaries, type ServerBinaries } from './embedded-binaries.ts';
-import { chooseServerUser, placeDataDirectory, type ServerUser } from './embedded-user.ts';
+import { DevError } from '../surroundings.ts';
+import { findBinaries, type ServerBinaries } from './binaries.ts';
 import { isRunning } from './process-state.ts';
+import { chooseServerUser, placeDataDirectory, type ServerUser } from './user.ts';
 
 export type EmbeddedOptions = {
   /** Where the cluster's files are, made at the first start and kept. */
@@ -83,7 +83,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   }
 }
 
-class PortTakenError extends FlorinError {
+class PortTakenError extends DevError {
   constructor(port: number) {
     super('conflict', `The port ${port} for Postgres is taken by another program.`);
   }
@@ -178,7 +178,7 @@ async function initialise(place: {
     child.once('close', resolve);
   });
   if (code !== 0) {
-    throw new FlorinError('internal', `The embedded Postgres could not be made: ${errors.trim()}`);
+    throw new DevError('internal', `The embedded Postgres could not be made: ${errors.trim()}`);
   }
 }
 
@@ -270,7 +270,7 @@ async function untilItAnswers(place: {
       if (/could not bind|Address already in use/.test(log)) {
         throw new PortTakenError(place.port);
       }
-      throw new FlorinError(
+      throw new DevError(
         'internal',
         `The embedded Postgres did not start: ${failure?.message ?? ''}\n${log.split('\n').slice(-15).join('\n')}`,
         { cause: failure },
@@ -347,7 +347,7 @@ async function endLeftover(dataDirectory: string): Promise<void> {
   }
   const owner = Number(await readFile(join(dataDirectory, OWNER_FILE), 'utf8').catch(() => ''));
   if (owner > 1 && isRunning(owner)) {
-    throw new FlorinError(
+    throw new DevError(
       'conflict',
       `The database in ${dataDirectory} is in use by another Florin (process ${owner}). Stop that one first, or start in another directory.`,
     );
@@ -356,7 +356,7 @@ async function endLeftover(dataDirectory: string): Promise<void> {
   const deadline = Date.now() + STOP_TIMEOUT_MS;
   while (await isServerOf(pid, dataDirectory)) {
     if (Date.now() > deadline) {
-      throw new FlorinError('conflict', `A leftover Postgres (process ${pid}) does not end.`);
+      throw new DevError('conflict', `A leftover Postgres (process ${pid}) does not end.`);
     }
     await wait(50);
   }

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import { z } from 'zod';
-import type { Logger } from '../kernel/index.ts';
+import type { Logger } from '../surroundings.ts';
 import { openSession, refreshSession, revokeSession, type Sessions } from './sessions.ts';
 import { AuthError, showUser, signIn, signUp, signUpAnonymously } from './users.ts';
 
