@@ -143,7 +143,7 @@ function DoneNotice(props: { done: Done; plans: readonly Plan[]; version: string
   if (changed.payment === 'later') {
     return (
       <Notice tone="good" title={title}>
-        What it costs and brings comes with your next invoice, on {formatDay(preview.charge.date)}.
+        What it costs and brings comes with your next invoice, on {formatDay(preview.renewsAt)}.
       </Notice>
     );
   }
