@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { CurrentPlan, Plan, PlanChanged, PlanChangePreview } from '../../src/browser/index.ts';
 import { usePlans, useSubscriptions } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
@@ -21,6 +21,7 @@ export function PlanPart({
   const [changing, setChanging] = useState<CurrentPlan | null>(null);
   const [done, setDone] = useState<Done | null>(null);
   const { reload } = subscriptions;
+  const wanted = useWanted(subscriptions.data, setChanging);
 
   // Credits that came may have come with another plan.
   // biome-ignore lint/correctness/useExhaustiveDependencies: `version` asks for another load.
@@ -52,6 +53,7 @@ export function PlanPart({
       </ul>
       <PlanSheet
         current={changing}
+        wanted={wanted}
         plans={all}
         onClose={() => setChanging(null)}
         onChanged={(changed, preview) => {
@@ -63,6 +65,27 @@ export function PlanPart({
       />
     </Part>
   );
+}
+
+/** `?change_to=price_…`: who wanted to buy another plan sees at once what changing to it means. */
+function useWanted(
+  subscriptions: readonly CurrentPlan[] | null,
+  open: (current: CurrentPlan) => void,
+): string | null {
+  const [wanted] = useState(() => new URLSearchParams(window.location.search).get('change_to'));
+  const opened = useRef(false);
+  useEffect(() => {
+    const [only, ...others] = subscriptions ?? [];
+    if (wanted === null || opened.current || only === undefined) {
+      return;
+    }
+    opened.current = true;
+    window.history.replaceState(null, '', window.location.pathname);
+    if (others.length === 0 && isChangeable(only)) {
+      open(only);
+    }
+  }, [wanted, subscriptions, open]);
+  return wanted;
 }
 
 function Part({ children }: { children: ReactNode }) {
@@ -92,7 +115,6 @@ function PlanRow(props: { current: CurrentPlan; plans: readonly Plan[]; onChange
   const { current, plans, onChange } = props;
   const plan = plans.find(({ priceId }) => priceId === current.priceId);
   const { currentPeriodEnd: end, quantity } = current;
-  const changeable = current.priceId !== null && !current.cancelAtPeriodEnd && isPaid(current);
   return (
     <li>
       <div>
@@ -102,9 +124,13 @@ function PlanRow(props: { current: CurrentPlan; plans: readonly Plan[]; onChange
           {describeEnd(current, end)}
         </p>
       </div>
-      {changeable ? <Button onClick={onChange}>Change plan</Button> : <ToBilling />}
+      {isChangeable(current) ? <Button onClick={onChange}>Change plan</Button> : <ToBilling />}
     </li>
   );
+}
+
+function isChangeable(current: CurrentPlan): boolean {
+  return current.priceId !== null && !current.cancelAtPeriodEnd && isPaid(current);
 }
 
 function isPaid({ status }: CurrentPlan): boolean {
@@ -143,7 +169,7 @@ function DoneNotice(props: { done: Done; plans: readonly Plan[]; version: string
   if (changed.payment === 'later') {
     return (
       <Notice tone="good" title={title}>
-        What it costs and brings comes with your next invoice, on {formatDay(preview.charge.date)}.
+        What it costs and brings comes with your next invoice, on {formatDay(preview.renewsAt)}.
       </Notice>
     );
   }

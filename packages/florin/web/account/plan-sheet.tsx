@@ -20,11 +20,13 @@ type Changed = (changed: PlanChanged, preview: PlanChangePreview) => void;
 export function PlanSheet(props: {
   /** The plan to change; null: closed. */
   current: CurrentPlan | null;
+  /** The price of the plan that is chosen already; null: none. */
+  wanted: string | null;
   plans: readonly Plan[];
   onClose: () => void;
   onChanged: Changed;
 }) {
-  const { current, plans, onClose, onChanged } = props;
+  const { current, plans, onClose } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const open = current !== null;
 
@@ -52,7 +54,11 @@ export function PlanSheet(props: {
               ×
             </button>
           </div>
-          <Choose current={current} plans={plans} onClose={onClose} onChanged={onChanged} />
+          {plans.length === 0 ? (
+            <span className="skeleton preview-skeleton" />
+          ) : (
+            <Choose {...props} current={current} />
+          )}
         </div>
       )}
     </dialog>
@@ -61,14 +67,15 @@ export function PlanSheet(props: {
 
 type ChooseProps = {
   current: CurrentPlan;
+  wanted: string | null;
   plans: readonly Plan[];
   onClose: () => void;
   onChanged: Changed;
 };
 
-function Choose({ current, plans, onClose, onChanged }: ChooseProps) {
+function Choose({ current, wanted, plans, onClose, onChanged }: ChooseProps) {
   const change = usePlanChange();
-  const { changed, preview } = change;
+  const { changed, preview, look } = change;
   const mine = plans.find(({ priceId }) => priceId === current.priceId);
   const offered = plans.filter(
     ({ kind, currency }) =>
@@ -82,6 +89,16 @@ function Choose({ current, plans, onClose, onChanged }: ChooseProps) {
     }
   }, [changed, preview]);
 
+  const { priceId: mineId, subscriptionId: subscription } = current;
+  const first = offered.some(({ priceId }) => priceId === wanted && priceId !== mineId)
+    ? wanted
+    : null;
+  useEffect(() => {
+    if (first !== null) {
+      void look({ priceId: first, subscription });
+    }
+  }, [first, subscription, look]);
+
   if (offered.length < 2) {
     return <p className="soft">There is no other plan to change to at the moment.</p>;
   }
@@ -90,7 +107,13 @@ function Choose({ current, plans, onClose, onChanged }: ChooseProps) {
       <fieldset className="plan-options" disabled={change.state === 'changing'}>
         <legend className="visually-hidden">Plans</legend>
         {offered.map((plan) => (
-          <PlanOption key={plan.priceId} plan={plan} current={current} change={change} />
+          <PlanOption
+            key={plan.priceId}
+            plan={plan}
+            current={current}
+            chosen={plan.priceId === first}
+            change={change}
+          />
         ))}
       </fieldset>
       <div role="status" aria-busy={change.state === 'looking'}>
@@ -125,8 +148,14 @@ function Choose({ current, plans, onClose, onChanged }: ChooseProps) {
   );
 }
 
-function PlanOption(props: { plan: Plan; current: CurrentPlan; change: PlanChange }) {
-  const { plan, current, change } = props;
+function PlanOption(props: {
+  plan: Plan;
+  current: CurrentPlan;
+  /** When the sheet opens. */
+  chosen: boolean;
+  change: PlanChange;
+}) {
+  const { plan, current, chosen, change } = props;
   const { quantity, subscriptionId: subscription } = current;
   const isMine = plan.priceId === current.priceId;
   const price = priceOf(plan, quantity);
@@ -138,6 +167,7 @@ function PlanOption(props: { plan: Plan; current: CurrentPlan; change: PlanChang
         name="plan"
         value={plan.priceId}
         disabled={isMine}
+        defaultChecked={chosen}
         onChange={() => void change.look({ priceId: plan.priceId, subscription })}
       />
       <span>

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPlanService, type PlanService, type Subscriber } from './plan-service.ts';
 
@@ -126,6 +127,33 @@ describe('changing a plan', () => {
     const down = await change(service, kim, { priceId: 'price_BASIC_MONTHLY' });
     expect(down.shown.credits).toMatchObject({ available: 0, added: 100, back: 0 });
     expect(down.now).toBe(100);
+  });
+
+  it('during a trial costs and brings nothing before the trial ends', async () => {
+    const { stripe } = service;
+    const id = randomUUID();
+    const card = 'pm_card_visa';
+    const customer = await stripe.customers.create({
+      metadata: { userId: id },
+      payment_method: card,
+      invoice_settings: { default_payment_method: card },
+    });
+    const { id: subscription } = await stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: 'price_BASIC_MONTHLY' }],
+      metadata: { userId: id },
+      trial_period_days: 14,
+    });
+    await service.sandbox.settled();
+    const { body: shown } = await service.preview(id, { priceId: 'price_PRO_MONTHLY' });
+    expect(shown.charge).toMatchObject({ dueMinor: 0, totalMinor: 0, lines: [] });
+    expect(shown.credits).toMatchObject({ added: 0, back: 0, availableAfter: 0 });
+    const { body: done } = await service.confirm(id, shown.preview);
+    expect(done).toMatchObject({ payment: 'later', invoiceId: null });
+    expect((await stripe.subscriptions.retrieve(subscription)).status).toBe('trialing');
+    service.sandbox.advance({ days: 15 });
+    await service.sandbox.settled();
+    expect(await service.available(id)).toBe(500);
   });
 });
 
@@ -346,6 +374,29 @@ describe('a change that is refused', () => {
     );
     const named = await service.preview(buyer.id, { ...body, subscription: second.id });
     expect(named.body.subscriptionId).toBe(second.id);
+  });
+
+  it('beyond what one buyer may cause at Stripe, and says when to come back', async () => {
+    const of = await openPlanService({}, { limits: { stripe: 12 } });
+    try {
+      const buyer = await of.subscribed('price_BASIC_MONTHLY');
+      const statuses: number[] = [];
+      for (let n = 0; n < 8; n += 1) {
+        const { status, body, headers } = await of.preview(buyer.id, {
+          priceId: 'price_PRO_MONTHLY',
+        });
+        statuses.push(status);
+        if (status !== 200) {
+          expect([body.code, Number(headers.get('retry-after')) > 0]).toEqual([
+            'rate_limited',
+            true,
+          ]);
+        }
+      }
+      expect(new Set(statuses)).toEqual(new Set([200, 429]));
+    } finally {
+      await of.close();
+    }
   });
 
   it('while Stripe does not answer, with nothing done', async () => {
