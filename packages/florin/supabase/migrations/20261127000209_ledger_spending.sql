@@ -29,6 +29,7 @@ declare
   v_chain bytea;
   v_content bytea;
   v_usage bytea := '\x'::bytea;
+  v_counted boolean := false;
   v_account credits.accounts;
   v_entry credits.entries;
 begin
@@ -61,6 +62,7 @@ begin
        and (a.posted - a.held >= p_amount or p_amount = 0)
        and a.next_change_at > v_now
        and a.closed_at is null
+       and (v_counted or not a.limited)
     returning a.posted, a.held, a.entry_no, a.axis, a.chain
       into posted, held, v_entry_no, v_axis, v_chain;
     if found then
@@ -88,6 +90,7 @@ begin
        where a.account_id = p_account_id;
     end if;
 
+    v_account := credits.lock_account(p_account_id, p_amount = 0);
     -- What was metered is the input, and what it cost follows from the card of that day.
     v_entry := credits.replayed(
       p_account_id, p_idempotency_key, 'spend', v_metadata,
@@ -106,7 +109,6 @@ begin
       return;
     end if;
 
-    v_account := credits.lock_account(p_account_id, p_amount = 0);
     if v_account.account_id is null then
       perform credits.raise_insufficient(0, p_amount);
     elsif v_account.closed_at is not null then
@@ -116,12 +118,16 @@ begin
       perform credits.save_account(v_account);
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
+    elsif v_account.limited then
+      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
+      perform credits.count_usage(p_account_id, p_actor, p_feature, p_amount, v_now);
+      v_counted := true;
     end if;
   end loop;
 end;
 $$;
 comment on function credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb) is
-  'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRINS (also for an unknown account), CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
+  'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRINS (also for an unknown account), CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
 
 create function credits.spend_batch(
   p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[])
@@ -146,6 +152,7 @@ declare
   v_no bigint[] := array[]::bigint[];
   v_chain bytea[] := array[]::bytea[];
   v_open boolean[] := array[]::boolean[];
+  v_limited boolean[] := array[]::boolean[];
   v_item record;
   v_a int;
   v_first int;
@@ -188,6 +195,7 @@ begin
     v_no := v_no || v_account.entry_no;
     v_chain := v_chain || v_account.chain;
     v_open := v_open || (v_account.closed_at is null);
+    v_limited := v_limited || v_account.limited;
   end loop;
 
   for v_item in
@@ -246,7 +254,15 @@ begin
       v_statuses[v_item.n] := 'insufficient_credits';
       v_item_posted[v_item.n] := v_posted[v_a];
       v_item_held[v_item.n] := v_held[v_a];
+    elsif v_limited[v_a] and credits.reached_limit(
+        v_item.account_id, null, null, v_item.amount, v_now) is not null then
+      v_statuses[v_item.n] := 'limit_reached';
+      v_item_posted[v_item.n] := v_posted[v_a];
+      v_item_held[v_item.n] := v_held[v_a];
     else
+      if v_limited[v_a] then
+        perform credits.count_usage(v_item.account_id, null, null, v_item.amount, v_now);
+      end if;
       v_posted[v_a] := v_posted[v_a] - v_item.amount;
       v_no[v_a] := v_no[v_a] + 1;
       v_chain[v_a] := sha256(v_chain[v_a] || int8send(v_no[v_a]) || int8send(v_axis[v_a])
@@ -286,6 +302,6 @@ begin
 end;
 $$;
 comment on function credits.spend_batch(uuid[], bigint[], text[]) is
-  'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, idempotency_key_reused or account_closed. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
+  'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached, idempotency_key_reused or account_closed. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
 
 call florin.end_migration();

@@ -26,6 +26,8 @@ select create_distributed_table('credits.entries', 'account_id', colocate_with =
 select create_distributed_table('credits.grants', 'account_id', colocate_with => 'credits.accounts');
 select create_distributed_table('credits.holds', 'account_id', colocate_with => 'credits.accounts');
 select create_distributed_table('credits.allocations', 'account_id', colocate_with => 'credits.accounts');
+select create_distributed_table('credits.limits', 'account_id', colocate_with => 'credits.accounts');
+select create_distributed_table('credits.limit_counters', 'account_id', colocate_with => 'credits.accounts');
 
 -- The inbox is claimed with skip locked, which a distributed table refuses: it stays on the coordinator
 -- and is told to Citus, so that one transaction may write both.
@@ -74,9 +76,10 @@ begin
       v_account.posted := v_spent.posted;
       v_account.held := v_spent.held;
     exception
-      when sqlstate 'CRINS' or sqlstate 'CRDUP' or sqlstate 'CRACC' then
+      when sqlstate 'CRINS' or sqlstate 'CRLIM' or sqlstate 'CRDUP' or sqlstate 'CRACC' then
         v_statuses[v_n] := case sqlstate
           when 'CRINS' then 'insufficient_credits'
+          when 'CRLIM' then 'limit_reached'
           when 'CRDUP' then 'idempotency_key_reused'
           else 'account_closed' end;
         v_account := credits.lock_account(p_account_ids[v_n], false);
@@ -100,7 +103,7 @@ select create_distributed_function(
   'credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb)', 'p_account_id',
   colocate_with => 'credits.accounts');
 select create_distributed_function(
-  'credits.place_hold(uuid, bigint, text, interval, jsonb)', 'p_account_id',
+  'credits.place_hold(uuid, bigint, text, interval, jsonb, text, text)', 'p_account_id',
   colocate_with => 'credits.accounts');
 select create_distributed_function(
   'credits.capture_hold(uuid, uuid, bigint, credits.overage, bigint)', 'p_account_id',
