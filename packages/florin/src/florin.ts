@@ -31,14 +31,20 @@ import {
   type HoldWork,
   type IssueGrant,
   issueGrant,
+  type Limit,
+  type LimitScope,
+  listLimits,
   type OpenHold,
   type PlaceHold,
   placeHold,
   readBalance,
   releaseHold,
+  removeLimit,
   restoreGrant,
   reverseGrant,
+  type SetLimit,
   type Spend,
+  setLimit,
   spendBatch,
   verifyLedger,
   voidGrant,
@@ -115,6 +121,15 @@ export type FlorinLedger = {
   restoreGrant(part: GrantPart): ReturnType<typeof restoreGrant>;
   /** Cancels what a grant has left; what was spent of it stays spent. Throws `grant_not_found`. */
   voidGrant(grant: Omit<GrantPart, 'amount'>): ReturnType<typeof voidGrant>;
+  /**
+   * Limits what an account, an actor or a feature may use in an hour, a day, a month or ever: spends,
+   * charges and holds that would pass it throw `limit_reached` and write nothing. See docs/limits.md.
+   */
+  setLimit(limit: SetLimit): Promise<void>;
+  /** Removes the limit of this scope; false when there was none. */
+  removeLimit(limit: LimitScope): Promise<boolean>;
+  /** The limits of an account, and how they stand now. */
+  limits(accountId: string): Promise<readonly Limit[]>;
   /** Closes an account: further writes throw `account_closed`; its ledger is kept and readable. */
   closeAccount(closing: {
     accountId: string;
@@ -143,6 +158,9 @@ export function createLedger(db: Database, logger: Logger): FlorinLedger {
     reverseGrant: (part) => reverseGrant(db, part),
     restoreGrant: (part) => restoreGrant(db, part),
     voidGrant: (grant) => voidGrant(db, grant),
+    setLimit: (limit) => setLimit(db, limit),
+    removeLimit: (limit) => removeLimit(db, limit),
+    limits: (accountId) => listLimits(db, accountId),
     closeAccount: (closing) => closeAccount(db, closing),
     verify: (accountId) => verifyLedger(db, accountId),
   };

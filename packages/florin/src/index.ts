@@ -26,7 +26,16 @@ export {
   IdempotencyKeyReusedError,
   InsufficientCreditsError,
   InvalidConfigurationError,
+  LimitReachedError,
+  type LimitRule,
 } from './kernel/index.ts';
-export type { HoldOutcome, HoldRequest, HoldWork, OpenHold } from './ledger/index.ts';
+export type {
+  HoldOutcome,
+  HoldRequest,
+  HoldWork,
+  Limit,
+  OpenHold,
+  SetLimit,
+} from './ledger/index.ts';
 export { type NodeHandler, nodeHandler } from './server.ts';
 export { creditsOf, type Rate, type Usage } from './usage/index.ts';

@@ -1,7 +1,13 @@
 import type { Context } from '../db/index.ts';
 import { backoff, type Clock, FlorinError, type Logger } from '../kernel/index.ts';
 import { signatureOf, verifySignature } from '../stripe/index.ts';
-import { type Alert, claimAlerts, markAlertSent, noteLowBalances } from './alerts.ts';
+import {
+  type Alert,
+  claimAlerts,
+  markAlertSent,
+  noteLowBalances,
+  notePassedLimits,
+} from './alerts.ts';
 
 /** Takes an alert to the app. What it throws is tried again. */
 export type TellAlert = (alert: Alert) => Promise<void>;
@@ -21,7 +27,7 @@ const MAX_ATTEMPTS = 16;
 const GAP_SECONDS = { first: 10, max: 6 * 3_600 };
 
 /**
- * Notes which balances are low and tells what waits. Each alert is told at least once: one that fails
+ * Notes which balances are low and which soft limits were passed, and tells what waits. Each alert is told at least once: one that fails
  * is tried again with growing gaps for about two days, then given up loudly. True: more may wait.
  */
 export async function tellAlerts(deps: AlertDeps, limit: number): Promise<boolean> {
@@ -29,6 +35,7 @@ export async function tellAlerts(deps: AlertDeps, limit: number): Promise<boolea
   if (lowBalance !== null) {
     await noteLowBalances(db, { below: lowBalance, limit });
   }
+  await notePassedLimits(db, limit);
   const claimed = await claimAlerts(db, { limit: AT_ONCE, leaseSeconds: LEASE_SECONDS });
   await Promise.all(
     claimed.map(async ({ attempts, ...alert }) => {

@@ -20,6 +20,7 @@ import { addDemo } from './routes/demo.ts';
 import { addDocuments } from './routes/documents.ts';
 import { addHealth, answerMetrics } from './routes/health.ts';
 import { addJobs } from './routes/jobs.ts';
+import { addLimits } from './routes/limits.ts';
 import { addPlanChange } from './routes/plan-change.ts';
 import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
@@ -49,6 +50,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addWebhook(app, parts);
   addAccounts(app, parts);
   addCharges(app, parts);
+  addLimits(app, parts);
   addHealth(app, parts);
   addJobs(app, parts);
   if (isBehindHttps(deps)) {

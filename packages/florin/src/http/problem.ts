@@ -18,6 +18,11 @@ const PROBLEMS = {
     title: 'Not enough credits',
     shows: ['available', 'required'],
   },
+  limit_reached: {
+    status: 402,
+    title: 'The limit is reached',
+    shows: ['rule', 'used', 'limit', 'resetsAt'],
+  },
   idempotency_key_reused: { status: 409, title: 'The idempotency key names another operation' },
   idempotency_key_invalid: { status: 400, title: 'The idempotency key is not usable' },
   idempotency_key_missing: { status: 400, title: 'The idempotency key is missing' },

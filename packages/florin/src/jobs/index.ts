@@ -1,5 +1,5 @@
 import { type AlertDeps, forgetAlerts, tellAlerts } from '../alerts/index.ts';
-import { expireDue } from '../ledger/index.ts';
+import { expireDue, forgetCounters } from '../ledger/index.ts';
 import { keepFirstAccount, reconcileWhenDue } from '../reconcile/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
 import { runTopUps } from '../top-up/index.ts';
@@ -49,7 +49,9 @@ export function backgroundJobs(deps: WebhookDeps): Job[] {
       everyMs: FORGET_EVERY_MS,
       run: async () => {
         const expired = await forgetExpired(deps.db, EXPIRE_BATCH);
-        return expired + (await forgetAlerts(deps.db, EXPIRE_BATCH)) >= EXPIRE_BATCH;
+        const alerts = await forgetAlerts(deps.db, EXPIRE_BATCH);
+        const counters = await forgetCounters(deps.db, EXPIRE_BATCH);
+        return expired + alerts + counters >= EXPIRE_BATCH;
       },
     },
   ];

@@ -14,6 +14,8 @@ export {
   InsufficientCreditsError,
   InvalidConfigurationError,
   isRetryable,
+  LimitReachedError,
+  type LimitRule,
 } from './errors.ts';
 export { isLoopback, isPrivateHost } from './hosts.ts';
 export { type IdSource, isUuid, randomIds } from './ids.ts';

@@ -86,7 +86,10 @@ async function together(db: Executor, batch: readonly Waiting[]): Promise<void> 
   }
   for (const [index, waiting] of batch.entries()) {
     const result = results[index];
-    if (result !== undefined) {
+    if (result?.status === 'limit_reached') {
+      // By itself it is told which limit.
+      spend(db, waiting.request).then(waiting.resolve, waiting.reject);
+    } else if (result !== undefined) {
       settle(waiting, result);
     }
   }

@@ -41,7 +41,16 @@ export {
   readHold,
   releaseHold,
 } from './hold.ts';
-export { expiresInSeconds, overage, priority, source, usedBy } from './input.ts';
+export { expiresInSeconds, limitScope, overage, priority, source, usedBy } from './input.ts';
+export {
+  forgetCounters,
+  type Limit,
+  type LimitScope,
+  listLimits,
+  removeLimit,
+  type SetLimit,
+  setLimit,
+} from './limit.ts';
 export {
   type BatchItem,
   type BatchResult,

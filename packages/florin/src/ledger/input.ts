@@ -38,6 +38,16 @@ const account = z.object({ accountId: uuid });
 const write = account.extend({ idempotencyKey: text, metadata: metadata.default({}) });
 const ofHold = account.extend({ holdId: uuid });
 const ofGrant = write.extend({ grantId: uuid });
+/** What a limit is about; `*` stands for each actor, or each feature, on its own. */
+export const limitScope = {
+  window: z.enum(['hour', 'day', 'month', 'lifetime'], {
+    error: 'must be hour, day, month or lifetime',
+  }),
+  actor: z.union([usedBy, z.literal('*')]).optional(),
+  feature: z.union([usedBy, z.literal('*')]).optional(),
+  soft: z.boolean({ error: 'must be true or false' }).default(false),
+};
+const limited = account.extend(limitScope);
 const batchItem = account.extend({ amount: credits, idempotencyKey: text });
 
 /** What each function of the ledger takes. What fields alone cannot say, SQL refuses. */
@@ -69,6 +79,8 @@ export const REQUESTS = {
   voidGrant: ofGrant,
   placeHold: write.extend({
     amount: credits,
+    actor: usedBy.optional(),
+    feature: usedBy.optional(),
     expiresInSeconds: expiresInSeconds.default(15 * 60),
   }),
   captureHold: ofHold.extend({
@@ -86,6 +98,11 @@ export const REQUESTS = {
     internalNote: text.optional(),
   }),
   closeAccount: write,
+  setLimit: limited.extend({
+    credits: z.int().min(0).max(MAX_CREDITS),
+    timeZone: text.default('UTC'),
+  }),
+  removeLimit: limited,
 } as const;
 
 /** A request in its shape. Throws `invalid_input`, or `amount_not_allowed` where only the amount is out of range. */

@@ -23,7 +23,7 @@ const SPEND: Statement = {
 /**
  * Takes credits, from the grants in burn order, in one round trip. The same key and input again
  * returns the first result with `replayed` true. Throws `insufficient_credits` (also for an unknown
- * account), `idempotency_key_reused`, `account_closed`, `amount_not_allowed`, and
+ * account), `limit_reached`, `idempotency_key_reused`, `account_closed`, `amount_not_allowed`, and
  * `database_unavailable` when the ledger is down: then retry with the same key.
  */
 export async function spend(db: Executor, request: Spend): Promise<Written> {
@@ -76,6 +76,7 @@ export type BatchResult = {
     | 'spent'
     | 'replayed'
     | 'insufficient_credits'
+    | 'limit_reached'
     | 'idempotency_key_reused'
     | 'account_closed';
   readonly entryId: string | null;

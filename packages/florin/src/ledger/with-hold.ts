@@ -27,6 +27,9 @@ export type HoldRequest = {
    * work that outlasts it cannot be charged. Default: 15 minutes.
    */
   expiresInSeconds?: number;
+  /** Who works, and in what feature: for limits, and for usage by actor and feature. */
+  actor?: string | undefined;
+  feature?: string | undefined;
   metadata?: Readonly<Record<string, unknown>>;
 };
 

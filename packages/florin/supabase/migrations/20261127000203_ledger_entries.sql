@@ -42,7 +42,8 @@ begin
   return sha256(record_send(row(
     p_hold.hold_id, p_hold.amount, p_hold.axis_from, p_hold.expires_at, p_hold.placed_until,
     p_hold.created_at,
-    convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8'))));
+    convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8')))
+    || credits.usage_seal(p_hold.actor, p_hold.feature, null, null, null));
 end;
 $$;
 comment on function credits.subject_seal(credits.holds) is

@@ -29,6 +29,7 @@ declare
   v_chain bytea;
   v_content bytea;
   v_usage bytea := '\x'::bytea;
+  v_counted boolean := false;
   v_account credits.accounts;
   v_entry credits.entries;
 begin
@@ -61,6 +62,7 @@ begin
        and (a.posted - a.held >= p_amount or p_amount = 0)
        and a.next_change_at > v_now
        and a.closed_at is null
+       and (v_counted or not a.limited)
     returning a.posted, a.held, a.entry_no, a.axis, a.chain
       into posted, held, v_entry_no, v_axis, v_chain;
     if found then
@@ -88,6 +90,7 @@ begin
        where a.account_id = p_account_id;
     end if;
 
+    v_account := credits.lock_account(p_account_id, p_amount = 0);
     -- What was metered is the input, and what it cost follows from the card of that day.
     v_entry := credits.replayed(
       p_account_id, p_idempotency_key, 'spend', v_metadata,
@@ -106,7 +109,6 @@ begin
       return;
     end if;
 
-    v_account := credits.lock_account(p_account_id, p_amount = 0);
     if v_account.account_id is null then
       perform credits.raise_insufficient(0, p_amount);
     elsif v_account.closed_at is not null then
@@ -116,12 +118,16 @@ begin
       perform credits.save_account(v_account);
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
+    elsif v_account.limited then
+      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
+      perform credits.count_usage(p_account_id, p_actor, p_feature, p_amount, v_now);
+      v_counted := true;
     end if;
   end loop;
 end;
 $$;
 comment on function credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb) is
-  'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRINS (also for an unknown account), CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
+  'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRINS (also for an unknown account), CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
 
 create type credits.batch_result as (status text, entry_no bigint, posted bigint, held bigint);
 comment on type credits.batch_result is
@@ -146,6 +152,7 @@ declare
   v_group record;
   v_account credits.accounts;
   v_chain bytea;
+  v_reached boolean;
   v_written boolean;
   v_entry credits.entries;
   v_result credits.batch_result;
@@ -181,7 +188,10 @@ begin
     end if;
     foreach v_n in array v_group.places loop
       v_written := false;
-      if v_account.posted - v_account.held >= p_amounts[v_n] and v_account.closed_at is null then
+      v_reached := v_account.limited and credits.reached_limit(
+        v_group.account_id, null, null, p_amounts[v_n], v_now) is not null;
+      if v_account.posted - v_account.held >= p_amounts[v_n] and v_account.closed_at is null
+         and not v_reached then
         v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
           || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
           || int8send(v_account.held::bigint) || sha256(record_send(row(
@@ -199,6 +209,9 @@ begin
         v_written := found;
       end if;
       if v_written then
+        if v_account.limited then
+          perform credits.count_usage(v_group.account_id, null, null, p_amounts[v_n], v_now);
+        end if;
         v_account.posted := v_account.posted - p_amounts[v_n];
         v_account.axis := v_account.axis + p_amounts[v_n];
         v_account.entry_no := v_account.entry_no + 1;
@@ -214,6 +227,7 @@ begin
           v_result := row(
             case when v_entry.entry_no is not null then 'idempotency_key_reused'
                  when v_account.closed_at is not null then 'account_closed'
+                 when v_account.posted - v_account.held >= p_amounts[v_n] then 'limit_reached'
                  else 'insufficient_credits' end,
             null, coalesce(v_account.posted, 0), coalesce(v_account.held, 0));
         end if;
@@ -239,6 +253,6 @@ begin
 end;
 $$;
 comment on function credits.spend_batch(uuid[], bigint[], text[]) is
-  'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, idempotency_key_reused or account_closed. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
+  'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached, idempotency_key_reused or account_closed. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
 
 call florin.end_migration();

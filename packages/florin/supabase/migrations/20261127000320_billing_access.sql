@@ -46,6 +46,7 @@ grant execute on function
   billing.accept_stripe_account(text, boolean, boolean),
   billing.keep_rate(text, integer, text, jsonb),
   billing.note_low_balances(bigint, integer),
+  billing.note_passed_limits(integer),
   billing.claim_alerts(integer, interval),
   billing.mark_alert_sent(uuid, boolean, interval),
   billing.forget_alerts(integer),

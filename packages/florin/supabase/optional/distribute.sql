@@ -26,6 +26,8 @@ select create_distributed_table('credits.entries', 'account_id', colocate_with =
 select create_distributed_table('credits.grants', 'account_id', colocate_with => 'credits.accounts');
 select create_distributed_table('credits.holds', 'account_id', colocate_with => 'credits.accounts');
 select create_distributed_table('credits.allocations', 'account_id', colocate_with => 'credits.accounts');
+select create_distributed_table('credits.limits', 'account_id', colocate_with => 'credits.accounts');
+select create_distributed_table('credits.limit_counters', 'account_id', colocate_with => 'credits.accounts');
 
 -- The inbox is claimed with skip locked, which a distributed table refuses: it stays on the coordinator
 -- and is told to Citus, so that one transaction may write both.
@@ -42,7 +44,7 @@ select create_distributed_function(
   'credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb)', 'p_account_id',
   colocate_with => 'credits.accounts');
 select create_distributed_function(
-  'credits.place_hold(uuid, bigint, text, interval, jsonb)', 'p_account_id',
+  'credits.place_hold(uuid, bigint, text, interval, jsonb, text, text)', 'p_account_id',
   colocate_with => 'credits.accounts');
 select create_distributed_function(
   'credits.capture_hold(uuid, uuid, bigint, credits.overage, bigint)', 'p_account_id',

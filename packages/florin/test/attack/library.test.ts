@@ -47,6 +47,18 @@ function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
     reverseGrant: [{ ...grant, amount: 1 }],
     restoreGrant: [{ ...grant, amount: 1 }],
     voidGrant: [grant],
+    setLimit: [
+      {
+        accountId,
+        credits: 1_000_000_000,
+        window: 'month',
+        actor: 'ada',
+        soft: false,
+        timeZone: 'UTC',
+      },
+    ],
+    removeLimit: [{ accountId, window: 'day', feature: '*', soft: true }],
+    limits: [accountId],
     closeAccount: [{ accountId: randomUUID(), idempotencyKey: randomUUID() }],
     verify: [accountId],
     charge: [{ ...write, meter: 'page', quantity: 2, actor: 'ada', feature: 'scan' }],

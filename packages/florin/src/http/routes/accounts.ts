@@ -46,6 +46,8 @@ const granting = z.strictObject({
 const holding = z.strictObject({
   amount: credits,
   expiresInSeconds: expiresInSeconds.int().min(1).optional(),
+  actor: usedBy.optional(),
+  feature: usedBy.optional(),
   metadata: freeMetadata.optional(),
 });
 const capturing = z.strictObject({
@@ -79,7 +81,10 @@ export function addAccounts(app: App, parts: Parts): void {
       request: { params: account, headers: key, ...jsonBody(spending) },
       responses: answers(
         { description: 'The balance after it', schema: written },
-        { ...PROBLEMS, 402: 'Not enough credits: `available` and `required` say how many' },
+        {
+          ...PROBLEMS,
+          402: 'Not enough credits (`available`, `required`), or `limit_reached` (`rule`, `used`, `limit`, `resetsAt`)',
+        },
       ),
     },
     handler: write(async (c, call) => {
@@ -133,14 +138,16 @@ export function addAccounts(app: App, parts: Parts): void {
           description: 'The hold',
           schema: written.extend({ holdId: z.string(), expiresAt: z.string() }),
         },
-        { ...PROBLEMS, 402: 'Not enough credits' },
+        { ...PROBLEMS, 402: 'Not enough credits, or `limit_reached`' },
       ),
     },
     handler: write(async (c, call) => {
-      const { amount, expiresInSeconds, metadata } = await readJson(c, holding);
+      const { amount, actor, feature, expiresInSeconds, metadata } = await readJson(c, holding);
       return placeHold(db, {
         ...call,
         amount,
+        actor,
+        feature,
         ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
         ...(metadata === undefined ? {} : { metadata }),
       });

@@ -51,7 +51,7 @@ export function addCharges(app: App, parts: Parts): void {
         { description: 'The balance after it, and the price', schema: written.extend(cost) },
         {
           ...PROBLEMS,
-          402: 'Not enough credits: `available` and `required` say how many',
+          402: 'Not enough credits (`available`, `required`), or `limit_reached`',
           409: 'The key names another operation, or the account is closed',
         },
       ),

@@ -538,9 +538,11 @@ describe('the documents', () => {
     );
     expect(documented.sort()).toEqual(
       [
+        'DELETE /api/accounts/{id}/limits',
         'DELETE /api/plan-session',
         'DELETE /api/top-up',
         'GET /api/accounts/{id}',
+        'GET /api/accounts/{id}/limits',
         'GET /api/accounts/{id}/quote',
         'GET /api/admin/accounts',
         'GET /api/admin/accounts/{id}',
@@ -582,6 +584,7 @@ describe('the documents', () => {
         'POST /api/top-up',
         'POST /api/top-up/payment-method',
         'POST /api/top-up/resume',
+        'PUT /api/accounts/{id}/limits',
       ].sort(),
     );
     const docs = await service.ask('/docs');
