@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { abandonAttempt, type Buyer, beginCheckout } from '../checkout/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import { explainStripe, isOtherParameters, type StripeClient } from '../stripe/index.ts';
-import { outdated } from './confirmation.ts';
+import { outdated, type Shown } from './confirmation.ts';
 import type { PlanChangeDeps, Subscription, UpdateParams } from './deps.ts';
 import { look, type PlanNamed, paramsOf } from './preview.ts';
 import { findSubscription, manageAddress } from './subscription.ts';
@@ -75,12 +75,28 @@ export async function changePlan(
   try {
     const after = await update(deps.stripe, { id: before.id, params, attemptId });
     await abandonAttempt(deps.db, { ...place, attemptId });
+    reportOther(deps, after, target.billedNow ? shown : null);
     return answer(after, false);
   } catch (error) {
     if (!isUndecided(error)) {
       await abandonAttempt(deps.db, { ...place, attemptId });
     }
     throw error;
+  }
+}
+
+/** Stripe's preview and Stripe's invoice are one computation; should they ever differ, a person must know. */
+function reportOther(
+  { logger }: PlanChangeDeps,
+  { id, latest_invoice: made }: Subscription,
+  shown: Shown | null,
+): void {
+  if (shown !== null && shown.total !== 0 && typeof made === 'object' && made !== null) {
+    const { total, amount_due: due, id: invoiceId } = made;
+    if (total !== shown.total || due !== shown.due) {
+      const fields = { subscriptionId: id, invoiceId, shown, total, due };
+      logger.error(fields, 'a change of plan cost something else than was shown');
+    }
   }
 }
 

@@ -36,6 +36,8 @@ async function change(of: PlanService, buyer: Subscriber, body: object) {
   } else {
     expect([now, made]).toEqual([before, []]);
   }
+  const complaints = of.logs.filter(({ message }) => /something else than was shown/.test(message));
+  expect(complaints).toEqual([]);
   return { shown, done: done.body, now };
 }
 
@@ -239,6 +241,22 @@ describe('a preview that is confirmed', () => {
     } finally {
       await of.close();
     }
+  });
+});
+
+describe('a payment that takes days', () => {
+  it('changes the plan at once, and brings its credits with the money', async () => {
+    const buyer = await service.subscribed('price_BASIC_MONTHLY');
+    const { customer } = await service.stripe.subscriptions.retrieve(buyer.subscription);
+    service.sandbox.setCard(String(customer), 'sepa_debit');
+    const { body: shown } = await service.preview(buyer.id, { priceId: 'price_PRO_MONTHLY' });
+    const { body: done } = await service.confirm(buyer.id, shown.preview);
+    expect(done).toMatchObject({ payment: 'processing', invoiceId: expect.stringMatching(/^in_/) });
+    await service.sandbox.settled();
+    expect(await service.available(buyer.id)).toBe(100);
+    service.sandbox.advance({ days: 4 });
+    await service.sandbox.settled();
+    expect(await service.available(buyer.id)).toBe(shown.credits.availableAfter);
   });
 });
 
