@@ -12,6 +12,7 @@ import type {
   Discount,
   Dispute,
   EarlyFraudWarning,
+  EntitlementFeature,
   Invoice,
   InvoiceItem,
   InvoiceLine,
@@ -19,6 +20,8 @@ import type {
   PaymentIntent,
   PaymentLink,
   PaymentMethod,
+  Payout,
+  PortalConfiguration,
   PortalSession,
   Price,
   Product,
@@ -29,6 +32,7 @@ import type {
   StripeEvent,
   Subscription,
   SubscriptionSchedule,
+  TaxId,
   TestClock,
   WebhookEndpoint,
 } from '../shapes.ts';
@@ -102,6 +106,8 @@ export type Delivery = {
   lastError: string | null;
   createdAt: number;
 };
+/** Which product has a feature. */
+export type ProductFeature = { id: string; product: string; feature: string };
 export type Setting = { id: string; value: number | string | boolean };
 export type Counter = { id: string; value: number };
 
@@ -118,6 +124,8 @@ export type Records = {
   discount: Discount;
   dispute: Dispute;
   early_fraud_warning: EarlyFraudWarning;
+  entitlement_feature: EntitlementFeature;
+  product_feature: ProductFeature;
   event: StripeEvent;
   event_bodies: EventBodies;
   event_destination: EventDestination;
@@ -135,6 +143,8 @@ export type Records = {
   link_plan: LinkPlan;
   payment_method: PaymentMethod;
   payment_method_secret: PaymentMethodSecret;
+  payout: Payout;
+  portal_configuration: PortalConfiguration;
   portal_session: PortalSession;
   price: Price;
   product: Product;
@@ -145,6 +155,7 @@ export type Records = {
   subscription: Subscription;
   subscription_state: SubscriptionState;
   subscription_schedule: SubscriptionSchedule;
+  tax_id: TaxId;
   test_clock: TestClock;
   webhook_endpoint: WebhookEndpoint;
   setting: Setting;
