@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { createRequestLog, type RequestLog } from './api/request-log.ts';
 import { type Faults, NO_FAULTS } from './events/faults.ts';
 import type { SandboxSettings } from './settings.ts';
 import type { PaymentIntent, StripeEvent } from './shapes.ts';
@@ -23,6 +24,8 @@ export type World = {
   request: { id: string | null; idempotencyKey: string | null };
   /** What goes wrong with deliveries, changed by the control. */
   readonly faults: Faults;
+  /** What was asked lately, and answered. */
+  readonly requests: RequestLog;
   /** Told of each event once it is kept: the listeners of the Stripe CLI. */
   readonly told: ((event: StripeEvent) => void)[];
   /** What hears of payments that were made for it. */
@@ -64,6 +67,7 @@ export function createWorld(parts: {
     request: { id: null, idempotencyKey: null },
     faults: { ...NO_FAULTS },
     told: [],
+    requests: createRequestLog(),
     now() {
       const held = frozen.at(-1);
       if (held !== undefined) {

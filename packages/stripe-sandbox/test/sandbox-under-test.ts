@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Stripe from 'stripe';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { createSandbox, type Sandbox, type SandboxOptions } from '../src/index.ts';
+import { differences } from './support/declared-answers.ts';
 
 export const PRICES = [
   { id: 'price_QUICK_SCAN', name: 'Quick Scan', unitAmount: 500 },
@@ -37,11 +38,17 @@ export function sdkFor(sandbox: Pick<Sandbox, 'url'>, key = KEY): Stripe {
   });
 }
 
-/** A running sandbox on a free port, with the real SDK; stopped when the test ends. */
+/**
+ * A running sandbox on a free port, with the real SDK; stopped when the test ends. Every answer,
+ * and every event, must then be as the SDK declares it.
+ */
 export async function sandboxUnderTest(options: SandboxOptions = {}) {
   const sandbox = createSandbox({ port: 0, apiKeys: [KEY], prices: PRICES, ...options });
   await sandbox.start();
-  onTestFinished(() => sandbox.stop());
+  onTestFinished(async () => {
+    await sandbox.stop();
+    expect(differences(sandbox)).toEqual([]);
+  });
   return { sandbox, stripe: sdkFor(sandbox) };
 }
 

@@ -367,42 +367,43 @@ describe('a subscription schedule', () => {
       create: (input: object) => stripe.subscriptionSchedules.create(input),
       update: (input: object) => stripe.subscriptionSchedules.update(made.id, input),
     };
-    const refusals: [Promise<unknown>, object][] = [
-      [create({ from_subscription: subscription.id }), { param: 'from_subscription' }],
-      [create({ from_subscription: 'sub_none' }), { code: 'resource_missing' }],
+    const refusals: [() => Promise<unknown>, object][] = [
+      [() => create({ from_subscription: subscription.id }), { param: 'from_subscription' }],
+      [() => create({ from_subscription: 'sub_none' }), { code: 'resource_missing' }],
       [
-        create({ from_subscription: subscription.id, end_behavior: 'cancel' }),
+        () => create({ from_subscription: subscription.id, end_behavior: 'cancel' }),
         { param: 'end_behavior' },
       ],
-      [create({ phases: [item] }), { param: 'customer', code: 'parameter_missing' }],
-      [create({ customer: customer.id }), { param: 'phases', code: 'parameter_missing' }],
+      [() => create({ phases: [item] }), { param: 'customer', code: 'parameter_missing' }],
+      [() => create({ customer: customer.id }), { param: 'phases', code: 'parameter_missing' }],
       [
-        create({ customer: customer.id, phases: [{ metadata: { a: '1' } }] }),
+        () => create({ customer: customer.id, phases: [{ metadata: { a: '1' } }] }),
         { param: 'phases[0][items]' },
       ],
       [
-        create({ customer: customer.id, phases: [item, item] }),
+        () => create({ customer: customer.id, phases: [item, item] }),
         { param: 'phases[0][end_date]', code: 'parameter_missing' },
       ],
       [
-        create({ customer: customer.id, phases: [{ ...item, end_date: 5 }] }),
+        () => create({ customer: customer.id, phases: [{ ...item, end_date: 5 }] }),
         { param: 'phases[0][end_date]' },
       ],
       [
-        create({ customer: customer.id, phases: [{ items: [{ price: 'price_QUICK_SCAN' }] }] }),
+        () =>
+          create({ customer: customer.id, phases: [{ items: [{ price: 'price_QUICK_SCAN' }] }] }),
         { param: 'phases[0][items][0][price]' },
       ],
-      [update({ phases: [item] }), { param: 'phases[0][start_date]' }],
+      [() => update({ phases: [item] }), { param: 'phases[0][start_date]' }],
       [
-        update({ phases: [{ ...item, start_date: start + 5, end_date: start + 50 }] }),
+        () => update({ phases: [{ ...item, start_date: start + 5, end_date: start + 50 }] }),
         { param: 'phases[0][start_date]' },
       ],
-      [update({ end_behavior: 'explode' }), { param: 'end_behavior' }],
-      [update({ proration_behavior: 'maybe' }), { param: 'proration_behavior' }],
-      [stripe.subscriptionSchedules.retrieve('sub_sched_none'), { statusCode: 404 }],
+      [() => update({ end_behavior: 'explode' }), { param: 'end_behavior' }],
+      [() => update({ proration_behavior: 'maybe' }), { param: 'proration_behavior' }],
+      [() => stripe.subscriptionSchedules.retrieve('sub_sched_none'), { statusCode: 404 }],
     ];
     for (const [refused, expected] of refusals) {
-      await expect(refused).rejects.toMatchObject({
+      await expect(refused()).rejects.toMatchObject({
         type: 'StripeInvalidRequestError',
         ...expected,
       });

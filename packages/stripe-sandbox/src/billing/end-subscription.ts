@@ -1,5 +1,5 @@
 import { emit } from '../events/emit.ts';
-import { loseSchedule } from '../schedules/follow.ts';
+import { loseSchedule } from '../schedules/change-schedule.ts';
 import type { Subscription } from '../shapes.ts';
 import type { World } from '../world.ts';
 

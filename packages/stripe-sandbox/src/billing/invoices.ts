@@ -1,5 +1,6 @@
 import { invalid, noSuch } from '../api/errors.ts';
 import { needCoupon } from '../catalog/coupons.ts';
+import { noteMove } from '../customers/balance-transactions.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import { addIntent, cancelIntent, planOf } from '../payments/intents.ts';
@@ -239,12 +240,23 @@ export function finalizeInvoice(world: World, draft: Invoice): Invoice {
   const sequence = customer.next_invoice_sequence ?? 1;
   const ending = Math.min(0, draft.total + customer.balance);
   const owed = due(draft.total, customer.balance);
+  const balance = owed.amount_due > 0 ? 0 : ending;
   world.store.put('customer', {
     ...customer,
     currency: draft.currency,
     next_invoice_sequence: sequence + 1,
-    balance: owed.amount_due > 0 ? 0 : ending,
+    balance,
   });
+  if (balance !== customer.balance) {
+    noteMove(world, {
+      customer: customer.id,
+      amount: balance - customer.balance,
+      currency: draft.currency,
+      type: 'applied_to_invoice',
+      invoice: draft.id,
+      ending: balance,
+    });
+  }
   world.store.put('invoice_plan', { id: draft.id, finalizesAt: null, drafts: [] });
   const page = `${world.baseUrl()}/invoices/${draft.id}`;
   const open = world.store.put('invoice', {

@@ -272,12 +272,4 @@ export const subscriptionRoutes: readonly Route[] = [
   ['post', '/v1/subscriptions/:id', onSubscription(update)],
   ['delete', '/v1/subscriptions/:id', onSubscription(cancel)],
   ['post', '/v1/subscriptions/:id/resume', onSubscription(resume)],
-  [
-    'get',
-    '/v1/subscription_items',
-    ({ world, params }) => {
-      const subscription = needSubscription(world, params.need('subscription'), 'subscription');
-      return page(subscription.items.data, params, '/v1/subscription_items');
-    },
-  ],
 ];

@@ -8,9 +8,7 @@ import { finishRefund } from '../payments/refunds.ts';
 import { dueSchedules } from '../schedules/due-schedules.ts';
 import type { Subscription } from '../shapes.ts';
 import type { World } from '../world.ts';
-
-/** Something that happens by itself at a time. */
-export type Due = { at: number; happen: () => void };
+import type { Due, InScope } from './happening.ts';
 
 /** Which things a clock moves: a test clock's customers', or everyone's without one. */
 export type Scope = { testClock: string | null };
@@ -50,8 +48,6 @@ function* allDue(world: World, scope: Scope): Iterable<Due> {
   yield* dueInvoices(world, inScope);
   yield* duePayments(world, inScope);
 }
-
-export type InScope = (customer: string | null) => boolean;
 
 function* dueSessions(world: World, inScope: InScope): Iterable<Due> {
   for (const session of world.store.where('checkout_session', 'status', 'open')) {

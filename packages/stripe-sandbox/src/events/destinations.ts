@@ -8,7 +8,13 @@ const MOST_EVENTS_FROM = ['@self', '@accounts', '@organization_members'];
 
 /** As Stripe shows it: address and secret only where `include` names them, the secret at creation only. */
 export function shown(
-  { url, signingSecret, snapshot_api_version: version, ...rest }: EventDestination,
+  {
+    url,
+    signingSecret,
+    snapshot_api_version: version,
+    status_details: details,
+    ...rest
+  }: EventDestination,
   { params, created = false }: { params: Params; created?: boolean },
 ) {
   const wanted = params.texts('include');
@@ -21,6 +27,7 @@ export function shown(
   return {
     ...rest,
     ...(version === null ? {} : { snapshot_api_version: version }),
+    ...(details === null ? {} : { status_details: details }),
     webhook_endpoint: endpoint,
   };
 }

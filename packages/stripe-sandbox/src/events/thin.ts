@@ -9,6 +9,7 @@ const THIN_ID = 'evt_test_65';
 const FOLDERS: Readonly<Record<string, string>> = {
   'checkout.session': 'checkout/sessions',
   'radar.early_fraud_warning': 'radar/early_fraud_warnings',
+  'billing_portal.configuration': 'billing_portal/configurations',
   'billing_portal.session': 'billing_portal/sessions',
   'test_helpers.test_clock': 'test_helpers/test_clocks',
 };
@@ -23,9 +24,9 @@ export function thinOf(event: StripeEvent): ThinEvent {
     type: thinType(event.type),
     livemode: event.livemode,
     created: new Date(event.created * 1000).toISOString(),
-    context: null,
-    reason:
-      request === null ? null : { type: 'request', request: { id: request, idempotency_key } },
+    ...(request === null
+      ? {}
+      : { reason: { type: 'request', request: { id: request, idempotency_key } } }),
     related_object: { id, type: kind, url: `/v1/${FOLDERS[kind] ?? `${kind}s`}/${id}` },
     snapshot_event: event.id,
   };

@@ -78,8 +78,6 @@ function ping(world: World, id: string): ThinEvent {
     type: 'v2.core.event_destination.ping',
     livemode: false,
     created: timeOf(world),
-    context: null,
-    reason: null,
     related_object: { id, type: destination.object, url: `${DESTINATIONS}/${id}` },
   });
   schedule(world, event.id, id);

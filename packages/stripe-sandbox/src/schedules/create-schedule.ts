@@ -1,11 +1,13 @@
 import { invalid, missingParameter } from '../api/errors.ts';
-import type { Params } from '../api/params.ts';
+import { Params } from '../api/params.ts';
+import { periodEnd } from '../billing/periods.ts';
 import { needSubscription } from '../billing/subscriptions.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { ownPaymentMethod } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
-import type { SchedulePhase, SubscriptionSchedule } from '../shapes.ts';
+import type { Price, SchedulePhase, Subscription, SubscriptionSchedule } from '../shapes.ts';
 import { inTimeOf, newId, type World } from '../world.ts';
+import { changeSchedule } from './change-schedule.ts';
 import { spanOf, startSchedule } from './follow.ts';
 import { phaseOf, readPhases } from './phases.ts';
 
@@ -64,6 +66,42 @@ function createFrom(world: World, id: string, params: Params): SubscriptionSched
     const bound = world.store.put('subscription', { ...subscription, schedule: schedule.id });
     emit(world, 'customer.subscription.updated', bound, subscription);
     return schedule;
+  });
+}
+
+/** Puts a change off until the period ends: what the portal does with downgrades when it is told to. */
+export function scheduleChange(
+  world: World,
+  subscription: Subscription,
+  to: { price: Price; quantity: number },
+): SubscriptionSchedule {
+  const known = world.store.get('subscription_schedule', subscription.schedule ?? '');
+  const made =
+    known ?? createFrom(world, subscription.id, new Params({ from_subscription: subscription.id }));
+  const [current] = made.phases;
+  if (current === undefined) {
+    return made;
+  }
+  const end = periodEnd(
+    current.end_date,
+    current.end_date,
+    to.price.recurring ?? { interval: 'month', interval_count: 1 },
+  );
+  const [item] = current.items;
+  return changeSchedule(world, made, {
+    phases: [
+      current,
+      {
+        ...current,
+        start_date: current.end_date,
+        end_date: end,
+        proration_behavior: 'none',
+        items:
+          item === undefined
+            ? []
+            : [{ ...item, price: to.price.id, plan: to.price.id, quantity: to.quantity }],
+      },
+    ],
   });
 }
 

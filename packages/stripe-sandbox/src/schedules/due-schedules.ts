@@ -1,4 +1,4 @@
-import type { Due, InScope } from '../clock/due.ts';
+import type { Due, InScope } from '../clock/happening.ts';
 import { emit } from '../events/emit.ts';
 import type { SubscriptionSchedule } from '../shapes.ts';
 import type { World } from '../world.ts';

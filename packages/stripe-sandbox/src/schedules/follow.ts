@@ -3,20 +3,9 @@ import { needSubscription } from '../billing/subscriptions.ts';
 import { emit } from '../events/emit.ts';
 import type { SchedulePhase, Subscription, SubscriptionSchedule } from '../shapes.ts';
 import type { World } from '../world.ts';
+import { changeSchedule } from './change-schedule.ts';
 import { applyPhase, beginSubscription, lastEnd } from './enter-phase.ts';
 import { phaseItems } from './phases.ts';
-
-/** Stores changes of a schedule and announces them under this name. */
-export function changeSchedule(
-  world: World,
-  before: SubscriptionSchedule,
-  changes: Partial<SubscriptionSchedule>,
-  event = 'subscription_schedule.updated',
-): SubscriptionSchedule {
-  const schedule = world.store.put('subscription_schedule', { ...before, ...changes });
-  emit(world, event, schedule, before);
-  return schedule;
-}
 
 /** The schedule's time has come: its subscription is made. */
 export function startSchedule(world: World, before: SubscriptionSchedule): SubscriptionSchedule {
@@ -117,21 +106,6 @@ export function releaseSchedule(
     },
     'subscription_schedule.released',
   );
-}
-
-/** A subscription that ended takes its schedule with it. */
-export function loseSchedule(world: World, subscription: Subscription, reason: string): void {
-  const schedule = world.store.get('subscription_schedule', subscription.schedule ?? '');
-  if (schedule?.status === 'active') {
-    changeSchedule(
-      world,
-      schedule,
-      { status: 'canceled', canceled_at: world.now(), current_phase: null },
-      reason === 'payment_failed'
-        ? 'subscription_schedule.aborted'
-        : 'subscription_schedule.canceled',
-    );
-  }
 }
 
 /** Items that were changed on the subscription itself belong to its current phase from now on. */

@@ -6,16 +6,10 @@ import { cancelNow } from '../billing/subscription-routes.ts';
 import { needSubscription } from '../billing/subscriptions.ts';
 import type { SchedulePhase, SubscriptionSchedule } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
+import { changeSchedule } from './change-schedule.ts';
 import { createSchedule, ENDS, readDefaults, refusePauses } from './create-schedule.ts';
 import { applyPhase } from './enter-phase.ts';
-import {
-  changeSchedule,
-  currentPhase,
-  enterPhase,
-  planTheEnd,
-  releaseSchedule,
-  spanOf,
-} from './follow.ts';
+import { currentPhase, enterPhase, planTheEnd, releaseSchedule, spanOf } from './follow.ts';
 import { readPhases } from './phases.ts';
 
 function mustRun(schedule: SubscriptionSchedule, verb: string): SubscriptionSchedule {

@@ -9,6 +9,7 @@ import type {
   Discount,
   Dispute,
   EarlyFraudWarning,
+  EntitlementFeature,
   Invoice,
   InvoiceItem,
   InvoiceLine,
@@ -16,6 +17,8 @@ import type {
   PaymentIntent,
   PaymentLink,
   PaymentMethod,
+  Payout,
+  PortalConfiguration,
   PortalSession,
   Price,
   Product,
@@ -27,6 +30,7 @@ import type {
   StripeEvent,
   Subscription,
   SubscriptionSchedule,
+  TaxId,
   TestClock,
   WebhookEndpoint,
 } from '../shapes.ts';
@@ -138,11 +142,10 @@ export type ThinEvent = {
   type: string;
   livemode: boolean;
   created: string;
-  context: null;
-  reason: {
+  reason?: {
     type: 'request';
     request: { id: string; idempotency_key: string | null };
-  } | null;
+  };
   related_object: { id: string; type: string; url: string };
   /** The event that tells the same as a snapshot. */
   snapshot_event?: string;
@@ -160,6 +163,8 @@ export type Delivery = {
   lastError: string | null;
   createdAt: number;
 };
+/** Which product has a feature. */
+export type ProductFeature = { id: string; product: string; feature: string };
 export type Setting = { id: string; value: number | string | boolean };
 export type Counter = { id: string; value: number };
 
@@ -176,6 +181,8 @@ export type Records = {
   discount: Discount;
   dispute: Dispute;
   early_fraud_warning: EarlyFraudWarning;
+  entitlement_feature: EntitlementFeature;
+  product_feature: ProductFeature;
   event: StripeEvent;
   event_bodies: EventBodies;
   event_destination: EventDestination;
@@ -193,6 +200,8 @@ export type Records = {
   link_plan: LinkPlan;
   payment_method: PaymentMethod;
   payment_method_secret: PaymentMethodSecret;
+  payout: Payout;
+  portal_configuration: PortalConfiguration;
   portal_session: PortalSession;
   price: Price;
   product: Product;
@@ -203,6 +212,7 @@ export type Records = {
   subscription: Subscription;
   subscription_state: SubscriptionState;
   subscription_schedule: SubscriptionSchedule;
+  tax_id: TaxId;
   test_clock: TestClock;
   webhook_endpoint: WebhookEndpoint;
   setting: Setting;
