@@ -18,6 +18,8 @@ export type WebhookDeps = {
   readonly ids: IdSource;
   /** Told of each account whose balance an event has changed, after its commit. */
   readonly announce?: (accountId: string) => void;
+  /** Completes what was written before lines were kept: reconcile's, where it was told to repair. */
+  readonly mend?: boolean;
   /** 0 to 1: the jitter between attempts. */
   readonly random?: () => number;
 };

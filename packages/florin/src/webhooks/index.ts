@@ -13,7 +13,12 @@ export {
   putBack,
   showEvent,
 } from './inbox.ts';
-export { type ProcessOutcome, previewEvent, processEvent } from './process.ts';
+export {
+  type PreviewedStates,
+  type ProcessOutcome,
+  previewEvent,
+  processEvent,
+} from './process.ts';
 export {
   MAX_BODY_BYTES,
   type ReceiveOutcome,

@@ -7,7 +7,9 @@ import {
   decide,
   EMPTY_PAYMENT,
   mayReturn,
+  mergePayments,
   type Obstacle,
+  type PaymentState,
   type Plan,
   subjectsOf,
 } from '../fulfillment/index.ts';
@@ -78,6 +80,9 @@ async function keep(
   }
 }
 
+/** What earlier previews came to, by payment: the next one is made as if they had been written. */
+export type PreviewedStates = Map<string, PaymentState>;
+
 /**
  * What processing an event would do now, whatever became of it before: reads the state and asks
  * Stripe, writes nothing. Undefined for an event that is not ours or says nothing.
@@ -85,6 +90,7 @@ async function keep(
 export async function previewEvent(
   deps: WebhookDeps,
   event: StripeEvent,
+  previewed: PreviewedStates = new Map(),
 ): Promise<Plan | undefined> {
   if (notOurs(deps, event) !== undefined) {
     return undefined;
@@ -105,8 +111,38 @@ export async function previewEvent(
     inHand: { event, json: null, claimedAttempt: 1 },
     fact,
     details,
+    previewed,
   });
-  return decided === 'duplicate' ? undefined : decided.plan;
+  if (decided === 'duplicate') {
+    return undefined;
+  }
+  const { plan, read } = decided;
+  const [kept] = read?.payments ?? [];
+  if (kept !== undefined && plan.payment !== null) {
+    previewed.set(kept.id, plan.payment.state);
+  }
+  for (const { id, state } of plan.relatives ?? []) {
+    previewed.set(id, state);
+  }
+  return plan;
+}
+
+/** What is known, with payments as earlier previews left them. */
+function aheadOf(read: StateRead, previewed: PreviewedStates | undefined): StateRead['known'] {
+  if (previewed === undefined || previewed.size === 0) {
+    return read.known;
+  }
+  const ahead = <P extends { id: string; state: PaymentState }>(one: P): P => ({
+    ...one,
+    state: previewed.get(one.id) ?? one.state,
+  });
+  return {
+    ...read.known,
+    payment: read.payments
+      .map(ahead)
+      .reduce((merged, one) => mergePayments(merged, one.state), EMPTY_PAYMENT),
+    relatives: read.relatives.map(ahead),
+  };
 }
 
 /** Events of another mode or of a connected account are not ours; they stay visible in the inbox. */
@@ -210,8 +246,9 @@ async function decideOn(input: {
   inHand: EventInHand;
   fact: Fact;
   details: CollectedDetails;
+  previewed?: PreviewedStates;
 }): Promise<Decided | 'duplicate'> {
-  const { deps, inHand, fact, details } = input;
+  const { deps, inHand, fact, details, previewed } = input;
   let names = namesOf(fact, details);
   let read = await readFor(deps, { inHand, fact, ...names });
   if (isFinished(read, inHand)) {
@@ -223,8 +260,9 @@ async function decideOn(input: {
       details,
       eventId: inHand.event.id,
       catalog: deps.catalog,
-      known: read.known,
+      known: aheadOf(read, previewed),
       now: deps.clock.now(),
+      mend: deps.mend ?? false,
     });
     if ('plan' in decision) {
       return { plan: decision.plan, fact, aliases: names.aliases, read };
@@ -255,7 +293,7 @@ function readFor(
 ): Promise<StateRead> {
   return readState(deps.db, {
     eventId: inHand.event.id,
-    wholeSubscription: fact.kind === 'invoice' && mayReturn(fact),
+    wholeSubscription: deps.mend === true || (fact.kind === 'invoice' && mayReturn(fact)),
     ...names,
   });
 }
