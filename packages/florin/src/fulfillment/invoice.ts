@@ -53,7 +53,7 @@ function decideLines(
   paid: PaymentState,
   lines: readonly LineFact[],
 ): Decision {
-  const { fact, known, catalog, details, now, eventId } = input;
+  const { fact, known, catalog, details, now, eventId, mend = false } = input;
   const subject = { customerId: fact.customerId };
   const returns = returnsOf(fact, lines, catalog);
   const returning = Object.keys(returns).length > 0;
@@ -104,7 +104,11 @@ function decideLines(
   if ('obstacle' in account) {
     return failed(unknown ?? account.obstacle, subject);
   }
-  const settlement = convergePayment(addPurchases(state, made.purchases), { known, now, eventId });
+  const settlement = convergePayment(addPurchases(state, made.purchases, { mend }), {
+    known,
+    now,
+    eventId,
+  });
   const writes = {
     ...subject,
     ...settlement.writes,

@@ -28,6 +28,8 @@ export type Deciding<Read> = {
   readonly eventId: string;
   readonly catalog: Catalog;
   readonly clock: Clock;
+  /** Take what lines of books written before decision 0072 still owe: only `reconcile --repair` does. */
+  readonly mend?: boolean;
   /** Stripe's answers so far; `ask` adds one. */
   readonly details: Details & { ask(need: Need): Promise<void> };
   /** Undefined: the event was finished meanwhile, and there is nothing to decide. */
@@ -48,17 +50,17 @@ export type DecidedWith<Read> = {
 export async function decideWith<Read extends { readonly known: KnownState }>(
   deciding: Deciding<Read>,
 ): Promise<DecidedWith<Read> | undefined> {
-  const { fact, eventId, catalog, clock, details } = deciding;
-  let request = requestFor(fact, details);
+  const { fact, eventId, catalog, clock, details, mend = false } = deciding;
+  let request = requestFor(fact, details, mend);
   let read = await deciding.read(request);
   while (read !== undefined) {
     const { known } = read;
-    const decision = decide({ fact, details, eventId, catalog, known, now: clock.now() });
+    const decision = decide({ fact, details, eventId, catalog, known, now: clock.now(), mend });
     if ('plan' in decision) {
       return { plan: decision.plan, aliases: request.aliases, read };
     }
     await details.ask(decision.need);
-    const named = requestFor(fact, details);
+    const named = requestFor(fact, details, mend);
     if (!isDeepStrictEqual(named, request)) {
       request = named;
       read = await deciding.read(request);
@@ -67,10 +69,10 @@ export async function decideWith<Read extends { readonly known: KnownState }>(
   return undefined;
 }
 
-export function requestFor(fact: Fact, details: Details): StateRequest {
+export function requestFor(fact: Fact, details: Details, mend = false): StateRequest {
   return {
     aliases: aliasesOf(fact, details),
-    wholeSubscription: fact.kind === 'invoice' && mayReturn(fact),
+    wholeSubscription: mend || (fact.kind === 'invoice' && mayReturn(fact)),
     ...subjectsOf(fact, details),
   };
 }

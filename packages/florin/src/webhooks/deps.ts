@@ -13,6 +13,8 @@ export type WebhookDeps = Context & {
   readonly stripeAccount?: string | null;
   /** Told of each account whose balance an event has changed, after its commit. */
   readonly announce?: (accountId: string) => void;
+  /** Completes what was written before lines were kept: reconcile's, where it was told to repair. */
+  readonly mend?: boolean;
   /** 0 to 1: the jitter between attempts. */
   readonly random?: () => number;
 };

@@ -16,7 +16,12 @@ export {
   showEvent,
 } from './inbox.ts';
 export { previewInvoice } from './preview-invoice.ts';
-export { type ProcessOutcome, previewEvent, processEvent } from './process.ts';
+export {
+  type PreviewedStates,
+  type ProcessOutcome,
+  previewEvent,
+  processEvent,
+} from './process.ts';
 export {
   MAX_BODY_BYTES,
   type ReceiveOutcome,

@@ -4,7 +4,9 @@ import {
   aliasesOf,
   decide,
   EMPTY_PAYMENT,
+  mergePayments,
   type Obstacle,
+  type PaymentState,
   type Plan,
 } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
@@ -76,6 +78,9 @@ async function keep(
   }
 }
 
+/** What earlier previews came to, by payment: the next one is made as if they had been written. */
+export type PreviewedStates = Map<string, PaymentState>;
+
 /**
  * What processing an event would do now, whatever became of it before: reads the state and asks
  * Stripe, writes nothing. Undefined for an event that is not ours or says nothing.
@@ -83,6 +88,7 @@ async function keep(
 export async function previewEvent(
   deps: WebhookDeps,
   event: StripeEvent,
+  previewed: PreviewedStates = new Map(),
 ): Promise<Plan | undefined> {
   if (notOurs(deps, event) !== undefined) {
     return undefined;
@@ -98,8 +104,41 @@ export async function previewEvent(
   if (fact.kind === 'nothing') {
     return undefined;
   }
-  const inHand = { event, json: null, claimedAttempt: 1 };
-  return (await decideOn(deps, { inHand, fact, details }))?.plan;
+  const { catalog, clock, mend = false } = deps;
+  const decided = await decideWith({
+    fact,
+    eventId: event.id,
+    catalog,
+    clock,
+    details,
+    mend,
+    read: async (request) =>
+      aheadOf(await readState(deps.db, { eventId: event.id, ...request }), previewed),
+  });
+  if (decided === undefined) {
+    return undefined;
+  }
+  const { plan, read } = decided;
+  const [kept] = read.payments;
+  if (kept !== undefined && plan.payment !== null) {
+    previewed.set(kept.id, plan.payment.state);
+  }
+  for (const { id, state } of plan.relatives ?? []) {
+    previewed.set(id, state);
+  }
+  return plan;
+}
+
+/** What was read, with payments as earlier previews left them. */
+function aheadOf(read: StateRead, previewed: PreviewedStates): StateRead {
+  const ahead = <P extends { id: string; state: PaymentState }>(one: P): P => ({
+    ...one,
+    state: previewed.get(one.id) ?? one.state,
+  });
+  const payment = read.payments
+    .map(ahead)
+    .reduce((merged, one) => mergePayments(merged, one.state), EMPTY_PAYMENT);
+  return { ...read, known: { ...read.known, payment, relatives: read.relatives.map(ahead) } };
 }
 
 /** Events of another mode or of a connected account are not ours; they stay visible in the inbox. */
@@ -203,9 +242,9 @@ function decideOn(
   on: { inHand: EventInHand; fact: Fact; details: CollectedDetails },
 ): Promise<DecidedWith<StateRead> | undefined> {
   const { inHand, fact, details } = on;
-  const { catalog, clock } = deps;
+  const { catalog, clock, mend = false } = deps;
   const read = (request: StateRequest) => readUnfinished(deps, inHand, request);
-  return decideWith({ fact, eventId: inHand.event.id, catalog, clock, details, read });
+  return decideWith({ fact, eventId: inHand.event.id, catalog, clock, details, mend, read });
 }
 
 /** Undefined when the event was finished before; a worker that has claimed it goes on all the same. */
