@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Catalog } from '../catalog/index.ts';
 import {
   aliasesOf,
@@ -48,27 +49,28 @@ export async function decideWith<Read extends { readonly known: KnownState }>(
   deciding: Deciding<Read>,
 ): Promise<DecidedWith<Read> | undefined> {
   const { fact, eventId, catalog, clock, details } = deciding;
-  let aliases = aliasesOf(fact, details);
-  let read = await deciding.read(requestFor(fact, aliases));
+  let request = requestFor(fact, details);
+  let read = await deciding.read(request);
   while (read !== undefined) {
     const { known } = read;
     const decision = decide({ fact, details, eventId, catalog, known, now: clock.now() });
     if ('plan' in decision) {
-      return { plan: decision.plan, aliases, read };
+      return { plan: decision.plan, aliases: request.aliases, read };
     }
     await details.ask(decision.need);
-    const named = aliasesOf(fact, details);
-    if (named.length !== aliases.length) {
-      aliases = named;
-      read = await deciding.read(requestFor(fact, aliases));
+    const next = requestFor(fact, details);
+    if (!isDeepStrictEqual(next, request)) {
+      request = next;
+      read = await deciding.read(request);
     }
   }
   return undefined;
 }
 
-export function requestFor(fact: Fact, aliases: readonly string[]): StateRequest {
+/** What to read before deciding on a fact; an answer of Stripe's may name more. */
+export function requestFor(fact: Fact, details: Details): StateRequest {
   return {
-    aliases,
+    aliases: aliasesOf(fact, details),
     wholeSubscription: fact.kind === 'invoice' && mayReturn(fact),
     ...subjectsOf(fact),
   };

@@ -118,7 +118,7 @@ async function decideAndStore(deps: WebhookDeps, inHand: EventInHand): Promise<P
   const details = collectDetails(deps.stripe, deps.logger);
   let { event } = inHand;
   if (needsObject(event)) {
-    const read = await readUnfinished(deps, inHand, requestFor(NOTHING, []));
+    const read = await readUnfinished(deps, inHand, requestFor(NOTHING, details));
     if (read === undefined) {
       return FINISHED_BEFORE;
     }
