@@ -69,6 +69,7 @@ export async function decideWith<Read extends { readonly known: KnownState }>(
   return undefined;
 }
 
+/** What to read before deciding on a fact; an answer of Stripe's may name more. */
 export function requestFor(fact: Fact, details: Details, mend = false): StateRequest {
   return {
     aliases: aliasesOf(fact, details),

@@ -34,6 +34,24 @@ describe('names', () => {
     expect(new Set(migrations.map((name) => name.slice(0, 14))).size).toBe(migrations.length);
   });
 
+  it('of files and functions that ARCHITECTURE.md walks through are names of what is there', () => {
+    const walk = readFileSync(join(REPOSITORY, 'ARCHITECTURE.md'), 'utf8').split('## Folders')[0];
+    const named = [...(walk ?? '').matchAll(/`(…?[\w/.-]+)`/g)].map(([, name = '']) => name);
+    const schema = readFileSync(join(ROOT, 'supabase/schema.sql'), 'utf8');
+    const migrations = listFiles('supabase/migrations', /\.sql$/);
+    const gone = named.filter((name) => {
+      if (name.startsWith('…')) {
+        return !migrations.some((path) => path.endsWith(name.slice(1)));
+      }
+      if (/\.tsx?$/.test(name)) {
+        return !files.some((path) => path === `src/${name}` || path.endsWith(`/${name}`));
+      }
+      return /^(credits|billing)\./.test(name) && !schema.includes(name);
+    });
+    expect(named.length).toBeGreaterThan(25);
+    expect(gone).toEqual([]);
+  });
+
   it.runIf(existsSync(join(REPOSITORY, 'README.md')))(
     'of tests in the table of guarantees are names of tests that exist',
     () => {

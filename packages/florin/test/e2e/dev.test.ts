@@ -13,7 +13,7 @@ import {
   startFlorin,
 } from '../support/florin-process.ts';
 
-describe('florin dev', () => {
+describe('florin dev', { timeout: 120_000 }, () => {
   let folder: string;
   let ports: { service: number; sandbox: number; issuer: number };
   const started: FlorinProcess[] = [];
