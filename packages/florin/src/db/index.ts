@@ -24,3 +24,4 @@ export {
   pendingMigrations,
   shippedMigrations,
 } from './migrate.ts';
+export { isPoolerRefusal } from './sqlstate.ts';
