@@ -39,20 +39,27 @@ export function moneyBack(state: PaymentState): MoneyBack {
     const disputes = Object.values(state.disputes).filter(
       (dispute) => chargeOf(dispute.chargeId, charges) === chargeId,
     );
-    const refundedHere = Math.min(cap, refundedNet(charge, refunds));
+    const own = (charge ?? refunds[0] ?? disputes[0])?.currency ?? '';
+    const [ownRefunds, otherRefunds] = byCurrency(refunds, { charge, own });
+    const [ownDisputes, otherDisputes] = byCurrency(disputes, { charge, own });
+    for (const one of otherRefunds) {
+      lose(one.currency, refundedNet(undefined, [one]));
+    }
+    for (const one of otherDisputes) {
+      disputed += inForce(one);
+      lose(one.currency, inForce(one));
+    }
+    const refundedHere = Math.min(cap, refundedNet(charge, ownRefunds));
     const disputedHere = Math.min(
       cap - refundedHere,
-      disputes.reduce((sum, dispute) => sum + inForce(dispute), 0),
+      ownDisputes.reduce((sum, dispute) => sum + inForce(dispute), 0),
     );
     const isDisputed = disputes.some(({ status }) => !status.startsWith('warning_'));
     const frozenHere =
       !isDisputed && isFrozen(state, { chargeId, charges }) ? cap - refundedHere - disputedHere : 0;
     disputed += disputedHere;
     frozen += frozenHere;
-    lose(
-      (charge ?? refunds[0] ?? disputes[0])?.currency ?? '',
-      refundedHere + disputedHere + frozenHere,
-    );
+    lose(own, refundedHere + disputedHere + frozenHere);
   }
   for (const note of Object.values(state.creditNotes)) {
     if (note.status !== 'void') {
@@ -60,6 +67,39 @@ export function moneyBack(state: PaymentState): MoneyBack {
     }
   }
   return { ...shareOf(state, gone), disputed, frozen };
+}
+
+/**
+ * What went back in the charge's own currency, and what did not. What the buyer was shown converts the
+ * one into the other; without it they are not compared.
+ */
+function byCurrency<T extends RefundState | DisputeState>(
+  all: readonly T[],
+  { charge, own }: { charge: ChargeState | undefined; own: string },
+): [T[], T[]] {
+  const mine: T[] = [];
+  const others: T[] = [];
+  for (const one of all) {
+    const shown = charge?.presentment;
+    if (sameCurrency(one.currency, own)) {
+      mine.push(one);
+    } else if (charge !== undefined && shown?.currency === one.currency && shown.amount > 0) {
+      const scale = (amount: number) =>
+        Number(
+          (BigInt(amount) * BigInt(charge.amount) + BigInt(shown.amount) - 1n) /
+            BigInt(shown.amount),
+        );
+      const balance = 'balance' in one && one.balance !== null ? -scale(-one.balance) : null;
+      mine.push({
+        ...one,
+        amount: scale(one.amount),
+        ...('balance' in one ? { balance } : {}),
+      });
+    } else {
+      others.push(one);
+    }
+  }
+  return [mine, others];
 }
 
 /** Enough parts for a share to be exact to a credit: MAX_CREDITS is below it. */
@@ -206,10 +246,17 @@ function currenciesOf(state: PaymentState): Set<string> {
 
 function payingOf(state: PaymentState): readonly (readonly Paying[])[] {
   return [
-    Object.values(state.charges),
+    Object.values(state.charges).flatMap(asShown),
     Object.values(state.invoices).map(({ value, currency }) => ({ amount: value, currency })),
-    Object.values(state.sessions).filter((session) => session.standing === 'paid'),
+    Object.values(state.sessions)
+      .filter((session) => session.standing === 'paid')
+      .flatMap(asShown),
   ];
+}
+
+/** The same money in our currency and in the one that the buyer was shown. */
+function asShown(one: Paying & { readonly presentment?: Paying }): Paying[] {
+  return one.presentment === undefined ? [one] : [one, one.presentment];
 }
 
 type Paying = { readonly amount: number; readonly currency: string };

@@ -6,6 +6,7 @@ import type {
   FraudWarningFact,
   InvoiceFact,
   Period,
+  Presentment,
   RefundFact,
   SessionFact,
 } from '../stripe/index.ts';
@@ -34,6 +35,7 @@ export type SessionState = {
   readonly standing: 'pending' | 'failed' | 'paid';
   readonly amount: number;
   readonly currency: string;
+  readonly presentment?: Presentment;
   readonly customerId: string | null;
 };
 
@@ -48,6 +50,7 @@ export type ChargeState = {
   readonly amount: number;
   readonly refunded: number;
   readonly currency: string;
+  readonly presentment?: Presentment;
   readonly asOf: number;
 };
 
@@ -159,6 +162,7 @@ export function joinSession(state: PaymentState, fact: SessionFact): PaymentStat
     amount: fact.amountTotal ?? 0,
     currency: fact.currency ?? '',
     customerId: fact.customerId,
+    ...presented(fact),
   };
   const known = state.sessions[fact.id];
   const kept = known === undefined ? next : joinSessions(known, next);
@@ -182,6 +186,7 @@ export function joinCharge(state: PaymentState, fact: ChargeFact): PaymentState 
     refunded: fact.refunded,
     currency: fact.currency,
     asOf: fact.asOf,
+    ...presented(fact),
   };
   const known = state.charges[fact.id];
   const kept = known === undefined ? next : joinCharges(known, next);
@@ -280,7 +285,8 @@ export function refundIsOff(status: string): boolean {
 
 function joinSessions(a: SessionState, b: SessionState): SessionState {
   const order = ['pending', 'failed', 'paid'];
-  return latest(a, b, [(one) => order.indexOf(one.standing)]);
+  const kept = latest(a, b, [(one) => order.indexOf(one.standing)]);
+  return { ...kept, ...presented(kept, a, b) };
 }
 
 function joinInvoices(a: InvoiceState, b: InvoiceState): InvoiceState {
@@ -290,7 +296,14 @@ function joinInvoices(a: InvoiceState, b: InvoiceState): InvoiceState {
 
 /** The newest word counts; within one second the larger sum, since refunds add up. */
 function joinCharges(a: ChargeState, b: ChargeState): ChargeState {
-  return latest(a, b, [(one) => one.asOf, (one) => one.refunded]);
+  const kept = latest(a, b, [(one) => one.asOf, (one) => one.refunded]);
+  return { ...kept, ...presented(kept, a, b) };
+}
+
+/** Older API versions leave it out: whoever says it counts. */
+function presented(...said: readonly { readonly presentment?: Presentment }[]) {
+  const presentment = said.find((one) => one.presentment !== undefined)?.presentment;
+  return presentment === undefined ? {} : { presentment };
 }
 
 const REFUND_ORDER = ['pending', 'requires_action', 'succeeded', 'canceled', 'failed'];

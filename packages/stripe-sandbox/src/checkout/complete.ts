@@ -16,6 +16,8 @@ export type Submission = {
   method?: string | undefined;
   email?: string | undefined;
   name?: string | undefined;
+  /** Adaptive Pricing: what the buyer was shown and paid, in another currency. */
+  presentment?: { presentment_amount: number; presentment_currency: string };
 };
 
 export type Submitted =
@@ -103,10 +105,15 @@ function submitPayment(world: World, session: CheckoutSession, given: Submission
       setupFutureUsage: plan.setupFutureUsage,
       methodTypes: session.payment_method_types,
       receiptEmail: session.customer_details?.email ?? null,
+      ...(given.presentment === undefined ? {} : { presentment: given.presentment }),
       plan: { session: session.id, returnUrl: `${world.baseUrl()}/c/pay/${session.id}/return` },
     });
   remember(world, session.id, { paymentIntent: intent.id });
-  world.store.put('checkout_session', { ...session, payment_intent: intent.id });
+  world.store.put('checkout_session', {
+    ...session,
+    payment_intent: intent.id,
+    ...(given.presentment === undefined ? {} : { presentment_details: given.presentment }),
+  });
   const method = methodOf(world, session, given, plan.setupFutureUsage !== null);
   return told(world, session.id, confirmIntent(world, intent, { method }));
 }

@@ -40,13 +40,18 @@ import type { Delivery } from '../store/records.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { type HandMadeInvoice, makeInvoice } from './hand-made-invoice.ts';
 
+export type HowPaid = {
+  card?: string;
+  email?: string;
+  promotionCode?: string;
+  /** Adaptive Pricing shows the buyer this, in minor units; for one-time payments. */
+  presentment?: { amount: number; currency: string };
+};
+
 /** What a person at Stripe's dashboard, a buyer, a bank or bad luck would do. All take effect at once. */
 export type SandboxControl = {
   /** The buyer fills in the hosted page and presses Pay. `card`: a test token's name, default `visa`. */
-  pay(
-    sessionId: string,
-    how?: { card?: string; email?: string; promotionCode?: string },
-  ): Submitted;
+  pay(sessionId: string, how?: HowPaid): Submitted;
   /** The buyer passes (or fails) 3-D Secure. */
   authenticate(intentId: string, passed?: boolean): PaymentIntent;
   /** A bank debit arrives or bounces now. */
@@ -142,8 +147,7 @@ type Commit = <T>(work: () => T) => T;
 
 function paymentControl(world: World, commit: Commit) {
   return {
-    pay: (id: string, how: { card?: string; email?: string; promotionCode?: string } = {}) =>
-      commit(() => payAsBuyer(world, id, how)),
+    pay: (id: string, how: HowPaid = {}) => commit(() => payAsBuyer(world, id, how)),
     authenticate: (id: string, passed = true) =>
       commit(() => {
         const intent = needIntent(world, id);
@@ -174,11 +178,7 @@ function paymentControl(world: World, commit: Commit) {
   };
 }
 
-function payAsBuyer(
-  world: World,
-  id: string,
-  how: { card?: string; email?: string; promotionCode?: string },
-): Submitted {
+function payAsBuyer(world: World, id: string, how: HowPaid): Submitted {
   const session: CheckoutSession = needSession(world, id);
   if (how.promotionCode !== undefined) {
     const code = findPromotionCode(world, how.promotionCode);
@@ -191,6 +191,14 @@ function payAsBuyer(
   const submission: Submission = {
     ...(free ? {} : { method: `pm_card_${how.card ?? 'visa'}` }),
     ...(how.email === undefined ? {} : { email: how.email }),
+    ...(how.presentment === undefined
+      ? {}
+      : {
+          presentment: {
+            presentment_amount: how.presentment.amount,
+            presentment_currency: how.presentment.currency,
+          },
+        }),
   };
   return submitSession(world, id, submission);
 }

@@ -82,6 +82,9 @@ export function addCharge(
     payment_intent: intent.id,
     payment_method: method.id,
     payment_method_details: methodDetails(method),
+    ...(intent.presentment_details === undefined
+      ? {}
+      : { presentment_details: intent.presentment_details }),
     radar_options: {},
     receipt_email: intent.receipt_email,
     receipt_number: null,

@@ -27,15 +27,23 @@ export function disputeCharge(world: World, chargeId: string, input: NewDispute 
   if (amount < 1 || amount > charge.amount) {
     throw invalid('A dispute is about at most the amount of its charge.', { param: 'amount' });
   }
+  // The buyer disputes what the bank charged: https://docs.stripe.com/currencies/disputes-refunds
+  const shown = charge.presentment_details;
+  const disputes =
+    shown === undefined
+      ? { amount, currency: charge.currency }
+      : {
+          amount: Math.round((shown.presentment_amount * amount) / charge.amount),
+          currency: shown.presentment_currency,
+        };
   const disputed = world.store.put('charge', { ...charge, disputed: true });
   const created = world.store.put('dispute', {
     id: newId('du'),
     object: 'dispute',
-    amount,
+    ...disputes,
     balance_transactions: [],
     charge: charge.id,
     created: world.now(),
-    currency: charge.currency,
     enhanced_eligibility_types: [],
     evidence: emptyEvidence(),
     evidence_details: {

@@ -19,6 +19,8 @@ export type NewIntent = {
   setupFutureUsage?: string | null;
   methodTypes?: string[];
   receiptEmail?: string | null;
+  /** What the buyer is shown, where it is another currency. */
+  presentment?: PaymentIntent['presentment_details'];
   plan?: Partial<IntentPlan>;
 };
 
@@ -67,6 +69,7 @@ export function addIntent(world: World, input: NewIntent): PaymentIntent {
     payment_method_options: {},
     payment_method_types: input.methodTypes ?? ['card'],
     payment_record: null,
+    ...(input.presentment === undefined ? {} : { presentment_details: input.presentment }),
     processing: null,
     receipt_email: input.receiptEmail ?? null,
     review: null,

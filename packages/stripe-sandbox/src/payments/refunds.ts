@@ -129,6 +129,7 @@ function buildRefund(
     metadata: input.metadata ?? {},
     payment_intent: charge.payment_intent,
     payment_method: charge.payment_method,
+    ...presented(charge, amount),
     ...(status === 'pending' ? { pending_reason: 'processing' } : {}),
     reason: input.reason ?? null,
     receipt_number: null,
@@ -136,6 +137,19 @@ function buildRefund(
     status,
     transfer_reversal: null,
   };
+}
+
+/** The same share of what the buyer was shown: they get back what they paid. */
+function presented(charge: Charge, amount: number): Pick<Refund, 'presentment_details'> {
+  const shown = charge.presentment_details;
+  return shown === undefined
+    ? {}
+    : {
+        presentment_details: {
+          ...shown,
+          presentment_amount: Math.round((shown.presentment_amount * amount) / charge.amount),
+        },
+      };
 }
 
 function moveOut(world: World, move: { id: string; charge: Charge; amount: number }): string {

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import type { ChargeFact, DisputeFact, FraudWarningFact, RefundFact } from './fact.ts';
-import { list, minorUnits, optionalMinorUnits, reference, text } from './shapes.ts';
+import {
+  list,
+  minorUnits,
+  optionalMinorUnits,
+  presentmentDetails,
+  reference,
+  text,
+} from './shapes.ts';
 
 const refund = z.object({
   id: z.string(),
@@ -43,6 +50,7 @@ const charge = z.object({
   invoice: reference,
   customer: reference,
   refunds: list(z.unknown()).nullish(),
+  presentment_details: presentmentDetails,
 });
 
 /** Reads a charge: `amount_refunded` is cumulative; `invoice` is there until 2025-03-31 only. */
@@ -57,6 +65,7 @@ export function readCharge(object: unknown, context: { asOf: number }): ChargeFa
     paymentIntentId: read.payment_intent,
     invoiceId: read.invoice,
     customerId: read.customer,
+    ...(read.presentment_details == null ? {} : { presentment: read.presentment_details }),
     refunds: (read.refunds?.data ?? []).map((one) => ({
       ...readRefund(one, context),
       chargeId: read.id,

@@ -45,6 +45,7 @@ export type SessionFact = {
   readonly status: string | null;
   readonly amountTotal: number | null;
   readonly currency: string | null;
+  readonly presentment?: Presentment;
   readonly customerId: string | null;
   readonly clientReferenceId: string | null;
   readonly metadata: Metadata;
@@ -104,6 +105,12 @@ export type RefundFact = {
   readonly announcedFailed: boolean;
 };
 
+/**
+ * What the buyer was shown and paid, in minor units of their own currency; absent where it is ours.
+ * https://docs.stripe.com/payments/currencies/localize-prices/adaptive-pricing
+ */
+export type Presentment = { readonly amount: number; readonly currency: string };
+
 export type ChargeFact = {
   readonly kind: 'charge';
   readonly id: string;
@@ -111,6 +118,7 @@ export type ChargeFact = {
   /** Cumulative over the charge. */
   readonly refunded: number;
   readonly currency: string;
+  readonly presentment?: Presentment;
   readonly paymentIntentId: string | null;
   readonly invoiceId: string | null;
   readonly customerId: string | null;

@@ -14,6 +14,7 @@ export type {
   Metadata,
   NothingFact,
   Period,
+  Presentment,
   PriceFact,
   RefundFact,
   SessionFact,

@@ -1,10 +1,19 @@
 import { z } from 'zod';
 import type { SessionFact } from './fact.ts';
 import { sessionLineFact } from './line.ts';
-import { list, metadata, openEnum, optionalMinorUnits, reference, text } from './shapes.ts';
+import {
+  list,
+  metadata,
+  openEnum,
+  optionalMinorUnits,
+  presentmentDetails,
+  reference,
+  text,
+} from './shapes.ts';
 
 const session = z.object({
   id: z.string(),
+  presentment_details: presentmentDetails,
   mode: z.string(),
   payment_status: z.string(),
   status: openEnum,
@@ -34,6 +43,7 @@ export function readSession(
     status: read.status,
     amountTotal: read.amount_total,
     currency: read.currency,
+    ...(read.presentment_details == null ? {} : { presentment: read.presentment_details }),
     customerId: read.customer,
     clientReferenceId: read.client_reference_id,
     metadata: read.metadata,

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 
 /** An id, where Stripe may also send the object itself (expanded), a deleted one, or nothing. */
+/** What the buyer paid, where Stripe showed another currency than ours (Adaptive Pricing). */
+export const presentmentDetails = z
+  .object({ presentment_amount: z.number(), presentment_currency: z.string() })
+  .transform((read) => ({ amount: read.presentment_amount, currency: read.presentment_currency }))
+  .nullish();
+
 export const reference = z
   .union([z.string(), z.object({ id: z.string() })])
   .nullish()
