@@ -63,6 +63,15 @@ ALTER TYPE credits.change OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.change IS 'One step of a settlement: pay (a stretch by a grant), owe (a stretch by nobody), release (a hold whose time is up), free (what that gives back to a grant), start (a grant becomes effective), expire (what a grant has left).';
 
+CREATE TYPE credits.due_balance AS (
+	posted bigint,
+	held bigint
+);
+
+ALTER TYPE credits.due_balance OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.due_balance IS 'A balance as of one instant.';
+
 CREATE TYPE credits.entry_kind AS ENUM (
     'grant',
     'spend',
@@ -1892,23 +1901,25 @@ ALTER FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.c
 
 COMMENT ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) IS 'The balance of an account once these changes of credits.due_changes were carried out.';
 
-CREATE FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) RETURNS record
+CREATE FUNCTION credits.balance_when_due(p_account_id uuid) RETURNS credits.due_balance
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 declare
   v_account credits.accounts;
+  v_balance credits.due_balance;
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
-  select b.posted, b.held into posted, held
+  select b.posted, b.held into v_balance
     from credits.balance_after(
       v_account, array(select c from credits.due_changes(v_account, clock_timestamp()) c)) b;
+  return v_balance;
 end;
 $$;
 
-ALTER FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) OWNER TO florin_owner;
+ALTER FUNCTION credits.balance_when_due(p_account_id uuid) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) IS 'The balance of an account that time has changed since it was last written: what a sweep would write, without writing.';
+COMMENT ON FUNCTION credits.balance_when_due(p_account_id uuid) IS 'The balance of an account that time has changed since it was last written: what a sweep would write, without writing.';
 
 CREATE FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) RETURNS SETOF credits.change
     LANGUAGE plpgsql STABLE
@@ -2479,6 +2490,7 @@ CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.hold
 declare
   v_end bigint := p_hold.axis_from + p_hold.amount;
   v_needed bigint := p_hold.axis_from + p_captured;
+  v_gave_back boolean := false;
   v_entry credits.entries;
   v_step credits.step;
 begin
@@ -2491,10 +2503,11 @@ begin
         p_account := credits.settle(p_account, p_at);
       end if;
       p_account := credits.free_stretch(p_account, v_needed, v_end);
+      v_gave_back := true;
     end if;
   end if;
   p_account.held := p_account.held - p_hold.amount;
-  if v_needed < v_end then
+  if v_gave_back or (v_needed < v_end and p_account.debt > 0) then
     -- What came back may belong to a grant that has expired, or pay debt: before the entry, so that
     -- the balance that it answers with is what is there.
     p_account := credits.look_ahead(p_account);
@@ -2519,7 +2532,7 @@ begin
          captured = p_captured,
          ended_no = v_entry.entry_no
    where h.account_id = p_hold.account_id and h.hold_id = p_hold.hold_id;
-  if v_needed < v_end then
+  if v_gave_back then
     v_step.account := credits.look_ahead(v_step.account);
   end if;
   return v_step;
@@ -5152,26 +5165,31 @@ COMMENT ON COLUMN billing.top_ups.payment_method_id IS 'Kept with the top-up, so
 CREATE VIEW credits.balances WITH (security_invoker='true') AS
  SELECT a.account_id,
         CASE
-            WHEN (a.next_change_at > clock_timestamp()) THEN a.posted
-            ELSE (credits.balance_when_due(a.account_id)).posted
+            WHEN (d.balance IS NULL) THEN a.posted
+            ELSE (d.balance).posted
         END AS posted,
         CASE
-            WHEN (a.next_change_at > clock_timestamp()) THEN (a.held)::bigint
-            ELSE (credits.balance_when_due(a.account_id)).held
+            WHEN (d.balance IS NULL) THEN (a.held)::bigint
+            ELSE (d.balance).held
         END AS held,
         CASE
-            WHEN (a.next_change_at > clock_timestamp()) THEN (a.posted - (a.held)::bigint)
-            ELSE ((credits.balance_when_due(a.account_id)).posted - (credits.balance_when_due(a.account_id)).held)
+            WHEN (d.balance IS NULL) THEN (a.posted - (a.held)::bigint)
+            ELSE ((d.balance).posted - (d.balance).held)
         END AS available,
         CASE
-            WHEN ((a.next_change_at > clock_timestamp()) AND ((a.next_expiry_at IS NULL) OR (a.settled = a.axis))) THEN a.next_expiry_at
+            WHEN ((d.balance IS NULL) AND ((a.next_expiry_at IS NULL) OR (a.settled = a.axis))) THEN a.next_expiry_at
             ELSE credits.soonest_expiry(a.account_id)
         END AS next_expiry_at
-   FROM credits.accounts a;
+   FROM (credits.accounts a
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN (a.next_change_at <= clock_timestamp()) THEN credits.balance_when_due(a.account_id)
+                    ELSE NULL::credits.due_balance
+                END AS balance) d);
 
 ALTER TABLE credits.balances OWNER TO florin_owner;
 
-COMMENT ON VIEW credits.balances IS 'The balance of each account, right to the instant: one row by primary key, whatever its history. Reading one column costs only that column.';
+COMMENT ON VIEW credits.balances IS 'The balance of each account as of one instant: one row by primary key, whatever its history. Without next_expiry_at it does not look for that.';
 
 CREATE VIEW credits.broken_a_grants_allocations_are_what_it_has_burned WITH (security_invoker='true') AS
  SELECT g.account_id,
@@ -6170,10 +6188,10 @@ GRANT ALL ON FUNCTION credits.balance_after(p_account credits.accounts, p_due cr
 GRANT ALL ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) TO authenticated;
-GRANT ALL ON FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) TO service_role;
-GRANT ALL ON FUNCTION credits.balance_when_due(p_account_id uuid, OUT posted bigint, OUT held bigint) TO postgres;
+REVOKE ALL ON FUNCTION credits.balance_when_due(p_account_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.balance_when_due(p_account_id uuid) TO authenticated;
+GRANT ALL ON FUNCTION credits.balance_when_due(p_account_id uuid) TO service_role;
+GRANT ALL ON FUNCTION credits.balance_when_due(p_account_id uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) TO authenticated;

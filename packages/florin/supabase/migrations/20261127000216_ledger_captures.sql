@@ -11,6 +11,7 @@ as $$
 declare
   v_end bigint := p_hold.axis_from + p_hold.amount;
   v_needed bigint := p_hold.axis_from + p_captured;
+  v_gave_back boolean := false;
   v_entry credits.entries;
   v_step credits.step;
 begin
@@ -23,10 +24,11 @@ begin
         p_account := credits.settle(p_account, p_at);
       end if;
       p_account := credits.free_stretch(p_account, v_needed, v_end);
+      v_gave_back := true;
     end if;
   end if;
   p_account.held := p_account.held - p_hold.amount;
-  if v_needed < v_end then
+  if v_gave_back or (v_needed < v_end and p_account.debt > 0) then
     -- What came back may belong to a grant that has expired, or pay debt: before the entry, so that
     -- the balance that it answers with is what is there.
     p_account := credits.look_ahead(p_account);
@@ -51,7 +53,7 @@ begin
          captured = p_captured,
          ended_no = v_entry.entry_no
    where h.account_id = p_hold.account_id and h.hold_id = p_hold.hold_id;
-  if v_needed < v_end then
+  if v_gave_back then
     v_step.account := credits.look_ahead(v_step.account);
   end if;
   return v_step;
