@@ -57,4 +57,9 @@ export default defineCatalog({
       topUp: true,
     },
   },
+  // What usage costs, in credits: florin.charge({ meter: 'page', quantity: 3, … }).
+  usage: {
+    page: { credits: 1 },
+    'page.vision': { credits: 3 },
+  },
 });

@@ -2,11 +2,19 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { postAlerts, type TellAlert } from './alerts/index.ts';
 import type { Catalog } from './catalog/index.ts';
+import { type Charges, createCharges } from './charge/index.ts';
 import { type Config, type Environment, parseConfig } from './config.ts';
-import { connect, type Database } from './db/index.ts';
+import { type Context, connect, type Database } from './db/index.ts';
 import { createApp } from './http/index.ts';
 import { type JobOutcome, type RunningJob, runJobs, startJobs } from './jobs/index.ts';
-import { check, type Logger, randomIds, silentLogger, systemClock } from './kernel/index.ts';
+import {
+  backoff,
+  check,
+  type Logger,
+  randomIds,
+  silentLogger,
+  systemClock,
+} from './kernel/index.ts';
 import {
   type BatchItem,
   type CaptureHold,
@@ -23,14 +31,20 @@ import {
   type HoldWork,
   type IssueGrant,
   issueGrant,
+  type Limit,
+  type LimitScope,
+  listLimits,
   type OpenHold,
   type PlaceHold,
   placeHold,
   readBalance,
   releaseHold,
+  removeLimit,
   restoreGrant,
   reverseGrant,
+  type SetLimit,
   type Spend,
+  setLimit,
   spendBatch,
   verifyLedger,
   voidGrant,
@@ -107,6 +121,15 @@ export type FlorinLedger = {
   restoreGrant(part: GrantPart): ReturnType<typeof restoreGrant>;
   /** Cancels what a grant has left; what was spent of it stays spent. Throws `grant_not_found`. */
   voidGrant(grant: Omit<GrantPart, 'amount'>): ReturnType<typeof voidGrant>;
+  /**
+   * Limits what an account, an actor or a feature may use in an hour, a day, a month or ever: spends,
+   * charges and holds that would pass it throw `limit_reached` and write nothing. See docs/limits.md.
+   */
+  setLimit(limit: SetLimit): Promise<void>;
+  /** Removes the limit of this scope; false when there was none. */
+  removeLimit(limit: LimitScope): Promise<boolean>;
+  /** The limits of an account, and how they stand now. */
+  limits(accountId: string): Promise<readonly Limit[]>;
   /** Closes an account: further writes throw `account_closed`; its ledger is kept and readable. */
   closeAccount(closing: {
     accountId: string;
@@ -116,11 +139,11 @@ export type FlorinLedger = {
   verify(accountId?: string): ReturnType<typeof verifyLedger>;
 };
 
-const FIRST_PAUSE_MS = 100;
+const PAUSE_MS = { first: 200, max: 5_000 };
 
 /** The ledger's functions over a database that the caller opened and closes. */
 export function createLedger(db: Database, logger: Logger): FlorinLedger {
-  const pause = (attempt: number) => wait(FIRST_PAUSE_MS * 2 ** attempt);
+  const pause = (attempt: number) => wait(backoff(attempt, PAUSE_MS));
   return {
     spend: createSpendBatcher(db),
     grant: (request) => issueGrant(db, request),
@@ -135,6 +158,9 @@ export function createLedger(db: Database, logger: Logger): FlorinLedger {
     reverseGrant: (part) => reverseGrant(db, part),
     restoreGrant: (part) => restoreGrant(db, part),
     voidGrant: (grant) => voidGrant(db, grant),
+    setLimit: (limit) => setLimit(db, limit),
+    removeLimit: (limit) => removeLimit(db, limit),
+    limits: (accountId) => listLimits(db, accountId),
     closeAccount: (closing) => closeAccount(db, closing),
     verify: (accountId) => verifyLedger(db, accountId),
   };
@@ -170,35 +196,36 @@ export type FlorinOptions = {
 };
 
 /** The whole service in a program of yours. */
-export type Florin = FlorinLedger & {
-  /** Every route of the service: mount it in Hono, Next.js, Express or an Edge Function. */
-  fetch(request: Request, ...platform: unknown[]): Promise<Response>;
-  /**
-   * Answers `/metrics` without a key, for a port that the public does not reach. With METRICS_PORT set,
-   * `fetch` does not answer it any more.
-   */
-  fetchMetrics(request: Request): Promise<Response>;
-  /**
-   * Works off events that wait for another attempt, at most `limit` (1 to 10,000, default 100): for a cron
-   * call where nothing runs on. Throws `invalid_input` for another limit.
-   */
-  drain(limit?: number): Promise<void>;
-  /**
-   * Runs once whatever is due of all background jobs (drain, expire, drip, forget, top-up, alert, reconcile):
-   * for a cron call, once a minute, where nothing runs on. Takes about `forMs` milliseconds (default
-   * 25 000), a comparison with Stripe that has begun as long as it needs. Any number of instances may
-   * call it at once, also through a transaction-mode pooler: each piece of work is done by one of them.
-   * Repeating it does what has become due since. `failure` in an outcome names the error of a job, which
-   * the next call makes again. Throws only `invalid_input`, for a `forMs` that is not from 0 to a day.
-   */
-  runJobs(options?: { forMs?: number }): Promise<readonly JobOutcome[]>;
-  /** Starts the background jobs of a process that runs on; `runJobs` says which. */
-  startJobs(): RunningJob;
-  /** Ends live balances, which would keep a server from closing; browsers come back elsewhere. */
-  endStreams(): void;
-  /** Ends the connections to the database. */
-  close(): Promise<void>;
-};
+export type Florin = FlorinLedger &
+  Charges & {
+    /** Every route of the service: mount it in Hono, Next.js, Express or an Edge Function. */
+    fetch(request: Request, ...platform: unknown[]): Promise<Response>;
+    /**
+     * Answers `/metrics` without a key, for a port that the public does not reach. With METRICS_PORT set,
+     * `fetch` does not answer it any more.
+     */
+    fetchMetrics(request: Request): Promise<Response>;
+    /**
+     * Works off events that wait for another attempt, at most `limit` (1 to 10,000, default 100): for a cron
+     * call where nothing runs on. Throws `invalid_input` for another limit.
+     */
+    drain(limit?: number): Promise<void>;
+    /**
+     * Runs once whatever is due of all background jobs (drain, expire, drip, forget, top-up, alert, reconcile):
+     * for a cron call, once a minute, where nothing runs on. Takes about `forMs` milliseconds (default
+     * 25 000), a comparison with Stripe that has begun as long as it needs. Any number of instances may
+     * call it at once, also through a transaction-mode pooler: each piece of work is done by one of them.
+     * Repeating it does what has become due since. `failure` in an outcome names the error of a job, which
+     * the next call makes again. Throws only `invalid_input`, for a `forMs` that is not from 0 to a day.
+     */
+    runJobs(options?: { forMs?: number }): Promise<readonly JobOutcome[]>;
+    /** Starts the background jobs of a process that runs on; `runJobs` says which. */
+    startJobs(): RunningJob;
+    /** Ends live balances, which would keep a server from closing; browsers come back elsewhere. */
+    endStreams(): void;
+    /** Ends the connections to the database. */
+    close(): Promise<void>;
+  };
 
 const REQUESTS = {
   drain: z.object({ limit: z.int().min(1).max(10_000).default(100) }),
@@ -220,14 +247,12 @@ export function createFlorin(options: FlorinOptions): Florin {
     logger,
     reservedConnections: RESERVED_CONNECTIONS,
   });
+  const context: Context = { db, clock: systemClock, ids: randomIds, logger };
   const webhooks: WebhookDeps = {
-    db,
+    ...context,
     catalog,
     stripe: createStripeLookups(stripe),
     livemode: isLiveKey(config.stripe.secretKey),
-    logger,
-    clock: systemClock,
-    ids: randomIds,
     announce: createAnnouncer(db),
   };
   const { alertUrl: url, serverKeys: secrets } = config;
@@ -239,17 +264,22 @@ export function createFlorin(options: FlorinOptions): Florin {
   const ledger = createLedger(db, logger);
   const background = { client: stripe, alerts };
   const due = (jobs?: { forMs?: number }) => runJobs(webhooks, background, jobs);
+  const charges = createCharges({ db, card: catalog.usage });
   const app = createApp({
+    ...context,
     config,
+    catalog,
     webhooks,
     reserved: db.reserved,
     stripe,
     development,
     spend: ledger.spend,
+    charges,
     runJobs: due,
   });
   return {
     ...ledger,
+    ...charges,
     fetch: async (request, ...platform) => app.fetch(request, ...platform),
     fetchMetrics: app.fetchMetrics,
     async drain(limit) {

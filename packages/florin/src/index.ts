@@ -6,6 +6,7 @@
  */
 export { type Alert, isAlert, type TellAlert } from './alerts/index.ts';
 export { type Catalog, type CatalogPrice, defineCatalog } from './catalog/index.ts';
+export type { Charged, ChargeRequest, Charges, Quote, QuoteRequest } from './charge/index.ts';
 export {
   connectLedger,
   createFlorin,
@@ -25,6 +26,16 @@ export {
   IdempotencyKeyReusedError,
   InsufficientCreditsError,
   InvalidConfigurationError,
+  LimitReachedError,
+  type LimitRule,
 } from './kernel/index.ts';
-export type { HoldOutcome, HoldRequest, HoldWork, OpenHold } from './ledger/index.ts';
+export type {
+  HoldOutcome,
+  HoldRequest,
+  HoldWork,
+  Limit,
+  OpenHold,
+  SetLimit,
+} from './ledger/index.ts';
 export { type NodeHandler, nodeHandler } from './server.ts';
+export { creditsOf, type Rate, type Usage } from './usage/index.ts';

@@ -6,6 +6,7 @@ import { creditNoteRoutes } from './billing/credit-notes.ts';
 import { invoiceItemRoutes } from './billing/invoice-items.ts';
 import { invoicePaymentRoutes } from './billing/invoice-payments.ts';
 import { invoiceRoutes } from './billing/invoice-routes.ts';
+import { previewRoutes } from './billing/preview.ts';
 import { subscriptionRoutes } from './billing/subscription-routes.ts';
 import { couponRoutes } from './catalog/coupons.ts';
 import { priceRoutes } from './catalog/prices.ts';
@@ -25,6 +26,7 @@ import { fraudWarningRoutes } from './payments/fraud-warnings.ts';
 import { intentRoutes } from './payments/intent-routes.ts';
 import { refundRoutes } from './payments/refunds.ts';
 import { setupIntentRoutes } from './payments/setup-intents.ts';
+import { scheduleRoutes } from './schedules/schedule-routes.ts';
 import { newId, type World } from './world.ts';
 
 const MAX_BODY = 1024 * 1024;
@@ -45,10 +47,13 @@ const ROUTES: readonly Route[] = [
   ...refundRoutes,
   ...disputeRoutes,
   ...fraudWarningRoutes,
+  // Before the invoices' own: their ids are any word.
+  ...previewRoutes,
   ...invoiceRoutes,
   ...invoiceItemRoutes,
   ...invoicePaymentRoutes,
   ...subscriptionRoutes,
+  ...scheduleRoutes,
   ...creditNoteRoutes,
   ...eventRoutes,
   ...v2Routes,

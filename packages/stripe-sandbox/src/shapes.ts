@@ -113,6 +113,16 @@ export type SubscriptionItem = Wire<Omit<Stripe.SubscriptionItem, 'plan' | 'pric
   plan: Plan;
   price: Price;
 };
+export type SubscriptionSchedule = Wire<
+  Omit<Stripe.SubscriptionSchedule, 'phases' | 'pause_schedules'>
+> & { phases: SchedulePhase[]; pause_schedules: [] };
+export type SchedulePhase = Wire<
+  Omit<Stripe.SubscriptionSchedule.Phase, 'items' | 'add_invoice_items' | 'discounts'>
+> & {
+  items: Wire<Stripe.SubscriptionSchedule.Phase.Item>[];
+  add_invoice_items: Wire<Stripe.SubscriptionSchedule.Phase.AddInvoiceItem>[];
+  discounts: Wire<Stripe.SubscriptionSchedule.Phase.Discount>[];
+};
 export type TestClock = Wire<Stripe.TestHelpers.TestClock>;
 export type WebhookEndpoint = Wire<Stripe.WebhookEndpoint>;
 

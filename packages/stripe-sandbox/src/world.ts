@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Faults, NO_FAULTS } from './events/faults.ts';
 import type { SandboxSettings } from './settings.ts';
-import type { StripeEvent } from './shapes.ts';
+import type { PaymentIntent, StripeEvent } from './shapes.ts';
 import type { Records } from './store/records.ts';
 import type { Store } from './store/store.ts';
 import type { Clock, Logger } from './surroundings.ts';
@@ -25,7 +25,18 @@ export type World = {
   readonly faults: Faults;
   /** Told of each event once it is kept: the listeners of the Stripe CLI. */
   readonly told: ((event: StripeEvent) => void)[];
+  /** What hears of payments that were made for it. */
+  readonly payees: Payees;
 };
+
+/** Hears what became of a payment that was made for the object with this id. */
+export type Payee = {
+  paid(world: World, id: string, intent: PaymentIntent): void;
+  pending(world: World, id: string, intent: PaymentIntent): void;
+  failed(world: World, id: string, intent: PaymentIntent): void;
+};
+
+export type Payees = { readonly invoice: Payee; readonly session: Payee };
 
 const OFFSET = 'clock_offset_seconds';
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -45,6 +56,7 @@ export function createWorld(parts: {
   logger: Logger;
   wall: Clock;
   baseUrl: () => string;
+  payees: Payees;
 }): World {
   const frozen: number[] = [];
   return {

@@ -5,7 +5,7 @@ export type Alert = {
   /** Names the alert on every repetition. */
   readonly alertId: string;
   readonly accountId: string;
-  readonly type: 'balance_low' | 'top_up_paused' | 'top_up_action_required';
+  readonly type: 'balance_low' | 'limit_passed' | 'top_up_paused' | 'top_up_action_required';
   readonly data: Readonly<Record<string, unknown>>;
   readonly createdAt: Date;
 };
@@ -20,6 +20,15 @@ export async function noteLowBalances(
   const rows = await db.query<Row & { noted: number }>(
     'select billing.note_low_balances($1, $2) as noted',
     [below, limit],
+  );
+  return rows[0]?.noted ?? 0;
+}
+
+/** Writes one alert for each soft limit that was passed, once a window; returns how many. */
+export async function notePassedLimits(db: Executor, limit: number): Promise<number> {
+  const rows = await db.query<Row & { noted: number }>(
+    'select billing.note_passed_limits($1) as noted',
+    [limit],
   );
   return rows[0]?.noted ?? 0;
 }

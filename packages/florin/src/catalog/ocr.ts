@@ -57,4 +57,8 @@ export const OCR_CATALOG: CatalogInput = {
       topUp: true,
     },
   },
+  usage: {
+    page: { credits: 1 },
+    'page.vision': { credits: 3 },
+  },
 };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { InvalidConfigurationError, MAX_CREDITS } from '../kernel/index.ts';
 import type { Catalog, CatalogPrice } from './price.ts';
+import { faultsOfMeter, rateCard, toRateCard } from './rate-card.ts';
 
 const MAX_INT4 = 2_147_483_647;
 /** Stripe's own limit of a line's quantity. */
@@ -60,6 +61,7 @@ const catalog = z.strictObject(
       .enum(['ignore', 'freeze'], { error: 'must be "ignore" or "freeze"' })
       .default('ignore'),
     lowBalance: credits.optional(),
+    usage: rateCard.default({}),
     checkout: z
       .strictObject({
         automaticTax: z.boolean({ error: 'must be true or false' }).default(false),
@@ -70,6 +72,11 @@ const catalog = z.strictObject(
           .max(MAX_QUANTITY, { error: `must be at most ${MAX_QUANTITY}` })
           .default(100),
         anonymousBuyers: z.boolean({ error: 'must be true or false' }).default(false),
+        proration: z
+          .enum(['always_invoice', 'create_prorations', 'none'], {
+            error: 'must be "always_invoice", "create_prorations" or "none"',
+          })
+          .default('always_invoice'),
       })
       .prefault({}),
   },
@@ -87,11 +94,13 @@ export function parseCatalog(input: unknown): Catalog {
   if (!result.success) {
     throw new InvalidConfigurationError(result.error.issues.map(describe));
   }
-  const { prices: byKey, ignore, checkout, earlyFraudWarnings, lowBalance = null } = result.data;
+  const { prices: byKey, ignore, usage, lowBalance = null, ...settings } = result.data;
+  const { checkout } = settings;
   const prices = Object.entries(byKey).map(([id, one]) => toPrice(id, one));
   const faults = [
     ...prices.flatMap(faultsOf),
     ...duplicatesOf(prices),
+    ...Object.entries(usage).flatMap(([name, meter]) => faultsOfMeter(name, meter)),
     ...ignore
       .filter((id) => byKey[id] !== undefined)
       .map((id) => `ignore: ${id} is among the prices too. Remove it from one of them.`),
@@ -102,7 +111,15 @@ export function parseCatalog(input: unknown): Catalog {
   if (faults.length > 0) {
     throw new InvalidConfigurationError(faults);
   }
-  return createCatalog({ prices, ignore, checkout, earlyFraudWarnings, lowBalance });
+  const { earlyFraudWarnings } = settings;
+  return createCatalog({
+    prices,
+    ignore,
+    checkout,
+    earlyFraudWarnings,
+    lowBalance,
+    usage: toRateCard(usage),
+  });
 }
 
 function createCatalog(checked: {
@@ -111,8 +128,9 @@ function createCatalog(checked: {
   checkout: Catalog['checkout'];
   earlyFraudWarnings: Catalog['earlyFraudWarnings'];
   lowBalance: Catalog['lowBalance'];
+  usage: Catalog['usage'];
 }): Catalog {
-  const { prices, checkout, earlyFraudWarnings, lowBalance } = checked;
+  const { prices, checkout, earlyFraudWarnings, lowBalance, usage } = checked;
   const byId = new Map(prices.map((one) => [one.id, one]));
   const byLookupKey = new Map(prices.map((one) => [one.lookupKey, one]));
   const ignored = new Set(checked.ignore);
@@ -121,6 +139,7 @@ function createCatalog(checked: {
     checkout,
     earlyFraudWarnings,
     lowBalance,
+    usage,
     find({ priceId, lookupKey }) {
       const direct = byId.get(priceId);
       return direct ?? (lookupKey == null ? undefined : byLookupKey.get(lookupKey));

@@ -1,3 +1,6 @@
+import type { RateCard } from '../usage/index.ts';
+import type { MeterInput } from './rate-card.ts';
+
 /** What one Stripe price grants. */
 export type CatalogPrice = {
   /** The key in the catalogue: the id of a Stripe price, or its lookup_key. */
@@ -38,7 +41,15 @@ export type CheckoutSettings = {
   readonly maxQuantity: number;
   /** Supabase users without an email may buy; their credits are lost with their browser. Default false. */
   readonly anonymousBuyers: boolean;
+  /** What a buyer who changes plan pays, and when. Default `always_invoice`. */
+  readonly proration: Proration;
 };
+
+/**
+ * Stripe's `proration_behavior`. `always_invoice`: the rest of the period is charged or credited at once,
+ * and credits follow at once. `create_prorations`: with the next invoice. `none`: never.
+ */
+export type Proration = 'always_invoice' | 'create_prorations' | 'none';
 
 /** `freeze`: taken back as by an open dispute, until the warning is settled or dismissed. */
 export type FraudPolicy = 'ignore' | 'freeze';
@@ -51,6 +62,8 @@ export type Catalog = {
   readonly earlyFraudWarnings: FraudPolicy;
   /** Available credits below which a buyer's account is told of as low; null: never. */
   readonly lowBalance: number | null;
+  /** What usage costs, by meter; empty: nothing is charged by meters. */
+  readonly usage: RateCard;
   /** By price id first, then by lookup_key. */
   find(ref: { priceId: string; lookupKey?: string | null }): CatalogPrice | undefined;
   /** Whether a price is sold by the same Stripe account and has nothing to do with credits. */
@@ -69,4 +82,6 @@ export type CatalogInput = {
   readonly checkout?: Partial<CheckoutSettings>;
   readonly earlyFraudWarnings?: FraudPolicy;
   readonly lowBalance?: number;
+  /** The rate card: what each meter costs in credits. */
+  readonly usage?: Readonly<Record<string, MeterInput>>;
 };

@@ -8,6 +8,7 @@ import {
   type NewPrice,
   pushPrice,
 } from '../catalog/index.ts';
+import { type ChangedRate, changedRates } from '../charge/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import {
   argument,
@@ -17,7 +18,7 @@ import {
   print,
   UsageError,
 } from './command-line.ts';
-import { readEnvironment } from './environment.ts';
+import { readEnvironment, withDatabase } from './environment.ts';
 import { requireStripe } from './stripe.ts';
 
 type CheckOptions = OutputOptions & { currency?: string };
@@ -32,22 +33,28 @@ export function addCatalog(program: Command, context: CommandContext): void {
   const group = program.command('catalog').description("The catalogue against Stripe's prices.");
   group
     .command('check')
-    .description('Missing, archived, other currency, interval or lookup_key. Exit 1 when one is.')
+    .description(
+      'Missing, archived, other currency, interval or lookup_key; a rate in use whose price was changed. Exit 1 when one is.',
+    )
     .option('--currency <code>', 'what all prices should be in', argument(readCurrency))
     .option('--json', 'print JSON')
     .action(async (options: CheckOptions) => {
       const { stripe, catalog } = await open();
       const checked = await checkCatalog(stripe, catalog, { currency: options.currency });
-      const faulty = checked.filter(({ faults }) => faults.length > 0);
-      const text = checked
-        .flatMap(({ id, faults }) =>
-          faults.length === 0
-            ? [`${id}: ok`]
-            : faults.map(({ fault, explanation }) => `${id}: ${fault}. ${explanation}`),
-        )
-        .join('\n');
-      print(context, { options, value: { ok: faulty.length === 0, prices: checked }, text });
-      context.finishWith(faulty.length === 0 ? EXIT.done : EXIT.failed);
+      const rates = await checkRates(catalog);
+      const ok = checked.every(({ faults }) => faults.length === 0) && rates.changed.length === 0;
+      const prices = checked.flatMap(({ id, faults }) =>
+        faults.length === 0
+          ? [`${id}: ok`]
+          : faults.map(({ fault, explanation }) => `${id}: ${fault}. ${explanation}`),
+      );
+      const text = [...prices, ...rates.lines].join('\n');
+      print(context, {
+        options,
+        value: { ok, prices: checked, changedRates: rates.changed },
+        text,
+      });
+      context.finishWith(ok ? EXIT.done : EXIT.failed);
     });
   group
     .command('push')
@@ -77,6 +84,23 @@ export function addCatalog(program: Command, context: CommandContext): void {
           : created.map(({ id, priceId }) => `${id}: created ${priceId}`).join('\n');
       print(context, { options, value: { created }, text });
     });
+}
+
+/** The rate card against what charges were priced by: a version in use keeps its price. */
+async function checkRates(catalog: Catalog): Promise<{ changed: ChangedRate[]; lines: string[] }> {
+  if (catalog.usage.size === 0) {
+    return { changed: [], lines: [] };
+  }
+  if (readEnvironment()['DATABASE_URL'] === undefined) {
+    const line = 'usage: not compared with the rates in use, since DATABASE_URL is not set.';
+    return { changed: [], lines: [line] };
+  }
+  let changed: ChangedRate[] = [];
+  await withDatabase(async (db) => {
+    changed = await changedRates(db, catalog.usage);
+  });
+  const lines = changed.map(({ explanation }) => explanation);
+  return { changed, lines: lines.length > 0 ? lines : [`usage: ok, ${catalog.usage.size} meters`] };
 }
 
 /** What is to be created; wrong usage, naming each, when the cost of one was not said. */

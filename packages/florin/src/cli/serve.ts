@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
-import { parseConfig } from '../config.ts';
-import { listMigrations, pendingMigrations } from '../db/index.ts';
+import { loadCatalog } from '../catalog/index.ts';
+import { changedRates } from '../charge/index.ts';
+import { type Config, parseConfig } from '../config.ts';
+import { connect, listMigrations, pendingMigrations } from '../db/index.ts';
 import { createLogger, InvalidConfigurationError, type Logger } from '../kernel/index.ts';
 import { type CommandContext, EXIT } from './command-line.ts';
 import { readGivenEnvironment } from './environment.ts';
@@ -17,6 +19,7 @@ export function addServe(program: Command, context: CommandContext): void {
       const config = parseConfig(readGivenEnvironment());
       const logger = createLogger(config.logLevel);
       await refuseUnmigrated(config.databaseUrl, logger);
+      await refuseChangedRates(config, logger);
       const asked = untilAskedToStop();
       const { startService } = await import('../main.ts');
       const service = await startService({ config, logger, development: false });
@@ -51,5 +54,28 @@ async function refuseUnmigrated(url: string, logger: Logger): Promise<void> {
   }
   if (pending.length > 0) {
     logger.error({ versions }, 'migrations are pending: run florin migrate');
+  }
+}
+
+/** Refuses a rate card that changes what is in use; where that cannot be asked now, a charge will. */
+async function refuseChangedRates(config: Config, logger: Logger): Promise<void> {
+  const { usage } = await loadCatalog(config.catalogPath);
+  if (usage.size === 0) {
+    return;
+  }
+  const db = connect({ url: config.databaseUrl, maxConnections: 1 });
+  try {
+    const changed = await changedRates(db, usage).catch((error: Error) => {
+      logger.warn(
+        { error: error.message },
+        'the rate card could not be compared with what is in use',
+      );
+      return [];
+    });
+    if (changed.length > 0) {
+      throw new InvalidConfigurationError(changed.map(({ explanation }) => explanation));
+    }
+  } finally {
+    await db.close();
   }
 }

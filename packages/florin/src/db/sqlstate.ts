@@ -6,6 +6,7 @@ import {
   HoldNotOpenError,
   IdempotencyKeyReusedError,
   InsufficientCreditsError,
+  LimitReachedError,
 } from '../kernel/index.ts';
 
 /** What the driver and the socket put on an error; anything may be missing. */
@@ -24,6 +25,7 @@ type Mapping = (error: DriverError) => FlorinError;
 /** The SQLSTATEs that the ledger's functions raise; docs/errors.md lists the same. */
 const LEDGER_ERRORS: Readonly<Record<string, Mapping>> = {
   CRINS: (error) => new InsufficientCreditsError(parseAmounts(error.detail), error),
+  CRLIM: (error) => new LimitReachedError(JSON.parse(error.detail ?? '{}'), error),
   CRDUP: (error) => new IdempotencyKeyReusedError(whatToDo(error), { cause: error }),
   CRHLD: (error) => new HoldNotOpenError(whatToDo(error), { cause: error }),
   CRACC: (error) => new AccountClosedError(whatToDo(error), { cause: error }),

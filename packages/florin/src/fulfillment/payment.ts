@@ -63,7 +63,7 @@ function toWrite({ state, nextDueAt }: Converged, accountId: string | null): Pay
   return {
     state,
     accountId: first?.accountId ?? accountId,
-    subscriptionId: first?.subscriptionId ?? invoicedSubscription(state),
+    subscriptionId: invoicedSubscription(state),
     status: statusOf(state, purchases),
     nextDueAt,
   };

@@ -18,6 +18,11 @@ const PROBLEMS = {
     title: 'Not enough credits',
     shows: ['available', 'required'],
   },
+  limit_reached: {
+    status: 402,
+    title: 'The limit is reached',
+    shows: ['rule', 'used', 'limit', 'resetsAt'],
+  },
   idempotency_key_reused: { status: 409, title: 'The idempotency key names another operation' },
   idempotency_key_invalid: { status: 400, title: 'The idempotency key is not usable' },
   idempotency_key_missing: { status: 400, title: 'The idempotency key is missing' },
@@ -58,6 +63,12 @@ const PROBLEMS = {
     title: 'The price is another one now',
     shows: ['amountMinor', 'currency'],
   },
+  meter_unknown: { status: 400, title: 'The meter is not on the rate card', shows: ['meter'] },
+  rate_missing: {
+    status: 400,
+    title: 'The rate card has no rate for this',
+    shows: ['meter', 'model', 'kind'],
+  },
   payment_method_missing: { status: 409, title: 'No card is saved' },
   already_subscribed: {
     status: 409,
@@ -65,6 +76,17 @@ const PROBLEMS = {
     shows: ['subscriptionId', 'manage'],
   },
   plan_session_invalid: { status: 400, title: 'The plan session is not valid' },
+  plan_not_changeable: {
+    status: 409,
+    title: 'The plan cannot be changed like this',
+    shows: ['reason', 'subscriptionId', 'subscriptions', 'manage'],
+  },
+  preview_outdated: { status: 409, title: 'The preview is not what would happen now' },
+  payment_failed: {
+    status: 402,
+    title: 'The payment did not go through',
+    shows: ['reason', 'subscriptionId', 'manage'],
+  },
   stripe_account_changed: {
     status: 409,
     title: 'The Stripe account is not the one of these books',

@@ -6,7 +6,7 @@ export type App = OpenAPIHono<AppEnv>;
 
 /** One operation: its documentation, and what answers it. */
 export type Route = {
-  readonly method: 'get' | 'post' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   /** With parameters as OpenAPI writes them: `/api/accounts/{id}`. */
   readonly path: string;
   readonly docs: Omit<RouteConfig, 'method' | 'path'>;

@@ -1,5 +1,5 @@
 import { type AlertDeps, forgetAlerts, tellAlerts } from '../alerts/index.ts';
-import { expireDue } from '../ledger/index.ts';
+import { expireDue, forgetCounters } from '../ledger/index.ts';
 import { keepFirstAccount, reconcileWhenDue } from '../reconcile/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
 import { runTopUps } from '../top-up/index.ts';
@@ -49,7 +49,9 @@ export function backgroundJobs(deps: WebhookDeps): Job[] {
       everyMs: FORGET_EVERY_MS,
       run: async () => {
         const expired = await forgetExpired(deps.db, EXPIRE_BATCH);
-        return expired + (await forgetAlerts(deps.db, EXPIRE_BATCH)) >= EXPIRE_BATCH;
+        const alerts = await forgetAlerts(deps.db, EXPIRE_BATCH);
+        const counters = await forgetCounters(deps.db, EXPIRE_BATCH);
+        return expired + alerts + counters >= EXPIRE_BATCH;
       },
     },
   ];
@@ -107,9 +109,11 @@ type Background = { client: StripeClient; alerts?: AlertDeps | undefined };
 
 /** Starts all jobs of a process that runs on; `stop` waits for what is under way. */
 export function startJobs(deps: WebhookDeps, background: Background): RunningJob {
-  const around = { logger: deps.logger, random: deps.random ?? Math.random };
+  const { logger, random = Math.random } = deps;
   const compare = reconcileJob(deps, background.client);
-  const running = allJobs(deps, background, compare).map((job) => startJob(job, around));
+  const running = allJobs(deps, background, compare).map((job) =>
+    startJob(job, { logger, random }),
+  );
   return {
     async stop() {
       await Promise.all(running.map((job) => job.stop()));

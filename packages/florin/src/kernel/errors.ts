@@ -4,6 +4,7 @@
  */
 export type ErrorCode =
   | 'insufficient_credits'
+  | 'limit_reached'
   | 'idempotency_key_reused'
   | 'idempotency_key_invalid'
   | 'idempotency_key_missing'
@@ -27,9 +28,14 @@ export type ErrorCode =
   | 'signature_invalid'
   | 'price_unknown'
   | 'price_changed'
+  | 'meter_unknown'
+  | 'rate_missing'
   | 'payment_method_missing'
   | 'already_subscribed'
   | 'plan_session_invalid'
+  | 'plan_not_changeable'
+  | 'preview_outdated'
+  | 'payment_failed'
   | 'stripe_account_changed'
   | 'stripe_rejected'
   | 'stripe_unavailable'
@@ -67,6 +73,40 @@ export class InsufficientCreditsError extends FlorinError {
     );
     this.available = amounts.available;
     this.required = amounts.required;
+  }
+}
+
+/** What a limit is about: of `actor` or `feature`, `*` means each of them on its own, null any. */
+export type LimitRule = {
+  readonly actor: string | null;
+  readonly feature: string | null;
+  readonly window: 'hour' | 'day' | 'month' | 'lifetime';
+  readonly timeZone: string;
+};
+
+/** The spend or hold would pass a limit of the account, the actor or the feature. Nothing was written. */
+export class LimitReachedError extends FlorinError {
+  readonly rule: LimitRule;
+  /** Credits used in the window, with what open holds reserve. */
+  readonly used: number;
+  readonly limit: number;
+  /** When the window ends; null: never. */
+  readonly resetsAt: Date | null;
+
+  constructor(
+    reached: { rule: LimitRule; used: number; limit: number; resetsAt: string | null },
+    cause?: unknown,
+  ) {
+    const { rule, used, limit, resetsAt } = reached;
+    super(
+      'limit_reached',
+      `The limit of ${limit} credits (${rule.window}) is reached: ${used} are used or reserved. Wait until ${resetsAt ?? 'another limit is set'}, then retry with the same key.`,
+      { details: { ...reached }, cause },
+    );
+    this.rule = rule;
+    this.used = used;
+    this.limit = limit;
+    this.resetsAt = resetsAt === null ? null : new Date(resetsAt);
   }
 }
 

@@ -1,4 +1,5 @@
 export { MAX_CREDITS, parseCredits } from './amounts.ts';
+export { backoff } from './backoff.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
   AccountClosedError,
@@ -13,6 +14,8 @@ export {
   InsufficientCreditsError,
   InvalidConfigurationError,
   isRetryable,
+  LimitReachedError,
+  type LimitRule,
 } from './errors.ts';
 export { isLoopback, isPrivateHost } from './hosts.ts';
 export { type IdSource, isUuid, randomIds } from './ids.ts';

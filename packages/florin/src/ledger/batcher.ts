@@ -21,7 +21,7 @@ const MAX_BATCH = 200;
 /**
  * A `spend` for hot accounts. While one call for an account is under way, further spends of the same
  * account wait and then go together as one batch: one commit instead of one each. An account that
- * nobody else is spending from is not delayed. Spends with metadata go alone. When a batch as a
+ * nobody else is spending from is not delayed. Spends with metadata, an actor or a feature go alone. When a batch as a
  * whole is refused, each of its spends is tried by itself and gets its own error; when the account or
  * the database is too busy, so it would be for each.
  */
@@ -41,7 +41,7 @@ export function createSpendBatcher(db: Executor): (request: Spend) => Promise<Wr
     new Promise<Written>((resolve, reject) => {
       // Checked before it joins others: what is wrong with one must not refuse a whole batch.
       const request = read(REQUESTS.spend, given);
-      if (Object.keys(request.metadata).length > 0) {
+      if (saysMore(request)) {
         spend(db, request).then(resolve, reject);
         return;
       }
@@ -55,6 +55,10 @@ export function createSpendBatcher(db: Executor): (request: Spend) => Promise<Wr
         queue.push(waiting);
       }
     });
+}
+
+function saysMore({ metadata = {}, actor, feature }: Spend): boolean {
+  return Object.keys(metadata).length > 0 || actor !== undefined || feature !== undefined;
 }
 
 async function alone(db: Executor, batch: readonly Waiting[]): Promise<void> {
@@ -82,7 +86,10 @@ async function together(db: Executor, batch: readonly Waiting[]): Promise<void> 
   }
   for (const [index, waiting] of batch.entries()) {
     const result = results[index];
-    if (result !== undefined) {
+    if (result?.status === 'limit_reached') {
+      // By itself it is told which limit.
+      spend(db, waiting.request).then(waiting.resolve, waiting.reject);
+    } else if (result !== undefined) {
       settle(waiting, result);
     }
   }

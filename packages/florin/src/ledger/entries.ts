@@ -26,14 +26,23 @@ export type Entry = {
   readonly holdId: string | null;
   readonly idempotencyKey: string;
   readonly metadata: Metadata | null;
+  /** Who used the credits, and in what, by the app's names. */
+  readonly actor: string | null;
+  readonly feature: string | null;
+  /** Of a charge: what was measured, how much of it as a decimal, and what its price was computed from. */
+  readonly meter: string | null;
+  readonly quantity: string | null;
+  readonly pricing: Metadata | null;
   readonly createdAt: Date;
 };
 
+const COLUMNS = `credits.entry_id(account_id, entry_no) as entry_id, entry_no, kind::text as kind,
+  amount, posted_after, grant_id, hold_id, idempotency_key, metadata, actor, feature, meter,
+  quantity::text as quantity, pricing, created_at`;
+
 const LIST: Statement = {
   name: 'ledger_list_entries',
-  text: `select credits.entry_id(account_id, entry_no) as entry_id, entry_no, kind::text as kind, amount,
-                posted_after, grant_id, hold_id, idempotency_key, metadata, created_at
-           from credits.entries
+  text: `select ${COLUMNS} from credits.entries
           where account_id = $1 and entry_no < coalesce($2::bigint, 9223372036854775807)
           order by entry_no desc limit $3`,
 };
@@ -47,6 +56,20 @@ export async function listEntries(
   page: { accountId: string; before?: number; limit: number },
 ): Promise<Entry[]> {
   return db.query<Entry>(LIST, [page.accountId, page.before ?? null, page.limit]);
+}
+
+const FIND: Statement = {
+  name: 'ledger_find_entry',
+  text: `select ${COLUMNS} from credits.entries where account_id = $1 and idempotency_key = $2`,
+};
+
+/** The entry that was written under this key; undefined when there is none. */
+export async function findEntry(
+  db: Executor,
+  entry: { accountId: string; idempotencyKey: string },
+): Promise<Entry | undefined> {
+  const [found] = await db.query<Entry>(FIND, [entry.accountId, entry.idempotencyKey]);
+  return found;
 }
 
 /** How much of an entry one grant paid for; without a grant: debt. */

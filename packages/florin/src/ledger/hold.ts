@@ -11,30 +11,37 @@ export type PlaceHold = {
   idempotencyKey: string;
   /** Seconds above 0 until the hold ends by itself. Default: 15 minutes. */
   expiresInSeconds?: number;
+  /** Who reserves the credits; what is captured is theirs, and counts towards their limits. */
+  actor?: string | undefined;
+  /** What they are reserved for, likewise. */
+  feature?: string | undefined;
   metadata?: Metadata;
 };
 
 const PLACE: Statement = {
   name: 'ledger_place_hold',
-  text: `select * from credits.place_hold($1, $2, $3, make_interval(secs => $4), $5)`,
+  text: `select * from credits.place_hold($1, $2, $3, make_interval(secs => $4), $5, $6, $7)`,
 };
 
 /**
  * Reserves credits until they are captured, released, or the hold expires; reserved credits do not
  * expire with their grant. The same key and input again returns the first result with `replayed`
  * true, also when that hold has ended since: `readHold` tells. Throws `insufficient_credits` (also for
- * an unknown account), `idempotency_key_reused`, `idempotency_key_invalid`, `account_closed`,
+ * an unknown account), `limit_reached`, `idempotency_key_reused`, `idempotency_key_invalid`, `account_closed`,
  * `amount_not_allowed`, and `database_unavailable`: then retry with the same key.
  */
 export async function placeHold(
   db: Executor,
   hold: PlaceHold,
 ): Promise<Written & { readonly holdId: string; readonly expiresAt: Date }> {
-  const { accountId, amount, idempotencyKey, expiresInSeconds, metadata } = read(
+  const { accountId, amount, idempotencyKey, expiresInSeconds, metadata, actor, feature } = read(
     REQUESTS.placeHold,
     hold,
   );
-  return writeTo(db, PLACE, [accountId, amount, idempotencyKey, expiresInSeconds, metadata]);
+  return writeTo(db, PLACE, [
+    ...([accountId, amount, idempotencyKey, expiresInSeconds, metadata] as const),
+    ...[actor ?? null, feature ?? null],
+  ]);
 }
 
 /** What a capture does with more than its hold reserves. */

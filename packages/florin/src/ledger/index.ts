@@ -15,6 +15,7 @@ export {
   type DailyUsage,
   dailyUsage,
   type Entry,
+  findEntry,
   listAllocations,
   listEntries,
 } from './entries.ts';
@@ -23,6 +24,7 @@ export {
   type GrantPart,
   type IssueGrant,
   issueGrant,
+  lapsedOf,
   listGrants,
   restoreGrant,
   reverseGrant,
@@ -39,8 +41,24 @@ export {
   readHold,
   releaseHold,
 } from './hold.ts';
-export { expiresInSeconds, overage, priority, source } from './input.ts';
-export { type BatchItem, type BatchResult, type Spend, spend, spendBatch } from './spend.ts';
+export { expiresInSeconds, limitScope, overage, priority, source, usedBy } from './input.ts';
+export {
+  forgetCounters,
+  type Limit,
+  type LimitScope,
+  listLimits,
+  removeLimit,
+  type SetLimit,
+  setLimit,
+} from './limit.ts';
+export {
+  type BatchItem,
+  type BatchResult,
+  type Spend,
+  spend,
+  spendBatch,
+  spendMetered,
+} from './spend.ts';
 export {
   type HoldOutcome,
   type HoldRequest,

@@ -5,6 +5,7 @@ import {
   credits,
   type FlorinError,
   type Issue,
+  MAX_CREDITS,
   metadata,
   text,
   toInvalidInput,
@@ -27,17 +28,45 @@ export const overage = z.enum(['refuse', 'up_to_available', 'debt'], {
 });
 const date = z.date({ error: 'must be a date' });
 
+/** The app's own name for who used credits, or for what. */
+export const usedBy = text
+  .min(1, { error: 'must not be empty' })
+  .max(200, { error: 'must be at most 200 characters' })
+  .refine((name) => name !== '*', { error: 'must not be *' });
+
 const account = z.object({ accountId: uuid });
 const write = account.extend({ idempotencyKey: text, metadata: metadata.default({}) });
 const ofHold = account.extend({ holdId: uuid });
 const ofGrant = write.extend({ grantId: uuid });
+/** What a limit is about; `*` stands for each actor, or each feature, on its own. */
+export const limitScope = {
+  window: z.enum(['hour', 'day', 'month', 'lifetime'], {
+    error: 'must be hour, day, month or lifetime',
+  }),
+  actor: z.union([usedBy, z.literal('*')]).optional(),
+  feature: z.union([usedBy, z.literal('*')]).optional(),
+  soft: z.boolean({ error: 'must be true or false' }).default(false),
+};
+const limited = account.extend(limitScope);
 const batchItem = account.extend({ amount: credits, idempotencyKey: text });
 
 /** What each function of the ledger takes. What fields alone cannot say, SQL refuses. */
 export const REQUESTS = {
   account,
   accountOrAll: z.object({ accountId: uuid.nullable() }),
-  spend: write.extend({ amount: credits }),
+  spend: write.extend({
+    amount: credits,
+    actor: usedBy.optional(),
+    feature: usedBy.optional(),
+  }),
+  metered: write.extend({
+    amount: z.int().min(0).max(MAX_CREDITS),
+    actor: usedBy.optional(),
+    feature: usedBy.optional(),
+    meter: text,
+    quantity: text,
+    pricing: metadata,
+  }),
   spendBatch: z.object({ items: z.array(batchItem, { error: 'must be a list' }) }),
   issueGrant: write.extend({
     amount: credits,
@@ -50,6 +79,8 @@ export const REQUESTS = {
   voidGrant: ofGrant,
   placeHold: write.extend({
     amount: credits,
+    actor: usedBy.optional(),
+    feature: usedBy.optional(),
     expiresInSeconds: expiresInSeconds.default(15 * 60),
   }),
   captureHold: ofHold.extend({
@@ -67,6 +98,11 @@ export const REQUESTS = {
     internalNote: text.optional(),
   }),
   closeAccount: write,
+  setLimit: limited.extend({
+    credits: z.int().min(0).max(MAX_CREDITS),
+    timeZone: text.default('UTC'),
+  }),
+  removeLimit: limited,
 } as const;
 
 /** A request in its shape. Throws `invalid_input`, or `amount_not_allowed` where only the amount is out of range. */

@@ -8,6 +8,10 @@ export type Spend = {
   amount: number;
   /** Names the intent, 1 to 255 characters: `scan:<job id>`. Repeat it on every retry. */
   idempotencyKey: string;
+  /** Who used the credits, by your own name for them; a limit may count by it. At most 200 characters. */
+  actor?: string | undefined;
+  /** What they were used in, likewise. */
+  feature?: string | undefined;
   metadata?: Metadata;
 };
 
@@ -19,15 +23,51 @@ const SPEND: Statement = {
 /**
  * Takes credits, from the grants in burn order, in one round trip. The same key and input again
  * returns the first result with `replayed` true. Throws `insufficient_credits` (also for an unknown
- * account), `idempotency_key_reused`, `account_closed`, `amount_not_allowed`, and
+ * account), `limit_reached`, `idempotency_key_reused`, `account_closed`, `amount_not_allowed`, and
  * `database_unavailable` when the ledger is down: then retry with the same key.
  */
 export async function spend(db: Executor, request: Spend): Promise<Written> {
-  const { accountId, amount, idempotencyKey, metadata } = read(REQUESTS.spend, request);
-  return writeTo(db, SPEND, [accountId, amount, idempotencyKey, metadata]);
+  const { accountId, amount, idempotencyKey, metadata, actor, feature } = read(
+    REQUESTS.spend,
+    request,
+  );
+  const values = [accountId, amount, idempotencyKey, metadata] as const;
+  return actor === undefined && feature === undefined
+    ? writeTo(db, SPEND, values)
+    : writeTo(db, METERED, [...values, actor ?? null, feature ?? null, null, null, null]);
 }
 
-export type BatchItem = Omit<Spend, 'metadata'>;
+const METERED: Statement = {
+  name: 'ledger_spend_metered',
+  text: 'select * from credits.spend($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+};
+
+/** A spend whose amount follows from what a meter measured. */
+export type MeteredSpend = Spend & {
+  readonly meter: string;
+  /** A decimal of zero or more. */
+  readonly quantity: string;
+  /** All that the amount is computed from; `usage` in it is part of the input that the key stands for. */
+  readonly pricing: { readonly [key: string]: unknown };
+};
+
+/**
+ * A spend that keeps in its entry what was metered. `amount` may be 0. The same key, meter, quantity and
+ * usage again returns the first result, whatever amount the rates would give by now.
+ */
+export async function spendMetered(db: Executor, request: MeteredSpend): Promise<Written> {
+  const { accountId, amount, idempotencyKey, metadata, actor, feature, ...metered } = read(
+    REQUESTS.metered,
+    request,
+  );
+  const { meter, quantity, pricing } = metered;
+  return writeTo(db, METERED, [
+    ...([accountId, amount, idempotencyKey, metadata] as const),
+    ...[actor ?? null, feature ?? null, meter, quantity, pricing],
+  ]);
+}
+
+export type BatchItem = Omit<Spend, 'metadata' | 'actor' | 'feature'>;
 
 export type BatchResult = {
   readonly accountId: string;
@@ -36,6 +76,7 @@ export type BatchResult = {
     | 'spent'
     | 'replayed'
     | 'insufficient_credits'
+    | 'limit_reached'
     | 'idempotency_key_reused'
     | 'account_closed';
   readonly entryId: string | null;

@@ -1,21 +1,19 @@
 import { FlorinError } from '../kernel/index.ts';
-import { type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
+import { toStripeFlorinError } from '../stripe/index.ts';
 import {
   applyCommands,
   type EventInHand,
   previewEvent,
   processEvent,
   putBack,
-  type WebhookDeps,
   webhookEventTypes,
 } from '../webhooks/index.ts';
 import { knownEvents, plannedKeys } from './books.ts';
+import type { ReconcileDeps } from './deps.ts';
 import type { Finding, FindingKind } from './finding.ts';
 import { findInBooks, findUnpaid } from './ledger-side.ts';
 import { acceptAccount, identifyAccount, type StripeAccount } from './stripe-account.ts';
 import { paidStandingOf, readStripeSide, type StripeSide, type Told } from './stripe-side.ts';
-
-export type ReconcileDeps = WebhookDeps & { readonly client: StripeClient };
 
 export type ReconcileOptions = {
   /** How far back; Stripe keeps events for 30 days. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { StripeClient } from '../stripe/index.ts';
+import { isUnknownToStripe, type StripeClient } from '../stripe/index.ts';
 import { type EventInHand, takeInHand } from '../webhooks/index.ts';
 
 export type Told = EventInHand & { readonly objectId: string };
@@ -87,7 +87,7 @@ export async function paidStandingOf(stripe: StripeClient, id: string): Promise<
     const { payment_status, status } = await stripe.checkout.sessions.retrieve(id);
     return status === 'complete' && payment_status !== 'unpaid' ? 'paid' : 'unpaid';
   } catch (error) {
-    if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) {
+    if (isUnknownToStripe(error)) {
       return 'unknown';
     }
     throw error;

@@ -2,16 +2,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ZodError } from 'zod';
 import {
   aliasesOf,
-  type Decision,
   decide,
   EMPTY_PAYMENT,
-  mayReturn,
   type Obstacle,
   type Plan,
-  subjectsOf,
 } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import type { Fact, StripeEvent } from '../stripe/index.ts';
+import { type DecidedWith, decideWith, requestFor, type StateRequest } from './decide-with.ts';
 import type { WebhookDeps } from './deps.ts';
 import { factOf } from './handlers.ts';
 import { type EventInHand, inEnvelope } from './in-hand.ts';
@@ -30,6 +28,7 @@ const MAX_STALE = 60;
 const STALE_PAUSE_MS = 5;
 const LOCK_NOT_AVAILABLE = '55P03';
 const NOTHING: Fact = { kind: 'nothing', reason: '' };
+const FINISHED_BEFORE: ProcessOutcome = { status: 'duplicate', reason: 'Finished before.' };
 
 /**
  * Processes one event: reads its fact, decides, asks Stripe what is missing (outside any
@@ -50,7 +49,7 @@ async function attempt(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessO
   const foreign = notOurs(deps, event);
   try {
     return foreign === undefined
-      ? await settle(deps, inHand)
+      ? await decideAndStore(deps, inHand)
       : await store(deps, inHand, { plan: planOf({ status: 'skipped', reason: foreign }) });
   } catch (error) {
     return keep(deps, inHand, error);
@@ -99,13 +98,8 @@ export async function previewEvent(
   if (fact.kind === 'nothing') {
     return undefined;
   }
-  const decided = await decideOn({
-    deps,
-    inHand: { event, json: null, claimedAttempt: 1 },
-    fact,
-    details,
-  });
-  return decided === 'duplicate' ? undefined : decided.plan;
+  const inHand = { event, json: null, claimedAttempt: 1 };
+  return (await decideOn(deps, { inHand, fact, details }))?.plan;
 }
 
 /** Events of another mode or of a connected account are not ours; they stay visible in the inbox. */
@@ -120,13 +114,13 @@ function notOurs(deps: WebhookDeps, event: StripeEvent): string | undefined {
   return undefined;
 }
 
-async function settle(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessOutcome> {
+async function decideAndStore(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessOutcome> {
   const details = collectDetails(deps.stripe, deps.logger);
   let { event } = inHand;
   if (needsObject(event)) {
-    const read = await readFor(deps, { inHand, fact: NOTHING, aliases: [] });
-    if (isFinished(read, inHand)) {
-      return { status: 'duplicate', reason: 'Finished before.' };
+    const read = await readUnfinished(deps, inHand, requestFor(NOTHING, details));
+    if (read === undefined) {
+      return FINISHED_BEFORE;
     }
     const named = await fetchNamedObject(event, { stripe: deps.stripe, details });
     if ('obstacle' in named) {
@@ -144,12 +138,12 @@ async function settle(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessOu
     return atOnce;
   }
   for (let round = 1; ; round += 1) {
-    const decided = await decideOn({ deps, inHand, fact, details });
-    if (decided === 'duplicate') {
-      return { status: 'duplicate', reason: 'Finished before.' };
+    const decided = await decideOn(deps, { inHand, fact, details });
+    if (decided === undefined) {
+      return FINISHED_BEFORE;
     }
     try {
-      return await store(deps, inHand, decided);
+      return await store(deps, inHand, { ...decided, fact });
     } catch (error) {
       if (round >= MAX_STALE || !isStale(error)) {
         throw error;
@@ -204,53 +198,26 @@ type Decided = {
   unread?: boolean;
 };
 
-async function decideOn(input: {
-  deps: WebhookDeps;
-  inHand: EventInHand;
-  fact: Fact;
-  details: CollectedDetails;
-}): Promise<Decided | 'duplicate'> {
-  const { deps, inHand, fact, details } = input;
-  let aliases = aliasesOf(fact, details);
-  let read = await readFor(deps, { inHand, fact, aliases });
-  if (isFinished(read, inHand)) {
-    return 'duplicate';
-  }
-  for (;;) {
-    const decision: Decision = decide({
-      fact,
-      details,
-      eventId: inHand.event.id,
-      catalog: deps.catalog,
-      known: read.known,
-      now: deps.clock.now(),
-    });
-    if ('plan' in decision) {
-      return { plan: decision.plan, fact, aliases, read };
-    }
-    await details.ask(decision.need);
-    const named = aliasesOf(fact, details);
-    if (named.length !== aliases.length) {
-      aliases = named;
-      read = await readFor(deps, { inHand, fact, aliases });
-    }
-  }
-}
-
-function isFinished({ eventStatus }: StateRead, { claimedAttempt }: EventInHand): boolean {
-  return claimedAttempt === undefined && (eventStatus === 'processed' || eventStatus === 'skipped');
-}
-
-function readFor(
+function decideOn(
   deps: WebhookDeps,
-  input: { inHand: EventInHand; fact: Fact; aliases: readonly string[] },
-): Promise<StateRead> {
-  return readState(deps.db, {
-    eventId: input.inHand.event.id,
-    aliases: input.aliases,
-    wholeSubscription: input.fact.kind === 'invoice' && mayReturn(input.fact),
-    ...subjectsOf(input.fact),
-  });
+  on: { inHand: EventInHand; fact: Fact; details: CollectedDetails },
+): Promise<DecidedWith<StateRead> | undefined> {
+  const { inHand, fact, details } = on;
+  const { catalog, clock } = deps;
+  const read = (request: StateRequest) => readUnfinished(deps, inHand, request);
+  return decideWith({ fact, eventId: inHand.event.id, catalog, clock, details, read });
+}
+
+/** Undefined when the event was finished before; a worker that has claimed it goes on all the same. */
+async function readUnfinished(
+  deps: WebhookDeps,
+  { event, claimedAttempt }: EventInHand,
+  request: StateRequest,
+): Promise<StateRead | undefined> {
+  const read = await readState(deps.db, { eventId: event.id, ...request });
+  const { eventStatus } = read;
+  const isFinished = eventStatus === 'processed' || eventStatus === 'skipped';
+  return isFinished && claimedAttempt === undefined ? undefined : read;
 }
 
 async function store(
@@ -273,11 +240,12 @@ async function store(
     aliases: aliases ?? [],
     payments: read?.payments ?? [],
     relatives: read?.relatives ?? [],
+    subscription: read?.subscription ?? null,
     newPaymentId: deps.ids.uuid(),
     closedSessionId: fact?.kind === 'session' ? fact.id : null,
   });
   if (outcome === 'duplicate') {
-    return { status: 'duplicate', reason: 'Finished before.' };
+    return FINISHED_BEFORE;
   }
   for (const { accountId } of plan.commands) {
     deps.announce?.(accountId);

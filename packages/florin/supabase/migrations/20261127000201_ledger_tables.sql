@@ -47,6 +47,7 @@ create table credits.accounts (
   account_id uuid not null,
   closed_at timestamptz,
   debt_limit bigint,
+  limited boolean not null default false,
   next_change_at timestamptz not null default 'infinity',
   next_expiry_at timestamptz,
   settled bigint not null default 0,
@@ -63,6 +64,8 @@ comment on table credits.accounts is
   'One row an account: its balance, its place on the burn axis and the head of its chain. Opaque ids, by default the Supabase user''s; no foreign key, so that the ledger outlives the user.';
 comment on column credits.accounts.debt_limit is
   'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
+comment on column credits.accounts.limited is
+  'Whether it has limits: its spends then count towards them, and no other account pays for it.';
 comment on column credits.accounts.next_change_at is
   'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
 comment on column credits.accounts.next_expiry_at is
@@ -88,6 +91,11 @@ create table credits.entries (
   idempotency_key text collate "C" not null,
   subject_seal bytea,
   metadata jsonb,
+  actor text,
+  feature text,
+  meter text,
+  quantity numeric,
+  pricing jsonb,
   chain bytea not null,
   constraint entries_pkey primary key (account_id, entry_no),
   constraint entries_idempotency_key_once unique (account_id, idempotency_key)
@@ -102,6 +110,13 @@ comment on column credits.entries.grant_delta is
   'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
 comment on column credits.entries.subject_seal is
   'Hash of what may never change of the grant or hold that the entry brought about.';
+comment on column credits.entries.actor is
+  'Who used the credits, by the app''s name for them: a user, an agent, an API key.';
+comment on column credits.entries.feature is 'What the credits were used in, by the app''s name for it.';
+comment on column credits.entries.meter is 'What was measured, as the rate card calls it.';
+comment on column credits.entries.quantity is 'How much of it, in the meter''s units.';
+comment on column credits.entries.pricing is
+  'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
 comment on column credits.entries.chain is 'sha256 over the chain before and this row.';
 
 create table credits.grants (
@@ -153,6 +168,8 @@ create table credits.holds (
   created_at timestamptz not null,
   idempotency_key text not null,
   metadata jsonb,
+  actor text,
+  feature text,
   status credits.hold_status not null default 'open',
   captured bigint not null default 0,
   uncovered bigint not null default 0,
@@ -168,6 +185,8 @@ create index holds_open on credits.holds (account_id, expires_at) where status =
 comment on table credits.holds is
   'Credits reserved for work whose price is not known yet. Reserved credits do not expire with their grant.';
 comment on column credits.holds.placed_until is 'When it was to expire as it was placed; extensions move expires_at.';
+comment on column credits.holds.actor is 'Who reserved the credits; its captures are theirs.';
+comment on column credits.holds.feature is 'What they are reserved for.';
 comment on column credits.holds.captured is 'What was charged. More than the amount only by the policy in overage.';
 comment on column credits.holds.uncovered is 'What the capture asked for and the policy left out.';
 comment on column credits.holds.overage is 'The policy of a capture that asked for more than was reserved.';

@@ -34,6 +34,35 @@ $$;
 comment on function credits.check_input(uuid, bigint, text, credits.cause) is
   'Raises 22004, CRAMT or CRKEY for input that no write accepts. The key begins with florin: exactly when Florin writes by itself (p_cause). Changes nothing.';
 
+create function credits.check_usage(
+  p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if length(p_actor) not between 1 and 200 or length(p_feature) not between 1 and 200
+     or length(p_meter) not between 1 and 200 then
+    raise exception 'The names of actor, feature and meter have 1 to 200 characters.'
+      using errcode = '22023', hint = 'Nothing was written. Leave out what does not apply.';
+  end if;
+  if '*' in (p_actor, p_feature) then
+    raise exception 'No actor and no feature is called *.'
+      using errcode = '22023', hint = 'Nothing was written. In a limit it stands for each of them.';
+  end if;
+  if num_nonnulls(p_meter, p_quantity, p_pricing) not in (0, 3) then
+    raise exception 'Meter, quantity and pricing belong together.'
+      using errcode = '22023', hint = 'Nothing was written. Pass all three or none.';
+  end if;
+  if p_quantity < 0 or p_quantity >= 1e24 then
+    raise exception 'The quantity % is not allowed.', p_quantity
+      using errcode = '22023', hint = 'Nothing was written. Pass a number from 0 to below 1e24.';
+  end if;
+end;
+$$;
+comment on function credits.check_usage(text, text, text, numeric, jsonb) is
+  'Raises 22023 for what no entry may say of its usage. Changes nothing.';
+
 create function credits.raise_insufficient(p_available bigint, p_required bigint)
 returns void
 language plpgsql

@@ -42,7 +42,8 @@ begin
   return sha256(record_send(row(
     p_hold.hold_id, p_hold.amount, p_hold.axis_from, p_hold.expires_at, p_hold.placed_until,
     p_hold.created_at,
-    convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8'))));
+    convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8')))
+    || credits.usage_seal(p_hold.actor, p_hold.feature, null, null, null));
 end;
 $$;
 comment on function credits.subject_seal(credits.holds) is
@@ -77,6 +78,25 @@ end;
 $$;
 comment on function credits.allocation_seal(uuid, bigint, bigint, uuid, uuid) is 'Hash of a row of allocations.';
 
+create function credits.usage_seal(
+  p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb)
+returns bytea
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) = 0 then
+    return '\x'::bytea;
+  end if;
+  return sha256(record_send(row(
+    convert_to(p_actor, 'UTF8'), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),
+    p_quantity, convert_to(p_pricing::text, 'UTF8'))));
+end;
+$$;
+comment on function credits.usage_seal(text, text, text, numeric, jsonb) is
+  'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
+
 -- credits.spend and credits.spend_batch write these two hashes out by hand: a call costs more than
 -- the hash. What depends on the account's row is hashed by immutable functions alone (docs/scale.md).
 create function credits.content_hash(p_entry credits.entries)
@@ -90,7 +110,9 @@ begin
     p_entry.account_id, p_entry.amount, p_entry.created_at, p_entry.kind::text::bytea,
     p_entry.cause::text::bytea, p_entry.grant_id, p_entry.grant_delta, p_entry.hold_id,
     convert_to(p_entry.idempotency_key, 'UTF8'), p_entry.subject_seal,
-    convert_to(p_entry.metadata::text, 'UTF8'))));
+    convert_to(p_entry.metadata::text, 'UTF8')))
+    || credits.usage_seal(
+      p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity, p_entry.pricing));
 end;
 $$;
 comment on function credits.content_hash(credits.entries) is
@@ -131,12 +153,14 @@ begin
   p_account.chain := p_entry.chain;
   insert into credits.entries (
     account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind, cause,
-    grant_id, grant_delta, hold_id, idempotency_key, subject_seal, metadata, chain)
+    grant_id, grant_delta, hold_id, idempotency_key, subject_seal, metadata, actor, feature, meter, quantity,
+    pricing, chain)
   values (
     p_entry.account_id, p_entry.entry_no, p_entry.amount, p_entry.axis_from, p_entry.posted_after,
     p_entry.held_after, p_entry.created_at, p_entry.kind, p_entry.cause, p_entry.grant_id,
     p_entry.grant_delta, p_entry.hold_id, p_entry.idempotency_key, p_entry.subject_seal,
-    p_entry.metadata, p_entry.chain);
+    p_entry.metadata, p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity,
+    p_entry.pricing, p_entry.chain);
   return row(p_account, p_entry);
 end;
 $$;

@@ -77,6 +77,27 @@ $$;
 comment on function credits.ensure_account(uuid) is
   'Makes the account if it is new, as a checkout does before there is a grant. Repeatable.';
 
+create function credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  if p_account_id is null then
+    perform credits.check_input(p_account_id, 1, 'debt limit');
+  end if;
+  if p_debt_limit < 0 or p_debt_limit > 9007199254740991 then
+    raise exception 'The debt limit % is not allowed.', p_debt_limit
+      using errcode = 'CRAMT', hint = 'Pass credits from 0 to 9007199254740991, or null for the catalogue''s.';
+  end if;
+  insert into credits.accounts (account_id) values (p_account_id) on conflict do nothing;
+  update credits.accounts a set debt_limit = p_debt_limit where a.account_id = p_account_id;
+end;
+$$;
+comment on function credits.set_debt_limit(uuid, bigint) is
+  'How much debt captures with the overage debt may leave on the account; null: what the catalogue allows everyone. Makes a new account. Repeatable. Errors: CRAMT, 22004.';
+
 create function credits.close_account(
   p_account_id uuid,
   p_idempotency_key text,

@@ -8,6 +8,8 @@ create function credits.place_hold(
   p_idempotency_key text,
   p_expires_in interval default '15 minutes',
   p_metadata jsonb default '{}',
+  p_actor text default null,
+  p_feature text default null,
   out hold_id uuid,
   out entry_id uuid,
   out expires_at timestamptz,
@@ -27,6 +29,7 @@ declare
   v_step credits.step;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+  perform credits.check_usage(p_actor, p_feature, null, null, null);
   if p_expires_in is null or v_now + p_expires_in <= v_now then
     raise exception 'A hold must expire in the future.'
       using errcode = '22023', hint = 'Pass an interval above zero, a little longer than the job takes.';
@@ -36,7 +39,8 @@ begin
   if v_entry.entry_no is not null then
     select * into v_hold from credits.holds h
      where h.account_id = p_account_id and h.hold_id = v_entry.hold_id;
-    if v_hold.amount <> p_amount or v_hold.placed_until <> v_hold.created_at + p_expires_in then
+    if v_hold.amount <> p_amount or v_hold.placed_until <> v_hold.created_at + p_expires_in
+       or (v_hold.actor, v_hold.feature) is distinct from (p_actor, p_feature) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;
@@ -50,6 +54,9 @@ begin
       perform credits.raise_insufficient(
         coalesce(v_account.posted - v_account.held, 0), p_amount);
     end if;
+    if v_account.limited then
+      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
+    end if;
     v_hold.account_id := p_account_id;
     v_hold.hold_id := gen_random_uuid();
     v_hold.amount := p_amount;
@@ -59,12 +66,14 @@ begin
     v_hold.created_at := v_now;
     v_hold.idempotency_key := p_idempotency_key;
     v_hold.metadata := nullif(p_metadata, '{}');
+    v_hold.actor := p_actor;
+    v_hold.feature := p_feature;
     insert into credits.holds (
       account_id, hold_id, amount, axis_from, expires_at, placed_until, created_at, idempotency_key,
-      metadata)
+      metadata, actor, feature)
     values (
       p_account_id, v_hold.hold_id, p_amount, v_hold.axis_from, v_hold.expires_at,
-      v_hold.placed_until, v_now, p_idempotency_key, v_hold.metadata);
+      v_hold.placed_until, v_now, p_idempotency_key, v_hold.metadata, p_actor, p_feature);
     v_account.axis := v_account.axis + p_amount;
     v_account.held := v_account.held + p_amount;
     v_account.next_change_at := least(v_account.next_change_at, v_hold.expires_at);
@@ -76,6 +85,8 @@ begin
     v_entry.subject_seal := credits.subject_seal(v_hold);
     v_entry.created_at := v_now;
     v_entry.metadata := v_hold.metadata;
+    v_entry.actor := p_actor;
+    v_entry.feature := p_feature;
     v_step := credits.append(v_account, v_entry);
     v_entry := v_step.entry;
     perform credits.save_account(v_step.account);
@@ -86,8 +97,8 @@ begin
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
 end;
 $$;
-comment on function credits.place_hold(uuid, bigint, text, interval, jsonb) is
-  'Reserves credits until they are captured, released, or the hold expires. Reserved credits do not expire with their grant. Idempotent by key. Errors: CRINS, CRDUP, CRACC, CRAMT, CRKEY, 22023.';
+comment on function credits.place_hold(uuid, bigint, text, interval, jsonb, text, text) is
+  'Reserves credits until they are captured, released, or the hold expires. Reserved credits do not expire with their grant; while they are reserved they count towards the limits of the account, the actor and the feature. Idempotent by key. Errors: CRINS, CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22023.';
 
 create function credits.find_hold(p_account_id uuid, p_hold_id uuid)
 returns credits.holds

@@ -5,9 +5,9 @@ call florin.begin_migration();
 revoke all on all functions in schema credits from public, anon, authenticated, service_role;
 grant execute on function
   credits.issue_grant(uuid, bigint, text, text, integer, timestamptz, timestamptz, jsonb),
-  credits.spend(uuid, bigint, text, jsonb),
+  credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb),
   credits.spend_batch(uuid[], bigint[], text[]),
-  credits.place_hold(uuid, bigint, text, interval, jsonb),
+  credits.place_hold(uuid, bigint, text, interval, jsonb, text, text),
   credits.release_hold(uuid, uuid),
   credits.reverse_grant(uuid, uuid, bigint, text, jsonb),
   credits.restore_grant(uuid, uuid, bigint, text, jsonb),
@@ -15,12 +15,12 @@ grant execute on function
   credits.adjust(uuid, bigint, text, text, text, text),
   credits.close_account(uuid, text, jsonb),
   credits.ensure_account(uuid),
+  credits.set_debt_limit(uuid, bigint),
   credits.settle_account(uuid),
   credits.expire_due(integer),
   credits.recompute_balances(),
   credits.explain_balance(uuid),
-  credits.allocations_now(uuid, bigint, bigint),
-  credits.verify_ledger(uuid)
+  credits.allocations_now(uuid, bigint, bigint)
   to service_role;
 grant execute on function
   credits.current_account(),

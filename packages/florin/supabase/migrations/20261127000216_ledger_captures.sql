@@ -42,6 +42,8 @@ begin
   v_entry.subject_seal := credits.overage_seal(p_hold);
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
+  v_entry.actor := p_hold.actor;
+  v_entry.feature := p_hold.feature;
   v_step := credits.append(p_account, v_entry);
   v_entry := v_step.entry;
   update credits.holds h
@@ -59,26 +61,38 @@ comment on function credits.end_hold(credits.accounts, credits.holds, bigint, ti
   'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from.';
 
 create function credits.room_above(
-  p_account credits.accounts, p_overage credits.overage, p_excess bigint, p_debt_limit bigint)
+  p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_debt_limit bigint,
+  p_at timestamptz)
 returns bigint
 language plpgsql
-immutable
+stable
 set search_path = ''
 as $$
 declare
   v_available bigint := p_account.posted - p_account.held;
+  v_room bigint := p_excess;
 begin
-  if p_overage = 'up_to_available' then
-    return least(p_excess, greatest(v_available, 0));
+  if p_hold.overage = 'up_to_available' then
+    if p_account.limited then
+      select least(p_excess, min((s.rule).amount - s.used - s.reserved)) into v_room
+        from credits.limit_states(
+          p_account.account_id, p_hold.actor, p_hold.feature, p_at) s
+       where not (s.rule).soft;
+    end if;
+    return greatest(least(v_room, v_available), 0);
   end if;
   if v_available + coalesce(p_account.debt_limit, p_debt_limit, 0) < p_excess then
     perform credits.raise_insufficient(v_available, p_excess);
   end if;
+  if p_account.limited then
+    perform credits.check_limits(
+      p_account.account_id, p_hold.actor, p_hold.feature, p_excess, p_at);
+  end if;
   return p_excess;
 end;
 $$;
-comment on function credits.room_above(credits.accounts, credits.overage, bigint, bigint) is
-  'How much of the excess over a hold may be taken: what is available, or all of it as long as what is available stays within the debt limit; else CRINS.';
+comment on function credits.room_above(credits.accounts, credits.holds, bigint, bigint, timestamptz) is
+  'How much of the excess over a hold may be taken by its overage: what is available and within the limits; or all of it, as long as what is available stays within the debt limit, else CRINS, and no limit is passed, else CRLIM.';
 
 create function credits.capture_excess(
   p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamptz)
@@ -96,6 +110,8 @@ begin
   v_entry.idempotency_key := 'florin:overage:' || p_hold.hold_id;
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
+  v_entry.actor := p_hold.actor;
+  v_entry.feature := p_hold.feature;
   p_account.axis := p_account.axis + p_excess;
   return credits.append(p_account, v_entry);
 end;
@@ -158,10 +174,14 @@ begin
     v_excess := greatest(v_asked - v_hold.amount, 0);
     if v_excess > 0 then
       v_hold.overage := v_overage;
-      v_excess := credits.room_above(v_account, v_overage, v_excess, p_debt_limit);
+      v_excess := credits.room_above(v_account, v_hold, v_excess, p_debt_limit, v_now);
     end if;
     v_hold.captured := least(v_asked, v_hold.amount) + v_excess;
     v_hold.uncovered := v_asked - v_hold.captured;
+    if v_account.limited then
+      perform credits.count_usage(
+        p_account_id, v_hold.actor, v_hold.feature, v_hold.captured, v_now);
+    end if;
     v_step := credits.end_hold(v_account, v_hold, v_hold.captured - v_excess, v_now);
     if v_excess > 0 then
       v_step := credits.capture_excess(v_step.account, v_hold, v_excess, v_now);
@@ -184,7 +204,7 @@ begin
 end;
 $$;
 comment on function credits.capture_hold(uuid, uuid, bigint, credits.overage, bigint) is
-  'Spends all of a hold, or the given part, and releases the rest. More than it reserves only by p_overage: up_to_available takes what is available and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRDUP (captured before with another amount or policy).';
+  'Spends all of a hold, or the given part, and releases the rest. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
 
 create function credits.extend_hold(
   p_account_id uuid,
@@ -255,39 +275,16 @@ $$;
 comment on function credits.extend_hold(uuid, uuid, interval, text) is
   'Moves the expiry of an open hold to p_expires_in from now, at most 30 days; never nearer than it was. Idempotent by key; a repeat answers with the hold''s expiry as it is now. Errors: CRHLD (not open, or unknown), CRDUP, CRKEY, 22023.';
 
-create function credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint)
-returns void
-language plpgsql
-security definer
-set search_path = ''
-as $$
-begin
-  if p_account_id is null then
-    perform credits.check_input(p_account_id, 1, 'debt limit');
-  end if;
-  if p_debt_limit < 0 or p_debt_limit > 9007199254740991 then
-    raise exception 'The debt limit % is not allowed.', p_debt_limit
-      using errcode = 'CRAMT', hint = 'Pass credits from 0 to 9007199254740991, or null for the catalogue''s.';
-  end if;
-  insert into credits.accounts (account_id) values (p_account_id) on conflict do nothing;
-  update credits.accounts a set debt_limit = p_debt_limit where a.account_id = p_account_id;
-end;
-$$;
-comment on function credits.set_debt_limit(uuid, bigint) is
-  'How much debt captures with the overage debt may leave on the account; null: what the catalogue allows everyone. Makes a new account. Repeatable. Errors: CRAMT, 22004.';
-
 revoke all on function
   credits.end_hold(credits.accounts, credits.holds, bigint, timestamptz),
-  credits.room_above(credits.accounts, credits.overage, bigint, bigint),
+  credits.room_above(credits.accounts, credits.holds, bigint, bigint, timestamptz),
   credits.capture_excess(credits.accounts, credits.holds, bigint, timestamptz),
   credits.capture_hold(uuid, uuid, bigint, credits.overage, bigint),
-  credits.extend_hold(uuid, uuid, interval, text),
-  credits.set_debt_limit(uuid, bigint)
+  credits.extend_hold(uuid, uuid, interval, text)
   from public, anon, authenticated, service_role;
 grant execute on function
   credits.capture_hold(uuid, uuid, bigint, credits.overage, bigint),
-  credits.extend_hold(uuid, uuid, interval, text),
-  credits.set_debt_limit(uuid, bigint)
+  credits.extend_hold(uuid, uuid, interval, text)
   to service_role;
 
 call florin.end_migration();

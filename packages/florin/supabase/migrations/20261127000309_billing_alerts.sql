@@ -14,7 +14,8 @@ create table billing.alerts (
   created_at timestamptz not null,
   constraint alerts_pkey primary key (alert_id),
   constraint alerts_type_is_known
-    check (type in ('balance_low', 'top_up_paused', 'top_up_action_required')),
+    check (type in (
+      'balance_low', 'limit_passed', 'top_up_paused', 'top_up_action_required')),
   constraint alerts_delivered_ones_are_not_tried_again
     check (delivered_at is null or next_attempt_at is null)
 );
@@ -88,6 +89,44 @@ end;
 $$;
 comment on function billing.note_low_balances(bigint, integer) is
   'Writes an alert for each customer''s account that has fallen below, once until it has been above again; how many. Any number of callers write one.';
+
+create function billing.note_passed_limits(p_limit integer)
+returns bigint
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_passed record;
+  v_noted bigint := 0;
+begin
+  for v_passed in
+    select c.account_id, c.limit_id, c.actor, c.feature, c.window_start, c.used,
+           l.actor as rule_actor, l.feature as rule_feature, l.per, l.amount
+      from credits.limit_counters c
+      join credits.limits l on l.account_id = c.account_id and l.limit_id = c.limit_id
+     where c.passed_at is not null and c.noted_at is null
+     order by c.passed_at
+     limit p_limit
+  loop
+    update credits.limit_counters c set noted_at = v_now
+     where c.account_id = v_passed.account_id and c.limit_id = v_passed.limit_id
+       and c.actor = v_passed.actor and c.feature = v_passed.feature
+       and c.window_start = v_passed.window_start and c.noted_at is null;
+    if found then
+      v_noted := v_noted + 1;
+      perform billing.add_alert(v_passed.account_id, 'limit_passed', jsonb_build_object(
+        'actor', nullif(coalesce(nullif(v_passed.actor, ''), v_passed.rule_actor), ''),
+        'feature', nullif(coalesce(nullif(v_passed.feature, ''), v_passed.rule_feature), ''),
+        'window', v_passed.per, 'limit', v_passed.amount, 'used', v_passed.used));
+    end if;
+  end loop;
+  return v_noted;
+end;
+$$;
+comment on function billing.note_passed_limits(integer) is
+  'Writes an alert for each soft limit that was passed, once a window; returns how many. Any number of callers write one.';
 
 create function billing.claim_alerts(p_limit integer, p_lease interval)
 returns table (alert_id uuid, account_id uuid, type text, data jsonb, attempts integer,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listFiles, REPOSITORY, ROOT, SANDBOX } from './sources.ts';
+import { listFiles, OTHERS, REPOSITORY, ROOT } from './sources.ts';
 import { readTitles } from './titles.ts';
 
 const EMPTY_NAMES = /(^|\/)(utils?|helpers?|common|lib|services?|types|misc|shared)(\/|\.tsx?$)/;
@@ -12,7 +12,9 @@ describe('names', () => {
   const folders = ['src', 'web', 'test'].filter((folder) => existsSync(join(ROOT, folder)));
   const files = [
     ...folders.flatMap((folder) => listFiles(folder, /\.tsx?$/)),
-    ...['src', 'test'].flatMap((folder) => listFiles(folder, /\.tsx?$/, SANDBOX)),
+    ...OTHERS.flatMap((root) =>
+      ['src', 'test'].flatMap((folder) => listFiles(folder, /\.tsx?$/, root)),
+    ),
   ];
 
   it('say what is inside: no folder or file is called utils, helpers, common, lib, services or types', () => {

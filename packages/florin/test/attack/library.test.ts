@@ -25,7 +25,7 @@ function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
   const grant = { ...write, grantId: NO_ID };
   const work = async () => ({ result: 'done', used: 1 });
   return {
-    spend: [{ ...write, amount: 1 }],
+    spend: [{ ...write, amount: 1, actor: 'ada', feature: 'scan' }],
     grant: [
       {
         ...write,
@@ -47,8 +47,28 @@ function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
     reverseGrant: [{ ...grant, amount: 1 }],
     restoreGrant: [{ ...grant, amount: 1 }],
     voidGrant: [grant],
+    setLimit: [
+      {
+        accountId,
+        credits: 1_000_000_000,
+        window: 'month',
+        actor: 'ada',
+        soft: false,
+        timeZone: 'UTC',
+      },
+    ],
+    removeLimit: [{ accountId, window: 'day', feature: '*', soft: true }],
+    limits: [accountId],
     closeAccount: [{ accountId: randomUUID(), idempotencyKey: randomUUID() }],
     verify: [accountId],
+    charge: [{ ...write, meter: 'page', quantity: 2, actor: 'ada', feature: 'scan' }],
+    quote: [
+      {
+        accountId,
+        meter: 'tokens',
+        usage: { model: 'a/b', input: 1200, cachedInput: 0, output: 30 },
+      },
+    ],
     fetch: [new Request('http://app.localhost/healthz'), { env: {} }, {}],
     fetchMetrics: [new Request('http://app.localhost/metrics')],
     drain: [10],

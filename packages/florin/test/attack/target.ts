@@ -3,8 +3,9 @@ import { connect as openSocket, type Socket } from 'node:net';
 import { expect } from 'vitest';
 import { connect, migrate } from '../../src/db/index.ts';
 import { WEBHOOK_SECRET } from '../integration/http/florin-service.ts';
+import { isInstalled } from '../support/installed.ts';
 import type { FreshDatabase } from '../support/postgres.ts';
-import { hasPostgres15, startPostgres15 } from '../support/postgres-15.ts';
+import { startPostgres15 } from '../support/postgres-15.ts';
 import { type Served, startServed } from '../support/served.ts';
 
 /** What a good request may take while, or right after, somebody attacks. */
@@ -46,7 +47,7 @@ async function databaseOn15(): Promise<FreshDatabase> {
 export const SERVERS = [
   { name: 'the embedded Postgres 17', start: () => startTarget() },
   { name: 'Debian’s Postgres 15', start: async () => startTarget(await databaseOn15()) },
-].slice(0, hasPostgres15 ? 2 : 1);
+].slice(0, isInstalled('postgres15') ? 2 : 1);
 
 /** An honest user spends, and a balancer asks for readiness: both must succeed, and soon. */
 export async function expectGood(target: Target): Promise<void> {

@@ -142,7 +142,7 @@ describe.skipIf(!hasBrowser)('buying, in a browser, on the product as a newcomer
 
     await page.getByLabel('Pages').fill('30');
     await page.getByRole('button', { name: 'Scan' }).click();
-    await page.getByText('30 pages read. 70 credits left.').waitFor();
+    await page.getByText('30 pages read for 30 credits. 70 credits left.').waitFor();
     await available(70);
     await page.getByText('70 of 100 left').waitFor();
     await page.getByLabel('Pages').fill('71');
@@ -153,8 +153,12 @@ describe.skipIf(!hasBrowser)('buying, in a browser, on the product as a newcomer
     await page.getByRole('button', { name: 'Subscribe Vision Pro' }).click();
     await page.getByText('You have a subscription already.').waitFor();
     await expectAccessible();
-    await page.getByRole('button', { name: 'Change my plan' }).click();
-    await page.waitForURL(`${product.sandbox}/**`);
+    await page.getByRole('link', { name: 'Change my plan' }).click();
+    const sheet = page.getByRole('dialog', { name: 'Change plan' });
+    await sheet.getByRole('button', { name: /^Pay \$20 and change to Vision Pro/ }).click();
+    await page.getByText('You are on Vision Pro now.').waitFor();
+    // 30 of 100 were used: all of Basic goes back, and Vision Pro comes whole.
+    await available(470);
   });
 
   it('a cancelled checkout charges nothing and keeps the choice', async () => {

@@ -3,7 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { listEntries, readBalance } from '../../src/ledger/index.ts';
+import { parseCatalog } from '../../src/catalog/index.ts';
+import { createCharges } from '../../src/charge/index.ts';
+import { issueGrant, listEntries, readBalance } from '../../src/ledger/index.ts';
 import type { StripeSandbox } from '../../src/testing.ts';
 import { startStripeSandbox } from '../../src/testing.ts';
 import { listEvents } from '../../src/webhooks/index.ts';
@@ -63,8 +65,8 @@ describe('the command line with Stripe', { timeout: 120_000 }, () => {
     PORT: String(port),
   });
   const florin = (...args: string[]) => runFlorin(args, { cwd: folder, env: settings() });
-  const catalogue = (prices: Record<string, object>) =>
-    writeFile(join(folder, 'florin.config.json'), JSON.stringify({ prices }));
+  const catalogue = (prices: Record<string, object>, more: object = {}) =>
+    writeFile(join(folder, 'florin.config.json'), JSON.stringify({ prices, ...more }));
 
   async function serve(more: Record<string, string> = {}): Promise<FlorinProcess> {
     const env = { ...settings(), ...more };
@@ -291,6 +293,31 @@ describe('the command line with Stripe', { timeout: 120_000 }, () => {
     const again = await florin('catalog', 'push', ...amounts.slice(-2), '--yes');
     expect(again).toMatchObject({ code: 0, stdout: 'Nothing to create.\n' });
     expect(await prices()).toHaveLength(3);
+  });
+
+  it('catalog check refuses a card that changes the price of a version in use', async () => {
+    const card = (page: object) => catalogue({ price_KNOWN: PACK }, { usage: { page } });
+    const check = () => florin('catalog', 'check');
+    const accountId = randomUUID();
+    await issueGrant(fresh.db, { accountId, amount: 9, idempotencyKey: 'g', source: 'test' });
+    const { usage } = parseCatalog({ prices: {}, usage: { page: { credits: 1 } } });
+    const charges = createCharges({ db: fresh.db, card: usage });
+    await charges.charge({ accountId, meter: 'page', quantity: 1, idempotencyKey: 'c' });
+    await card({ credits: '1.0' });
+    expect(await check()).toMatchObject({ code: 0, stdout: expect.stringContaining('usage: ok') });
+    await card({ credits: 2 });
+    const words =
+      'usage.page: version 1 is in use with another price. Give the new price version 2';
+    expect(await check()).toMatchObject({ code: 1, stdout: expect.stringContaining(words) });
+    const checked = await florin('catalog', 'check', '--json');
+    expect(JSON.parse(checked.stdout)).toMatchObject({
+      ok: false,
+      changedRates: [{ meter: 'page', version: 1 }],
+    });
+    const serving = await florin('serve');
+    expect(serving).toMatchObject({ code: 1, stderr: expect.stringContaining(words) });
+    await card({ credits: 2, version: 2 });
+    expect((await check()).code).toBe(0);
   });
 
   it.each(['catalog check', 'catalog push', 'reconcile'])(

@@ -5,7 +5,12 @@ import { useSite } from '../session/context.tsx';
 
 type ScanState =
   | { readonly state: 'idle' | 'busy' }
-  | { readonly state: 'done'; readonly pages: number; readonly available: number }
+  | {
+      readonly state: 'done';
+      readonly pages: number;
+      readonly used: number;
+      readonly available: number;
+    }
   | { readonly state: 'failed'; readonly message: string; readonly short: boolean };
 
 /** Development only: a pretended scan, so that there is something to spend credits on. */
@@ -16,10 +21,11 @@ export function ScanDemo({ onScanned }: { onScanned: () => void }) {
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    const pages = Number(new FormData(event.currentTarget).get('pages'));
+    const form = new FormData(event.currentTarget);
+    const wanted = { pages: Number(form.get('pages')), vision: form.get('vision') === 'on' };
     setScan({ state: 'busy' });
     const token = await store.getAccessToken({ refresh: false });
-    const result = await requestScan(pages, token);
+    const result = await requestScan(wanted, token);
     setScan(result);
     if (result.state === 'done') {
       onScanned();
@@ -33,14 +39,18 @@ export function ScanDemo({ onScanned }: { onScanned: () => void }) {
         <div className="field">
           <label htmlFor={id}>Pages</label>
           <input id={id} name="pages" type="number" min={1} max={500} defaultValue={3} required />
-          <span className="hint">One credit a page.</span>
+          <span className="hint">One credit a page, three with vision.</span>
         </div>
+        <label className="agree">
+          <input name="vision" type="checkbox" />
+          <span>Read with vision</span>
+        </label>
         <Button type="submit" busy={scan.state === 'busy'}>
           {scan.state === 'busy' ? 'Reading…' : 'Scan'}
         </Button>
         <div role="status" className={scan.state === 'done' ? 'scan-result' : undefined}>
           {scan.state === 'done'
-            ? `${scan.pages} ${scan.pages === 1 ? 'page' : 'pages'} read. ${credits(scan.available)} left.`
+            ? `${scan.pages} ${scan.pages === 1 ? 'page' : 'pages'} read for ${credits(scan.used)}. ${credits(scan.available)} left.`
             : null}
         </div>
         {scan.state === 'failed' ? (
@@ -53,7 +63,10 @@ export function ScanDemo({ onScanned }: { onScanned: () => void }) {
   );
 }
 
-async function requestScan(pages: number, token: string | null): Promise<ScanState> {
+async function requestScan(
+  wanted: { pages: number; vision: boolean },
+  token: string | null,
+): Promise<ScanState> {
   try {
     const response = await fetch('/api/demo/scan', {
       method: 'POST',
@@ -62,7 +75,7 @@ async function requestScan(pages: number, token: string | null): Promise<ScanSta
         authorization: `Bearer ${token ?? ''}`,
         'idempotency-key': crypto.randomUUID(),
       },
-      body: JSON.stringify({ pages }),
+      body: JSON.stringify(wanted),
       signal: AbortSignal.timeout(20_000),
     });
     const answer = (await response.json()) as Record<string, unknown>;
@@ -73,7 +86,8 @@ async function requestScan(pages: number, token: string | null): Promise<ScanSta
         : String(answer['detail'] ?? answer['title'] ?? 'The scan failed.');
       return { state: 'failed', message, short };
     }
-    return { state: 'done', pages, available: Number(answer['available']) };
+    const { credits: used, available } = answer;
+    return { state: 'done', pages: wanted.pages, used: Number(used), available: Number(available) };
   } catch {
     const message = 'The service could not be reached. No credits were used.';
     return { state: 'failed', message, short: false };

@@ -29,6 +29,8 @@ const FIELDS: Readonly<Record<string, Kind>> = {
   product: 'product',
   promotion_code: 'promotion_code',
   refund: 'refund',
+  released_subscription: 'subscription',
+  schedule: 'subscription_schedule',
   setup_intent: 'setup_intent',
   source_charge: 'charge',
   subscription: 'subscription',

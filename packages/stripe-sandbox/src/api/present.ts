@@ -22,6 +22,10 @@ export function present(world: World, object: object): Shown {
 }
 
 function presentInvoice(world: World, invoice: Invoice): Shown {
+  if ('lines' in invoice) {
+    // A preview: it is kept nowhere, and brings its lines.
+    return { ...invoice };
+  }
   const lines = world.store.get('invoice_lines', invoice.id)?.lines ?? [];
   return {
     ...invoice,

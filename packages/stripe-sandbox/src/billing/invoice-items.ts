@@ -6,9 +6,10 @@ import { needPrice, priceOfLine } from '../catalog/prices.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { Invoice, InvoiceItem, Price, ProrationDetails } from '../shapes.ts';
+import type { DraftLine } from '../store/records.ts';
 import { inTimeOf, newId, type World } from '../world.ts';
 import { appendLine, dropLine, needInvoice } from './invoices.ts';
-import { type DraftLine, priceAmount, pricingOf } from './lines.ts';
+import { priceAmount, pricingOf } from './lines.ts';
 
 export type NewItem = {
   customer: string;

@@ -4,10 +4,11 @@ import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import { addIntent, cancelIntent, planOf } from '../payments/intents.ts';
 import type { Invoice } from '../shapes.ts';
+import type { DraftLine } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 import { takeOff } from './discounts.ts';
 import { addInvoicePayment } from './invoice-payments.ts';
-import { buildLine, type DraftLine } from './lines.ts';
+import { buildLine } from './lines.ts';
 import { markInvoicePaid } from './pay-invoice.ts';
 
 export type NewInvoice = {

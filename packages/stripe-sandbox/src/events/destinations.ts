@@ -1,28 +1,8 @@
 import { invalid, missingParameter, noSuch } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
+import type { EventDestination } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 import { thinType } from './thin.ts';
-
-/** An event destination of the v2 API, with what Stripe shows only when it is asked to. */
-export type EventDestination = {
-  id: string;
-  object: 'v2.core.event_destination';
-  created: string;
-  updated: string;
-  name: string;
-  description: string;
-  enabled_events: string[];
-  event_payload: 'snapshot' | 'thin';
-  events_from: string[];
-  livemode: false;
-  metadata: Record<string, string>;
-  snapshot_api_version: string | null;
-  status: 'enabled' | 'disabled';
-  status_details: { disabled: { reason: string } } | null;
-  type: 'webhook_endpoint';
-  url: string;
-  signingSecret: string;
-};
 
 const MOST_EVENTS_FROM = ['@self', '@accounts', '@organization_members'];
 

@@ -1,25 +1,6 @@
 import type { StripeEvent } from '../shapes.ts';
+import type { ThinEvent } from '../store/records.ts';
 import type { World } from '../world.ts';
-
-/**
- * An event of the v2 API: it names its object and does not show it. Its shape is that of
- * https://docs.stripe.com/event-destinations#thin-events and of the SDK's `V2.Core.Event`.
- */
-export type ThinEvent = {
-  id: string;
-  object: 'v2.core.event';
-  type: string;
-  livemode: boolean;
-  created: string;
-  context: null;
-  reason: {
-    type: 'request';
-    request: { id: string; idempotency_key: string | null };
-  } | null;
-  related_object: { id: string; type: string; url: string };
-  /** The event that tells the same as a snapshot. */
-  snapshot_event?: string;
-};
 
 const SNAPSHOT_ID = 'evt_';
 const THIN_ID = 'evt_test_65';

@@ -1,5 +1,4 @@
 import { z } from '@hono/zod-openapi';
-import { FlorinError, isUuid } from '../../kernel/index.ts';
 import {
   captureHold,
   expiresInSeconds,
@@ -12,12 +11,13 @@ import {
   readBalance,
   releaseHold,
   source,
+  usedBy,
 } from '../../ledger/index.ts';
 import { readJson } from '../body.ts';
-import type { RequestContext } from '../context.ts';
 import { json } from '../headers.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
+import { createServerWrite, key, uuidOf } from '../server-calls.ts';
 import {
   accountId,
   answers,
@@ -29,10 +29,12 @@ import {
   written,
 } from '../shapes.ts';
 
-const MAX_KEY = 255;
-const REPLAYED = { 'idempotent-replayed': 'true' };
-
-const spending = z.strictObject({ amount: credits, metadata: freeMetadata.optional() });
+const spending = z.strictObject({
+  amount: credits,
+  actor: usedBy.optional(),
+  feature: usedBy.optional(),
+  metadata: freeMetadata.optional(),
+});
 const granting = z.strictObject({
   amount: credits,
   source: source.default('server').openapi({ example: 'bonus' }),
@@ -44,6 +46,8 @@ const granting = z.strictObject({
 const holding = z.strictObject({
   amount: credits,
   expiresInSeconds: expiresInSeconds.int().min(1).optional(),
+  actor: usedBy.optional(),
+  feature: usedBy.optional(),
   metadata: freeMetadata.optional(),
 });
 const capturing = z.strictObject({
@@ -53,9 +57,6 @@ const capturing = z.strictObject({
 });
 const extending = z.strictObject({ expiresInSeconds: expiresInSeconds.int().min(1) });
 
-const key = z.object({
-  'Idempotency-Key': z.string().min(1).max(MAX_KEY).openapi({ example: 'scan:job_81' }),
-});
 const account = z.object({ id: accountId });
 const hold = account.extend({ holdId: accountId });
 const PROBLEMS = {
@@ -66,24 +67,9 @@ const PROBLEMS = {
 
 /** For your own server, with FLORIN_SECRET_KEY. Every write has a key, so that it may be repeated. */
 export function addAccounts(app: App, parts: Parts): void {
-  const { callers, feed, spend } = parts;
+  const { callers, spend } = parts;
   const { db } = parts.webhooks;
-
-  /** One write: who calls, the key, the body, the ledger, and the first result again for a repetition. */
-  function write<T extends { replayed: boolean }>(
-    work: (c: RequestContext, call: { accountId: string; idempotencyKey: string }) => Promise<T>,
-  ) {
-    return async (c: RequestContext) => {
-      const refusing = callers.server(c);
-      if (refusing !== undefined) {
-        await refusing;
-      }
-      const call = { accountId: uuidOf(c, 'id'), idempotencyKey: keyOf(c) };
-      const result = await work(c, call);
-      feed.changed(call.accountId);
-      return json(result, result.replayed ? { headers: REPLAYED } : {});
-    };
-  }
+  const write = createServerWrite(parts);
 
   addRoute(app, {
     method: 'post',
@@ -95,12 +81,21 @@ export function addAccounts(app: App, parts: Parts): void {
       request: { params: account, headers: key, ...jsonBody(spending) },
       responses: answers(
         { description: 'The balance after it', schema: written },
-        { ...PROBLEMS, 402: 'Not enough credits: `available` and `required` say how many' },
+        {
+          ...PROBLEMS,
+          402: 'Not enough credits (`available`, `required`), or `limit_reached` (`rule`, `used`, `limit`, `resetsAt`)',
+        },
       ),
     },
     handler: write(async (c, call) => {
-      const { amount, metadata } = await readJson(c, spending);
-      return spend({ ...call, amount, ...(metadata === undefined ? {} : { metadata }) });
+      const { amount, actor, feature, metadata } = await readJson(c, spending);
+      return spend({
+        ...call,
+        amount,
+        actor,
+        feature,
+        ...(metadata === undefined ? {} : { metadata }),
+      });
     }),
   });
 
@@ -143,14 +138,16 @@ export function addAccounts(app: App, parts: Parts): void {
           description: 'The hold',
           schema: written.extend({ holdId: z.string(), expiresAt: z.string() }),
         },
-        { ...PROBLEMS, 402: 'Not enough credits' },
+        { ...PROBLEMS, 402: 'Not enough credits, or `limit_reached`' },
       ),
     },
     handler: write(async (c, call) => {
-      const { amount, expiresInSeconds, metadata } = await readJson(c, holding);
+      const { amount, actor, feature, expiresInSeconds, metadata } = await readJson(c, holding);
       return placeHold(db, {
         ...call,
         amount,
+        actor,
+        feature,
         ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
         ...(metadata === undefined ? {} : { metadata }),
       });
@@ -245,32 +242,4 @@ export function addAccounts(app: App, parts: Parts): void {
       return json({ accountId: id, ...now, grants });
     },
   });
-}
-
-function uuidOf(c: RequestContext, name: string): string {
-  const value = c.req.param(name);
-  if (!isUuid(value)) {
-    throw new FlorinError('invalid_input', `${name}: must be a uuid.`);
-  }
-  return value.toLowerCase();
-}
-
-/** The header of the IETF draft: a text in quotes, or bare as Stripe writes it. */
-function keyOf(c: RequestContext): string {
-  const header = c.req.header('idempotency-key')?.trim() ?? '';
-  if (header === '') {
-    throw new FlorinError(
-      'idempotency_key_missing',
-      'Send the header Idempotency-Key with a name for this one operation, and repeat it on every retry.',
-    );
-  }
-  const quoted = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/.exec(header)?.[1];
-  const value = quoted === undefined ? header : quoted.replaceAll(/\\(["\\])/g, '$1');
-  if (value === '' || value.length > MAX_KEY || !/^[\x20-\x7e]+$/.test(value)) {
-    throw new FlorinError(
-      'idempotency_key_invalid',
-      `Idempotency-Key must be 1 to ${MAX_KEY} printable ASCII characters.`,
-    );
-  }
-  return value;
 }

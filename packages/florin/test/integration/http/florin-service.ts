@@ -140,6 +140,16 @@ export const CATALOG = {
     price_QUICK_SCAN: { ...pack, credits: 50, name: 'Quick Scan' },
     price_POWER_PACK: { ...pack, credits: 250, expiresAfter: 'P1Y' },
   },
+  usage: {
+    page: { credits: 1 },
+    'page.vision': { credits: 3 },
+    tokens: {
+      by: 'model',
+      per: 1_000_000,
+      markup: 1.2,
+      rates: { 'a/b': { input: 3, cachedInput: 0.3, output: 15 } },
+    },
+  },
 };
 
 export type ServiceOptions = Partial<Omit<AppDeps, 'config' | 'webhooks' | 'stripe'>> & {
@@ -190,7 +200,15 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     ids: randomIds,
   };
   const limits = { stripe: 10_000, ...more.limits };
-  const app = createApp({ config, webhooks, stripe, development: false, ...more, limits });
+  const app = createApp({
+    ...webhooks,
+    config,
+    webhooks,
+    stripe,
+    development: false,
+    ...more,
+    limits,
+  });
   const server = await listen({ fetch: app.fetch, host: '127.0.0.1', port: 0 });
   if (options.deliver !== false) {
     sandbox.addEndpoint({ url: `${server.url}/api/stripe/webhook`, secret: WEBHOOK_SECRET });

@@ -538,9 +538,12 @@ describe('the documents', () => {
     );
     expect(documented.sort()).toEqual(
       [
+        'DELETE /api/accounts/{id}/limits',
         'DELETE /api/plan-session',
         'DELETE /api/top-up',
         'GET /api/accounts/{id}',
+        'GET /api/accounts/{id}/limits',
+        'GET /api/accounts/{id}/quote',
         'GET /api/admin/accounts',
         'GET /api/admin/accounts/{id}',
         'GET /api/admin/events',
@@ -559,6 +562,7 @@ describe('the documents', () => {
         'GET /healthz',
         'GET /metrics',
         'GET /readyz',
+        'POST /api/accounts/{id}/charge',
         'POST /api/accounts/{id}/grants',
         'POST /api/accounts/{id}/holds',
         'POST /api/accounts/{id}/holds/{holdId}/capture',
@@ -569,6 +573,9 @@ describe('the documents', () => {
         'POST /api/admin/accounts/{id}/grant',
         'POST /api/admin/events/{id}/replay',
         'POST /api/admin/reconcile',
+        'GET /api/subscriptions',
+        'POST /api/change-plan',
+        'POST /api/change-plan/preview',
         'POST /api/create-checkout-session',
         'POST /api/create-portal-session',
         'POST /api/jobs/run',
@@ -577,6 +584,7 @@ describe('the documents', () => {
         'POST /api/top-up',
         'POST /api/top-up/payment-method',
         'POST /api/top-up/resume',
+        'PUT /api/accounts/{id}/limits',
       ].sort(),
     );
     const docs = await service.ask('/docs');

@@ -1,0 +1,11 @@
+export {
+  type Charged,
+  type ChargeRequest,
+  type Charges,
+  type Cost,
+  createCharges,
+  measured,
+  type Quote,
+  type QuoteRequest,
+} from './charge.ts';
+export { type ChangedRate, changedRates } from './rates.ts';

@@ -1,0 +1,57 @@
+import { z } from '@hono/zod-openapi';
+import { FlorinError, isUuid } from '../kernel/index.ts';
+import type { RequestContext } from './context.ts';
+import { json } from './headers.ts';
+import type { Parts } from './parts.ts';
+
+const MAX_KEY = 255;
+const REPLAYED = { 'idempotent-replayed': 'true' };
+
+export const key = z.object({
+  'Idempotency-Key': z.string().min(1).max(MAX_KEY).openapi({ example: 'scan:job_81' }),
+});
+/** What your own server calls: who calls, the account, the key, and the first result again for a repetition. */
+export function createServerWrite({ callers, feed }: Pick<Parts, 'callers' | 'feed'>) {
+  return function write<T extends { replayed: boolean }>(
+    work: (c: RequestContext, call: { accountId: string; idempotencyKey: string }) => Promise<T>,
+  ) {
+    return async (c: RequestContext) => {
+      const refusing = callers.server(c);
+      if (refusing !== undefined) {
+        await refusing;
+      }
+      const call = { accountId: uuidOf(c, 'id'), idempotencyKey: keyOf(c) };
+      const result = await work(c, call);
+      feed.changed(call.accountId);
+      return json(result, result.replayed ? { headers: REPLAYED } : {});
+    };
+  };
+}
+
+export function uuidOf(c: RequestContext, name: string): string {
+  const value = c.req.param(name);
+  if (!isUuid(value)) {
+    throw new FlorinError('invalid_input', `${name}: must be a uuid.`);
+  }
+  return value.toLowerCase();
+}
+
+/** The header of the IETF draft: a text in quotes, or bare as Stripe writes it. */
+function keyOf(c: RequestContext): string {
+  const header = c.req.header('idempotency-key')?.trim() ?? '';
+  if (header === '') {
+    throw new FlorinError(
+      'idempotency_key_missing',
+      'Send the header Idempotency-Key with a name for this one operation, and repeat it on every retry.',
+    );
+  }
+  const quoted = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/.exec(header)?.[1];
+  const value = quoted === undefined ? header : quoted.replaceAll(/\\(["\\])/g, '$1');
+  if (value === '' || value.length > MAX_KEY || !/^[\x20-\x7e]+$/.test(value)) {
+    throw new FlorinError(
+      'idempotency_key_invalid',
+      `Idempotency-Key must be 1 to ${MAX_KEY} printable ASCII characters.`,
+    );
+  }
+  return value;
+}
