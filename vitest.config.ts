@@ -14,6 +14,8 @@ const UNIT = [
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
+  // What globalSetup of a project imports is resolved in this one.
+  environments: { __vitest__: { resolve: { conditions } } },
   test: {
     projects: [
       { extends: true, test: { name: 'unit', include: UNIT } },

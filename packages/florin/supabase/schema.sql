@@ -115,6 +115,7 @@ CREATE TABLE credits.accounts (
     account_id uuid NOT NULL,
     closed_at timestamp with time zone,
     debt_limit bigint,
+    limited boolean DEFAULT false NOT NULL,
     next_change_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
     next_expiry_at timestamp with time zone,
     settled bigint DEFAULT 0 NOT NULL,
@@ -132,6 +133,8 @@ ALTER TABLE credits.accounts OWNER TO florin_owner;
 COMMENT ON TABLE credits.accounts IS 'One row an account: its balance, its place on the burn axis and the head of its chain. Opaque ids, by default the Supabase user''s; no foreign key, so that the ledger outlives the user.';
 
 COMMENT ON COLUMN credits.accounts.debt_limit IS 'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
+
+COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits: its spends then count towards them, and no other account pays for it.';
 
 COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
 
@@ -241,6 +244,56 @@ CREATE TYPE credits.issued AS (
 ALTER TYPE credits.issued OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.issued IS 'What issuing leaves: the account and the grant as they are now, and the entry as it was written.';
+
+CREATE TYPE credits.limit_window AS ENUM (
+    'hour',
+    'day',
+    'month',
+    'lifetime'
+);
+
+ALTER TYPE credits.limit_window OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.limit_window IS 'How long a limit counts: a calendar hour, day or month of its time zone, or for ever.';
+
+CREATE TABLE credits.limits (
+    account_id uuid NOT NULL,
+    limit_id uuid NOT NULL,
+    actor text NOT NULL,
+    feature text NOT NULL,
+    per credits.limit_window NOT NULL,
+    soft boolean NOT NULL,
+    time_zone text NOT NULL,
+    amount bigint NOT NULL,
+    since timestamp with time zone NOT NULL,
+    CONSTRAINT limits_amount_zero_or_more CHECK ((amount >= 0))
+);
+
+ALTER TABLE credits.limits OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.limits IS 'Rules: at most so many credits in each window. One a scope, window and softness; soft ones alert and refuse nothing.';
+
+COMMENT ON COLUMN credits.limits.limit_id IS 'Derived from the account and what the rule is about.';
+
+COMMENT ON COLUMN credits.limits.actor IS 'Of this actor; *: of each actor on its own; empty: whoever it was.';
+
+COMMENT ON COLUMN credits.limits.feature IS 'Of this feature; *: of each feature on its own; empty: whatever for.';
+
+COMMENT ON COLUMN credits.limits.since IS 'When it was set: a window that began before is counted from its entries once.';
+
+CREATE TYPE credits.limit_state AS (
+	rule credits.limits,
+	actor text,
+	feature text,
+	window_start timestamp with time zone,
+	resets_at timestamp with time zone,
+	used bigint,
+	reserved bigint
+);
+
+ALTER TYPE credits.limit_state OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.limit_state IS 'How a limit stands for one actor and feature: the window, what was used in it, and what open holds reserve.';
 
 CREATE TYPE credits.overage AS ENUM (
     'refuse',
@@ -1185,6 +1238,44 @@ ALTER FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) OWNER 
 
 COMMENT ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) IS 'Writes an alert for each customer''s account that has fallen below, once until it has been above again; how many. Any number of callers write one.';
 
+CREATE FUNCTION billing.note_passed_limits(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_passed record;
+  v_noted bigint := 0;
+begin
+  for v_passed in
+    select c.account_id, c.limit_id, c.actor, c.feature, c.window_start, c.used,
+           l.actor as rule_actor, l.feature as rule_feature, l.per, l.amount
+      from credits.limit_counters c
+      join credits.limits l on l.account_id = c.account_id and l.limit_id = c.limit_id
+     where c.passed_at is not null and c.noted_at is null
+     order by c.passed_at
+     limit p_limit
+  loop
+    update credits.limit_counters c set noted_at = v_now
+     where c.account_id = v_passed.account_id and c.limit_id = v_passed.limit_id
+       and c.actor = v_passed.actor and c.feature = v_passed.feature
+       and c.window_start = v_passed.window_start and c.noted_at is null;
+    if found then
+      v_noted := v_noted + 1;
+      perform billing.add_alert(v_passed.account_id, 'limit_passed', jsonb_build_object(
+        'actor', nullif(coalesce(nullif(v_passed.actor, ''), v_passed.rule_actor), ''),
+        'feature', nullif(coalesce(nullif(v_passed.feature, ''), v_passed.rule_feature), ''),
+        'window', v_passed.per, 'limit', v_passed.amount, 'used', v_passed.used));
+    end if;
+  end loop;
+  return v_noted;
+end;
+$$;
+
+ALTER FUNCTION billing.note_passed_limits(p_limit integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.note_passed_limits(p_limit integer) IS 'Writes an alert for each soft limit that was passed, once a window; returns how many. Any number of callers write one.';
+
 CREATE FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1839,6 +1930,8 @@ CREATE TABLE credits.holds (
     created_at timestamp with time zone NOT NULL,
     idempotency_key text NOT NULL,
     metadata jsonb,
+    actor text,
+    feature text,
     status credits.hold_status DEFAULT 'open'::credits.hold_status NOT NULL,
     captured bigint DEFAULT 0 NOT NULL,
     uncovered bigint DEFAULT 0 NOT NULL,
@@ -1854,6 +1947,10 @@ ALTER TABLE credits.holds OWNER TO florin_owner;
 COMMENT ON TABLE credits.holds IS 'Credits reserved for work whose price is not known yet. Reserved credits do not expire with their grant.';
 
 COMMENT ON COLUMN credits.holds.placed_until IS 'When it was to expire as it was placed; extensions move expires_at.';
+
+COMMENT ON COLUMN credits.holds.actor IS 'Who reserved the credits; its captures are theirs.';
+
+COMMENT ON COLUMN credits.holds.feature IS 'What they are reserved for.';
 
 COMMENT ON COLUMN credits.holds.captured IS 'What was charged. More than the amount only by the policy in overage.';
 
@@ -1877,6 +1974,8 @@ begin
   v_entry.idempotency_key := 'florin:overage:' || p_hold.hold_id;
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
+  v_entry.actor := p_hold.actor;
+  v_entry.feature := p_hold.feature;
   p_account.axis := p_account.axis + p_excess;
   return credits.append(p_account, v_entry);
 end;
@@ -1928,10 +2027,14 @@ begin
     v_excess := greatest(v_asked - v_hold.amount, 0);
     if v_excess > 0 then
       v_hold.overage := v_overage;
-      v_excess := credits.room_above(v_account, v_overage, v_excess, p_debt_limit);
+      v_excess := credits.room_above(v_account, v_hold, v_excess, p_debt_limit, v_now);
     end if;
     v_hold.captured := least(v_asked, v_hold.amount) + v_excess;
     v_hold.uncovered := v_asked - v_hold.captured;
+    if v_account.limited then
+      perform credits.count_usage(
+        p_account_id, v_hold.actor, v_hold.feature, v_hold.captured, v_now);
+    end if;
     v_step := credits.end_hold(v_account, v_hold, v_hold.captured - v_excess, v_now);
     if v_excess > 0 then
       v_step := credits.capture_excess(v_step.account, v_hold, v_excess, v_now);
@@ -1956,7 +2059,7 @@ $$;
 
 ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. More than it reserves only by p_overage: up_to_available takes what is available and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRDUP (captured before with another amount or policy).';
+COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
 
 CREATE FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
@@ -2004,6 +2107,26 @@ $$;
 ALTER FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) IS 'Raises 22004, CRAMT or CRKEY for input that no write accepts. The key begins with florin: exactly when Florin writes by itself (p_cause). Changes nothing.';
+
+CREATE FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_reached jsonb := credits.reached_limit(p_account_id, p_actor, p_feature, p_amount, p_at);
+begin
+  if v_reached is not null then
+    raise exception 'The limit of % credits (%) is reached: % are used or reserved, % more are asked for.',
+      v_reached ->> 'limit', v_reached #>> '{rule,window}', v_reached ->> 'used', p_amount
+      using errcode = 'CRLIM', detail = v_reached::text,
+            hint = 'Nothing was written. Wait until the window ends, or set another limit.';
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) IS 'Raises CRLIM, with rule, used, limit and resetsAt as JSON in the detail, when this amount would pass a limit.';
 
 CREATE FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -2092,6 +2215,25 @@ $$;
 ALTER FUNCTION credits.content_hash(p_entry credits.entries) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.content_hash(p_entry credits.entries) IS 'Hash of all of an entry that is known before the account''s row is, in binary form.';
+
+CREATE FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  insert into credits.limit_counters as c (
+    account_id, limit_id, actor, feature, window_start, used, passed_at)
+  select p_account_id, (s.rule).limit_id, s.actor, s.feature, s.window_start, s.used + p_amount,
+         case when (s.rule).soft and s.used + p_amount > (s.rule).amount then p_at end
+    from credits.limit_states(p_account_id, p_actor, p_feature, p_at) s
+  on conflict (account_id, limit_id, actor, feature, window_start)
+    do update set used = excluded.used, passed_at = coalesce(c.passed_at, excluded.passed_at);
+end;
+$$;
+
+ALTER FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) IS 'Adds what was spent or captured to every limit that it counts towards. Call it with the account locked, before its entry is written.';
 
 CREATE FUNCTION credits.current_account() RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -2281,6 +2423,8 @@ begin
   v_entry.subject_seal := credits.overage_seal(p_hold);
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
+  v_entry.actor := p_hold.actor;
+  v_entry.feature := p_hold.feature;
   v_step := credits.append(p_account, v_entry);
   v_entry := v_step.entry;
   update credits.holds h
@@ -2551,6 +2695,34 @@ ALTER FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) OWNER TO flo
 
 COMMENT ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) IS 'The hold, or CRHLD; 22004 when an id is missing.';
 
+CREATE FUNCTION credits.forget_counters(p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_before timestamptz := clock_timestamp() - interval '40 days';
+  v_old credits.limit_counters;
+  v_count bigint := 0;
+begin
+  for v_old in
+    select c.* from credits.limit_counters c
+     where c.window_start > '-infinity' and c.window_start < v_before
+     limit p_limit
+  loop
+    delete from credits.limit_counters c
+     where c.account_id = v_old.account_id and c.limit_id = v_old.limit_id
+       and c.actor = v_old.actor and c.feature = v_old.feature
+       and c.window_start = v_old.window_start;
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end;
+$$;
+
+ALTER FUNCTION credits.forget_counters(p_limit integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.forget_counters(p_limit integer) IS 'Deletes counters of windows that ended long ago; returns how many. Overlapping runs delete nothing twice.';
+
 CREATE FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) RETURNS credits.accounts
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -2719,6 +2891,66 @@ $$;
 ALTER FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Gives credits. Effect: a grant and its entry; debt is settled from it first. Idempotent by key: the same input returns the first result with replayed true. Errors: CRAMT, CRKEY, CRDUP, CRACC, 22004, 22023.';
+
+CREATE FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) RETURNS uuid
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return md5(jsonb_build_array(p_account_id, p_actor, p_feature, p_per, p_soft)::text)::uuid;
+end;
+$$;
+
+ALTER FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) IS 'The id of the limit on this scope: setting it again changes it.';
+
+CREATE FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) RETURNS SETOF credits.limit_state
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_rule credits.limits;
+  v_state credits.limit_state;
+begin
+  for v_rule in
+    select l.* from credits.limits l
+     where l.account_id = p_account_id
+       and (l.actor in ('', p_actor) or (l.actor = '*' and p_actor is not null))
+       and (l.feature in ('', p_feature) or (l.feature = '*' and p_feature is not null))
+     order by l.limit_id
+  loop
+    v_state.rule := v_rule;
+    v_state.actor := case when v_rule.actor = '*' then p_actor else '' end;
+    v_state.feature := case when v_rule.feature = '*' then p_feature else '' end;
+    v_state.window_start := credits.window_start(v_rule.per, p_at, v_rule.time_zone);
+    v_state.resets_at := credits.window_end(v_rule.per, v_state.window_start, v_rule.time_zone);
+    select c.used into v_state.used from credits.limit_counters c
+     where c.account_id = p_account_id and c.limit_id = v_rule.limit_id
+       and c.actor = v_state.actor and c.feature = v_state.feature
+       and c.window_start = v_state.window_start;
+    if v_state.used is null and v_state.window_start < v_rule.since then
+      select -sum(e.amount) into v_state.used from credits.entries e
+       where e.account_id = p_account_id and e.kind in ('spend', 'capture')
+         and e.created_at >= v_state.window_start
+         and (v_state.resets_at is null or e.created_at < v_state.resets_at)
+         and (v_rule.actor = '' or e.actor = p_actor)
+         and (v_rule.feature = '' or e.feature = p_feature);
+    end if;
+    v_state.used := coalesce(v_state.used, 0);
+    select coalesce(sum(h.amount), 0) into v_state.reserved from credits.holds h
+     where h.account_id = p_account_id and h.status = 'open' and h.expires_at > p_at
+       and (v_rule.actor = '' or h.actor = p_actor)
+       and (v_rule.feature = '' or h.feature = p_feature);
+    return next v_state;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) IS 'The limits that a use by this actor in this feature counts towards, and how each stands at that instant. Call it with the account locked.';
 
 CREATE FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) RETURNS credits.accounts
     LANGUAGE plpgsql
@@ -2926,7 +3158,7 @@ ALTER FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp wi
 
 COMMENT ON FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp with time zone) IS 'The grants that have credits left, and those that get some back from holds that have expired by then.';
 
-CREATE FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval DEFAULT '00:15:00'::interval, p_metadata jsonb DEFAULT '{}'::jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval DEFAULT '00:15:00'::interval, p_metadata jsonb DEFAULT '{}'::jsonb, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2938,6 +3170,7 @@ declare
   v_step credits.step;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+  perform credits.check_usage(p_actor, p_feature, null, null, null);
   if p_expires_in is null or v_now + p_expires_in <= v_now then
     raise exception 'A hold must expire in the future.'
       using errcode = '22023', hint = 'Pass an interval above zero, a little longer than the job takes.';
@@ -2947,7 +3180,8 @@ begin
   if v_entry.entry_no is not null then
     select * into v_hold from credits.holds h
      where h.account_id = p_account_id and h.hold_id = v_entry.hold_id;
-    if v_hold.amount <> p_amount or v_hold.placed_until <> v_hold.created_at + p_expires_in then
+    if v_hold.amount <> p_amount or v_hold.placed_until <> v_hold.created_at + p_expires_in
+       or (v_hold.actor, v_hold.feature) is distinct from (p_actor, p_feature) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;
@@ -2961,6 +3195,9 @@ begin
       perform credits.raise_insufficient(
         coalesce(v_account.posted - v_account.held, 0), p_amount);
     end if;
+    if v_account.limited then
+      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
+    end if;
     v_hold.account_id := p_account_id;
     v_hold.hold_id := gen_random_uuid();
     v_hold.amount := p_amount;
@@ -2970,12 +3207,14 @@ begin
     v_hold.created_at := v_now;
     v_hold.idempotency_key := p_idempotency_key;
     v_hold.metadata := nullif(p_metadata, '{}');
+    v_hold.actor := p_actor;
+    v_hold.feature := p_feature;
     insert into credits.holds (
       account_id, hold_id, amount, axis_from, expires_at, placed_until, created_at, idempotency_key,
-      metadata)
+      metadata, actor, feature)
     values (
       p_account_id, v_hold.hold_id, p_amount, v_hold.axis_from, v_hold.expires_at,
-      v_hold.placed_until, v_now, p_idempotency_key, v_hold.metadata);
+      v_hold.placed_until, v_now, p_idempotency_key, v_hold.metadata, p_actor, p_feature);
     v_account.axis := v_account.axis + p_amount;
     v_account.held := v_account.held + p_amount;
     v_account.next_change_at := least(v_account.next_change_at, v_hold.expires_at);
@@ -2987,6 +3226,8 @@ begin
     v_entry.subject_seal := credits.subject_seal(v_hold);
     v_entry.created_at := v_now;
     v_entry.metadata := v_hold.metadata;
+    v_entry.actor := p_actor;
+    v_entry.feature := p_feature;
     v_step := credits.append(v_account, v_entry);
     v_entry := v_step.entry;
     perform credits.save_account(v_step.account);
@@ -2998,9 +3239,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Reserves credits until they are captured, released, or the hold expires. Reserved credits do not expire with their grant. Idempotent by key. Errors: CRINS, CRDUP, CRACC, CRAMT, CRKEY, 22023.';
+COMMENT ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Reserves credits until they are captured, released, or the hold expires. Reserved credits do not expire with their grant; while they are reserved they count towards the limits of the account, the actor and the feature. Idempotent by key. Errors: CRINS, CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22023.';
 
 CREATE FUNCTION credits.raise_closed(p_account_id uuid) RETURNS void
     LANGUAGE plpgsql
@@ -3064,6 +3305,30 @@ ALTER FUNCTION credits.raise_key_reused(p_idempotency_key text) OWNER TO florin_
 
 COMMENT ON FUNCTION credits.raise_key_reused(p_idempotency_key text) IS 'Raises CRDUP.';
 
+CREATE FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return (
+    select jsonb_build_object(
+             'rule', jsonb_build_object(
+               'actor', nullif((s.rule).actor, ''), 'feature', nullif((s.rule).feature, ''),
+               'window', (s.rule).per, 'timeZone', (s.rule).time_zone),
+             'used', s.used + s.reserved, 'limit', (s.rule).amount,
+             'resetsAt', to_char(s.resets_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+      from credits.limit_states(p_account_id, p_actor, p_feature, p_at) s
+     where not (s.rule).soft and p_amount > 0
+       and s.used + s.reserved + p_amount > (s.rule).amount
+     order by s.resets_at desc nulls first
+     limit 1);
+end;
+$$;
+
+ALTER FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) IS 'The limit that this amount would pass, of several the one that lasts longest; null when there is none.';
+
 CREATE FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -3103,6 +3368,31 @@ $$;
 ALTER FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) IS 'How a hold stands in this instant; nulls when the account has none of this id. Writes nothing.';
+
+CREATE FUNCTION credits.read_limits(p_account_id uuid) RETURNS TABLE(actor text, feature text, per credits.limit_window, amount bigint, soft boolean, time_zone text, used bigint, resets_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  return query
+    select nullif(l.actor, ''), nullif(l.feature, ''), l.per, l.amount, l.soft, l.time_zone,
+           (select s.used + s.reserved
+              from credits.limit_states(
+                l.account_id, nullif(l.actor, ''), nullif(l.feature, ''), v_now) s
+             where (s.rule).limit_id = l.limit_id and l.actor <> '*' and l.feature <> '*'),
+           credits.window_end(l.per, credits.window_start(l.per, v_now, l.time_zone), l.time_zone)
+      from credits.limits l
+     where l.account_id = p_account_id
+     order by l.actor, l.feature, l.per, l.soft;
+end;
+$$;
+
+ALTER FUNCTION credits.read_limits(p_account_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.read_limits(p_account_id uuid) IS 'The limits of the account and how they stand: used counts what open holds reserve; null where a limit is for each actor or feature.';
 
 CREATE FUNCTION credits.recompute_balances() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3227,6 +3517,30 @@ $$;
 ALTER FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Gives a hold back. A repeat, or a release of a hold that expired, returns the first result with replayed true. Errors: CRHLD (captured before, or unknown).';
+
+CREATE FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text, p_soft boolean DEFAULT false) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_id uuid := credits.limit_id(
+    p_account_id, coalesce(p_actor, ''), coalesce(p_feature, ''), p_per, coalesce(p_soft, false));
+  v_removed boolean;
+begin
+  perform credits.lock_account(p_account_id, false);
+  delete from credits.limits l where l.account_id = p_account_id and l.limit_id = v_id;
+  v_removed := found;
+  delete from credits.limit_counters c where c.account_id = p_account_id and c.limit_id = v_id;
+  update credits.accounts a set limited = false
+   where a.account_id = p_account_id and a.limited
+     and not exists (select from credits.limits l where l.account_id = p_account_id);
+  return v_removed;
+end;
+$$;
+
+ALTER FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) IS 'Removes the limit on this scope; false when there was none. Repeatable.';
 
 CREATE FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid DEFAULT NULL::uuid, p_grant_delta bigint DEFAULT NULL::bigint, p_amount bigint DEFAULT NULL::bigint) RETURNS credits.entries
     LANGUAGE plpgsql STABLE
@@ -3409,26 +3723,37 @@ ALTER FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amoun
 
 COMMENT ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'Takes back credits of a grant whose money went back: from what it has left, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN, CRKEY, CRDUP.';
 
-CREATE FUNCTION credits.room_above(p_account credits.accounts, p_overage credits.overage, p_excess bigint, p_debt_limit bigint) RETURNS bigint
-    LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION credits.room_above(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_debt_limit bigint, p_at timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 declare
   v_available bigint := p_account.posted - p_account.held;
+  v_room bigint := p_excess;
 begin
-  if p_overage = 'up_to_available' then
-    return least(p_excess, greatest(v_available, 0));
+  if p_hold.overage = 'up_to_available' then
+    if p_account.limited then
+      select least(p_excess, min((s.rule).amount - s.used - s.reserved)) into v_room
+        from credits.limit_states(
+          p_account.account_id, p_hold.actor, p_hold.feature, p_at) s
+       where not (s.rule).soft;
+    end if;
+    return greatest(least(v_room, v_available), 0);
   end if;
   if v_available + coalesce(p_account.debt_limit, p_debt_limit, 0) < p_excess then
     perform credits.raise_insufficient(v_available, p_excess);
+  end if;
+  if p_account.limited then
+    perform credits.check_limits(
+      p_account.account_id, p_hold.actor, p_hold.feature, p_excess, p_at);
   end if;
   return p_excess;
 end;
 $$;
 
-ALTER FUNCTION credits.room_above(p_account credits.accounts, p_overage credits.overage, p_excess bigint, p_debt_limit bigint) OWNER TO florin_owner;
+ALTER FUNCTION credits.room_above(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_debt_limit bigint, p_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.room_above(p_account credits.accounts, p_overage credits.overage, p_excess bigint, p_debt_limit bigint) IS 'How much of the excess over a hold may be taken: what is available, or all of it as long as what is available stays within the debt limit; else CRINS.';
+COMMENT ON FUNCTION credits.room_above(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_debt_limit bigint, p_at timestamp with time zone) IS 'How much of the excess over a hold may be taken by its overage: what is available and within the limits; or all of it, as long as what is available stays within the debt limit, else CRINS, and no limit is passed, else CRLIM.';
 
 CREATE FUNCTION credits.save_account(p_account credits.accounts) RETURNS void
     LANGUAGE plpgsql
@@ -3496,6 +3821,55 @@ $$;
 ALTER FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) IS 'How much debt captures with the overage debt may leave on the account; null: what the catalogue allows everyone. Makes a new account. Repeatable. Errors: CRAMT, 22004.';
+
+CREATE FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text, p_soft boolean DEFAULT false, p_time_zone text DEFAULT 'UTC'::text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz;
+  v_id uuid := credits.limit_id(
+    p_account_id, coalesce(p_actor, ''), coalesce(p_feature, ''), p_per, coalesce(p_soft, false));
+begin
+  if p_account_id is null or p_per is null then
+    raise exception 'The account id or the window is missing.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both.';
+  end if;
+  if p_amount is null or p_amount < 0 or p_amount > 9007199254740991 then
+    raise exception 'The limit % is not allowed.', coalesce(p_amount::text, 'null')
+      using errcode = 'CRAMT', hint = 'Pass a whole number of credits from 0 to 9007199254740991.';
+  end if;
+  if length(p_actor) not between 1 and 200 or length(p_feature) not between 1 and 200 then
+    raise exception 'The names of actor and feature have 1 to 200 characters.'
+      using errcode = '22023', hint = 'Nothing was written. Leave out what does not apply.';
+  end if;
+  if p_time_zone is null or not exists (
+    select from pg_catalog.pg_timezone_names z where z.name = p_time_zone) then
+    raise exception 'There is no time zone %.', coalesce(p_time_zone, 'null')
+      using errcode = '22023', hint = 'Nothing was written. Pass a name such as UTC or Europe/Berlin.';
+  end if;
+  perform credits.lock_account(p_account_id, true);
+  v_now := clock_timestamp();
+  -- Counted anew from the entries: the window may have begun at another instant.
+  delete from credits.limit_counters c where c.account_id = p_account_id and c.limit_id = v_id;
+  insert into credits.limits (
+    account_id, limit_id, actor, feature, per, soft, time_zone, amount, since)
+  values (
+    p_account_id, v_id, coalesce(p_actor, ''), coalesce(p_feature, ''), p_per,
+    coalesce(p_soft, false), p_time_zone, p_amount, v_now)
+  on conflict (account_id, limit_id)
+    do update set amount = excluded.amount, time_zone = excluded.time_zone, since = excluded.since;
+  update credits.accounts a set limited = true
+   where a.account_id = p_account_id and not a.limited;
+  if coalesce(p_actor, '') <> '*' and coalesce(p_feature, '') <> '*' then
+    perform credits.count_usage(p_account_id, p_actor, p_feature, 0, v_now);
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) IS 'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
 
 CREATE FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) RETURNS credits.accounts
     LANGUAGE plpgsql
@@ -3666,6 +4040,7 @@ declare
   v_chain bytea;
   v_content bytea;
   v_usage bytea := '\x'::bytea;
+  v_counted boolean := false;
   v_account credits.accounts;
   v_entry credits.entries;
 begin
@@ -3698,6 +4073,7 @@ begin
        and (a.posted - a.held >= p_amount or p_amount = 0)
        and a.next_change_at > v_now
        and a.closed_at is null
+       and (v_counted or not a.limited)
     returning a.posted, a.held, a.entry_no, a.axis, a.chain
       into posted, held, v_entry_no, v_axis, v_chain;
     if found then
@@ -3725,6 +4101,7 @@ begin
        where a.account_id = p_account_id;
     end if;
 
+    v_account := credits.lock_account(p_account_id, p_amount = 0);
     -- What was metered is the input, and what it cost follows from the card of that day.
     v_entry := credits.replayed(
       p_account_id, p_idempotency_key, 'spend', v_metadata,
@@ -3743,7 +4120,6 @@ begin
       return;
     end if;
 
-    v_account := credits.lock_account(p_account_id, p_amount = 0);
     if v_account.account_id is null then
       perform credits.raise_insufficient(0, p_amount);
     elsif v_account.closed_at is not null then
@@ -3753,6 +4129,10 @@ begin
       perform credits.save_account(v_account);
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
+    elsif v_account.limited then
+      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
+      perform credits.count_usage(p_account_id, p_actor, p_feature, p_amount, v_now);
+      v_counted := true;
     end if;
   end loop;
 end;
@@ -3760,7 +4140,7 @@ $$;
 
 ALTER FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRINS (also for an unknown account), CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
+COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRINS (also for an unknown account), CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
 
 CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) RETURNS TABLE(item integer, account_id uuid, idempotency_key text, status text, entry_id uuid, posted bigint, held bigint, available bigint, replayed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3776,6 +4156,7 @@ declare
   v_group record;
   v_account credits.accounts;
   v_chain bytea;
+  v_reached boolean;
   v_written boolean;
   v_entry credits.entries;
   v_result credits.batch_result;
@@ -3811,7 +4192,10 @@ begin
     end if;
     foreach v_n in array v_group.places loop
       v_written := false;
-      if v_account.posted - v_account.held >= p_amounts[v_n] and v_account.closed_at is null then
+      v_reached := v_account.limited and credits.reached_limit(
+        v_group.account_id, null, null, p_amounts[v_n], v_now) is not null;
+      if v_account.posted - v_account.held >= p_amounts[v_n] and v_account.closed_at is null
+         and not v_reached then
         v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
           || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
           || int8send(v_account.held::bigint) || sha256(record_send(row(
@@ -3829,6 +4213,9 @@ begin
         v_written := found;
       end if;
       if v_written then
+        if v_account.limited then
+          perform credits.count_usage(v_group.account_id, null, null, p_amounts[v_n], v_now);
+        end if;
         v_account.posted := v_account.posted - p_amounts[v_n];
         v_account.axis := v_account.axis + p_amounts[v_n];
         v_account.entry_no := v_account.entry_no + 1;
@@ -3844,6 +4231,7 @@ begin
           v_result := row(
             case when v_entry.entry_no is not null then 'idempotency_key_reused'
                  when v_account.closed_at is not null then 'account_closed'
+                 when v_account.posted - v_account.held >= p_amounts[v_n] then 'limit_reached'
                  else 'insufficient_credits' end,
             null, coalesce(v_account.posted, 0), coalesce(v_account.held, 0));
         end if;
@@ -3871,7 +4259,7 @@ $$;
 
 ALTER FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) IS 'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, idempotency_key_reused or account_closed. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
+COMMENT ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) IS 'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached, idempotency_key_reused or account_closed. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
 
 CREATE FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -3913,7 +4301,8 @@ begin
   return sha256(record_send(row(
     p_hold.hold_id, p_hold.amount, p_hold.axis_from, p_hold.expires_at, p_hold.placed_until,
     p_hold.created_at,
-    convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8'))));
+    convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8')))
+    || credits.usage_seal(p_hold.actor, p_hold.feature, null, null, null));
 end;
 $$;
 
@@ -4074,6 +4463,38 @@ ALTER FUNCTION credits.void_grant(p_account_id uuid, p_grant_id uuid, p_idempote
 
 COMMENT ON FUNCTION credits.void_grant(p_account_id uuid, p_grant_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT voided bigint, OUT replayed boolean) IS 'Cancels what a grant has left, neither spent nor reserved. Idempotent by key. Errors: CRGRN, CRKEY, CRDUP.';
 
+CREATE FUNCTION credits.window_end(p_per credits.limit_window, p_start timestamp with time zone, p_time_zone text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return case p_per
+    when 'lifetime' then null
+    when 'hour' then p_start + interval '1 hour'
+    when 'day' then ((p_start at time zone p_time_zone) + interval '1 day') at time zone p_time_zone
+    else ((p_start at time zone p_time_zone) + interval '1 month') at time zone p_time_zone
+  end;
+end;
+$$;
+
+ALTER FUNCTION credits.window_end(p_per credits.limit_window, p_start timestamp with time zone, p_time_zone text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.window_end(p_per credits.limit_window, p_start timestamp with time zone, p_time_zone text) IS 'When the next window begins, by the calendar of the time zone; null for the one that never ends.';
+
+CREATE FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return case when p_per = 'lifetime' then '-infinity'::timestamptz
+    else date_trunc(p_per::text, p_at, p_time_zone) end;
+end;
+$$;
+
+ALTER FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) IS 'When the window began in which the instant lies; -infinity for the one that never ends.';
+
 CREATE FUNCTION credits.written(p_account_id uuid, p_entry credits.entries, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint) RETURNS record
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
@@ -4212,7 +4633,7 @@ CREATE TABLE billing.alerts (
     delivered_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT alerts_delivered_ones_are_not_tried_again CHECK (((delivered_at IS NULL) OR (next_attempt_at IS NULL))),
-    CONSTRAINT alerts_type_is_known CHECK ((type = ANY (ARRAY['balance_low'::text, 'top_up_paused'::text, 'top_up_action_required'::text])))
+    CONSTRAINT alerts_type_is_known CHECK ((type = ANY (ARRAY['balance_low'::text, 'limit_passed'::text, 'top_up_paused'::text, 'top_up_action_required'::text])))
 );
 
 ALTER TABLE billing.alerts OWNER TO florin_owner;
@@ -4996,6 +5417,30 @@ ALTER TABLE credits.entry_allocations OWNER TO florin_owner;
 
 COMMENT ON VIEW credits.entry_allocations IS 'Which grant paid for which spend, capture or negative adjustment, and how much; without a grant: debt. Complete up to the last settlement; credits.allocations_now is complete.';
 
+CREATE TABLE credits.limit_counters (
+    account_id uuid NOT NULL,
+    limit_id uuid NOT NULL,
+    actor text NOT NULL,
+    feature text NOT NULL,
+    window_start timestamp with time zone NOT NULL,
+    used bigint NOT NULL,
+    passed_at timestamp with time zone,
+    noted_at timestamp with time zone,
+    CONSTRAINT limit_counters_used_zero_or_more CHECK ((used >= 0))
+);
+
+ALTER TABLE credits.limit_counters OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.limit_counters IS 'Credits used in each window of a limit: the sum of the entries that it is about.';
+
+COMMENT ON COLUMN credits.limit_counters.actor IS 'Which actor, where the limit is for each; else empty.';
+
+COMMENT ON COLUMN credits.limit_counters.feature IS 'Which feature, where the limit is for each; else empty.';
+
+COMMENT ON COLUMN credits.limit_counters.passed_at IS 'When a soft limit was passed in this window.';
+
+COMMENT ON COLUMN credits.limit_counters.noted_at IS 'When an alert was written for it.';
+
 CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
  SELECT credits.entry_id(e.account_id, e.entry_no) AS id,
     e.account_id AS user_id,
@@ -5111,6 +5556,12 @@ ALTER TABLE ONLY credits.grants
 ALTER TABLE ONLY credits.holds
     ADD CONSTRAINT holds_pkey PRIMARY KEY (account_id, hold_id);
 
+ALTER TABLE ONLY credits.limit_counters
+    ADD CONSTRAINT limit_counters_pkey PRIMARY KEY (account_id, limit_id, actor, feature, window_start);
+
+ALTER TABLE ONLY credits.limits
+    ADD CONSTRAINT limits_pkey PRIMARY KEY (account_id, limit_id);
+
 CREATE INDEX alerts_by_account ON billing.alerts USING btree (account_id, created_at);
 
 CREATE INDEX alerts_by_age ON billing.alerts USING btree (created_at);
@@ -5176,6 +5627,10 @@ CREATE INDEX grants_by_purchase ON credits.grants USING btree (account_id, purch
 CREATE INDEX grants_with_credits ON credits.grants USING btree (account_id) WHERE (remaining > 0);
 
 CREATE INDEX holds_open ON credits.holds USING btree (account_id, expires_at) WHERE (status = 'open'::credits.hold_status);
+
+CREATE INDEX limit_counters_by_age ON credits.limit_counters USING btree (window_start) WHERE (window_start > '-infinity'::timestamp with time zone);
+
+CREATE INDEX limit_counters_passed ON credits.limit_counters USING btree (passed_at) WHERE ((passed_at IS NOT NULL) AND (noted_at IS NULL));
 
 ALTER TABLE billing.alerts ENABLE ROW LEVEL SECURITY;
 
@@ -5317,6 +5772,18 @@ CREATE POLICY holds_service_reads ON credits.holds FOR SELECT TO service_role US
 
 COMMENT ON POLICY holds_service_reads ON credits.holds IS 'The service reads every account. Writing is for functions alone.';
 
+ALTER TABLE credits.limit_counters ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY limit_counters_service_reads ON credits.limit_counters FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY limit_counters_service_reads ON credits.limit_counters IS 'The service reads every account. Writing is for functions alone.';
+
+ALTER TABLE credits.limits ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY limits_service_reads ON credits.limits FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY limits_service_reads ON credits.limits IS 'The service reads every account. Writing is for functions alone.';
+
 GRANT USAGE ON SCHEMA billing TO service_role;
 GRANT USAGE ON SCHEMA billing TO postgres;
 
@@ -5337,6 +5804,9 @@ GRANT SELECT ON TABLE credits.entries TO postgres;
 GRANT SELECT ON TABLE credits.grants TO authenticated;
 GRANT SELECT ON TABLE credits.grants TO service_role;
 GRANT SELECT ON TABLE credits.grants TO postgres;
+
+GRANT SELECT ON TABLE credits.limits TO service_role;
+GRANT SELECT ON TABLE credits.limits TO postgres;
 
 REVOKE ALL ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) TO service_role;
@@ -5446,6 +5916,10 @@ REVOKE ALL ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer
 GRANT ALL ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.note_passed_limits(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.note_passed_limits(p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION billing.note_passed_limits(p_limit integer) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) TO service_role;
 GRANT ALL ON FUNCTION billing.note_top_up_invoice(p_top_up_id uuid, p_invoice_id text) TO postgres;
@@ -5538,6 +6012,8 @@ GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_befor
 
 REVOKE ALL ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
@@ -5547,6 +6023,8 @@ GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key
 REVOKE ALL ON FUNCTION credits.content_hash(p_entry credits.entries) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.content_hash(p_entry credits.entries) TO service_role;
 GRANT ALL ON FUNCTION credits.content_hash(p_entry credits.entries) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.current_account() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.current_account() TO postgres;
@@ -5598,6 +6076,10 @@ REVOKE ALL ON FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) FR
 
 REVOKE ALL ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.forget_counters(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.forget_counters(p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION credits.forget_counters(p_limit integer) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
@@ -5607,6 +6089,10 @@ REVOKE ALL ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) FROM PUBLIC;
 
@@ -5637,9 +6123,9 @@ GRANT ALL ON FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at times
 GRANT ALL ON FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp with time zone) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
-GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+REVOKE ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.raise_closed(p_account_id uuid) FROM PUBLIC;
 
@@ -5648,6 +6134,8 @@ REVOKE ALL ON FUNCTION credits.raise_hold_not_open(p_hold credits.holds) FROM PU
 REVOKE ALL ON FUNCTION credits.raise_insufficient(p_available bigint, p_required bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.raise_key_reused(p_idempotency_key text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO authenticated;
@@ -5658,6 +6146,10 @@ REVOKE ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT 
 GRANT ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.read_limits(p_account_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.read_limits(p_account_id uuid) TO service_role;
+GRANT ALL ON FUNCTION credits.read_limits(p_account_id uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.recompute_balances() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO service_role;
@@ -5671,6 +6163,10 @@ GRANT ALL ON FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_a
 REVOKE ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) FROM PUBLIC;
 
@@ -5686,7 +6182,7 @@ REVOKE ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid,
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.room_above(p_account credits.accounts, p_overage credits.overage, p_excess bigint, p_debt_limit bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.room_above(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_debt_limit bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.save_account(p_account credits.accounts) FROM PUBLIC;
 
@@ -5695,6 +6191,10 @@ REVOKE ALL ON FUNCTION credits.scheduled(p_account_id uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) TO service_role;
+GRANT ALL ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) FROM PUBLIC;
 
@@ -5746,6 +6246,10 @@ GRANT ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) TO postgres;
 REVOKE ALL ON FUNCTION credits.void_grant(p_account_id uuid, p_grant_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT voided bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.void_grant(p_account_id uuid, p_grant_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT voided bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.void_grant(p_account_id uuid, p_grant_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT voided bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.window_end(p_per credits.limit_window, p_start timestamp with time zone, p_time_zone text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.written(p_account_id uuid, p_entry credits.entries, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint) FROM PUBLIC;
 
@@ -5893,6 +6397,9 @@ GRANT SELECT ON TABLE credits.broken_invariants TO postgres;
 GRANT SELECT ON TABLE credits.entry_allocations TO authenticated;
 GRANT SELECT ON TABLE credits.entry_allocations TO service_role;
 GRANT SELECT ON TABLE credits.entry_allocations TO postgres;
+
+GRANT SELECT ON TABLE credits.limit_counters TO service_role;
+GRANT SELECT ON TABLE credits.limit_counters TO postgres;
 
 GRANT SELECT ON TABLE public.credits_transactions TO authenticated;
 GRANT SELECT ON TABLE public.credits_transactions TO service_role;
