@@ -178,7 +178,8 @@ describe('a hostile request', { timeout: 300_000 }, () => {
     for (const operation of operations) {
       const outcome = await fc.check(fuzz(operation, send), { seed: SEED, numRuns: REQUESTS });
       const where = `${operation.method} ${operation.path}`;
-      expect(outcome.failed, `${where}: ${fc.defaultReportMessage(outcome)}`).toBe(false);
+      const why = `${fc.defaultReportMessage(outcome)}\n${outcome.errorInstance}`;
+      expect(outcome.failed, `${where}: ${why}`).toBe(false);
       expect(await errorsOf(served), where).toEqual([]);
     }
   });
@@ -201,6 +202,10 @@ async function expectAnswered(answer: Response): Promise<void> {
     return;
   }
   const text = await answer.text();
+  if (answer.status === 431) {
+    // Node's own answer to an address and headers of more than 16 KiB, which reach no route.
+    return;
+  }
   expect(answer.status, text).toBeLessThan(500);
   if (answer.status >= 400) {
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
