@@ -16,6 +16,8 @@ export type Store = {
   remove(kind: Kind, id: string): void;
   /** Runs `work`; when it throws, what it wrote is undone, unless the error says `keep: true`. */
   commit<T>(work: () => T): T;
+  /** From now on, and until it is stopped, `take` tells what was written since it was last asked. */
+  watch(): { take(): { kind: Kind; id: string }[]; stop(): void };
   /** Called after each commit that wrote something. */
   onCommit(listener: () => void): void;
   close(): void;
@@ -35,6 +37,7 @@ export function openStore(options: StoreOptions = {}): Store {
   const tables = new Map<Kind, Table>();
   const indexes = new Map<string, Index>();
   const listeners: (() => void)[] = [];
+  const watchers = new Set<{ kind: Kind; id: string }[]>();
   const journal = options.file === undefined ? undefined : openJournal(options.file);
   let depth = 0;
   let changes = new Map<string, { kind: Kind; id: string; before: { id: string } | undefined }>();
@@ -81,6 +84,9 @@ export function openStore(options: StoreOptions = {}): Store {
       throw new Error('The sandbox writes only inside a commit.');
     }
     const before = write(kind, id, object);
+    for (const written of watchers) {
+      written.push({ kind, id });
+    }
     const key = `${kind}/${id}`;
     if (!changes.has(key)) {
       changes.set(key, { kind, id, before });
@@ -144,6 +150,11 @@ export function openStore(options: StoreOptions = {}): Store {
           finish(keep);
         }
       }
+    },
+    watch() {
+      const written: { kind: Kind; id: string }[] = [];
+      watchers.add(written);
+      return { take: () => written.splice(0), stop: () => void watchers.delete(written) };
     },
     onCommit: (listener) => void listeners.push(listener),
     close: () => journal?.close(),
