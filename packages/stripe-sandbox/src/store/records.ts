@@ -17,6 +17,7 @@ import type {
   InvoiceItem,
   InvoiceLine,
   InvoicePayment,
+  Meter,
   PaymentIntent,
   PaymentLink,
   PaymentMethod,
@@ -26,6 +27,7 @@ import type {
   Price,
   Product,
   PromotionCode,
+  Quote,
   Refund,
   SessionLine,
   SetupIntent,
@@ -75,6 +77,11 @@ export type IntentPlan = {
   settlesAs: 'succeeded' | 'failed';
   returnUrl: string | null;
 };
+export type QuotePlan = {
+  id: string;
+  lines: SessionLine[];
+  redemptions: { coupon: string; promotionCode: string | null }[];
+};
 export type RefundPlan = { id: string; dueAt: number | null; becomes: 'succeeded' | 'failed' };
 export type InvoiceLines = { id: string; lines: InvoiceLine[] };
 /** `drafts`: the lines of an invoice that is still a draft, for adding to them. */
@@ -108,6 +115,14 @@ export type Delivery = {
 };
 /** Which product has a feature. */
 export type ProductFeature = { id: string; product: string; feature: string };
+/** One report of usage; its id is the identifier that makes it one. */
+export type MeterEvent = {
+  id: string;
+  meter: string;
+  customer: string;
+  value: number;
+  timestamp: number;
+};
 export type Setting = { id: string; value: number | string | boolean };
 export type Counter = { id: string; value: number };
 
@@ -137,6 +152,8 @@ export type Records = {
   invoice_lines: InvoiceLines;
   invoice_item: InvoiceItem;
   invoice_payment: InvoicePayment;
+  meter: Meter;
+  meter_event: MeterEvent;
   payment_intent: PaymentIntent;
   intent_plan: IntentPlan;
   payment_link: PaymentLink;
@@ -149,6 +166,8 @@ export type Records = {
   price: Price;
   product: Product;
   promotion_code: PromotionCode;
+  quote: Quote;
+  quote_plan: QuotePlan;
   refund: Refund;
   refund_plan: RefundPlan;
   setup_intent: SetupIntent;
