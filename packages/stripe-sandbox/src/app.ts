@@ -8,6 +8,7 @@ import { invoiceItemRoutes } from './billing/invoice-items.ts';
 import { invoicePaymentRoutes } from './billing/invoice-payments.ts';
 import { invoiceRoutes } from './billing/invoice-routes.ts';
 import { itemRoutes } from './billing/item-routes.ts';
+import { meterRoutes } from './billing/meters.ts';
 import { previewRoutes } from './billing/preview.ts';
 import { subscriptionRoutes } from './billing/subscription-routes.ts';
 import { couponRoutes } from './catalog/coupons.ts';
@@ -34,6 +35,7 @@ import { intentRoutes } from './payments/intent-routes.ts';
 import { payoutRoutes } from './payments/payouts.ts';
 import { refundRoutes } from './payments/refunds.ts';
 import { setupIntentRoutes } from './payments/setup-intents.ts';
+import { quoteRoutes } from './quotes/quote-routes.ts';
 import { scheduleRoutes } from './schedules/schedule-routes.ts';
 import { newId, type World } from './world.ts';
 
@@ -71,6 +73,8 @@ export const ROUTES: readonly Route[] = [
   ...itemRoutes,
   ...scheduleRoutes,
   ...creditNoteRoutes,
+  ...meterRoutes,
+  ...quoteRoutes,
   ...eventRoutes,
   ...v2Routes,
   ...testClockRoutes,

@@ -14,6 +14,7 @@ A Stripe for this machine. Any test key (sk_test_…) is taken, unless --key nam
   --webhook <url>        where events go; needs --webhook-secret
   --webhook-secret <s>   signs them
   --api-version <v>      the account's version, such as 2026-10-28.endive
+  --seed <text>          the same requests give the same ids and times; time stands still until it is moved
   --key <key>            a key to take; may be repeated
   --help                 this text
 
@@ -71,6 +72,7 @@ export function readCommandLine(argv: readonly string[]): SandboxOptions | 'help
     ...(host === undefined ? {} : { host }),
     ...(key === undefined ? {} : { apiKeys: key }),
     storage: given.data,
+    seed: given.seed,
     apiVersion: readVersion(given['api-version']),
     prices: fixtures.prices,
     endpoints: [...fixtures.endpoints, ...readEndpoint(given.webhook, given['webhook-secret'])],
@@ -89,6 +91,7 @@ function parse(argv: readonly string[]) {
         webhook: { type: 'string' },
         'webhook-secret': { type: 'string' },
         'api-version': { type: 'string' },
+        seed: { type: 'string' },
         key: { type: 'string', multiple: true },
         help: { type: 'boolean', short: 'h' },
       },

@@ -48,6 +48,7 @@ export type SandboxSettings = {
   readonly dunningEnds: 'canceled' | 'unpaid';
   /** Seconds until a bank debit settles when nobody settles it by hand. */
   readonly debitSeconds: number;
+  readonly seed: string | undefined;
 };
 
 export type SettingsInput = {
@@ -62,6 +63,8 @@ export type SettingsInput = {
   dunningDays?: readonly number[] | undefined;
   dunningEnds?: 'canceled' | 'unpaid' | undefined;
   debitSeconds?: number | undefined;
+  /** Any text: the same requests then give the same ids at the same times. Time stands still until it is moved. */
+  seed?: string | undefined;
 };
 
 const DAY = 86_400;
@@ -90,5 +93,6 @@ export function parseSettings(input: SettingsInput): SandboxSettings {
     dunningDays: input.dunningDays ?? [3, 5, 7],
     dunningEnds: input.dunningEnds ?? 'canceled',
     debitSeconds: input.debitSeconds ?? 3 * DAY,
+    seed: input.seed,
   };
 }

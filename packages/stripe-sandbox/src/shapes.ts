@@ -110,6 +110,7 @@ export type PaymentIntent = Wire<Omit<Stripe.PaymentIntent, 'last_payment_error'
 };
 export type PaymentLink = Wire<Omit<Stripe.PaymentLink, 'line_items'>>;
 export type PaymentMethod = Wire<Stripe.PaymentMethod>;
+export type Meter = Wire<Stripe.Billing.Meter>;
 export type Payout = Wire<Stripe.Payout>;
 export type Plan = Wire<Stripe.Plan>;
 export type PortalConfiguration = Wire<Stripe.BillingPortal.Configuration>;
@@ -119,6 +120,7 @@ export type Product = Wire<Stripe.Product>;
 export type PromotionCode = Wire<Omit<Stripe.PromotionCode, 'promotion'>> & {
   promotion: { coupon: string | null; type: 'coupon' };
 };
+export type Quote = Wire<Omit<Stripe.Quote, 'line_items'>>;
 export type Refund = Wire<Stripe.Refund>;
 /** A line of a checkout session or payment link. */
 export type SessionLine = Wire<Omit<Stripe.LineItem, 'price' | 'discounts'>> & { price: Price };

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { createRequestLog, type RequestLog } from './api/request-log.ts';
 import { type Faults, NO_FAULTS } from './events/faults.ts';
+import { type Bytes, bytesOf, newId, withIds } from './ids.ts';
 import type { SandboxSettings } from './settings.ts';
 import type { PaymentIntent, StripeEvent } from './shapes.ts';
 import type { Records } from './store/records.ts';
@@ -14,6 +14,10 @@ export type World = {
   readonly logger: Logger;
   /** The real clock, which signs deliveries. */
   readonly wall: Clock;
+  /** Whole seconds since 1970 from which the sandbox's time counts: the real time, or a seed's. */
+  start(): number;
+  /** The bytes that ids are made of where a seed is given. */
+  readonly bytes: Bytes | undefined;
   /** The sandbox's time in whole seconds since 1970. */
   now(): number;
   /** Runs `work` while `now()` says `seconds`. */
@@ -42,17 +46,10 @@ export type Payee = {
 export type Payees = { readonly invoice: Payee; readonly session: Payee };
 
 const OFFSET = 'clock_offset_seconds';
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+/** With a seed time begins here and stands still until it is moved: 2027-01-01, midnight in UTC. */
+const SEEDED_START = Date.UTC(2027, 0, 1) / 1000;
 
-/** A new id as Stripe writes them: `ch_` and 24 letters and digits. */
-export function newId(prefix: string, length = 24): string {
-  let id = `${prefix}_`;
-  for (const byte of randomBytes(length)) {
-    id += ALPHABET[byte % ALPHABET.length];
-  }
-  return id;
-}
-
+export { newId };
 export function createWorld(parts: {
   store: Store;
   settings: SandboxSettings;
@@ -62,8 +59,18 @@ export function createWorld(parts: {
   payees: Payees;
 }): World {
   const frozen: number[] = [];
+  const { seed } = parts.settings;
+  const bytes = seed === undefined ? undefined : bytesOf(seed);
+  const start = () =>
+    seed === undefined ? Math.floor(parts.wall.now().getTime() / 1000) : SEEDED_START;
   return {
     ...parts,
+    start,
+    bytes,
+    store: {
+      ...parts.store,
+      commit: (work) => withIds(bytes, () => parts.store.commit(work)),
+    },
     request: { id: null, idempotencyKey: null },
     faults: { ...NO_FAULTS },
     told: [],
@@ -73,7 +80,7 @@ export function createWorld(parts: {
       if (held !== undefined) {
         return held;
       }
-      return Math.floor(parts.wall.now().getTime() / 1000) + readOffset(parts.store);
+      return start() + readOffset(parts.store);
     },
     at(seconds, work) {
       frozen.push(seconds);

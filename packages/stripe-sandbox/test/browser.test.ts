@@ -50,6 +50,8 @@ describe.runIf(hasBrowser)("the sandbox's pages in a browser", () => {
       ]);
     };
     await page.goto(String(session.url));
+    const email = page.getByLabel('Email');
+    expect([await email.inputValue(), await email.isDisabled()]).toEqual(['ann@example.com', true]);
     await page.getByLabel('Promotion code').fill('ten');
     await page.getByRole('button', { name: 'Apply' }).click();
     await page.getByTestId('discount').getByText('$0.90').waitFor();
@@ -66,6 +68,15 @@ describe.runIf(hasBrowser)("the sandbox's pages in a browser", () => {
     sandbox.dispute(String(charge?.id));
     await page.reload();
     await check('dashboard');
+    sandbox.advance({ months: 2 });
+    await page.goto(`${sandbox.url}/sandbox/customers/${customer.id}`);
+    await page.getByText('Basic: active').waitFor();
+    await check('customer');
+    await page.goto(`${sandbox.url}/sandbox/requests`);
+    await check('requests');
+    await page.getByRole('link', { name: 'POST /v1/checkout/sessions' }).click();
+    await page.getByText('promotion_codes', { exact: false }).first().waitFor();
+    await check('request');
     await page.goto(portal.url);
     await page.getByTestId('subscription').waitFor();
     await check('portal');

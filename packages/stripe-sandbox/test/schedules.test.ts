@@ -108,6 +108,7 @@ describe('a subscription schedule', () => {
       'subscription_schedule.updated',
       'subscription_schedule.updated',
       'subscription_schedule.expiring',
+      'subscription_schedule.completed',
       'subscription_schedule.released',
     ]);
   });

@@ -13,7 +13,7 @@ type Node = string | Node[] | { readonly [key: string]: Node };
 
 let table: Readonly<Record<string, Node>> | undefined;
 
-/** Names that requests of older API versions may use, where the newest does not know them. */
+/** Names of older API versions, where the newest does not know them. */
 const OLDER_NAMES: ReadonlySet<string> = new Set([
   'billing',
   'coupon',
@@ -37,14 +37,20 @@ type Check = {
   faults: string[];
   nearest: string | undefined;
   strict: boolean;
+  olderNames: boolean;
   writes: boolean;
 };
 
 /**
  * Refuses what Stripe refuses before it looks at anything: names that it does not know, with the
  * nearest one that it does, and values of the wrong kind. Of an older version only names are checked.
+ * Who names no version, as the official CLI, may use older names too.
  */
-export function checkParameters(route: string, form: Form, { strict }: { strict: boolean }): void {
+export function checkParameters(
+  route: string,
+  form: Form,
+  { strict, olderNames }: { strict: boolean; olderNames: boolean },
+): void {
   table ??= JSON.parse(PARAMETERS) as Record<string, Node>;
   const node = table[route];
   if (node === undefined || typeof node === 'string') {
@@ -54,6 +60,7 @@ export function checkParameters(route: string, form: Form, { strict }: { strict:
     faults: [],
     nearest: undefined,
     strict,
+    olderNames,
     writes: route.startsWith('post'),
   };
   checkObject(form, node as { readonly [key: string]: Node }, '', check);
@@ -70,6 +77,11 @@ export function checkParameters(route: string, form: Form, { strict }: { strict:
   }
 }
 
+/** Who says something by its older name does not say it by the newer one. */
+function usesOlder(form: Form, node: { readonly [key: string]: Node }): boolean {
+  return Object.keys(form).some((key) => OLDER_NAMES.has(key) && node[key] === undefined);
+}
+
 function checkObject(
   form: Form,
   node: { readonly [key: string]: Node },
@@ -82,7 +94,7 @@ function checkObject(
     if (inside !== undefined) {
       checkMeaning(key, value, named(key), check);
       checkValue(value, inside, named(key), check);
-    } else if (!ALWAYS_TAKEN.has(key) && (check.strict || !OLDER_NAMES.has(key))) {
+    } else if (!ALWAYS_TAKEN.has(key) && !(check.olderNames && OLDER_NAMES.has(key))) {
       check.faults.push(named(key));
       check.nearest ??= nearestOf(key, Object.keys(node));
     }
@@ -90,7 +102,12 @@ function checkObject(
   const missing = Object.keys(node).find(
     (key) => key.endsWith('!') && form[key.slice(0, -1)] === undefined,
   );
-  if (missing !== undefined && check.strict && check.faults.length === 0) {
+  if (
+    missing !== undefined &&
+    check.strict &&
+    !usesOlder(form, node) &&
+    check.faults.length === 0
+  ) {
     throw missingParameter(named(missing.slice(0, -1)));
   }
 }

@@ -19,6 +19,10 @@ export class Params {
     return this.#prefix === '' ? key : `${this.#prefix}[${key}]`;
   }
 
+  keys(): string[] {
+    return Object.keys(this.#values);
+  }
+
   has(key: string): boolean {
     return this.#values[key] !== undefined;
   }

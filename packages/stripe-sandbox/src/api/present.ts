@@ -18,7 +18,35 @@ export function present(world: World, object: object): Shown {
     const pending = deliveries.filter((delivery) => delivery.status === 'pending').length;
     return { ...object, pending_webhooks: pending };
   }
-  return { ...object };
+  return withoutHidden({ ...object });
+}
+
+/** Tiers and other currencies of a price are shown only where they are asked for. */
+function withoutHidden(shown: Shown): Shown {
+  switch (shown['object']) {
+    case 'price':
+      return bare(shown) ?? shown;
+    case 'subscription_item':
+    case 'item':
+      return 'deleted' in shown ? shown : { ...shown, price: bare(shown['price'] as Shown) };
+    case 'subscription': {
+      const items = shown['items'] as { data: Shown[] };
+      return { ...shown, items: { ...items, data: items.data.map(withoutHidden) } };
+    }
+    default:
+      return shown;
+  }
+}
+
+function bare(price: Shown | undefined): Shown | undefined {
+  if (price === undefined) {
+    return undefined;
+  }
+  if (price['tiers'] === undefined && price['currency_options'] === undefined) {
+    return price;
+  }
+  const { tiers: _tiers, currency_options: _options, ...rest } = price;
+  return rest;
 }
 
 function presentInvoice(world: World, invoice: Invoice): Shown {
@@ -49,6 +77,10 @@ export function includable(world: World, object: Shown, field: string): unknown 
       return linesShown(world.store.get('session_plan', id)?.lines ?? [], {
         url: `/v1/checkout/sessions/${id}/line_items`,
       });
+    case 'quote.line_items':
+      return linesShown(world.store.get('quote_plan', id)?.lines ?? [], {
+        url: `/v1/quotes/${id}/line_items`,
+      });
     case 'payment_link.line_items':
       return linesShown(world.store.get('link_plan', id)?.lines ?? [], {
         url: `/v1/payment_links/${id}/line_items`,
@@ -59,13 +91,15 @@ export function includable(world: World, object: Shown, field: string): unknown 
         `/v1/customers/${id}/subscriptions`,
       );
     case 'price.currency_options':
-      return currencyOptions(object as unknown as Price);
+      return currencyOptions(world.store.get('price', id) ?? (object as unknown as Price));
+    case 'price.tiers':
+      return world.store.get('price', id)?.tiers;
     default:
       return undefined;
   }
 }
 
-/** A price's own currency is among its options; the sandbox's prices have no other. */
+/** A price's own currency is among its options. */
 function currencyOptions(price: Price): Record<string, object> {
   return {
     [price.currency]: {
@@ -74,6 +108,7 @@ function currencyOptions(price: Price): Record<string, object> {
       unit_amount: price.unit_amount,
       unit_amount_decimal: price.unit_amount_decimal,
     },
+    ...price.currency_options,
   };
 }
 

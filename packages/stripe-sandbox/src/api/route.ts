@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import { isOldShape, toVersion } from '../events/versions.ts';
+import { withIds } from '../ids.ts';
 import { SANDBOX_API_VERSION } from '../settings.ts';
 import { newId, type World } from '../world.ts';
 import { checkParameters } from './check-parameters.ts';
@@ -32,7 +33,7 @@ export function mountRoutes(app: Hono, world: World, routes: readonly Route[]): 
     app.on(method.toUpperCase(), path, async (context) => {
       const query = new URL(context.req.url).search.slice(1);
       const body = method === 'post' ? await context.req.text() : '';
-      const requestId = newId('req', 14);
+      const requestId = withIds(world.bytes, () => newId('req', 14));
       const started = performance.now();
       context.header('request-id', requestId);
       context.header('stripe-version', versionOf(context, world));
@@ -170,7 +171,10 @@ function run(world: World, request: Request): object {
   world.request = { id: request.requestId, idempotencyKey: request.key ?? null };
   const version = versionOf(context, world);
   const form = request.form();
-  checkParameters(request.route, form, { strict: isNewest(version) });
+  checkParameters(request.route, form, {
+    strict: isNewest(version),
+    olderNames: !isNewest(context.req.header('stripe-version') ?? ''),
+  });
   const params = new Params(form);
   const result = request.handler({
     world,

@@ -13,7 +13,15 @@ export type NewDiscount = {
   subscription?: string | null;
   session?: string | null;
   invoice?: string | null;
+  /** The one that this takes the place of: the customer is switched from it. */
+  replaces?: Discount | null;
 };
+
+/** Takes a discount off: it counts no more. */
+export function endDiscount(world: World, before: Discount): void {
+  world.store.remove('discount', before.id);
+  emit(world, 'customer.discount.deleted', before);
+}
 
 /** Redeems a coupon for a customer, subscription, session or invoice. */
 export function addDiscount(world: World, input: NewDiscount): Discount {
@@ -36,7 +44,11 @@ export function addDiscount(world: World, input: NewDiscount): Discount {
     subscription_item: null,
   });
   if (discount.subscription !== null || discount.customer !== null) {
-    emit(world, 'customer.discount.created', discount);
+    if (input.replaces == null) {
+      emit(world, 'customer.discount.created', discount);
+    } else {
+      emit(world, 'customer.discount.updated', discount, input.replaces);
+    }
   }
   return discount;
 }

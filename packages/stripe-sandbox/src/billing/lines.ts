@@ -1,3 +1,4 @@
+import { amountOf } from '../catalog/price-forms.ts';
 import type { InvoiceLine, LinePricing, Price } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import { newId } from '../world.ts';
@@ -74,5 +75,5 @@ export function pricingOf(
 
 /** The amount of `quantity` of a price, rounded to whole units as Stripe does. */
 export function priceAmount(price: Price, quantity: number): number {
-  return Math.round(Number(price.unit_amount_decimal ?? price.unit_amount ?? 0) * quantity);
+  return amountOf(price, quantity);
 }

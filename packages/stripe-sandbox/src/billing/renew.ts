@@ -1,9 +1,11 @@
 import { emit } from '../events/emit.ts';
 import type { Invoice, Subscription } from '../shapes.ts';
+import type { DraftLine } from '../store/records.ts';
 import type { World } from '../world.ts';
 import { endSubscription } from './end-subscription.ts';
 import { takePendingItems } from './invoice-items.ts';
 import { addInvoice, finalizeInvoice, markUncollectible, voidInvoice } from './invoices.ts';
+import { usageLines } from './meters.ts';
 import { invoicePaymentFailed, methodFor, payInvoice, subscriptionOf } from './pay-invoice.ts';
 import { periodEnd } from './periods.ts';
 import { changeSubscription } from './subscription-status.ts';
@@ -22,7 +24,11 @@ export function renew(world: World, before: Subscription, next: Subscription = b
   const endsNow =
     next.cancel_at_period_end || (next.cancel_at !== null && next.cancel_at <= world.now());
   if (endsNow) {
-    endSubscription(world, next, 'cancellation_requested');
+    const used = usageLines(world, before).filter((line) => line.amount !== 0);
+    if (used.length > 0) {
+      invoiceCycle(world, { ...next, items: { ...next.items, data: [] } }, used);
+    }
+    endSubscription(world, needSubscription(world, next.id), 'cancellation_requested');
     return;
   }
   const trialEnds = next.status === 'trialing';
@@ -36,7 +42,7 @@ export function renew(world: World, before: Subscription, next: Subscription = b
     ...anchored,
     items: { ...next.items, data: rollItems(anchored, world.now()) },
   });
-  invoiceCycle(world, rolled);
+  invoiceCycle(world, rolled, trialEnds ? [] : usageLines(world, before));
 }
 
 /** A trial that ends with nothing on file is paused or cancelled, where it says so. */
@@ -78,7 +84,11 @@ function rollItems(subscription: Subscription, now: number): Subscription['items
 }
 
 /** The draft of a new period. It collects itself after the draft time, unless collection is paused. */
-export function invoiceCycle(world: World, subscription: Subscription): Invoice {
+export function invoiceCycle(
+  world: World,
+  subscription: Subscription,
+  usage: readonly DraftLine[] = [],
+): Invoice {
   const now = world.now();
   const [first] = subscription.items.data;
   const draft = addInvoice(world, {
@@ -91,6 +101,7 @@ export function invoiceCycle(world: World, subscription: Subscription): Invoice 
         customer: subscription.customer,
         subscription: subscription.id,
       }),
+      ...usage,
       ...cycleLines(subscription, { trialing: false }),
     ],
     discounts: liveDiscounts(world, subscription),

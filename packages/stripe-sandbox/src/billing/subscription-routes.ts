@@ -1,4 +1,4 @@
-import { ApiError, invalid } from '../api/errors.ts';
+import { ApiError, invalid, noSuch } from '../api/errors.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
@@ -10,7 +10,7 @@ import { declined } from '../payments/intent-routes.ts';
 import { tellSchedule } from '../schedules/follow.ts';
 import type { Subscription } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
-import { readDiscounts } from './discounts.ts';
+import { endDiscount, readDiscounts } from './discounts.ts';
 import { endSubscription } from './end-subscription.ts';
 import { prorate } from './proration.ts';
 import { nextPeriodEnd } from './renew.ts';
@@ -223,6 +223,17 @@ export function cancelNow(
   });
 }
 
+function dropDiscounts(world: World, before: Subscription): object {
+  const [discount] = before.discounts.flatMap((id) => world.store.get('discount', id) ?? []);
+  if (discount === undefined) {
+    throw noSuch('discount', before.id);
+  }
+  const after = world.store.put('subscription', { ...before, discounts: [] });
+  endDiscount(world, discount);
+  emit(world, 'customer.subscription.updated', after, before);
+  return { ...discount, deleted: true };
+}
+
 function resume(world: World, before: Subscription): Subscription {
   if (before.status !== 'paused') {
     throw invalid('Only a paused subscription can be resumed.');
@@ -272,4 +283,5 @@ export const subscriptionRoutes: readonly Route[] = [
   ['post', '/v1/subscriptions/:id', onSubscription(update)],
   ['delete', '/v1/subscriptions/:id', onSubscription(cancel)],
   ['post', '/v1/subscriptions/:id/resume', onSubscription(resume)],
+  ['delete', '/v1/subscriptions/:id/discount', onSubscription(dropDiscounts)],
 ];

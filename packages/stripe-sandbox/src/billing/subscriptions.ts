@@ -156,7 +156,8 @@ export function cycleLines(
   subscription: Subscription,
   { trialing }: { trialing: boolean },
 ): DraftLine[] {
-  return subscription.items.data.map((item) => ({
+  const licensed = subscription.items.data.filter((item) => !isMetered(item.price));
+  return licensed.map((item) => ({
     price: item.price,
     quantity: item.quantity ?? 1,
     amount: trialing ? 0 : priceAmount(item.price, item.quantity ?? 1),
@@ -277,10 +278,15 @@ export function buildItem(
     metadata: item.metadata ?? {},
     plan: planOf(item.price),
     price: item.price,
-    quantity: item.quantity,
+    ...(isMetered(item.price) ? {} : { quantity: item.quantity }),
     subscription: item.subscription,
     tax_rates: [],
   };
+}
+
+/** Its usage is charged when a period is over. */
+function isMetered(price: Price): boolean {
+  return price.recurring?.usage_type === 'metered';
 }
 
 export function needSubscription(world: World, id: string, param?: string): Subscription {

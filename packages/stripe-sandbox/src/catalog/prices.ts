@@ -6,16 +6,27 @@ import { emit } from '../events/emit.ts';
 import type { Price } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 import { planOf } from './plan.ts';
+import { type PriceForm, readForm } from './price-forms.ts';
 import { addProduct, needProduct } from './products.ts';
 
 export type NewPrice = {
   id?: string | undefined;
   product: string;
   currency: string;
-  unitAmount: number;
+  /** Null: tiers or the buyer say it. */
+  unitAmount: number | null;
   lookupKey?: string | undefined;
   nickname?: string | undefined;
-  recurring?: { interval: string; intervalCount: number } | undefined;
+  recurring?:
+    | {
+        interval: string;
+        intervalCount: number;
+        usageType?: string;
+        meter?: string | null;
+        trialDays?: number | null;
+      }
+    | undefined;
+  form?: PriceForm;
   metadata?: Record<string, string>;
   active?: boolean;
   transferLookupKey?: boolean;
@@ -55,16 +66,17 @@ function buildPrice(world: World, input: NewPrice): Price {
         : {
             interval: input.recurring.interval,
             interval_count: input.recurring.intervalCount,
-            meter: null,
-            trial_period_days: null,
-            usage_type: 'licensed',
+            meter: input.recurring.meter ?? null,
+            trial_period_days: input.recurring.trialDays ?? null,
+            usage_type: input.recurring.usageType ?? 'licensed',
           },
     tax_behavior: 'unspecified',
     tiers_mode: null,
     transform_quantity: null,
     type: input.recurring === undefined ? 'one_time' : 'recurring',
     unit_amount: Number.isInteger(input.unitAmount) ? input.unitAmount : null,
-    unit_amount_decimal: String(input.unitAmount),
+    unit_amount_decimal: input.unitAmount === null ? null : String(input.unitAmount),
+    ...input.form,
   };
 }
 
@@ -115,10 +127,11 @@ export function priceOfLine(world: World, line: Params): Price {
 function readPrice(world: World, params: Params): NewPrice {
   const recurring = params.object('recurring');
   const amount = params.decimal('unit_amount') ?? params.decimal('unit_amount_decimal');
-  if (amount === undefined) {
+  const form = readForm(params);
+  if (amount === undefined && form.tiers === undefined && form.custom_unit_amount == null) {
     throw missingParameter(params.name('unit_amount'));
   }
-  if (amount < 0) {
+  if (amount !== undefined && amount < 0) {
     throw invalid('Invalid non-negative integer', {
       param: params.name('unit_amount'),
       code: 'parameter_invalid_integer',
@@ -127,7 +140,8 @@ function readPrice(world: World, params: Params): NewPrice {
   return {
     product: productOf(world, params),
     currency: params.need('currency'),
-    unitAmount: amount,
+    unitAmount: amount ?? null,
+    form,
     lookupKey: params.text('lookup_key'),
     nickname: params.text('nickname'),
     recurring:
@@ -136,11 +150,27 @@ function readPrice(world: World, params: Params): NewPrice {
         : {
             interval: recurring.oneOf('interval', INTERVALS) ?? recurring.need('interval'),
             intervalCount: recurring.integer('interval_count') ?? 1,
+            usageType: usageOf(world, recurring),
+            meter: recurring.text('meter') ?? null,
+            trialDays: recurring.integer('trial_period_days') ?? null,
           },
     metadata: params.metadata(),
     active: params.flag('active') ?? true,
     transferLookupKey: params.flag('transfer_lookup_key') ?? false,
   };
+}
+
+/** Metered usage is counted by a meter; the older way, usage records, is gone. */
+function usageOf(world: World, recurring: Params): string {
+  const usage = recurring.oneOf('usage_type', ['licensed', 'metered']) ?? 'licensed';
+  const meter = recurring.text('meter');
+  if (usage === 'metered' && meter === undefined) {
+    throw missingParameter(recurring.name('meter'));
+  }
+  if (meter !== undefined && world.store.get('meter', meter) === undefined) {
+    throw noSuch('billing meter', meter, recurring.name('meter'));
+  }
+  return usage;
 }
 
 function productOf(world: World, params: Params): string {

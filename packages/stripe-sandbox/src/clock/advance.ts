@@ -31,8 +31,7 @@ export function advanceAll(world: World, by: Advance): { now: number } {
   const scope = { testClock: null };
   runDue(world, until, scope);
   world.store.commit(() => {
-    const wallSeconds = Math.floor(world.wall.now().getTime() / 1000);
-    writeOffset(world.store, until - wallSeconds);
+    writeOffset(world.store, until - world.start());
   });
   if (by.finalizeDrafts ?? true) {
     finalizeDrafts(world, scope);

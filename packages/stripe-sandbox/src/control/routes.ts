@@ -2,8 +2,10 @@ import type { Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 import { ApiError } from '../api/errors.ts';
+import { customerPage } from '../pages/customer-page.ts';
 import { dashboardPage } from '../pages/dashboard.ts';
 import { shown } from '../pages/pages.ts';
+import { requestPage, requestsPage } from '../pages/request-pages.ts';
 import type { World } from '../world.ts';
 import type { SandboxControl } from './control.ts';
 
@@ -142,6 +144,13 @@ function given<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], und
 export function mountControl(app: Hono, world: World, control: SandboxControl): void {
   app.get('/', (context) => context.redirect('/sandbox'));
   app.get('/sandbox', (context) => shown(context, () => dashboardPage(world)));
+  app.get('/sandbox/requests', (context) => shown(context, () => requestsPage(world)));
+  app.get('/sandbox/requests/:id', (context) =>
+    shown(context, () => requestPage(world, context.req.param('id'))),
+  );
+  app.get('/sandbox/customers/:id', (context) =>
+    shown(context, () => customerPage(world, context.req.param('id'))),
+  );
   app.get('/sandbox/health', (context) => context.json({ status: 'ok', now: control.now() }));
   app.get('/sandbox/api/deliveries', (context) => context.json(control.deliveries()));
   app.use('/sandbox/api/*', bodyLimit({ maxSize: 64 * 1024 }));

@@ -2,7 +2,7 @@ import { noSuch } from '../api/errors.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
-import { addDiscount } from '../billing/discounts.ts';
+import { addDiscount, endDiscount } from '../billing/discounts.ts';
 import { endSubscription } from '../billing/end-subscription.ts';
 import { redeemable } from '../catalog/coupons.ts';
 import { emit } from '../events/emit.ts';
@@ -112,10 +112,19 @@ function readChanges(world: World, before: Customer, params: Params): Partial<Cu
       default_payment_method: ownPaymentMethod(world, method, before.id).id,
     };
   }
+  if (params.unsets('coupon') && before.discount !== null) {
+    endDiscount(world, before.discount);
+    changes.discount = null;
+  }
   const coupon = params.text('coupon');
   if (coupon !== undefined) {
     redeemable(world, coupon, 'coupon');
-    changes.discount = addDiscount(world, { coupon, customer: before.id, promotionCode: null });
+    changes.discount = addDiscount(world, {
+      coupon,
+      customer: before.id,
+      promotionCode: null,
+      replaces: before.discount,
+    });
   }
   return changes;
 }
@@ -167,6 +176,19 @@ export const customerRoutes: readonly Route[] = [
     ({ world, path, params }) => updateCustomer(world, needCustomer(world, path('id')), params),
   ],
   ['delete', '/v1/customers/:id', ({ world, path }) => deleteCustomer(world, path('id'))],
+  [
+    'delete',
+    '/v1/customers/:id/discount',
+    ({ world, path }) => {
+      const customer = needCustomer(world, path('id'));
+      if (customer.discount === null) {
+        throw noSuch('discount', customer.id);
+      }
+      world.store.put('customer', { ...customer, discount: null });
+      endDiscount(world, customer.discount);
+      return { ...customer.discount, deleted: true };
+    },
+  ],
   [
     'get',
     '/v1/customers/:id/payment_methods',

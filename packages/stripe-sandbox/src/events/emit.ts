@@ -8,7 +8,7 @@ import { isOldShape, toVersion } from './versions.ts';
  * Records that something happened, with the object as it is now, and schedules its deliveries. Both
  * are part of the commit that caused it, so an event exists exactly when its change does.
  */
-export function emit(world: World, type: string, object: { id: string }, before?: object): void {
+export function emit(world: World, type: string, object: object, before?: object): void {
   const shown = present(world, object);
   const previous = before === undefined ? undefined : changedFrom(present(world, before), shown);
   record(world, { type, shown, previous });

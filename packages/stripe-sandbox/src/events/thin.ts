@@ -16,7 +16,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
 
 /** The thin event beside a snapshot event: always the same one for the same snapshot. */
 export function thinOf(event: StripeEvent): ThinEvent {
-  const { id, object: kind } = event.data.object as { id: string; object: string };
+  const { id = '', object: kind } = event.data.object as { id?: string; object: string };
   const { id: request, idempotency_key } = event.request ?? { id: null, idempotency_key: null };
   return {
     id: `${THIN_ID}${event.id.slice(SNAPSHOT_ID.length)}`,
@@ -27,7 +27,11 @@ export function thinOf(event: StripeEvent): ThinEvent {
     ...(request === null
       ? {}
       : { reason: { type: 'request', request: { id: request, idempotency_key } } }),
-    related_object: { id, type: kind, url: `/v1/${FOLDERS[kind] ?? `${kind}s`}/${id}` },
+    related_object: {
+      id,
+      type: kind,
+      url: kind === 'balance' ? '/v1/balance' : `/v1/${FOLDERS[kind] ?? `${kind}s`}/${id}`,
+    },
     snapshot_event: event.id,
   };
 }

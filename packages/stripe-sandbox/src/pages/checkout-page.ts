@@ -22,7 +22,7 @@ export function checkoutPage(world: World, id: string, notice: CheckoutNotice = 
     return closedPage(session);
   }
   if (session.mode === 'setup') {
-    return setupPage(session, notice);
+    return setupPage(world, session, notice);
   }
   const { lines, subscriptionData } = sessionPlan(world, id);
   const trial = isTrial(subscriptionData);
@@ -41,21 +41,25 @@ ${errorNotice(notice)}
 ${discountRow(session, currency)}</table></div>
 ${session.allow_promotion_codes ? promotionForm(world, session) : ''}
 </section>
-${payForm(session, { total, trial })}
+${payForm(world, session, { total, trial })}
 ${cancelForm(id)}`,
     { narrow: true },
   );
 }
 
 /** Saves a payment method and charges nothing. */
-function setupPage(session: CheckoutSession, notice: { error?: string | undefined }): Html {
+function setupPage(
+  world: World,
+  session: CheckoutSession,
+  notice: { error?: string | undefined },
+): Html {
   return document(
     'Save a card',
     html`
 <h1>Save a card</h1>
 <p class="dim">Nothing is charged now.</p>
 ${errorNotice(notice)}
-${payForm(session, { total: 0, trial: false })}
+${payForm(world, session, { total: 0, trial: false })}
 ${cancelForm(session.id)}`,
     { narrow: true },
   );
@@ -112,7 +116,14 @@ function promotionForm(world: World, session: CheckoutSession): Html {
 <button type="submit">Apply</button></form>`;
 }
 
-function payForm(session: CheckoutSession, due: { total: number; trial: boolean }): Html {
+/** A known customer's e-mail address is shown and cannot be changed here, as at Stripe. */
+function payForm(
+  world: World,
+  session: CheckoutSession,
+  due: { total: number; trial: boolean },
+): Html {
+  const known = world.store.get('customer', session.customer ?? '')?.email ?? null;
+  const email = known ?? session.customer_email ?? session.customer_details?.email ?? '';
   const needsMethod = due.total > 0 || session.mode !== 'payment';
   const label =
     session.mode === 'setup'
@@ -126,7 +137,7 @@ function payForm(session: CheckoutSession, due: { total: number; trial: boolean 
             : `Pay ${money(due.total, session.currency ?? 'usd')}`;
   return html`<form class="card" method="post" action="/c/pay/${session.id}">
 <label for="email">Email</label>
-<input id="email" type="email" name="email" autocomplete="email" required value="${session.customer_email ?? session.customer_details?.email ?? ''}" ${session.customer === null ? '' : 'disabled'}>
+<input id="email" type="email" name="email" autocomplete="email" required value="${email}" ${known === null ? '' : 'disabled'}>
 ${needsMethod ? methodFields(session) : ''}
 <button class="main" type="submit" data-testid="pay">${label}</button></form>`;
 }

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { nextPeriodEnd } from '../billing/renew.ts';
-import type { Charge, Dispute, Refund, StripeEvent, Subscription } from '../shapes.ts';
+import type { Charge, Customer, Dispute, Refund, StripeEvent, Subscription } from '../shapes.ts';
 import type { World } from '../world.ts';
 import { day, document, type Html, money } from './html.ts';
 
@@ -16,6 +16,7 @@ export function dashboardPage(world: World): Html {
   return document(
     'Sandbox',
     html`<h1>Stripe sandbox</h1>
+<p><a href="/sandbox/requests">Every request and its answer</a></p>
 ${clockCard(world)}
 <section class="card"><h2>Payments</h2>${table(['When', 'Amount', 'Status', 'Refund', 'Dispute'], charges.map(chargeRow), 'No payment yet.')}</section>
 ${
@@ -31,6 +32,11 @@ ${
       )}</section>`
 }
 ${refunds.length === 0 ? '' : html`<section class="card"><h2>Refunds on their way</h2>${table(['Refund', 'Amount', 'Actions'], refunds.map(refundRow), '')}</section>`}
+<section class="card"><h2>Customers</h2>${table(
+      ['Customer', 'Since', 'Subscriptions'],
+      newest(world.store.all('customer')).map((customer) => customerRow(world, customer)),
+      'No customer yet.',
+    )}</section>
 <section class="card"><h2>Subscriptions</h2>${table(['Customer', 'Plan', 'Status', 'Period ends', 'Actions'], subscriptions.map(subscriptionRow), 'No subscription yet.')}</section>
 ${disputes.length === 0 ? '' : html`<section class="card"><h2>Disputes</h2>${table(['Dispute', 'Amount', 'Status', 'Actions'], disputes.map(disputeRow), '')}</section>`}
 ${faultCard(world)}
@@ -46,7 +52,8 @@ function newest<T>(all: readonly T[]): T[] {
   return all.slice(-SHOWN).reverse();
 }
 
-function table(heads: readonly string[], rows: readonly Html[], empty: string): Html {
+/** Rows under their heads, or a sentence where there are none. */
+export function table(heads: readonly string[], rows: readonly Html[], empty: string): Html {
   return rows.length === 0
     ? html`<p class="dim">${empty}</p>`
     : html`<div class="scroll" role="group" tabindex="0" aria-label="Table"><table><thead><tr>${heads.map((head) => html`<th>${head}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
@@ -90,13 +97,20 @@ function refundRow(refund: Refund): Html {
 function subscriptionRow(subscription: Subscription): Html {
   const [item] = subscription.items.data;
   const running = subscription.ended_at === null;
-  return html`<tr data-testid="subscription-row"><td><code>${subscription.customer}</code></td><td>${item?.price.nickname ?? item?.price.id ?? ''}</td>
+  return html`<tr data-testid="subscription-row"><td><a href="/sandbox/customers/${subscription.customer}"><code>${subscription.customer}</code></a></td><td>${item?.price.nickname ?? item?.price.id ?? ''}</td>
 <td>${subscription.status}${subscription.cancel_at_period_end ? ', ends with the period' : ''}</td><td>${day(nextPeriodEnd(subscription))}</td>
 <td>${
     running
       ? html`${act('cancel-subscription', { subscription: subscription.id }, 'Cancel')} ${act('set-card', { customer: subscription.customer, card: 'chargeCustomerFail' }, 'Let renewals fail')} ${act('set-card', { customer: subscription.customer, card: 'visa' }, 'Let renewals pay')}`
       : ''
   }</td></tr>`;
+}
+
+function customerRow(world: World, customer: Customer): Html {
+  const running = world.store
+    .where('subscription', 'customer', customer.id)
+    .filter((one) => one.ended_at === null);
+  return html`<tr><td><a href="/sandbox/customers/${customer.id}">${customer.email ?? customer.id}</a></td><td>${'created' in customer ? day(customer.created) : 'deleted'}</td><td>${running.map((one) => one.items.data[0]?.price.nickname ?? one.id).join(', ')}</td></tr>`;
 }
 
 function disputeRow(dispute: Dispute): Html {

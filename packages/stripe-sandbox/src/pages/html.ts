@@ -45,7 +45,7 @@ th, td { text-align: left; padding: 0.4rem 0.6rem 0.4rem 0; border-bottom: 1px s
   vertical-align: top; white-space: nowrap; }
 th { font-weight: 550; color: var(--dim); } td form { display: inline-flex; gap: 0.3rem; }
 td input[type=number] { width: 6rem; padding: 0.2rem 0.4rem; } code { font-size: 0.875em; }
-a { color: var(--deep); }
+a { color: var(--deep); } pre { margin: 0; font-size: 0.8125rem; }
 `;
 
 /** A whole page, on its own: no script, nothing fetched. */

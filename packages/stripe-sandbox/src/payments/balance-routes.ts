@@ -3,25 +3,7 @@ import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Route } from '../api/route.ts';
 import type { Account } from '../shapes.ts';
 import type { World } from '../world.ts';
-
-/** What the account holds: the sum of what moved, by currency; all of it pending or available at once. */
-function balance(world: World): object {
-  const sums = new Map<string, number>();
-  for (const move of world.store.all('balance_transaction')) {
-    sums.set(move.currency, (sums.get(move.currency) ?? 0) + move.net);
-  }
-  const amounts = [...sums].map(([currency, amount]) => ({
-    amount,
-    currency,
-    source_types: { card: amount },
-  }));
-  return {
-    object: 'balance',
-    available: amounts,
-    livemode: false,
-    pending: amounts.map((one) => ({ ...one, amount: 0, source_types: { card: 0 } })),
-  };
-}
+import { balanceOf } from './balance.ts';
 
 function account(world: World): Account {
   return {
@@ -55,7 +37,7 @@ function account(world: World): Account {
 }
 
 export const balanceRoutes: readonly Route[] = [
-  ['get', '/v1/balance', ({ world }) => balance(world)],
+  ['get', '/v1/balance', ({ world }) => balanceOf(world)],
   ['get', '/v1/account', ({ world }) => account(world)],
   [
     'get',

@@ -28,3 +28,22 @@ export function addBalanceTransaction(
     type: move.type,
   });
 }
+
+/** What the account holds: the sum of what moved, by currency; all of it pending or available at once. */
+export function balanceOf(world: World): object {
+  const sums = new Map<string, number>();
+  for (const move of world.store.all('balance_transaction')) {
+    sums.set(move.currency, (sums.get(move.currency) ?? 0) + move.net);
+  }
+  const amounts = [...sums].map(([currency, amount]) => ({
+    amount,
+    currency,
+    source_types: { card: amount },
+  }));
+  return {
+    object: 'balance',
+    available: amounts,
+    livemode: false,
+    pending: amounts.map((one) => ({ ...one, amount: 0, source_types: { card: 0 } })),
+  };
+}

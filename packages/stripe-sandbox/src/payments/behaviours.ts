@@ -11,6 +11,8 @@ export type Behaviour = {
   readonly disputed?: { readonly reason: string; readonly inquiry: boolean };
   readonly fraudWarning?: boolean;
   readonly refunds?: 'pending' | 'fails';
+  /** The money is there at once, instead of in two days. */
+  readonly available?: boolean;
 };
 
 const VISA: Behaviour = { brand: 'visa', last4: '4242' };
@@ -20,7 +22,7 @@ const FRAUDULENT = { reason: 'fraudulent', inquiry: false };
 export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   visa: VISA,
   mastercard: { brand: 'mastercard', last4: '4444' },
-  bypassPending: { ...VISA, last4: '0077' },
+  bypassPending: { ...VISA, last4: '0077', available: true },
   chargeDeclined: { ...VISA, last4: '0002', declines: 'generic_decline' },
   visa_chargeDeclined: { ...VISA, last4: '0002', declines: 'generic_decline' },
   chargeDeclinedInsufficientFunds: { ...VISA, last4: '9995', declines: 'insufficient_funds' },

@@ -3,6 +3,7 @@ import { emit } from '../events/emit.ts';
 import type { PaymentIntent, PaymentMethod } from '../shapes.ts';
 import type { IntentPlan } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
+import { balanceOf } from './balance.ts';
 import type { Behaviour } from './behaviours.ts';
 import { addCharge, captureCharge, declineError, needCharge, settleCharge } from './charges.ts';
 import { disputeCharge } from './disputes.ts';
@@ -205,6 +206,9 @@ function pay(world: World, attempt: Attempt): PaymentIntent {
   const { behaviour } = attempt;
   const charge = addCharge(world, attempt.intent, { ...attempt, outcome: 'succeeded' });
   const paid = succeed(world, { ...attempt.intent, latest_charge: charge.id });
+  if (behaviour.available) {
+    emit(world, 'balance.available', balanceOf(world));
+  }
   if (behaviour.fraudWarning) {
     warnOfFraud(world, charge.id);
   }

@@ -1,4 +1,4 @@
-import type { Due, InScope } from '../clock/happening.ts';
+import type { Due } from '../clock/happening.ts';
 import { emit } from '../events/emit.ts';
 import type { SubscriptionSchedule } from '../shapes.ts';
 import type { World } from '../world.ts';
@@ -8,18 +8,26 @@ import { followSchedule, startSchedule } from './follow.ts';
 /** Stripe announces the end of a schedule a week before it. */
 const NOTICE_SECONDS = 7 * 86_400;
 
-/** What schedules do by themselves: begin, go to the next phase, announce their end, end. */
-export function* dueSchedules(world: World, inScope: InScope): Iterable<Due> {
-  for (const schedule of world.store.where('subscription_schedule', 'status', 'not_started')) {
-    const [first] = schedule.phases;
-    if (first !== undefined && inScope(schedule.customer)) {
-      yield { at: first.start_date, happen: () => void startSchedule(world, schedule) };
-    }
+/** What a schedule does by itself: begin, go to the next phase, announce its end, end. */
+export function dueOfSchedule(
+  world: World,
+  id: string,
+): { customer: string; dues: Iterable<Due> } | null {
+  const schedule = world.store.get('subscription_schedule', id);
+  switch (schedule?.status) {
+    case 'not_started':
+      return { customer: schedule.customer, dues: startOf(world, schedule) };
+    case 'active':
+      return { customer: schedule.customer, dues: dueOf(world, schedule) };
+    default:
+      return null;
   }
-  for (const schedule of world.store.where('subscription_schedule', 'status', 'active')) {
-    if (inScope(schedule.customer)) {
-      yield* dueOf(world, schedule);
-    }
+}
+
+function* startOf(world: World, schedule: SubscriptionSchedule): Iterable<Due> {
+  const [first] = schedule.phases;
+  if (first !== undefined) {
+    yield { at: first.start_date, happen: () => void startSchedule(world, schedule) };
   }
 }
 

@@ -61,17 +61,16 @@ export function enterPhase(
 }
 
 function endSchedule(world: World, before: SubscriptionSchedule): void {
-  if (before.end_behavior !== 'cancel') {
-    releaseSchedule(world, before, { keepCancelDate: false });
-    return;
-  }
-  const now = world.now();
-  changeSchedule(
+  const completed = changeSchedule(
     world,
     before,
-    { status: 'completed', completed_at: now, current_phase: null },
+    { status: 'completed', completed_at: world.now(), current_phase: null },
     'subscription_schedule.completed',
   );
+  if (before.end_behavior !== 'cancel') {
+    releaseSchedule(world, completed, { keepCancelDate: false });
+    return;
+  }
   const subscription = world.store.get('subscription', before.subscription ?? '');
   if (subscription !== undefined && subscription.ended_at === null) {
     endSubscription(world, subscription, 'cancellation_requested');

@@ -14,6 +14,7 @@ import type {
   InvoiceItem,
   InvoiceLine,
   InvoicePayment,
+  Meter,
   PaymentIntent,
   PaymentLink,
   PaymentMethod,
@@ -24,6 +25,7 @@ import type {
   Product,
   PromotionCode,
   ProrationDetails,
+  Quote,
   Refund,
   SessionLine,
   SetupIntent,
@@ -72,6 +74,11 @@ export type IntentPlan = {
   settlesAt: number | null;
   settlesAs: 'succeeded' | 'failed';
   returnUrl: string | null;
+};
+export type QuotePlan = {
+  id: string;
+  lines: SessionLine[];
+  redemptions: { coupon: string; promotionCode: string | null }[];
 };
 export type RefundPlan = { id: string; dueAt: number | null; becomes: 'succeeded' | 'failed' };
 export type InvoiceLines = { id: string; lines: InvoiceLine[] };
@@ -165,6 +172,14 @@ export type Delivery = {
 };
 /** Which product has a feature. */
 export type ProductFeature = { id: string; product: string; feature: string };
+/** One report of usage; its id is the identifier that makes it one. */
+export type MeterEvent = {
+  id: string;
+  meter: string;
+  customer: string;
+  value: number;
+  timestamp: number;
+};
 export type Setting = { id: string; value: number | string | boolean };
 export type Counter = { id: string; value: number };
 
@@ -194,6 +209,8 @@ export type Records = {
   invoice_lines: InvoiceLines;
   invoice_item: InvoiceItem;
   invoice_payment: InvoicePayment;
+  meter: Meter;
+  meter_event: MeterEvent;
   payment_intent: PaymentIntent;
   intent_plan: IntentPlan;
   payment_link: PaymentLink;
@@ -206,6 +223,8 @@ export type Records = {
   price: Price;
   product: Product;
   promotion_code: PromotionCode;
+  quote: Quote;
+  quote_plan: QuotePlan;
   refund: Refund;
   refund_plan: RefundPlan;
   setup_intent: SetupIntent;

@@ -18,6 +18,8 @@ export type Store = {
   commit<T>(work: () => T): T;
   /** Runs `work`, undoes all that it wrote, and answers what it returned: what would be, without it being so. */
   tryOut<T>(work: () => T): T;
+  /** From now on, and until it is stopped, `take` tells what was written since it was last asked. */
+  watch(): { take(): { kind: Kind; id: string }[]; stop(): void };
   /** Called after each commit that wrote something. */
   onCommit(listener: () => void): void;
   close(): void;
@@ -37,6 +39,7 @@ export function openStore(options: StoreOptions = {}): Store {
   const tables = new Map<Kind, Table>();
   const indexes = new Map<string, Index>();
   const listeners: (() => void)[] = [];
+  const watchers = new Set<{ kind: Kind; id: string }[]>();
   const journal = options.file === undefined ? undefined : openJournal(options.file);
   let depth = 0;
   let changes = new Map<string, { kind: Kind; id: string; before: { id: string } | undefined }>();
@@ -83,6 +86,9 @@ export function openStore(options: StoreOptions = {}): Store {
       throw new Error('The sandbox writes only inside a commit.');
     }
     const before = write(kind, id, object);
+    for (const written of watchers) {
+      written.push({ kind, id });
+    }
     const key = `${kind}/${id}`;
     if (!changes.has(key)) {
       changes.set(key, { kind, id, before });
@@ -158,6 +164,11 @@ export function openStore(options: StoreOptions = {}): Store {
         changes = outer;
         depth -= 1;
       }
+    },
+    watch() {
+      const written: { kind: Kind; id: string }[] = [];
+      watchers.add(written);
+      return { take: () => written.splice(0), stop: () => void watchers.delete(written) };
     },
     onCommit: (listener) => void listeners.push(listener),
     close: () => journal?.close(),

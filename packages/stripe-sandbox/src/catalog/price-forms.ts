@@ -1,0 +1,160 @@
+import { invalid, missingParameter } from '../api/errors.ts';
+import type { Params } from '../api/params.ts';
+import type { Price } from '../shapes.ts';
+
+type Tier = NonNullable<Price['tiers']>[number];
+
+/** What makes a price more than one amount a unit: tiers, packages, an amount that the buyer chooses. */
+export type PriceForm = Partial<
+  Pick<
+    Price,
+    | 'billing_scheme'
+    | 'tiers'
+    | 'tiers_mode'
+    | 'transform_quantity'
+    | 'custom_unit_amount'
+    | 'currency_options'
+    | 'tax_behavior'
+  >
+>;
+
+export function readForm(params: Params): PriceForm {
+  const tiered = params.text('billing_scheme') === 'tiered';
+  const custom = params.object('custom_unit_amount');
+  const transform = params.object('transform_quantity');
+  const options = params.object('currency_options');
+  const behaviour = params.text('tax_behavior');
+  return {
+    ...(tiered ? readTiered(params) : {}),
+    ...(custom?.flag('enabled') === true ? { custom_unit_amount: readCustom(custom) } : {}),
+    ...(transform === undefined
+      ? {}
+      : {
+          transform_quantity: {
+            divide_by: transform.integer('divide_by') ?? missing(transform, 'divide_by'),
+            round: transform.oneOf('round', ['up', 'down']) ?? transform.need('round'),
+          },
+        }),
+    ...(options === undefined ? {} : { currency_options: readOptions(options) }),
+    ...(behaviour === undefined ? {} : { tax_behavior: behaviour }),
+  };
+}
+
+function readTiered(params: Params): PriceForm {
+  const tiers = params.objects('tiers');
+  if (tiers.length === 0) {
+    throw missingParameter(params.name('tiers'));
+  }
+  const mode = params.oneOf('tiers_mode', ['graduated', 'volume']) ?? params.need('tiers_mode');
+  const read = tiers.map(readTier);
+  const open = read.findIndex((tier) => tier.up_to === null);
+  if (open !== read.length - 1) {
+    throw invalid('The last tier, and no other, must have `up_to` set to `inf`.', {
+      param: params.name('tiers'),
+    });
+  }
+  if (read.some((tier, at) => at > 0 && (tier.up_to ?? Infinity) <= (read[at - 1]?.up_to ?? 0))) {
+    throw invalid('Each tier must reach further than the one before it.', {
+      param: params.name('tiers'),
+    });
+  }
+  return { billing_scheme: 'tiered', tiers: read, tiers_mode: mode };
+}
+
+function readTier(tier: Params): Tier {
+  const [flat, unit] = [amountIn(tier, 'flat_amount'), amountIn(tier, 'unit_amount')];
+  if (flat === null && unit === null) {
+    throw missingParameter(tier.name('unit_amount'));
+  }
+  return {
+    flat_amount: whole(flat),
+    flat_amount_decimal: flat === null ? null : String(flat),
+    unit_amount: whole(unit),
+    unit_amount_decimal: unit === null ? null : String(unit),
+    up_to: tier.text('up_to') === 'inf' ? null : (tier.integer('up_to') ?? missing(tier, 'up_to')),
+  } as Tier;
+}
+
+function amountIn(params: Params, key: string): number | null {
+  return params.decimal(key) ?? params.decimal(`${key}_decimal`) ?? null;
+}
+
+function whole(amount: number | null): number | null {
+  return amount !== null && Number.isInteger(amount) ? amount : null;
+}
+
+function readCustom(custom: Params): NonNullable<Price['custom_unit_amount']> {
+  return {
+    maximum: custom.integer('maximum') ?? null,
+    minimum: custom.integer('minimum') ?? null,
+    preset: custom.integer('preset') ?? null,
+  };
+}
+
+function readOptions(options: Params): NonNullable<Price['currency_options']> {
+  return Object.fromEntries(
+    options.keys().map((currency) => {
+      const one = options.object(currency);
+      const amount = one === undefined ? null : amountIn(one, 'unit_amount');
+      const custom = one?.object('custom_unit_amount');
+      return [
+        currency,
+        {
+          custom_unit_amount: custom?.flag('enabled') === true ? readCustom(custom) : null,
+          tax_behavior: one?.text('tax_behavior') ?? 'unspecified',
+          unit_amount: whole(amount),
+          unit_amount_decimal: amount === null ? null : String(amount),
+        },
+      ];
+    }),
+  ) as NonNullable<Price['currency_options']>;
+}
+
+function missing(params: Params, key: string): never {
+  throw missingParameter(params.name(key));
+}
+
+/** What so many of a price cost, in whole smallest units, rounded as Stripe does. */
+export function amountOf(price: Price, quantity: number): number {
+  const units = price.transform_quantity === null ? quantity : packages(price, quantity);
+  if (price.tiers !== undefined) {
+    return Math.round(tieredAmount(price.tiers, { units, mode: price.tiers_mode ?? 'graduated' }));
+  }
+  const unit =
+    price.unit_amount_decimal ??
+    price.unit_amount ??
+    price.custom_unit_amount?.preset ??
+    price.custom_unit_amount?.minimum ??
+    0;
+  return Math.round(Number(unit) * units);
+}
+
+function packages({ transform_quantity: transform }: Price, quantity: number): number {
+  const parts = quantity / (transform?.divide_by ?? 1);
+  return transform?.round === 'down' ? Math.floor(parts) : Math.ceil(parts);
+}
+
+/** Graduated: each tier counts its own units. Volume: the tier that is reached counts them all. */
+function tieredAmount(
+  tiers: readonly Tier[],
+  { units, mode }: { units: number; mode: string },
+): number {
+  const costs = (tier: Tier, count: number) =>
+    Number(tier.flat_amount_decimal ?? 0) + Number(tier.unit_amount_decimal ?? 0) * count;
+  if (mode === 'volume') {
+    const reached = tiers.find((tier) => tier.up_to === null || units <= tier.up_to);
+    return reached === undefined ? 0 : costs(reached, units);
+  }
+  let [sum, below] = [0, 0];
+  for (const tier of tiers) {
+    const count = Math.min(units, tier.up_to ?? Infinity) - below;
+    if (count > 0 || (units === 0 && below === 0)) {
+      sum += costs(tier, count);
+    }
+    below = tier.up_to ?? below;
+    if (units <= below) {
+      break;
+    }
+  }
+  return sum;
+}
