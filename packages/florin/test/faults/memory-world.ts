@@ -59,7 +59,7 @@ export class MemoryWorld {
       details: {
         get: (ask: string, id: string) => answers.get(`${ask}:${id}`) as never,
         ask: async (need) => {
-          answers.set(`${need.ask}:${need.id}`, this.#answer(need) ?? null);
+          answers.set(`${need.ask}:${need.id}`, (await this.#answer(need)) ?? null);
         },
       },
       read: async (request) => this.#read(request),

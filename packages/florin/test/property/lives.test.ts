@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { createSandbox, type Sandbox } from 'stripe-sandbox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { endpointUnderTest, KEY, sdkFor } from '../../../stripe-sandbox/test/sandbox-under-test.ts';
-import type { Need } from '../../src/fulfillment/index.ts';
+
 import { verifyLedger } from '../../src/ledger/index.ts';
 import { createStripeLookups, type LineFact, type StripeLookups } from '../../src/stripe/index.ts';
 import { webhookEventTypes } from '../../src/webhooks/index.ts';
@@ -173,47 +173,19 @@ async function inMemory(
   life: Life,
   { events, lookups }: Pick<Played, 'events' | 'lookups'>,
 ): Promise<MemoryWorld> {
-  const answers = new Map<string, unknown>();
-  const world = new MemoryWorld(catalogOf(life.tariff), (need) => {
-    if (!answers.has(nameOf(need))) {
-      throw new Unanswered(need);
-    }
-    return answers.get(nameOf(need));
-  });
   const silent = () => {};
   const logger = { error: silent, warn: silent, info: silent, debug: silent };
-  const untilAnswered = async (work: () => void) => {
-    for (;;) {
-      try {
-        return work();
-      } catch (error) {
-        if (!(error instanceof Unanswered)) {
-          throw error;
-        }
-        const details = collectDetails(lookups, logger);
-        await details.ask(error.need);
-        answers.set(nameOf(error.need), details.get(error.need.ask, error.need.id));
-      }
-    }
-  };
+  const details = collectDetails(lookups, logger);
+  const world = new MemoryWorld(catalogOf(life.tariff), async (need) => {
+    await details.ask(need);
+    return details.get(need.ask, need.id);
+  });
   for (const event of events) {
-    await untilAnswered(() => void world.deliver(event));
+    await world.deliver(event);
   }
-  await untilAnswered(() => world.settle());
+  await world.settle();
   expect([...world.unfinished.keys()]).toEqual([]);
   return world;
-}
-
-class Unanswered extends Error {
-  readonly need: Need;
-  constructor(need: Need) {
-    super(`nobody has asked for ${nameOf(need)}`);
-    this.need = need;
-  }
-}
-
-function nameOf({ ask, id }: Need): string {
-  return `${ask}:${id}`;
 }
 
 /** As Florin read invoices before decision 0072. */
