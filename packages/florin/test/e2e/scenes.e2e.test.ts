@@ -229,7 +229,7 @@ describe.skipIf(!hasBrowser)(
       await page.getByLabel('Buy', { exact: true }).selectOption('price_QUICK_SCAN');
       await page.getByLabel('At most, per month').fill('2');
       await look('top-up-form');
-      await page.getByRole('checkbox').check();
+      await page.getByRole('checkbox', { name: 'Charge my saved card' }).check();
       await page.getByRole('button', { name: 'Turn on auto top-up' }).click();
       await page.waitForURL(`${product.sandbox}/**`);
       await look('top-up-card');
