@@ -16,7 +16,7 @@ RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
 FROM node:24-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4242
 WORKDIR /app
-COPY --from=build --chown=root:root /app/package.json ./
+COPY --from=build --chown=root:root /app/package.json /app/LICENSE ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/packages/stripe-sandbox/package.json ./packages/stripe-sandbox/
 COPY --from=build /app/packages/stripe-sandbox/dist ./packages/stripe-sandbox/dist

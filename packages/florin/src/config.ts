@@ -65,7 +65,7 @@ const PLACEHOLDERS =
 /** Every local Supabase has this one; it is published, and right only there. */
 const LOCAL_SUPABASE_SECRET = 'super-secret-jwt-token-with-at-least-32-characters-long';
 
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /**
  * What is wrong with a secret, in words that do not repeat it; undefined when nothing is. One rule

@@ -1,9 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
-import { postAlerts, type TellAlert } from './alerts/index.ts';
-import type { Catalog } from './catalog/index.ts';
+import { postAlerts } from './alerts/index.ts';
 import { type Charges, createCharges } from './charge/index.ts';
-import { type Config, type Environment, parseConfig } from './config.ts';
+import { parseConfig } from './config.ts';
 import { type Context, connect, type Database } from './db/index.ts';
 import { createApp } from './http/index.ts';
 import { type JobOutcome, type RunningJob, runJobs, startJobs } from './jobs/index.ts';
@@ -51,17 +50,14 @@ import {
   type Written,
   withHold,
 } from './ledger/index.ts';
+import {
+  checkFlorinOptions,
+  checkLedgerConfig,
+  type FlorinOptions,
+  type LedgerConfig,
+} from './options.ts';
 import { createStripeClient, createStripeLookups, isLiveKey } from './stripe/index.ts';
 import { drainInbox, type WebhookDeps } from './webhooks/index.ts';
-
-export type LedgerConfig = {
-  /** Postgres with Florin's migrations: Supabase or plain, directly or through a pooler. */
-  databaseUrl: string;
-  /** Connections at most; default 10. */
-  maxConnections?: number;
-  /** Default: says nothing. */
-  logger?: Logger;
-};
 
 /**
  * The ledger's part of the library: credits in, credits out, and proof. Amounts are whole credits above 0,
@@ -166,34 +162,20 @@ export function createLedger(db: Database, logger: Logger): FlorinLedger {
   };
 }
 
-/** Connects the ledger's functions to a database; `close` ends the connections. */
+/**
+ * Connects the ledger's functions to a database; `close` ends the connections. Connects on first use.
+ * Throws `invalid_configuration`, which names each fault.
+ */
 export function connectLedger(config: LedgerConfig): FlorinLedger & { close(): Promise<void> } {
-  const logger = config.logger ?? silentLogger;
+  const given = checkLedgerConfig(config);
+  const { databaseUrl, maxConnections, logger = silentLogger } = given;
   const db = connect({
-    url: config.databaseUrl,
+    url: databaseUrl,
     logger,
-    ...(config.maxConnections === undefined ? {} : { maxConnections: config.maxConnections }),
+    ...(maxConnections === undefined ? {} : { maxConnections }),
   });
   return { ...createLedger(db, logger), close: () => db.close() };
 }
-
-export type FlorinOptions = {
-  /** From `defineCatalog`: what each Stripe price grants. */
-  catalog: Catalog;
-  /** Where the settings come from, usually the process's own. `invalid_configuration` names each fault. */
-  environment?: Environment;
-  /** The settings themselves, instead. */
-  config?: Config;
-  /** Default: says nothing. */
-  logger?: Logger;
-  /**
-   * Hears of low balances (catalogue: `lowBalance`) and of top-ups that wait for their buyer, at least
-   * once each; what it throws is tried again. Default: posted to ALERT_URL, where that is set.
-   */
-  onAlert?: TellAlert;
-  /** True in `florin dev` only: pages may offer what is only for show. */
-  development?: boolean;
-};
 
 /** The whole service in a program of yours. */
 export type Florin = FlorinLedger &
@@ -234,10 +216,14 @@ const REQUESTS = {
 /** Of ten: deliveries and /readyz go on while spends wait for each other's locks. */
 const RESERVED_CONNECTIONS = 2;
 
-/** Wires the parts together: the only place where all of them meet. Connects on first use. */
+/**
+ * Wires the parts together: the only place where all of them meet. Connects on first use. Throws
+ * `invalid_configuration`, which names each fault.
+ */
 export function createFlorin(options: FlorinOptions): Florin {
-  const { catalog, logger = silentLogger, development = false } = options;
-  const config = options.config ?? parseConfig(options.environment ?? {});
+  const given = checkFlorinOptions(options);
+  const { catalog, logger = silentLogger, development = false, onAlert } = given;
+  const config = given.config ?? parseConfig(given.environment ?? {});
   const stripe = createStripeClient({
     secretKey: config.stripe.secretKey,
     apiBase: config.stripe.apiBase,
@@ -257,8 +243,7 @@ export function createFlorin(options: FlorinOptions): Florin {
   };
   const { alertUrl: url, serverKeys: secrets } = config;
   const tell =
-    options.onAlert ??
-    (url === undefined ? undefined : postAlerts({ url, secrets, clock: systemClock }));
+    onAlert ?? (url === undefined ? undefined : postAlerts({ url, secrets, clock: systemClock }));
   const alerts =
     tell === undefined ? undefined : { db, logger, tell, lowBalance: catalog.lowBalance };
   const ledger = createLedger(db, logger);

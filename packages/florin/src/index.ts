@@ -12,8 +12,6 @@ export {
   createFlorin,
   type Florin,
   type FlorinLedger,
-  type FlorinOptions,
-  type LedgerConfig,
 } from './florin.ts';
 export type { JobOutcome } from './jobs/index.ts';
 export {
@@ -37,5 +35,6 @@ export type {
   OpenHold,
   SetLimit,
 } from './ledger/index.ts';
+export type { FlorinOptions, LedgerConfig } from './options.ts';
 export { type NodeHandler, nodeHandler } from './server.ts';
 export { creditsOf, type Rate, type Usage } from './usage/index.ts';

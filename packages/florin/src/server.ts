@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { createAdaptorServer, getRequestListener } from '@hono/node-server';
-import { FlorinError } from './kernel/index.ts';
+import { z } from 'zod';
+import { check, FlorinError } from './kernel/index.ts';
 
 /** A listening HTTP server. */
 export type RunningServer = {
@@ -87,6 +88,12 @@ export async function listen(options: {
   };
 }
 
+const HANDED_ON = z.object({
+  fetch: z.custom((fetch) => typeof fetch === 'function', {
+    error: 'must be a function: pass what createFlorin returns',
+  }),
+});
+
 /** Answers one request of Node's own server, as Express and its kind hand it on. */
 export type NodeHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
 
@@ -99,6 +106,7 @@ export type NodeHandler = (incoming: IncomingMessage, outgoing: ServerResponse) 
 export function nodeHandler(florin: {
   fetch(request: Request, ...platform: unknown[]): Response | Promise<Response>;
 }): NodeHandler {
+  check(HANDED_ON, florin);
   const listener = getRequestListener((request, env) => florin.fetch(request, env), {
     overrideGlobalObjects: false,
   });

@@ -1,5 +1,6 @@
+import { z } from 'zod';
 import type { Context } from '../db/index.ts';
-import { backoff, type Clock, FlorinError, type Logger } from '../kernel/index.ts';
+import { backoff, type Clock, check, FlorinError, type Logger, text } from '../kernel/index.ts';
 import { signatureOf, verifySignature } from '../stripe/index.ts';
 import {
   type Alert,
@@ -80,17 +81,28 @@ export function postAlerts(to: {
   };
 }
 
+const POSTED = z.object({
+  rawBody: z.instanceof(Uint8Array, { error: 'must be the bytes as they came' }),
+  header: z.string({ error: 'must be a text, or absent' }).nullish(),
+  secrets: z
+    .array(text.min(1, { error: 'must not be empty' }), { error: 'must be a list of secrets' })
+    .min(1, { error: 'must name a secret' }),
+  now: z.date({ error: 'must be an instant' }),
+});
+
 /**
  * Whether a posted alert is Florin's: the raw body, the header `florin-signature`, and
- * FLORIN_SECRET_KEY (a list while it is rotated). Refuses what is older than five minutes. Pure.
+ * FLORIN_SECRET_KEY (a list while it is rotated). Refuses what is older than five minutes. Throws
+ * `invalid_input` for a secret that is empty and an instant that is none: anybody could pass them. Pure.
  */
 export function isAlert(request: {
   rawBody: Uint8Array;
-  header: string | undefined;
+  header: string | null | undefined;
   secrets: readonly string[];
   now: Date;
 }): boolean {
-  return verifySignature(request).ok;
+  const { header, ...given } = check(POSTED, request);
+  return verifySignature({ ...given, header: header ?? undefined }).ok;
 }
 
 function report(

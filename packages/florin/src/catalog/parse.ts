@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidConfigurationError, MAX_CREDITS } from '../kernel/index.ts';
+import { check, InvalidConfigurationError, type Issue, MAX_CREDITS } from '../kernel/index.ts';
 import type { Catalog, CatalogPrice } from './price.ts';
 import { faultsOfMeter, rateCard, toRateCard } from './rate-card.ts';
 
@@ -90,11 +90,13 @@ type ParsedPrice = z.infer<typeof price>;
  * fault by its place.
  */
 export function parseCatalog(input: unknown): Catalog {
-  const result = catalog.safeParse(input);
-  if (!result.success) {
-    throw new InvalidConfigurationError(result.error.issues.map(describe));
-  }
-  const { prices: byKey, ignore, usage, lowBalance = null, ...settings } = result.data;
+  const {
+    prices: byKey,
+    ignore,
+    usage,
+    lowBalance = null,
+    ...settings
+  } = check(catalog, input, (issues) => new InvalidConfigurationError(issues.map(describe)));
   const { checkout } = settings;
   const prices = Object.entries(byKey).map(([id, one]) => toPrice(id, one));
   const faults = [
@@ -197,9 +199,9 @@ function place(id: string): string {
   return `prices.${id}`;
 }
 
-function describe(issue: z.core.$ZodIssue): string {
-  const at = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') {
+function describe(issue: Issue): string {
+  const at = issue.path.map(String).join('.');
+  if (issue.keys !== undefined) {
     const names = issue.keys.map((key) => JSON.stringify(key)).join(', ');
     return `${at === '' ? 'the catalogue' : at}: unknown ${names}. See docs/catalog.md for what a price may say.`;
   }

@@ -41,6 +41,8 @@ export type Issue = {
   readonly code?: string | undefined;
   readonly path: readonly PropertyKey[];
   readonly message: string;
+  /** The fields that nobody asked for, where that is the fault. */
+  readonly keys?: readonly string[] | undefined;
 };
 
 /**

@@ -3,6 +3,9 @@ import { toStripeFlorinError } from '../stripe/index.ts';
 import {
   applyCommands,
   type EventInHand,
+  type EventStatus,
+  listEvents,
+  type ProcessOutcome,
   previewEvent,
   processEvent,
   putBack,
@@ -49,6 +52,7 @@ export type ReconcileReport = {
 };
 
 const DAY_SECONDS = 86_400;
+const UNFINISHED: ReadonlySet<EventStatus> = new Set(['failed', 'dead']);
 
 /**
  * Compares Stripe with billing and the ledger. Without `repair` it writes nothing. With it, what is
@@ -205,12 +209,20 @@ const MEANINGS: Record<
 };
 
 async function repairAll(deps: ReconcileDeps, findings: readonly Finding[]): Promise<void> {
-  for (const { repair, subject } of findings) {
+  for (const { kind, ids, repair, subject } of findings) {
     try {
       switch (repair?.by) {
-        case 'event':
-          await tell(deps, repair.event);
+        case 'event': {
+          const { status } = await tell(deps, repair.event);
+          // An event says what was, and only an object how it stands now.
+          if (status === 'processed' && kind !== 'undelivered_event') {
+            await finishWaiting(deps, {
+              event: repair.event.event,
+              objectId: ids['objectId'] ?? '',
+            });
+          }
           break;
+        }
         case 'events':
           for (const event of repair.events) {
             await tell({ ...deps, mend: true }, event);
@@ -230,9 +242,23 @@ async function repairAll(deps: ReconcileDeps, findings: readonly Finding[]): Pro
  * An object in the same state yields the same event id, so a second repair is a duplicate. Then the
  * event is put back into the inbox and processed again, as of now.
  */
-async function tell(deps: ReconcileDeps, told: EventInHand) {
-  const { status } = await processEvent(deps, told);
-  if (status === 'duplicate' && (await putBack(deps.db, told.event.id))) {
-    await processEvent(deps, told);
+async function tell(deps: ReconcileDeps, told: EventInHand): Promise<ProcessOutcome> {
+  const outcome = await processEvent(deps, told);
+  return outcome.status === 'duplicate' && (await putBack(deps.db, told.event.id))
+    ? processEvent(deps, told)
+    : outcome;
+}
+
+/**
+ * Finishes what waits in the inbox about an object that is settled now, as the object stands: the event's
+ * own text may be what could not be processed. Nothing moves twice, since a key grants once.
+ */
+async function finishWaiting(
+  deps: ReconcileDeps,
+  { event, objectId }: { event: EventInHand['event']; objectId: string },
+): Promise<void> {
+  const waiting = await listEvents(deps.db, { about: [objectId] });
+  for (const { eventId: id } of waiting.filter(({ status }) => UNFINISHED.has(status))) {
+    await processEvent(deps, { event: { ...event, id }, json: null });
   }
 }

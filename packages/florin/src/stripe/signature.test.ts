@@ -85,4 +85,20 @@ describe('the signature of a webhook', () => {
       reason: 'no_match',
     });
   });
+
+  it('is refused where nobody could tell how old it is', () => {
+    const header = `t=${SECONDS},v1=${sign(BODY)}`;
+    const now = new Date(Number.NaN);
+    expect(verifySignature({ rawBody: BODY, header, secrets: [SECRET], now })).toEqual({
+      ok: false,
+      reason: 'too_old',
+    });
+  });
+
+  it('is refused with an empty secret, which anybody has', () => {
+    expect(check(`t=${SECONDS},v1=${sign(BODY, { secret: '' })}`, BODY, [SECRET, ''])).toEqual({
+      ok: false,
+      reason: 'no_match',
+    });
+  });
 });

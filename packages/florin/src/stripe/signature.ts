@@ -36,7 +36,8 @@ export function verifySignature(check: SignatureCheck): SignatureResult {
     return { ok: false, reason: 'no_match' };
   }
   const ageSeconds = Math.floor(check.now.getTime() / 1000) - parsed.timestamp;
-  if (ageSeconds > SIGNATURE_TOLERANCE_SECONDS) {
+  // Of an instant that is none the age is NaN, which nothing is above.
+  if (!(ageSeconds <= SIGNATURE_TOLERANCE_SECONDS)) {
     return { ok: false, reason: 'too_old' };
   }
   if (ageSeconds < -SIGNATURE_TOLERANCE_SECONDS) {
@@ -83,7 +84,8 @@ function parseHeader(header: string): Header | undefined {
 
 function matchesAny(check: SignatureCheck, header: Header): boolean {
   let matched = false;
-  for (const secret of check.secrets) {
+  // Anybody can sign with an empty secret.
+  for (const secret of check.secrets.filter((one) => one !== '')) {
     const expected = digestOf(check.rawBody, { secret, timestamp: header.timestamp });
     for (const signature of header.signatures) {
       matched = timingSafeEqual(signature, expected) || matched;

@@ -1,4 +1,5 @@
-import { AmountNotAllowedError, FlorinError, MAX_CREDITS } from '../kernel/index.ts';
+import { z } from 'zod';
+import { AmountNotAllowedError, check, FlorinError, MAX_CREDITS } from '../kernel/index.ts';
 import {
   decimalText,
   type Exact,
@@ -59,7 +60,7 @@ function priceQuantity(meter: Meter, { quantity, usage }: Measured): Priced {
   return {
     meter: meter.meter,
     model: '',
-    credits: creditsOf(rate, { quantity: units }),
+    credits: creditsFor(rate, { quantity: units }),
     quantity: units,
     pricing: { version: meter.version, rate },
   };
@@ -87,20 +88,53 @@ function priceKinds(meter: Meter, { quantity, usage }: Measured): Priced {
   return {
     meter: meter.meter,
     model,
-    credits: creditsOf(rate, { usage: used }),
+    credits: creditsFor(rate, { usage: used }),
     quantity: textOf(total, meter.decimals),
     pricing: { version: meter.version, rate, usage: { model, ...used } },
   };
 }
 
+const decimal = z
+  .string({ error: 'must be a decimal, as a text' })
+  .refine((text) => exact(text) !== undefined, { error: 'must be a decimal of zero or more' });
+const aboveZero = decimal.refine((text) => isAbove(exact(text) ?? ZERO, ZERO), {
+  error: 'must be above 0',
+});
+const kept = z.object({
+  rate: z.object({
+    credits: decimal.optional(),
+    tiers: z.array(z.object({ upTo: decimal.optional(), credits: decimal })).optional(),
+    kinds: z.record(z.string(), decimal).optional(),
+    per: aboveZero.optional(),
+    block: aboveZero.optional(),
+    free: decimal.optional(),
+    markup: decimal.optional(),
+    minimum: decimal.optional(),
+  }),
+  used: z.object({
+    quantity: decimal.optional(),
+    // The model's name is among them.
+    usage: z.record(z.string(), z.string()).optional(),
+  }),
+});
+
 /**
  * The credits of one charge, from what its entry keeps. The one place that computes a price, exactly,
  * and rounds it, up to the next whole credit, once and at the end: free units off, blocks filled, tiers
- * summed, then the markup, then the minimum.
+ * summed, then the markup, then the minimum. Throws `invalid_input` for a rate or a quantity that is none,
+ * and `amount_not_allowed`.
  */
 export function creditsOf(
   rate: Rate,
   used: { quantity?: string; usage?: Readonly<Record<string, string>> },
+): number {
+  const given = check(kept, { rate, used });
+  return creditsFor(given.rate as Rate, given.used);
+}
+
+function creditsFor(
+  rate: Rate,
+  used: { quantity?: string | undefined; usage?: Readonly<Record<string, string>> | undefined },
 ): number {
   const sum =
     rate.kinds === undefined
@@ -201,10 +235,10 @@ function textOf({ n, d }: Exact, decimals: number): string {
   );
 }
 
-function toExact(decimal: string): Exact {
-  const value = exact(decimal);
+function toExact(text: string): Exact {
+  const value = exact(text);
   if (value === undefined) {
-    throw new FlorinError('internal', `The rate says ${decimal}, which is no decimal.`);
+    throw invalid('units', `${text} is no decimal`);
   }
   return value;
 }

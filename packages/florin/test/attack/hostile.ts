@@ -212,11 +212,21 @@ function placesOf(value: unknown, at: readonly string[]): (readonly string[])[] 
     // The platform's own, not a caller's. What it says is for the attack on the routes.
     return [];
   }
-  if (typeof value !== 'object' || value === null || value instanceof Date) {
+  if (typeof value !== 'object' || value === null || !isOurs(value)) {
     return [at];
   }
   const inner = Object.entries(value).flatMap(([name, each]) => placesOf(each, [...at, name]));
   return [at, ...inner, ...(Array.isArray(value) ? [] : [[...at, 'unasked']])];
+}
+
+/** Made here field by field; what came ready made is replaced as a whole. */
+function isOurs(value: object): boolean {
+  return [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value));
+}
+
+/** As something that came ready made. */
+export function readyMade<T extends object>(value: T): T {
+  return Object.setPrototypeOf({ ...value }, {});
 }
 
 function replaceAt(value: unknown, [name, ...rest]: readonly string[], by: unknown): unknown {

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectLedger, createFlorin, type Florin } from '../../src/florin.ts';
 import { statusOf } from '../../src/http/problem.ts';
-import { FlorinError } from '../../src/kernel/index.ts';
+import * as exported from '../../src/index.ts';
+import { silentLogger } from '../../src/kernel/index.ts';
 import { openService, type TestService } from '../integration/http/florin-service.ts';
-import { anyValue, type Change, changes, spoil } from './hostile.ts';
+import { anyValue, type Change, changes, readyMade, spoil } from './hostile.ts';
 
+const { connectLedger, createFlorin, defineCatalog, FlorinError } = exported;
+type Florin = exported.Florin;
 /** Hostile calls to each function; 1,000 under `npm run proof`. */
 const CALLS = Number(process.env['FLORIN_PROOF_CALLS'] ?? 60);
 const SEED = Number(process.env['FLORIN_PROOF_SEED'] ?? 10);
@@ -76,6 +78,54 @@ function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
   };
 }
 
+/** What `florin` exports beside errors, each with a good call; what one makes is closed again. */
+function makersOf({ config, fresh }: TestService) {
+  const catalog = {
+    prices: {
+      price_A: { credits: 50, reason: 'pack', planType: 'credits', kind: 'one_time', priority: 1 },
+    },
+    ignore: ['price_B'],
+    checkout: { maxQuantity: 10 },
+  };
+  const environment = { DATABASE_URL: fresh.url, APP_URL: config.appUrl, PORT: '4242' };
+  const header = 't=1,v1=00';
+  return {
+    defineCatalog: [catalog],
+    createFlorin: [
+      {
+        catalog: readyMade(defineCatalog(catalog as never)),
+        config,
+        logger: readyMade(silentLogger),
+        onAlert: async () => undefined,
+        development: false,
+        environment,
+      },
+    ],
+    connectLedger: [{ databaseUrl: fresh.url, maxConnections: 2, logger: readyMade(silentLogger) }],
+    nodeHandler: [{ fetch: () => new Response() }],
+    creditsOf: [
+      {
+        credits: '2',
+        tiers: [{ upTo: '5', credits: '1' }, { credits: '3' }],
+        per: '10',
+        free: '1',
+      },
+      { quantity: '12.5', usage: { model: 'a/b', input: '3' } },
+    ],
+    isAlert: [{ rawBody: new Uint8Array(1), header, secrets: ['a secret'], now: new Date() }],
+  };
+}
+
+const functions: Readonly<Record<string, unknown>> = exported;
+const MAKERS = [
+  'defineCatalog',
+  'createFlorin',
+  'connectLedger',
+  'nodeHandler',
+  'creditsOf',
+  'isAlert',
+] as const;
+
 type Library = { readonly [name: string]: unknown };
 
 /** Calls a function with values of `made`; throws when it fails in a way that nobody documented. */
@@ -89,7 +139,7 @@ async function attack(
     await call(...given);
   } catch (thrown) {
     expect(thrown, 'an error without a code').toBeInstanceOf(FlorinError);
-    const { code, message } = thrown as FlorinError;
+    const { code, message } = thrown as exported.FlorinError;
     expect(statusOf(code), `${code}: ${message}`).toBeLessThan(500);
     expect(message).not.toBe('');
   }
@@ -146,6 +196,33 @@ describe('a hostile call', { timeout: 120_000 }, () => {
     },
   );
 
+  it('is made to every function that the package exports', () => {
+    const names = Object.entries(exported)
+      .filter(([, value]) => typeof value === 'function' && !(value.prototype instanceof Error))
+      .map(([name]) => name);
+    expect(names.sort()).toEqual([...MAKERS].sort());
+  });
+
+  it.each(MAKERS)(
+    'to %s is refused with a code, or makes what can be closed again',
+    async (name) => {
+      const call = functions[name] as (...values: unknown[]) => Partial<Florin> | undefined;
+      const property = fc.asyncProperty(changes(anyValue), async (made) => {
+        try {
+          const maker = call(...spoil(makersOf(service)[name], made));
+          maker?.endStreams?.();
+          await maker?.close?.();
+        } catch (thrown) {
+          expect(thrown, 'an error without a code').toBeInstanceOf(FlorinError);
+          const { code } = thrown as exported.FlorinError;
+          expect(statusOf(code) < 500 || code === 'invalid_configuration', code).toBe(true);
+        }
+        await spendWell(ledger);
+      });
+      await fc.assert(property, { seed: SEED, numRuns: CALLS });
+    },
+  );
+
   it('of work that a hold is for, whatever it answers, leaves nothing reserved', async () => {
     const property = fc.asyncProperty(changes(anyValue), async (made) => {
       const request = { accountId: victim, amount: 5, idempotencyKey: randomUUID() };
@@ -162,7 +239,7 @@ describe('a hostile call', { timeout: 120_000 }, () => {
       } catch (thrown) {
         // What the work itself throws is thrown on as it is.
         expect(threw || thrown instanceof FlorinError, String(thrown)).toBe(true);
-        expect((thrown as FlorinError).code).not.toBe('internal');
+        expect((thrown as exported.FlorinError).code).not.toBe('internal');
       }
       expect(await ledger.balance(victim)).toMatchObject({
         held: before.held,

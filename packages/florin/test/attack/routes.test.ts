@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { statusOf } from '../../src/http/problem.ts';
 import type { ErrorCode } from '../../src/kernel/index.ts';
 import { SERVER_KEY } from '../integration/http/florin-service.ts';
@@ -22,7 +22,7 @@ import { deliver, errorsOf, expectGood, signatureOf, startTarget } from './targe
 const REQUESTS = Number(process.env['FLORIN_PROOF_REQUESTS'] ?? 25);
 const SEED = Number(process.env['FLORIN_PROOF_SEED'] ?? 10);
 const MAX_MS = 30_000;
-const VICTIM = randomUUID();
+const [VICTIM, LIMITED] = [randomUUID(), randomUUID()];
 /** What the document leaves out: pages, their parts, and the document. */
 const PAGES: OpenApi['paths'] = {
   ...Object.fromEntries(
@@ -41,8 +41,14 @@ const CONSENT = {
   amountMinor: 500,
   currency: 'usd',
 };
+/** A limit of its own account: it would stop what is attacked after it. */
+const LIMIT = { window: 'month', actor: 'ada', feature: 'scan', credits: 1_000, timeZone: 'UTC' };
 const GOOD_VALUES = {
   ...CONSENT,
+  ...LIMIT,
+  meter: 'page',
+  usage: undefined,
+  model: undefined,
   planType: 'credits',
   planSession: undefined,
   subscription: undefined,
@@ -61,21 +67,36 @@ describe('a hostile request', { timeout: 300_000 }, () => {
   let session = '';
   let savedCard = '';
   let asset = '';
+  let previews = 0;
   const topUp = (what: string, body: object) =>
     served.ask(`/api/top-up${what}`, { as: VICTIM, body });
+  const checkout = async (priceId: string) => {
+    const body = { priceId };
+    const answer = await served.ask('/api/create-checkout-session', { as: VICTIM, body });
+    return ((await answer.json()) as { sessionId: string }).sessionId;
+  };
+  const subscriptions = async () => {
+    const answer = await served.ask('/api/subscriptions', { as: VICTIM });
+    return ((await answer.json()) as { subscriptions: unknown[] }).subscriptions;
+  };
+  /** Another number of units each time: what is as it was is no change. */
+  const otherPlan = () => {
+    previews += 1;
+    return { priceId: 'price_BASIC_MONTHLY', quantity: 2 + (previews % 8) };
+  };
   beforeAll(async () => {
     served = await startTarget();
     await deliver(served, JSON.stringify(event));
-    await served.ask(`/api/accounts/${VICTIM}/grants`, {
-      as: 'server',
-      body: { amount: 1_000_000_000 },
-      headers: { 'idempotency-key': randomUUID() },
-    });
-    const checkout = await served.ask('/api/create-checkout-session', {
-      as: VICTIM,
-      body: { priceId: 'price_QUICK_SCAN' },
-    });
-    session = ((await checkout.json()) as { sessionId: string }).sessionId;
+    for (const id of [VICTIM, LIMITED]) {
+      await served.ask(`/api/accounts/${id}/grants`, {
+        as: 'server',
+        body: { amount: 1_000_000_000 },
+        headers: { 'idempotency-key': randomUUID() },
+      });
+    }
+    session = await checkout('price_QUICK_SCAN');
+    served.sandbox.pay(await checkout('price_BASIC_MONTHLY'));
+    await vi.waitFor(async () => expect(await subscriptions()).toHaveLength(1), 60_000);
     await topUp('', CONSENT);
     const saving = (await (await topUp('/payment-method', {})).json()) as { url: string };
     savedCard = /cs_test_\w+/.exec(saving.url)?.[0] ?? '';
@@ -119,8 +140,14 @@ describe('a hostile request', { timeout: 300_000 }, () => {
     }
   }
 
+  const preview = async () => {
+    const asked = { as: VICTIM, body: otherPlan() };
+    const answer = await served.ask('/api/change-plan/preview', asked);
+    return ((await answer.json()) as { preview: string }).preview;
+  };
+
   /** A request that only what is made hostile of it keeps from succeeding. */
-  async function knownFor({ path }: Operation, as: string): Promise<Known> {
+  async function knownFor({ path, method }: Operation, as: string): Promise<Known> {
     const hold = async () => {
       const answer = await served.ask(`/api/accounts/${VICTIM}/holds`, {
         as: 'server',
@@ -132,11 +159,22 @@ describe('a hostile request', { timeout: 300_000 }, () => {
     if (path.startsWith('/api/top-up/')) {
       await topUp('', CONSENT);
     }
+    const isLimits = path.endsWith('/limits');
+    if (isLimits && method === 'DELETE') {
+      const body = JSON.stringify(LIMIT);
+      const address = path.replace('{id}', LIMITED);
+      const limit = { address, method: 'PUT', headers: {}, body, contentType: 'application/json' };
+      await send(limit, await authorizationOf('server'));
+    }
+    const account = isLimits ? LIMITED : VICTIM;
     return {
       ...GOOD_VALUES,
+      ...(path.startsWith('/api/change-plan') ? otherPlan() : {}),
+      ...(path === '/api/change-plan' ? { preview: await preview() } : {}),
+      ...(isLimits ? { soft: method === 'DELETE' ? 'false' : false } : {}),
       sessionId: savedCard,
       name: asset,
-      id: path.includes('/events/') ? event['id'] : path.includes('/checkout-') ? session : VICTIM,
+      id: path.includes('/events/') ? event['id'] : path.includes('/checkout-') ? session : account,
       ...(path.includes('{holdId}') ? { holdId: await hold() } : {}),
       userId: as === 'server' ? VICTIM : undefined,
       'Idempotency-Key': randomUUID(),
@@ -185,10 +223,14 @@ describe('a hostile request', { timeout: 300_000 }, () => {
   });
 
   it('is noticed where an operation answers with 500', async () => {
-    const careless: Send = async (request, authorization) =>
-      request.body?.includes('\\u0000')
-        ? new Response('{"code":"internal"}', { status: 500 })
-        : send(request, authorization);
+    const careless: Send = async (request, authorization) => {
+      const answer = await send(request, authorization);
+      if (answer.status !== 400) {
+        return answer;
+      }
+      await answer.body?.cancel();
+      return new Response('{"code":"internal"}', { status: 500 });
+    };
     const spend = operations.find(({ path }) => path.endsWith('/spend')) as Operation;
     const run = { seed: SEED, numRuns: 200 };
     expect((await fc.check(fuzz(spend, careless), run)).failed).toBe(true);

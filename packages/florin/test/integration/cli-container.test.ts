@@ -53,7 +53,8 @@ it('the container file builds and runs on one even release of Node that the pack
   expect((majors[0] ?? 1) % 2).toBe(0);
 });
 
-it("what is shipped holds the licences of the pages' scripts and fonts", async () => {
+it("what is shipped holds its licence, and those of the pages' scripts and fonts", async () => {
+  expect((await read()).copies.map(({ source }) => source)).toContain('/app/LICENSE');
   const notices = await readFile('packages/florin/dist/web/third-party-notices.txt', 'utf8');
   for (const name of ['react', 'react-dom', 'scheduler']) {
     expect(notices).toMatch(new RegExp(`^## ${name} - .* \\(MIT\\)$`, 'm'));

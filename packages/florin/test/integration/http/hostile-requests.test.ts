@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect as connectSocket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ADA, openService, type TestService } from './florin-service.ts';
 
 describe('a hostile request', () => {
@@ -21,6 +21,10 @@ describe('a hostile request', () => {
   afterAll(async () => {
     await service.close();
     await new Promise((resolve) => stripe.close(resolve));
+  });
+
+  afterEach(async () => {
+    expect((await write('spend', { amount: 1 })).status).toBe(200);
   });
 
   const write = (what: string, body: unknown) =>

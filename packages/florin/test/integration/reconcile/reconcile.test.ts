@@ -1,11 +1,13 @@
 import Stripe from 'stripe';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { PRICES, sandboxUnderTest } from '../../../../stripe-sandbox/test/sandbox-under-test.ts';
+import { parseCatalog } from '../../../src/catalog/index.ts';
 import { issueGrant, listGrants, restoreGrant, reverseGrant } from '../../../src/ledger/index.ts';
 import { type ReconcileOptions, reconcile } from '../../../src/reconcile/index.ts';
 import { createStripeLookups } from '../../../src/stripe/index.ts';
+import { receiveWebhook, replayEvent } from '../../../src/webhooks/index.ts';
 import { ACCOUNT, event, session, sessionLine, withLines } from '../webhooks/objects.ts';
-import { asOwner, openShop } from '../webhooks/shop.ts';
+import { asOwner, holdingNoSession, openShop, signed } from '../webhooks/shop.ts';
 
 const URLS = { success_url: 'http://shop.test/', cancel_url: 'http://shop.test/cancel' };
 
@@ -192,6 +194,62 @@ describe('reconcile', () => {
     await asOwner(shop.fresh, "update billing.payments set updated_at = now() - interval '2 days'");
     expect(await within()).toBe(0);
     expect((await run()).findings).toHaveLength(1);
+  });
+
+  it.each([
+    ['in its envelope', (text: string) => text, true],
+    [
+      'with a number where its mode belongs',
+      (text: string) => text.replace('"mode":"payment"', '"mode":1e400'),
+      false,
+    ],
+  ])(
+    'credits a purchase whose event was kept %s, and finishes the event',
+    async (_how, spoil, refuses) => {
+      const { stripe, shop, run, buy } = await cutOffShop();
+      await buy();
+      const { data } = await stripe.events.list({ type: 'checkout.session.completed' });
+      const [told] = data;
+      const body = spoil(JSON.stringify(told));
+      const { deps } = refuses ? shop.with({ db: holdingNoSession(shop.fresh.db) }) : shop;
+      const outcome = await receiveWebhook(deps, signed(body));
+      expect(outcome).toMatchObject({ outcome: { status: 'failed' } });
+      const inbox = () => shop.inbox(String(told?.id));
+      expect(await inbox()).toMatchObject({ needsAttention: true, keptBytes: body.length });
+      expect((await run()).remaining).not.toEqual([]);
+      expect(await inbox()).toMatchObject({ status: 'failed', needsAttention: true });
+      expect((await run({ repair: true })).remaining).toEqual([]);
+      expect(await shop.balance()).toBe(50);
+      const finished = {
+        status: 'processed',
+        needsAttention: false,
+        error: null,
+        nextAttemptAt: null,
+      };
+      expect(await inbox()).toMatchObject(finished);
+      await replayEvent(deps, String(told?.id));
+      expect(await shop.balance()).toBe(50);
+    },
+  );
+
+  it('leaves an event waiting whose purchase it could not credit', async () => {
+    const { stripe, shop, run, buy } = await cutOffShop();
+    await buy();
+    const { data } = await stripe.events.list({ type: 'checkout.session.completed' });
+    const unsold = shop.with({ catalog: parseCatalog({ prices: {} }) });
+    await unsold.deliver(data[0] as never);
+    const { remaining } = await reconcile({ ...unsold.deps, client: stripe }, { repair: true });
+    expect(remaining).not.toEqual([]);
+    expect(await shop.inbox(String(data[0]?.id))).toMatchObject({
+      status: 'failed',
+      needsAttention: true,
+    });
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect(await shop.inbox(String(data[0]?.id))).toMatchObject({
+      status: 'processed',
+      needsAttention: false,
+    });
+    expect(await shop.balance()).toBe(50);
   });
 
   it('takes back what was granted for a session that Stripe does not know, once', async () => {

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { expectGood, startTarget } from '../../attack/target.ts';
 import { type Served, startServed } from '../../support/served.ts';
 import { SERVER_KEY } from '../http/florin-service.ts';
 
@@ -7,9 +8,10 @@ import { SERVER_KEY } from '../http/florin-service.ts';
 describe('a free user of a running service', { timeout: 120_000 }, () => {
   let served: Served;
   beforeAll(async () => {
-    served = await startServed();
+    served = await startTarget(undefined, {});
   }, 240_000);
   afterAll(() => served?.close());
+  afterEach(() => expectGood(served));
 
   const status = (as: string, id: string) => served.ask(`/api/checkout-sessions/${id}`, { as });
   const checkout = (as: string, n: number) =>

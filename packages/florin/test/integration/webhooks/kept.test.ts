@@ -3,7 +3,7 @@ import type { Database } from '../../../src/db/index.ts';
 import { FlorinError } from '../../../src/kernel/index.ts';
 import { receiveWebhook, replayEvent, showEvent } from '../../../src/webhooks/index.ts';
 import { ACCOUNT, event, type Json, purchase } from './objects.ts';
-import { eventId, openShop, type Shop, signed } from './shop.ts';
+import { eventId, holdingNoSession, openShop, type Shop, signed } from './shop.ts';
 
 describe('a signed event is kept, whatever is in it', () => {
   let shop: Shop;
@@ -76,17 +76,7 @@ describe('a signed event is kept, whatever is in it', () => {
   it('and one that was kept in its envelope is credited from its bytes', async () => {
     const payload = purchase();
     const { db } = shop.fresh;
-    const refusing: Database = {
-      ...db,
-      async query(statement, values, options) {
-        const isWhole = String(values?.[0]).includes('payment_status');
-        if (typeof statement !== 'string' && /apply_event/.test(statement.name) && isWhole) {
-          throw new FlorinError('internal', 'refused', { details: { sqlstate: '54000' } });
-        }
-        return db.query(statement, values, options);
-      },
-    };
-    const outcome = await deliver(JSON.stringify(payload), shop.with({ db: refusing }));
+    const outcome = await deliver(JSON.stringify(payload), shop.with({ db: holdingNoSession(db) }));
     expect(outcome).toMatchObject({ kind: 'accepted', outcome: { status: 'failed' } });
     expect(await showEvent(db, eventId(payload))).toMatchObject({
       needsAttention: true,

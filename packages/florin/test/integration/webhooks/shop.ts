@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Catalog } from '../../../src/catalog/index.ts';
-import { type Logger, randomIds, systemClock } from '../../../src/kernel/index.ts';
+import type { Database } from '../../../src/db/index.ts';
+import { FlorinError, type Logger, randomIds, systemClock } from '../../../src/kernel/index.ts';
 import type { StripeLookups } from '../../../src/stripe/index.ts';
 import {
   drainInbox,
@@ -32,6 +33,20 @@ export type Shop = {
   with(more: Partial<WebhookDeps>): Shop;
   close(): Promise<void>;
 };
+
+/** A database that refuses to hold a whole checkout session: its event is kept in its envelope. */
+export function holdingNoSession(db: Database): Database {
+  return {
+    ...db,
+    async query(statement, values, options) {
+      const isWhole = String(values?.[0]).includes('payment_status');
+      if (typeof statement !== 'string' && /apply_event/.test(statement.name) && isWhole) {
+        throw new FlorinError('internal', 'refused', { details: { sqlstate: '54000' } });
+      }
+      return db.query(statement, values, options);
+    },
+  };
+}
 
 /** A shop on a database of its own. Stripe answers what `stripe` says, and knows nothing else. */
 export async function openShop(
