@@ -37,9 +37,8 @@ begin
      or p_idempotency_key is null or p_idempotency_key = '' or length(p_idempotency_key) > 255
      or starts_with(p_idempotency_key, 'florin:') then
     -- What a meter counts may cost nothing.
-    perform credits.check_input(
-      p_account_id, case when p_meter is not null and p_amount = 0 then 1 else p_amount end,
-      p_idempotency_key);
+    perform credits.check_input(p_account_id,
+      case when p_meter is not null and p_amount = 0 then 1 else p_amount end, p_idempotency_key);
   end if;
   if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) > 0 then
     perform credits.check_usage(p_actor, p_feature, p_meter, p_quantity, p_pricing);
@@ -92,12 +91,10 @@ begin
 
     v_account := credits.lock_account(p_account_id, p_amount = 0);
     -- What was metered is the input, and what it cost follows from the card of that day.
-    v_entry := credits.replayed(
-      p_account_id, p_idempotency_key, 'spend', v_metadata,
+    v_entry := credits.replayed(p_account_id, p_idempotency_key, 'spend', v_metadata,
       p_amount => case when p_meter is null then -p_amount end);
     if v_entry.entry_no is not null then
-      if (v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity,
-          v_entry.pricing -> 'usage')
+      if (v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity, v_entry.pricing -> 'usage')
          is distinct from (p_actor, p_feature, p_meter, p_quantity, p_pricing -> 'usage') then
         perform credits.raise_key_reused(p_idempotency_key);
       end if;
@@ -119,9 +116,7 @@ begin
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
     elsif v_account.limited then
-      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
-      perform credits.count_usage(p_account_id, p_actor, p_feature, p_amount, v_now);
-      v_counted := true;
+      v_counted := credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
     end if;
   end loop;
 end;
@@ -254,15 +249,12 @@ begin
       v_statuses[v_item.n] := 'insufficient_credits';
       v_item_posted[v_item.n] := v_posted[v_a];
       v_item_held[v_item.n] := v_held[v_a];
-    elsif v_limited[v_a] and credits.reached_limit(
-        v_item.account_id, null, null, v_item.amount, v_now) is not null then
+    elsif v_limited[v_a] and not credits.use_limits(
+        v_item.account_id, null, null, v_item.amount, v_now, false) then
       v_statuses[v_item.n] := 'limit_reached';
       v_item_posted[v_item.n] := v_posted[v_a];
       v_item_held[v_item.n] := v_held[v_a];
     else
-      if v_limited[v_a] then
-        perform credits.count_usage(v_item.account_id, null, null, v_item.amount, v_now);
-      end if;
       v_posted[v_a] := v_posted[v_a] - v_item.amount;
       v_no[v_a] := v_no[v_a] + 1;
       v_chain[v_a] := sha256(v_chain[v_a] || int8send(v_no[v_a]) || int8send(v_axis[v_a])
