@@ -4,12 +4,14 @@ FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/stripe-sandbox/package.json packages/stripe-sandbox/
+COPY packages/florin-dev/package.json packages/florin-dev/
 COPY packages/florin/package.json packages/florin/
 COPY docs/api/package.json docs/api/
 # No package of ours needs its install script, so none may run.
 RUN npm ci --ignore-scripts
 COPY . .
-RUN npm run build && npm prune --omit=dev --ignore-scripts
+# What is optional is the embedded Postgres of `florin dev`, which a service does not start.
+RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
 
 FROM node:24-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4242

@@ -1,15 +1,34 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { TallyReporter } from './packages/florin/test/support/tally.ts';
 
 /** Tests read the packages' sources, not what was built of them. */
 const conditions = ['florin-source'];
 
+/** Tests that need neither Postgres nor a browser: `npm run check:quick` runs these alone. */
+const UNIT = [
+  'packages/*/src/**/*.test.{ts,tsx}',
+  'packages/florin/test/architecture/**/*.test.ts',
+  'packages/florin/test/faults/order.test.ts',
+];
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
+  // What globalSetup of a project imports is resolved in this one.
+  environments: { __vitest__: { resolve: { conditions } } },
   test: {
-    include: ['packages/*/{src,test}/**/*.test.{ts,tsx}'],
-    globalSetup: ['packages/florin/test/support/cluster.ts'],
+    projects: [
+      { extends: true, test: { name: 'unit', include: UNIT } },
+      {
+        extends: true,
+        test: {
+          name: 'database',
+          include: ['packages/*/test/**/*.test.{ts,tsx}'],
+          exclude: [...configDefaults.exclude, ...UNIT],
+          globalSetup: ['packages/florin/test/support/cluster.ts'],
+        },
+      },
+    ],
     reporters: ['default', new TallyReporter()],
     pool: 'forks',
     // Tests wait for Postgres, processes and a browser more than they compute.

@@ -3,7 +3,8 @@ import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { migrate, startEmbeddedPostgres, withDatabase } from '../packages/florin/src/db/index.ts';
+import { migrate, withDatabase } from '../packages/florin/src/db/index.ts';
+import { startEmbeddedPostgres } from '../packages/florin-dev/src/index.ts';
 import { median } from './load.ts';
 
 /** A durable Postgres for one run: fsync and synchronous_commit are on. */

@@ -4,10 +4,17 @@ import { postAlerts, type TellAlert } from './alerts/index.ts';
 import type { Catalog } from './catalog/index.ts';
 import { type Charges, createCharges } from './charge/index.ts';
 import { type Config, type Environment, parseConfig } from './config.ts';
-import { connect, type Database } from './db/index.ts';
+import { type Context, connect, type Database } from './db/index.ts';
 import { createApp } from './http/index.ts';
 import { type JobOutcome, type RunningJob, runJobs, startJobs } from './jobs/index.ts';
-import { check, type Logger, randomIds, silentLogger, systemClock } from './kernel/index.ts';
+import {
+  backoff,
+  check,
+  type Logger,
+  randomIds,
+  silentLogger,
+  systemClock,
+} from './kernel/index.ts';
 import {
   type BatchItem,
   type CaptureHold,
@@ -132,11 +139,11 @@ export type FlorinLedger = {
   verify(accountId?: string): ReturnType<typeof verifyLedger>;
 };
 
-const FIRST_PAUSE_MS = 100;
+const PAUSE_MS = { first: 200, max: 5_000 };
 
 /** The ledger's functions over a database that the caller opened and closes. */
 export function createLedger(db: Database, logger: Logger): FlorinLedger {
-  const pause = (attempt: number) => wait(FIRST_PAUSE_MS * 2 ** attempt);
+  const pause = (attempt: number) => wait(backoff(attempt, PAUSE_MS));
   return {
     spend: createSpendBatcher(db),
     grant: (request) => issueGrant(db, request),
@@ -240,14 +247,12 @@ export function createFlorin(options: FlorinOptions): Florin {
     logger,
     reservedConnections: RESERVED_CONNECTIONS,
   });
+  const context: Context = { db, clock: systemClock, ids: randomIds, logger };
   const webhooks: WebhookDeps = {
-    db,
+    ...context,
     catalog,
     stripe: createStripeLookups(stripe),
     livemode: isLiveKey(config.stripe.secretKey),
-    logger,
-    clock: systemClock,
-    ids: randomIds,
     announce: createAnnouncer(db),
   };
   const { alertUrl: url, serverKeys: secrets } = config;
@@ -261,7 +266,9 @@ export function createFlorin(options: FlorinOptions): Florin {
   const due = (jobs?: { forMs?: number }) => runJobs(webhooks, background, jobs);
   const charges = createCharges({ db, card: catalog.usage });
   const app = createApp({
+    ...context,
     config,
+    catalog,
     webhooks,
     reserved: db.reserved,
     stripe,

@@ -25,6 +25,17 @@ ALTER SCHEMA public OWNER TO pg_database_owner;
 
 COMMENT ON SCHEMA public IS 'standard public schema';
 
+CREATE TYPE credits.batch_result AS (
+	status text,
+	entry_no bigint,
+	posted bigint,
+	held bigint
+);
+
+ALTER TYPE credits.batch_result OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.batch_result IS 'How one spend of a batch ended; the entry of its key and the balance after it, else the balance as it is.';
+
 CREATE TYPE credits.cause AS ENUM (
     'payment',
     'correction',
@@ -441,7 +452,8 @@ declare
 begin
   perform billing.check_keys('the plan', p_plan, array['eventId', 'body', 'status', 'retryInSeconds',
     'unread', 'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
-    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment', 'relatives']);
+    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment', 'relatives',
+    'subscriptionRead']);
   if p_event ->> 'id' <> v_event_id or p_event is not null and v_event_id is null then
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
@@ -498,6 +510,15 @@ begin
     end if;
   end if;
 
+  if p_plan #>> '{payment,subscriptionId}' <>
+       coalesce(p_plan #>> '{subscriptionRead,id}', '') then
+    raise exception 'The plan writes a payment of subscription %, which was not read.',
+        p_plan #>> '{payment,subscriptionId}'
+      using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
+  end if;
+  if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
+    perform billing.claim_subscription(p_plan -> 'subscriptionRead');
+  end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
     perform billing.write_payment(p_plan -> 'payment');
   end if;
@@ -720,6 +741,28 @@ $$;
 ALTER FUNCTION billing.claim_events(p_limit integer, p_lease interval) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) IS 'Events that are due, leased to the caller: no other worker gets them until the lease is over, and one whose worker dies is claimed again then.';
+
+CREATE FUNCTION billing.claim_subscription(p_read jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  perform billing.check_keys('the subscription as read', p_read, array['id', 'version']);
+  -- The row may not be there yet: its first payment often comes before any event about itself.
+  insert into billing.subscriptions as s (subscription_id, payments_version)
+    values (p_read ->> 'id', 1)
+    on conflict (subscription_id) do update
+      set payments_version = s.payments_version + 1
+      where s.payments_version = (p_read ->> 'version')::bigint;
+  if not found then
+    perform billing.raise_stale();
+  end if;
+end;
+$$;
+
+ALTER FUNCTION billing.claim_subscription(p_read jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.claim_subscription(p_read jsonb) IS 'Locks a subscription''s row, so that payments of it are decided on one after the other. Raises 40001 when one was written since it was read. Internal: part of apply_event.';
 
 CREATE FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) RETURNS SETOF uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1341,7 +1384,7 @@ ALTER FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known te
 
 COMMENT ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 and names the keys.';
 
-CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
+CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -1366,9 +1409,13 @@ begin
       from billing.customers c where c.customer_id = p_customer_id;
   end if;
   if v_subscription_id is not null then
-    select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact)
-      into subscription
+    select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact),
+           jsonb_build_object('id', s.subscription_id, 'version', s.payments_version)
+      into subscription, subscription_read
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
+    if not found then
+      subscription_read := jsonb_build_object('id', v_subscription_id, 'version', 0);
+    end if;
     if p_whole_subscription or exists (
          select 1 from billing.payments p
           where p.subscription_id = v_subscription_id and p.state ? 'returns') then
@@ -1381,9 +1428,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them. Locks nothing: apply_event checks the versions it was made from.';
+COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them; subscription_read: the version that all of them have. Locks nothing: apply_event checks the versions it was made from.';
 
 CREATE FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1614,7 +1661,9 @@ begin
      where s.subscription_id = p_subscription ->> 'subscriptionId'
        and (s.as_of is null
             or (v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
-                to_timestamp((v_fact ->> 'asOf')::double precision)) >= (s.ended, s.as_of));
+                to_timestamp((v_fact ->> 'asOf')::double precision),
+                v_fact ->> 'status' is distinct from 'incomplete')
+               >= (s.ended, s.as_of, s.status is distinct from 'incomplete'));
   end if;
 end;
 $$;
@@ -1984,8 +2033,7 @@ begin
     v_hold.uncovered := v_asked - v_hold.captured;
     if v_account.limited then
       perform credits.count_usage(
-        credits.limit_states(p_account_id, v_hold.actor, v_hold.feature, v_now),
-        v_hold.captured, v_now);
+        p_account_id, v_hold.actor, v_hold.feature, v_hold.captured, v_now);
     end if;
     v_step := credits.end_hold(v_account, v_hold, v_hold.captured - v_excess, v_now);
     if v_excess > 0 then
@@ -2060,12 +2108,12 @@ ALTER FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempot
 
 COMMENT ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) IS 'Raises 22004, CRAMT or CRKEY for input that no write accepts. The key begins with florin: exactly when Florin writes by itself (p_cause). Changes nothing.';
 
-CREATE FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) RETURNS void
+CREATE FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 declare
-  v_reached jsonb := credits.reached_limit(p_states, p_amount);
+  v_reached jsonb := credits.reached_limit(p_account_id, p_actor, p_feature, p_amount, p_at);
 begin
   if v_reached is not null then
     raise exception 'The limit of % credits (%) is reached: % are used or reserved, % more are asked for.',
@@ -2076,9 +2124,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) OWNER TO florin_owner;
+ALTER FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) IS 'Raises CRLIM, with rule, used, limit and resetsAt as JSON in the detail, when this amount would pass a limit.';
+COMMENT ON FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) IS 'Raises CRLIM, with rule, used, limit and resetsAt as JSON in the detail, when this amount would pass a limit.';
 
 CREATE FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -2168,25 +2216,24 @@ ALTER FUNCTION credits.content_hash(p_entry credits.entries) OWNER TO florin_own
 
 COMMENT ON FUNCTION credits.content_hash(p_entry credits.entries) IS 'Hash of all of an entry that is known before the account''s row is, in binary form.';
 
-CREATE FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) RETURNS void
+CREATE FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 begin
   insert into credits.limit_counters as c (
     account_id, limit_id, actor, feature, window_start, used, passed_at)
-  select (s.rule).account_id, (s.rule).limit_id, s.actor, s.feature, s.window_start,
-         s.used + p_amount,
+  select p_account_id, (s.rule).limit_id, s.actor, s.feature, s.window_start, s.used + p_amount,
          case when (s.rule).soft and s.used + p_amount > (s.rule).amount then p_at end
-    from unnest(p_states) s
+    from credits.limit_states(p_account_id, p_actor, p_feature, p_at) s
   on conflict (account_id, limit_id, actor, feature, window_start)
     do update set used = excluded.used, passed_at = coalesce(c.passed_at, excluded.passed_at);
 end;
 $$;
 
-ALTER FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) IS 'Adds what is spent or captured to every limit that it counts towards. Call it with the account locked, before its entry is written.';
+COMMENT ON FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) IS 'Adds what was spent or captured to every limit that it counts towards. Call it with the account locked, before its entry is written.';
 
 CREATE FUNCTION credits.current_account() RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -2858,7 +2905,7 @@ ALTER FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text,
 
 COMMENT ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) IS 'The id of the limit on this scope: setting it again changes it.';
 
-CREATE FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) RETURNS credits.limit_state[]
+CREATE FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) RETURNS SETOF credits.limit_state
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     SET enable_seqscan TO 'off'
@@ -2866,7 +2913,6 @@ CREATE FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature 
 declare
   v_rule credits.limits;
   v_state credits.limit_state;
-  v_states credits.limit_state[] := array[]::credits.limit_state[];
 begin
   for v_rule in
     select l.* from credits.limits l
@@ -2897,9 +2943,8 @@ begin
      where h.account_id = p_account_id and h.status = 'open' and h.expires_at > p_at
        and (v_rule.actor = '' or h.actor = p_actor)
        and (v_rule.feature = '' or h.feature = p_feature);
-    v_states := v_states || v_state;
+    return next v_state;
   end loop;
-  return v_states;
 end;
 $$;
 
@@ -3151,8 +3196,7 @@ begin
         coalesce(v_account.posted - v_account.held, 0), p_amount);
     end if;
     if v_account.limited then
-      perform credits.check_limits(
-        credits.limit_states(p_account_id, p_actor, p_feature, v_now), p_amount);
+      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
     end if;
     v_hold.account_id := p_account_id;
     v_hold.hold_id := gen_random_uuid();
@@ -3261,7 +3305,7 @@ ALTER FUNCTION credits.raise_key_reused(p_idempotency_key text) OWNER TO florin_
 
 COMMENT ON FUNCTION credits.raise_key_reused(p_idempotency_key text) IS 'Raises CRDUP.';
 
-CREATE FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) RETURNS jsonb
+CREATE FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
@@ -3273,7 +3317,7 @@ begin
                'window', (s.rule).per, 'timeZone', (s.rule).time_zone),
              'used', s.used + s.reserved, 'limit', (s.rule).amount,
              'resetsAt', to_char(s.resets_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
-      from unnest(p_states) s
+      from credits.limit_states(p_account_id, p_actor, p_feature, p_at) s
      where not (s.rule).soft and p_amount > 0
        and s.used + s.reserved + p_amount > (s.rule).amount
      order by s.resets_at desc nulls first
@@ -3281,9 +3325,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) OWNER TO florin_owner;
+ALTER FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) IS 'The limit that this amount would pass, of several the one that lasts longest; null when there is none.';
+COMMENT ON FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) IS 'The limit that this amount would pass, of several the one that lasts longest; null when there is none.';
 
 CREATE FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -3336,8 +3380,8 @@ begin
   return query
     select nullif(l.actor, ''), nullif(l.feature, ''), l.per, l.amount, l.soft, l.time_zone,
            (select s.used + s.reserved
-              from unnest(credits.limit_states(
-                l.account_id, nullif(l.actor, ''), nullif(l.feature, ''), v_now)) s
+              from credits.limit_states(
+                l.account_id, nullif(l.actor, ''), nullif(l.feature, ''), v_now) s
              where (s.rule).limit_id = l.limit_id and l.actor <> '*' and l.feature <> '*'),
            credits.window_end(l.per, credits.window_start(l.per, v_now, l.time_zone), l.time_zone)
       from credits.limits l
@@ -3690,8 +3734,8 @@ begin
   if p_hold.overage = 'up_to_available' then
     if p_account.limited then
       select least(p_excess, min((s.rule).amount - s.used - s.reserved)) into v_room
-        from unnest(credits.limit_states(
-          p_account.account_id, p_hold.actor, p_hold.feature, p_at)) s
+        from credits.limit_states(
+          p_account.account_id, p_hold.actor, p_hold.feature, p_at) s
        where not (s.rule).soft;
     end if;
     return greatest(least(v_room, v_available), 0);
@@ -3701,7 +3745,7 @@ begin
   end if;
   if p_account.limited then
     perform credits.check_limits(
-      credits.limit_states(p_account.account_id, p_hold.actor, p_hold.feature, p_at), p_excess);
+      p_account.account_id, p_hold.actor, p_hold.feature, p_excess, p_at);
   end if;
   return p_excess;
 end;
@@ -3818,8 +3862,7 @@ begin
   update credits.accounts a set limited = true
    where a.account_id = p_account_id and not a.limited;
   if coalesce(p_actor, '') <> '*' and coalesce(p_feature, '') <> '*' then
-    perform credits.count_usage(
-      credits.limit_states(p_account_id, p_actor, p_feature, v_now), 0, v_now);
+    perform credits.count_usage(p_account_id, p_actor, p_feature, 0, v_now);
   end if;
 end;
 $$;
@@ -4005,8 +4048,9 @@ begin
      or p_idempotency_key is null or p_idempotency_key = '' or length(p_idempotency_key) > 255
      or starts_with(p_idempotency_key, 'florin:') then
     -- What a meter counts may cost nothing.
-    perform credits.check_input(p_account_id,
-      case when p_meter is not null and p_amount = 0 then 1 else p_amount end, p_idempotency_key);
+    perform credits.check_input(
+      p_account_id, case when p_meter is not null and p_amount = 0 then 1 else p_amount end,
+      p_idempotency_key);
   end if;
   if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) > 0 then
     perform credits.check_usage(p_actor, p_feature, p_meter, p_quantity, p_pricing);
@@ -4059,10 +4103,12 @@ begin
 
     v_account := credits.lock_account(p_account_id, p_amount = 0);
     -- What was metered is the input, and what it cost follows from the card of that day.
-    v_entry := credits.replayed(p_account_id, p_idempotency_key, 'spend', v_metadata,
+    v_entry := credits.replayed(
+      p_account_id, p_idempotency_key, 'spend', v_metadata,
       p_amount => case when p_meter is null then -p_amount end);
     if v_entry.entry_no is not null then
-      if (v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity, v_entry.pricing -> 'usage')
+      if (v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity,
+          v_entry.pricing -> 'usage')
          is distinct from (p_actor, p_feature, p_meter, p_quantity, p_pricing -> 'usage') then
         perform credits.raise_key_reused(p_idempotency_key);
       end if;
@@ -4084,7 +4130,9 @@ begin
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
     elsif v_account.limited then
-      v_counted := credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
+      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
+      perform credits.count_usage(p_account_id, p_actor, p_feature, p_amount, v_now);
+      v_counted := true;
     end if;
   end loop;
 end;
@@ -4104,158 +4152,108 @@ CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_
 declare
   v_now timestamptz := clock_timestamp();
   v_count int := coalesce(cardinality(p_account_ids), 0);
+  v_n int;
+  v_group record;
   v_account credits.accounts;
-  v_ids uuid[] := array[]::uuid[];
-  v_posted bigint[] := array[]::bigint[];
-  v_held bigint[] := array[]::bigint[];
-  v_axis bigint[] := array[]::bigint[];
-  v_no bigint[] := array[]::bigint[];
-  v_chain bytea[] := array[]::bytea[];
-  v_open boolean[] := array[]::boolean[];
-  v_limited boolean[] := array[]::boolean[];
-  v_item record;
-  v_a int;
-  v_first int;
-  v_statuses text[] := array_fill(null::text, array[v_count]);
-  v_nos bigint[] := array_fill(null::bigint, array[v_count]);
-  v_item_posted bigint[] := array_fill(null::bigint, array[v_count]);
-  v_item_held bigint[] := array_fill(null::bigint, array[v_count]);
-  v_item_axis bigint[] := array_fill(null::bigint, array[v_count]);
-  v_item_chain bytea[] := array_fill(null::bytea, array[v_count]);
+  v_chain bytea;
+  v_reached boolean;
+  v_written boolean;
+  v_entry credits.entries;
+  v_result credits.batch_result;
+  v_results credits.batch_result[] := array[]::credits.batch_result[];
 begin
   if v_count <> coalesce(cardinality(p_amounts), 0)
      or v_count <> coalesce(cardinality(p_idempotency_keys), 0) then
     raise exception 'The three lists must be of the same length.'
       using errcode = '22023', hint = 'Pass one account, one amount and one key for each spend.';
   end if;
-  for v_a in 1..v_count loop
-    if p_account_ids[v_a] is null or p_amounts[v_a] is null or p_amounts[v_a] < 1
-       or p_amounts[v_a] > 9007199254740991 or p_idempotency_keys[v_a] is null
-       or length(p_idempotency_keys[v_a]) not between 1 and 255
-       or starts_with(p_idempotency_keys[v_a], 'florin:') then
-      perform credits.check_input(p_account_ids[v_a], p_amounts[v_a], p_idempotency_keys[v_a]);
+  for v_n in 1..v_count loop
+    if p_account_ids[v_n] is null or p_amounts[v_n] is null or p_amounts[v_n] < 1
+       or p_amounts[v_n] > 9007199254740991 or p_idempotency_keys[v_n] is null
+       or length(p_idempotency_keys[v_n]) not between 1 and 255
+       or starts_with(p_idempotency_keys[v_n], 'florin:') then
+      perform credits.check_input(p_account_ids[v_n], p_amounts[v_n], p_idempotency_keys[v_n]);
     end if;
   end loop;
 
-  -- Accounts are locked in one order, so that batches never wait for each other in a circle.
-  for v_account in
-    select a.* from credits.accounts a
-     where a.account_id = any (p_account_ids)
-     order by a.account_id
-       for update
+  -- Accounts are locked in one order, so that batches never wait for each other in a circle. Each
+  -- statement is about one account, so that the accounts may lie on several nodes (docs/scale.md).
+  for v_group in
+    select i.account_id, array_agg(i.n::int order by i.n) as places
+      from unnest(p_account_ids) with ordinality as i (account_id, n)
+     group by i.account_id
+     order by i.account_id
   loop
+    select * into v_account from credits.accounts a
+     where a.account_id = v_group.account_id for update;
     if v_account.next_change_at <= v_now then
       v_account := credits.settle(v_account, v_now);
       perform credits.save_account(v_account);
     end if;
-    v_ids := v_ids || v_account.account_id;
-    v_posted := v_posted || v_account.posted;
-    v_held := v_held || v_account.held;
-    v_axis := v_axis || v_account.axis;
-    v_no := v_no || v_account.entry_no;
-    v_chain := v_chain || v_account.chain;
-    v_open := v_open || (v_account.closed_at is null);
-    v_limited := v_limited || v_account.limited;
-  end loop;
-
-  for v_item in
-    select i.account_id, i.amount, i.key, i.n::int as n, k.place::int as place,
-           (min(i.n) over (partition by i.account_id, i.key))::int as first_n,
-           e.entry_no, e.kind, e.amount as entry_amount,
-           num_nonnulls(e.metadata, e.actor, e.feature, e.meter) as said,
-           e.posted_after, e.held_after
-      from unnest(p_account_ids, p_amounts, p_idempotency_keys)
-             with ordinality as i (account_id, amount, key, n)
-      left join unnest(v_ids) with ordinality as k (account_id, place)
-        on k.account_id = i.account_id
-      left join credits.entries e
-        on e.account_id = i.account_id and e.idempotency_key = i.key
-     order by i.n
-  loop
-    v_a := v_item.place;
-    v_first := null;
-    if v_item.first_n < v_item.n then
-      select i.n into v_first
-        from generate_series(v_item.first_n, v_item.n - 1) as i (n)
-       where v_statuses[i.n] = 'spent' and p_account_ids[i.n] = v_item.account_id
-         and p_idempotency_keys[i.n] = v_item.key;
-    end if;
-    if v_first is not null and p_amounts[v_first] = v_item.amount then
-      -- The same intent twice in one call.
-      v_statuses[v_item.n] := 'replayed';
-      v_nos[v_item.n] := v_nos[v_first];
-      v_item_posted[v_item.n] := v_item_posted[v_first];
-      v_item_held[v_item.n] := v_item_held[v_first];
-    elsif v_first is not null then
-      v_statuses[v_item.n] := 'idempotency_key_reused';
-      v_item_posted[v_item.n] := v_posted[v_a];
-      v_item_held[v_item.n] := v_held[v_a];
-    elsif v_item.entry_no is not null then
-      if v_item.kind = 'spend' and v_item.entry_amount = -v_item.amount
-         and v_item.said = 0 then
-        v_statuses[v_item.n] := 'replayed';
-        v_nos[v_item.n] := v_item.entry_no;
-        v_item_posted[v_item.n] := v_item.posted_after;
-        v_item_held[v_item.n] := v_item.held_after;
-      else
-        v_statuses[v_item.n] := 'idempotency_key_reused';
-        v_item_posted[v_item.n] := v_posted[v_a];
-        v_item_held[v_item.n] := v_held[v_a];
+    foreach v_n in array v_group.places loop
+      v_written := false;
+      v_reached := v_account.limited and credits.reached_limit(
+        v_group.account_id, null, null, p_amounts[v_n], v_now) is not null;
+      if v_account.posted - v_account.held >= p_amounts[v_n] and v_account.closed_at is null
+         and not v_reached then
+        v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
+          || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
+          || int8send(v_account.held::bigint) || sha256(record_send(row(
+            v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea, null::bytea,
+            null::uuid, null::bigint, null::uuid, convert_to(p_idempotency_keys[v_n], 'UTF8'),
+            null::bytea, null::bytea))));
+        insert into credits.entries (
+          account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
+          idempotency_key, chain)
+        values (
+          v_account.account_id, v_account.entry_no + 1, -p_amounts[v_n], v_account.axis,
+          v_account.posted - p_amounts[v_n], v_account.held, v_now, 'spend',
+          p_idempotency_keys[v_n], v_chain)
+        on conflict (account_id, idempotency_key) do nothing;
+        v_written := found;
       end if;
-    elsif v_a is null then
-      v_statuses[v_item.n] := 'insufficient_credits';
-      v_item_posted[v_item.n] := 0;
-      v_item_held[v_item.n] := 0;
-    elsif not v_open[v_a] then
-      v_statuses[v_item.n] := 'account_closed';
-      v_item_posted[v_item.n] := v_posted[v_a];
-      v_item_held[v_item.n] := v_held[v_a];
-    elsif v_posted[v_a] - v_held[v_a] < v_item.amount then
-      v_statuses[v_item.n] := 'insufficient_credits';
-      v_item_posted[v_item.n] := v_posted[v_a];
-      v_item_held[v_item.n] := v_held[v_a];
-    elsif v_limited[v_a] and not credits.use_limits(
-        v_item.account_id, null, null, v_item.amount, v_now, false) then
-      v_statuses[v_item.n] := 'limit_reached';
-      v_item_posted[v_item.n] := v_posted[v_a];
-      v_item_held[v_item.n] := v_held[v_a];
-    else
-      v_posted[v_a] := v_posted[v_a] - v_item.amount;
-      v_no[v_a] := v_no[v_a] + 1;
-      v_chain[v_a] := sha256(v_chain[v_a] || int8send(v_no[v_a]) || int8send(v_axis[v_a])
-        || int8send(v_posted[v_a]) || int8send(v_held[v_a]) || sha256(record_send(row(
-          v_item.account_id, -v_item.amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid,
-          null::bigint, null::uuid, convert_to(v_item.key, 'UTF8'), null::bytea, null::bytea))));
-      v_statuses[v_item.n] := 'spent';
-      v_nos[v_item.n] := v_no[v_a];
-      v_item_posted[v_item.n] := v_posted[v_a];
-      v_item_held[v_item.n] := v_held[v_a];
-      v_item_axis[v_item.n] := v_axis[v_a];
-      v_item_chain[v_item.n] := v_chain[v_a];
-      v_axis[v_a] := v_axis[v_a] + v_item.amount;
-    end if;
+      if v_written then
+        if v_account.limited then
+          perform credits.count_usage(v_group.account_id, null, null, p_amounts[v_n], v_now);
+        end if;
+        v_account.posted := v_account.posted - p_amounts[v_n];
+        v_account.axis := v_account.axis + p_amounts[v_n];
+        v_account.entry_no := v_account.entry_no + 1;
+        v_account.chain := v_chain;
+        v_result := row('spent', v_account.entry_no, v_account.posted, v_account.held);
+      else
+        select * into v_entry from credits.entries e
+         where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n];
+        if v_entry.kind = 'spend' and v_entry.amount = -p_amounts[v_n]
+           and num_nonnulls(v_entry.metadata, v_entry.actor, v_entry.feature, v_entry.meter) = 0 then
+          v_result := row('replayed', v_entry.entry_no, v_entry.posted_after, v_entry.held_after);
+        else
+          v_result := row(
+            case when v_entry.entry_no is not null then 'idempotency_key_reused'
+                 when v_account.closed_at is not null then 'account_closed'
+                 when v_account.posted - v_account.held >= p_amounts[v_n] then 'limit_reached'
+                 else 'insufficient_credits' end,
+            null, coalesce(v_account.posted, 0), coalesce(v_account.held, 0));
+        end if;
+      end if;
+      v_results[v_n] := v_result;
+    end loop;
+    update credits.accounts a
+       set posted = v_account.posted,
+           axis = v_account.axis,
+           entry_no = v_account.entry_no,
+           chain = v_account.chain
+     where a.account_id = v_account.account_id and a.entry_no < v_account.entry_no;
   end loop;
-
-  insert into credits.entries (
-    account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
-    idempotency_key, chain)
-  select i.account_id, i.no, -i.amount, i.axis_from, i.posted, i.held, v_now, 'spend', i.key, i.chain
-    from unnest(p_account_ids, p_amounts, p_idempotency_keys, v_statuses, v_nos, v_item_posted,
-                v_item_held, v_item_axis, v_item_chain)
-           as i (account_id, amount, key, status, no, posted, held, axis_from, chain)
-   where i.status = 'spent';
-  update credits.accounts a
-     set posted = i.posted, axis = i.axis, entry_no = i.no, chain = i.chain
-    from unnest(v_ids, v_posted, v_axis, v_no, v_chain) as i (account_id, posted, axis, no, chain)
-   where a.account_id = i.account_id and a.entry_no <> i.no;
 
   return query
-    select i.n::int, i.account_id, i.key, i.status,
-           case when i.no is not null then md5(i.account_id::text || ':' || i.no)::uuid end,
-           i.posted, i.held, i.posted - i.held, i.status = 'replayed'
-      from unnest(p_account_ids, p_idempotency_keys, v_statuses, v_nos, v_item_posted, v_item_held)
-             with ordinality as i (account_id, key, status, no, posted, held, n)
-     order by i.n;
+    select r.n::int, p_account_ids[r.n], p_idempotency_keys[r.n], r.status,
+           case when r.entry_no is not null
+                then md5(p_account_ids[r.n]::text || ':' || r.entry_no)::uuid end,
+           r.posted, r.held, r.posted - r.held,
+           r.status = 'replayed'
+      from unnest(v_results) with ordinality as r (status, entry_no, posted, held, n)
+     order by r.n;
 end;
 $$;
 
@@ -4405,218 +4403,19 @@ ALTER FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_
 
 COMMENT ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
 
-CREATE FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) RETURNS boolean
-    LANGUAGE plpgsql
-    SET search_path TO ''
-    AS $$
-declare
-  v_states credits.limit_state[] := credits.limit_states(p_account_id, p_actor, p_feature, p_at);
-begin
-  if p_raise then
-    perform credits.check_limits(v_states, p_amount);
-  elsif credits.reached_limit(v_states, p_amount) is not null then
-    return false;
-  end if;
-  perform credits.count_usage(v_states, p_amount, p_at);
-  return true;
-end;
-$$;
-
-ALTER FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) IS 'Checks an amount against the limits that it counts towards, and counts it. When one would be passed it counts nothing and raises CRLIM, or returns false.';
-
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
 #variable_conflict use_column
 begin
-  return query
-  with
-  accounts as (
-    select a.* from credits.accounts a
-     where p_account_id is null or a.account_id = p_account_id),
-  entries as (
-    select e.*,
-           row_number() over w as place,
-           sum(e.amount) over w as running,
-           lag(e.chain, 1, '\x'::bytea) over w as chain_before
-      from credits.entries e
-     where p_account_id is null or e.account_id = p_account_id
-    window w as (partition by e.account_id order by e.entry_no)),
-  sums as (
-    select e.account_id, sum(e.amount)::bigint as posted, max(e.entry_no) as last_no,
-           count(*) as entries,
-           coalesce(sum(-e.amount) filter (where e.axis_from is not null and e.amount < 0), 0)::bigint
-             as burned,
-           bool_or(e.kind = 'close') as closed
-      from entries e group by e.account_id),
-  holds as (
-    select h.*, h as self from credits.holds h
-     where p_account_id is null or h.account_id = p_account_id),
-  open_holds as (
-    select h.account_id, sum(h.amount)::bigint as held
-      from holds h where h.status = 'open' group by h.account_id),
-  grants as (
-    select g.*, g as self from credits.grants g
-     where p_account_id is null or g.account_id = p_account_id),
-  moves as (
-    select e.account_id, e.grant_id,
-           sum(e.grant_delta)::bigint as claim,
-           sum(e.amount)::bigint as posted,
-           coalesce(-sum(e.grant_delta) filter (where e.kind = 'expiry'), 0)::bigint as expired,
-           coalesce(-sum(e.grant_delta) filter (where e.kind = 'void'), 0)::bigint as voided,
-           coalesce(-sum(e.grant_delta) filter (where e.kind = 'reversal'), 0)::bigint as reversed
-      from entries e where e.grant_id is not null group by e.account_id, e.grant_id),
-  allocations as (
-    select c.*, lag(c.axis_to) over (partition by c.account_id order by c.axis_from) as ended
-      from credits.allocations c
-     where p_account_id is null or c.account_id = p_account_id),
-  paid as (
-    select c.account_id, c.grant_id, sum(c.axis_to - c.axis_from)::bigint as burned
-      from allocations c where c.grant_id is not null group by c.account_id, c.grant_id),
-  covered as (
-    select c.account_id, sum(c.axis_to - c.axis_from)::bigint as total,
-           coalesce(sum(c.axis_to - c.axis_from) filter (where c.grant_id is null), 0)::bigint as debt,
-           max(c.axis_to) as reach
-      from allocations c group by c.account_id),
-  horizon as (
-    select t.account_id, min(t.at) as at from (
-      select g.account_id, g.expires_at as at from grants g where g.remaining > 0
-      union all
-      select g.account_id, g.effective_at from grants g where g.remaining > 0 and not g.effective
-      union all
-      select h.account_id, h.expires_at from holds h where h.status = 'open') t
-     group by t.account_id)
-  select a.account_id, 'posted is the sum of entries',
-         format('stored %s, entries %s', a.posted, coalesce(s.posted, 0))
-    from accounts a left join sums s using (account_id)
-   where a.posted <> coalesce(s.posted, 0)
-  union all
-  select a.account_id, 'held is the sum of open holds',
-         format('stored %s, holds %s', a.held, coalesce(h.held, 0))
-    from accounts a left join open_holds h using (account_id)
-   where a.held <> coalesce(h.held, 0)
-  union all
-  select a.account_id, 'entries are numbered without gaps',
-         format('account says %s, last entry %s, entries %s', a.entry_no, s.last_no, s.entries)
-    from accounts a left join sums s using (account_id)
-   where a.entry_no <> coalesce(s.last_no, 0) or a.entry_no <> coalesce(s.entries, 0)
-  union all
-  select e.account_id, 'every entry has its account', format('entry %s', e.entry_no)
-    from entries e left join credits.accounts a on a.account_id = e.account_id
-   where a.account_id is null
-  union all
-  select e.account_id, 'entries carry the balance after them',
-         format('entry %s says %s, the sum is %s', e.entry_no, e.posted_after, e.running)
-    from entries e where e.posted_after <> e.running
-  union all
-  select e.account_id, 'entries are unaltered', format('entry %s does not match its hash', e.entry_no)
-    from entries e
-   where e.chain is distinct from credits.chain_after(
-     row(e.account_id, e.entry_no, e.amount, e.axis_from, e.posted_after, e.held_after, e.created_at,
-         e.kind, e.cause, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata,
-         e.actor, e.feature, e.meter, e.quantity, e.pricing, e.chain)::credits.entries, e.chain_before)
-  union all
-  select a.account_id, 'the chain ends at its head', format('account %s', a.account_id)
-    from accounts a
-    left join entries e on e.account_id = a.account_id and e.entry_no = a.entry_no
-   where a.chain is distinct from coalesce(e.chain, '\x'::bytea)
-  union all
-  select a.account_id, 'closed accounts have a closing entry', format('closed_at %s', a.closed_at)
-    from accounts a left join sums s using (account_id)
-    left join entries e on e.account_id = a.account_id and e.kind = 'close'
-   where (a.closed_at is not null) <> coalesce(s.closed, false)
-      or e.created_at <> a.closed_at
-  union all
-  select g.account_id, 'a grant''s claim is the sum of its entries',
-         format('grant %s: %s here, %s in entries', g.grant_id, g.remaining + g.burned, m.claim)
-    from grants g left join moves m using (account_id, grant_id)
-   where m.claim is distinct from g.remaining + g.burned
-      or m.expired <> g.expired or m.voided <> g.voided or m.reversed <> g.reversed
-      or m.posted <> (case when g.effective then g.remaining + g.burned else 0 end)
-      or (not g.effective and g.burned > 0)
-  union all
-  select g.account_id, 'every credit of a grant is somewhere', format('grant %s', g.grant_id)
-    from grants g
-   where g.remaining + g.burned + g.expired + g.voided + g.reversed <> g.amount
-      or least(g.remaining, g.burned, g.expired, g.voided, g.reversed) < 0
-  union all
-  select coalesce(g.account_id, m.account_id), 'grants are unaltered',
-         format('grant %s', coalesce(g.grant_id, m.grant_id))
-    from grants g
-    left join entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
-    full join (select distinct n.account_id, n.grant_id from entries n where n.grant_id is not null) m
-      on m.account_id = g.account_id and m.grant_id = g.grant_id
-   where g.grant_id is null
-      or e.grant_id is distinct from g.grant_id
-      or e.subject_seal is distinct from credits.subject_seal(g.self)
-  union all
-  select coalesce(h.account_id, e.account_id), 'holds are unaltered',
-         format('hold %s', coalesce(h.hold_id, e.hold_id))
-    from (
-      select distinct on (n.account_id, n.hold_id) n.account_id, n.hold_id, n.subject_seal
-        from entries n where n.kind in ('hold', 'extension')
-       order by n.account_id, n.hold_id, n.entry_no desc) e
-    full join holds h on h.account_id = e.account_id and h.hold_id = e.hold_id
-   where h.hold_id is null or e.hold_id is null
-      or e.subject_seal is distinct from credits.subject_seal(h.self)
-  union all
-  select h.account_id, 'a hold ended as its entry says', format('hold %s is %s', h.hold_id, h.status)
-    from holds h
-    left join (
-      select n.account_id, n.hold_id, max(n.entry_no) as entry_no, sum(n.amount)::bigint as amount,
-             bool_and(n.kind = 'capture') as captured, bool_and(n.cause = 'expiry') as expired,
-             (array_agg(n.subject_seal order by n.entry_no))[1] as seal
-        from entries n where n.kind in ('capture', 'release') group by n.account_id, n.hold_id) e
-      on e.account_id = h.account_id and e.hold_id = h.hold_id
-   where (h.status = 'open') <> (e.entry_no is null)
-      or h.ended_no is distinct from e.entry_no
-      or h.captured <> -coalesce(e.amount, 0)
-      or (h.status = 'captured') <> coalesce(e.captured, false)
-      or (h.status = 'expired') <> coalesce(e.expired, false)
-      or e.seal is distinct from credits.overage_seal(h.self)
-  union all
-  select g.account_id, 'a grant''s allocations are what it has burned',
-         format('grant %s: %s here, %s allocated', g.grant_id, g.burned, coalesce(p.burned, 0))
-    from grants g left join paid p using (account_id, grant_id)
-   where g.burned <> coalesce(p.burned, 0)
-  union all
-  select c.account_id, 'allocations are unaltered and do not overlap',
-         format('stretch %s to %s', c.axis_from, c.axis_to)
-    from allocations c
-    left join grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
-   where c.ended > c.axis_from
-      or (c.grant_id is not null and g.grant_id is null)
-      or c.seal is distinct from credits.allocation_seal(
-        c.account_id, c.axis_from, c.axis_to, c.grant_id, c.displaced_from)
-  union all
-  select a.account_id, 'all that is settled is allocated',
-         format('allocated %s, burned %s, held %s, unsettled %s', coalesce(c.total, 0),
-                coalesce(s.burned, 0), coalesce(h.held, 0), a.axis - a.settled)
-    from accounts a
-    left join sums s using (account_id)
-    left join open_holds h using (account_id)
-    left join covered c using (account_id)
-   where coalesce(c.total, 0)
-           <> coalesce(s.burned, 0) + coalesce(h.held, 0) - (a.axis - a.settled)
-      or coalesce(c.debt, 0) <> a.debt
-      or coalesce(c.reach, 0) > a.settled
-      or a.settled not between 0 and a.axis
-  union all
-  select a.account_id, 'time is not overlooked',
-         format('next change %s, should be at most %s', a.next_change_at, t.at)
-    from accounts a join horizon t using (account_id)
-   where a.next_change_at > t.at
-  union all
-  select a.account_id, 'the soonest expiry is known',
-         format('stored %s, grants say %s', a.next_expiry_at, t.at)
-    from accounts a
-    left join (
-      select g.account_id, min(g.expires_at) as at from grants g
-       where g.remaining > 0 and g.effective group by g.account_id) t using (account_id)
-   where a.next_expiry_at is distinct from t.at;
+  if p_account_id is null then
+    return query select b.account_id, b.invariant, b.detail from credits.broken_invariants b;
+  else
+    return query
+      select b.account_id, b.invariant, b.detail from credits.broken_invariants b
+       where b.account_id = p_account_id;
+  end if;
 end;
 $$;
 
@@ -4760,8 +4559,9 @@ begin
   perform 1 from credits.issue_grant(
     p_account_id => target_user_id,
     p_amount => credit_amount,
-    p_idempotency_key => 'seed:' || md5(
-      concat_ws('|', stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))),
+    -- As a list: whatever characters are in them, no two calls about different payments share a key.
+    p_idempotency_key => 'add_user_credits:' || md5(jsonb_build_array(
+      stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))::text),
     p_source => 'purchase',
     p_metadata => jsonb_strip_nulls(jsonb_build_object(
       'stripe_event_id', stripe_event_id,
@@ -4775,7 +4575,7 @@ $$;
 
 ALTER FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integer, stripe_event_id text, stripe_payment_id text, stripe_price_id text, transaction_reason text, transaction_plan_type text) OWNER TO postgres;
 
-COMMENT ON FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integer, stripe_event_id text, stripe_payment_id text, stripe_price_id text, transaction_reason text, transaction_plan_type text) IS 'Gives credits once for an event, payment and price: true when credited or credited before. Errors are raised: CRAMT for amounts below 1 (money that goes back is credits.reverse_grant), CRDUP for other input under the same names, CRACC.';
+COMMENT ON FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integer, stripe_event_id text, stripe_payment_id text, stripe_price_id text, transaction_reason text, transaction_plan_type text) IS 'Gives credits once for an event, payment and price, under a key made of the three: true when credited or credited before. Errors are raised: CRAMT for amounts below 1 (money that goes back is credits.reverse_grant), CRDUP for other input under the same names, CRACC.';
 
 CREATE FUNCTION public.get_user_credit_balance(target_user_id uuid) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -5097,12 +4897,15 @@ CREATE TABLE billing.subscriptions (
     as_of timestamp with time zone,
     current_period_end timestamp with time zone,
     fact jsonb,
+    payments_version bigint DEFAULT 0 NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Ended is for ever; else the later word counts.';
+COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Ended is for ever; else the later word counts, and within one second nothing makes it incomplete again.';
+
+COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
 
 CREATE TABLE billing.top_up_consents (
     account_id uuid NOT NULL,
@@ -5196,6 +4999,409 @@ CREATE VIEW credits.balances WITH (security_invoker='true') AS
 ALTER TABLE credits.balances OWNER TO florin_owner;
 
 COMMENT ON VIEW credits.balances IS 'The balance of each account, right to the instant: one row by primary key, whatever its history. Reading one column costs only that column.';
+
+CREATE VIEW credits.broken_a_grants_allocations_are_what_it_has_burned WITH (security_invoker='true') AS
+ SELECT g.account_id,
+    format('grant %s: %s here, %s allocated'::text, g.grant_id, g.burned, COALESCE(p.burned, (0)::bigint)) AS detail
+   FROM (credits.grants g
+     LEFT JOIN ( SELECT c.account_id,
+            c.grant_id,
+            (sum((c.axis_to - c.axis_from)))::bigint AS burned
+           FROM credits.allocations c
+          WHERE (c.grant_id IS NOT NULL)
+          GROUP BY c.account_id, c.grant_id) p ON (((p.account_id = g.account_id) AND (p.grant_id = g.grant_id))))
+  WHERE (g.burned <> COALESCE(p.burned, (0)::bigint));
+
+ALTER TABLE credits.broken_a_grants_allocations_are_what_it_has_burned OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_a_grants_allocations_are_what_it_has_burned IS 'Grants that pay for more or less of the axis than they say.';
+
+CREATE VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries WITH (security_invoker='true') AS
+ SELECT g.account_id,
+    format('grant %s: %s here, %s in entries'::text, g.grant_id, (g.remaining + g.burned), m.claim) AS detail
+   FROM (credits.grants g
+     LEFT JOIN ( SELECT e.account_id,
+            e.grant_id,
+            (sum(e.grant_delta))::bigint AS claim,
+            (sum(e.amount))::bigint AS posted,
+            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'expiry'::credits.entry_kind))), (0)::numeric))::bigint AS expired,
+            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'void'::credits.entry_kind))), (0)::numeric))::bigint AS voided,
+            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'reversal'::credits.entry_kind))), (0)::numeric))::bigint AS reversed
+           FROM credits.entries e
+          WHERE (e.grant_id IS NOT NULL)
+          GROUP BY e.account_id, e.grant_id) m ON (((m.account_id = g.account_id) AND (m.grant_id = g.grant_id))))
+  WHERE ((m.claim IS DISTINCT FROM (g.remaining + g.burned)) OR (m.expired <> g.expired) OR (m.voided <> g.voided) OR (m.reversed <> g.reversed) OR (m.posted <>
+        CASE
+            WHEN g.effective THEN (g.remaining + g.burned)
+            ELSE (0)::bigint
+        END) OR ((NOT g.effective) AND (g.burned > 0)));
+
+ALTER TABLE credits.broken_a_grants_claim_is_the_sum_of_its_entries OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries IS 'Grants that say otherwise than their entries what was given, expired, voided or taken back.';
+
+CREATE VIEW credits.broken_a_hold_ended_as_its_entry_says WITH (security_invoker='true') AS
+ SELECT h.account_id,
+    format('hold %s is %s'::text, h.hold_id, h.status) AS detail
+   FROM (credits.holds h
+     LEFT JOIN ( SELECT n.account_id,
+            n.hold_id,
+            max(n.entry_no) AS entry_no,
+            (sum(n.amount))::bigint AS amount,
+            bool_and((n.kind = 'capture'::credits.entry_kind)) AS captured,
+            bool_and((n.cause = 'expiry'::credits.cause)) AS expired,
+            (array_agg(n.subject_seal ORDER BY n.entry_no))[1] AS seal
+           FROM credits.entries n
+          WHERE (n.kind = ANY (ARRAY['capture'::credits.entry_kind, 'release'::credits.entry_kind]))
+          GROUP BY n.account_id, n.hold_id) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
+  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(h.*)));
+
+ALTER TABLE credits.broken_a_hold_ended_as_its_entry_says OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_a_hold_ended_as_its_entry_says IS 'Holds that say otherwise than their entries whether and how they ended.';
+
+CREATE VIEW credits.entry_totals WITH (security_invoker='true') AS
+ SELECT e.account_id,
+    (sum(e.amount))::bigint AS posted,
+    max(e.entry_no) AS last_no,
+    count(*) AS entries,
+    (COALESCE(sum((- e.amount)) FILTER (WHERE ((e.axis_from IS NOT NULL) AND (e.amount < 0))), (0)::numeric))::bigint AS burned
+   FROM credits.entries e
+  GROUP BY e.account_id;
+
+ALTER TABLE credits.entry_totals OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.entry_totals IS 'What the entries of each account add up to; burned are the credits that they take from the axis.';
+
+CREATE VIEW credits.broken_all_that_is_settled_is_allocated WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    format('allocated %s, burned %s, held %s, unsettled %s'::text, COALESCE(c.total, (0)::bigint), COALESCE(t.burned, (0)::bigint), a.held, (a.axis - a.settled)) AS detail
+   FROM ((credits.accounts a
+     LEFT JOIN credits.entry_totals t ON ((t.account_id = a.account_id)))
+     LEFT JOIN ( SELECT n.account_id,
+            (sum((n.axis_to - n.axis_from)))::bigint AS total,
+            (COALESCE(sum((n.axis_to - n.axis_from)) FILTER (WHERE (n.grant_id IS NULL)), (0)::numeric))::bigint AS debt,
+            max(n.axis_to) AS reach
+           FROM credits.allocations n
+          GROUP BY n.account_id) c ON ((c.account_id = a.account_id)))
+  WHERE ((COALESCE(c.total, (0)::bigint) <> ((COALESCE(t.burned, (0)::bigint) + (a.held)::bigint) - (a.axis - a.settled))) OR (COALESCE(c.debt, (0)::bigint) <> (a.debt)::bigint) OR (COALESCE(c.reach, (0)::bigint) > a.settled) OR ((a.settled < 0) OR (a.settled > a.axis)));
+
+ALTER TABLE credits.broken_all_that_is_settled_is_allocated OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_all_that_is_settled_is_allocated IS 'Accounts on which somebody pays for more or less than what was spent, is held and is settled.';
+
+CREATE VIEW credits.broken_allocations_are_unaltered_and_do_not_overlap WITH (security_invoker='true') AS
+ SELECT c.account_id,
+    format('stretch %s to %s'::text, c.axis_from, c.axis_to) AS detail
+   FROM ( SELECT n.account_id,
+            n.axis_from,
+            n.axis_to,
+            n.grant_id,
+            n.displaced_from,
+            n.seal,
+            lag(n.axis_to) OVER (PARTITION BY n.account_id ORDER BY n.axis_from) AS ended
+           FROM credits.allocations n) c
+  WHERE ((c.ended > c.axis_from) OR (c.seal IS DISTINCT FROM credits.allocation_seal(c.account_id, c.axis_from, c.axis_to, c.grant_id, c.displaced_from)) OR ((c.grant_id IS NOT NULL) AND (NOT (EXISTS ( SELECT
+           FROM credits.grants g
+          WHERE ((g.account_id = c.account_id) AND (g.grant_id = c.grant_id)))))));
+
+ALTER TABLE credits.broken_allocations_are_unaltered_and_do_not_overlap OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_allocations_are_unaltered_and_do_not_overlap IS 'Stretches of the axis that were edited, that two claim, or that a grant pays for which is not there.';
+
+CREATE VIEW credits.broken_closed_accounts_have_a_closing_entry WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    format('closed_at %s'::text, a.closed_at) AS detail
+   FROM (credits.accounts a
+     LEFT JOIN credits.entries e ON (((e.account_id = a.account_id) AND (e.kind = 'close'::credits.entry_kind))))
+  WHERE (a.closed_at IS DISTINCT FROM e.created_at);
+
+ALTER TABLE credits.broken_closed_accounts_have_a_closing_entry OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_closed_accounts_have_a_closing_entry IS 'Accounts that are closed without an entry that says so at that instant, or the other way round.';
+
+CREATE VIEW credits.broken_entries_are_numbered_without_gaps WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    format('account says %s, last entry %s, entries %s'::text, a.entry_no, t.last_no, t.entries) AS detail
+   FROM (credits.accounts a
+     LEFT JOIN credits.entry_totals t ON ((t.account_id = a.account_id)))
+  WHERE ((a.entry_no <> COALESCE(t.last_no, (0)::bigint)) OR (a.entry_no <> COALESCE(t.entries, (0)::bigint)));
+
+ALTER TABLE credits.broken_entries_are_numbered_without_gaps OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_entries_are_numbered_without_gaps IS 'Accounts whose entries are not numbered from 1 to the account''s number.';
+
+CREATE VIEW credits.entries_in_order WITH (security_invoker='true') AS
+ SELECT e.account_id,
+    e.entry_no,
+    e.posted_after,
+    e.chain,
+    e.*::credits.entries AS entry,
+    sum(e.amount) OVER w AS running,
+    lag(e.chain, 1, '\x'::bytea) OVER w AS chain_before
+   FROM credits.entries e
+  WINDOW w AS (PARTITION BY e.account_id ORDER BY e.entry_no);
+
+ALTER TABLE credits.entries_in_order OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.entries_in_order IS 'Each entry beside the sum of all up to it and the chain''s value before it.';
+
+CREATE VIEW credits.broken_entries_are_unaltered WITH (security_invoker='true') AS
+ SELECT e.account_id,
+    format('entry %s does not match its hash'::text, e.entry_no) AS detail
+   FROM credits.entries_in_order e
+  WHERE (e.chain IS DISTINCT FROM credits.chain_after(e.entry, e.chain_before));
+
+ALTER TABLE credits.broken_entries_are_unaltered OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_entries_are_unaltered IS 'Entries that do not hash to their chain: they, or the one before, were edited.';
+
+CREATE VIEW credits.broken_entries_carry_the_balance_after_them WITH (security_invoker='true') AS
+ SELECT e.account_id,
+    format('entry %s says %s, the sum is %s'::text, e.entry_no, e.posted_after, e.running) AS detail
+   FROM credits.entries_in_order e
+  WHERE ((e.posted_after)::numeric <> e.running);
+
+ALTER TABLE credits.broken_entries_carry_the_balance_after_them OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_entries_carry_the_balance_after_them IS 'Entries whose balance is not the sum of all up to them.';
+
+CREATE VIEW credits.broken_every_credit_of_a_grant_is_somewhere WITH (security_invoker='true') AS
+ SELECT g.account_id,
+    format('grant %s'::text, g.grant_id) AS detail
+   FROM credits.grants g
+  WHERE ((((((g.remaining + g.burned) + g.expired) + g.voided) + g.reversed) <> g.amount) OR (LEAST(g.remaining, g.burned, g.expired, g.voided, g.reversed) < 0));
+
+ALTER TABLE credits.broken_every_credit_of_a_grant_is_somewhere OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_every_credit_of_a_grant_is_somewhere IS 'Grants whose parts do not add up to their amount.';
+
+CREATE VIEW credits.broken_every_entry_has_its_account WITH (security_invoker='true') AS
+ SELECT e.account_id,
+    format('entry %s'::text, e.entry_no) AS detail
+   FROM credits.entries e
+  WHERE (NOT (EXISTS ( SELECT
+           FROM credits.accounts a
+          WHERE (a.account_id = e.account_id))));
+
+ALTER TABLE credits.broken_every_entry_has_its_account OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_every_entry_has_its_account IS 'Entries of an account that is gone.';
+
+CREATE VIEW credits.broken_grants_are_unaltered WITH (security_invoker='true') AS
+ SELECT g.account_id,
+    format('grant %s'::text, g.grant_id) AS detail
+   FROM credits.grants g
+  WHERE (NOT (EXISTS ( SELECT
+           FROM credits.entries e
+          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(g.*))))))
+UNION ALL
+ SELECT DISTINCT e.account_id,
+    format('grant %s'::text, e.grant_id) AS detail
+   FROM credits.entries e
+  WHERE ((e.grant_id IS NOT NULL) AND (NOT (EXISTS ( SELECT
+           FROM credits.grants g
+          WHERE ((g.account_id = e.account_id) AND (g.grant_id = e.grant_id))))));
+
+ALTER TABLE credits.broken_grants_are_unaltered OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_grants_are_unaltered IS 'Grants that the entry which issued them did not seal so, and grants that only entries know.';
+
+CREATE VIEW credits.broken_held_is_the_sum_of_open_holds WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    format('stored %s, holds %s'::text, a.held, COALESCE(h.held, (0)::bigint)) AS detail
+   FROM (credits.accounts a
+     LEFT JOIN ( SELECT n.account_id,
+            (sum(n.amount))::bigint AS held
+           FROM credits.holds n
+          WHERE (n.status = 'open'::credits.hold_status)
+          GROUP BY n.account_id) h ON ((h.account_id = a.account_id)))
+  WHERE ((a.held)::bigint <> COALESCE(h.held, (0)::bigint));
+
+ALTER TABLE credits.broken_held_is_the_sum_of_open_holds OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_held_is_the_sum_of_open_holds IS 'Accounts whose held balance is not what their open holds reserve.';
+
+CREATE VIEW credits.broken_holds_are_unaltered WITH (security_invoker='true') AS
+ SELECT h.account_id,
+    format('hold %s'::text, h.hold_id) AS detail
+   FROM (credits.holds h
+     LEFT JOIN ( SELECT DISTINCT ON (n.account_id, n.hold_id) n.account_id,
+            n.hold_id,
+            n.subject_seal
+           FROM credits.entries n
+          WHERE (n.kind = ANY (ARRAY['hold'::credits.entry_kind, 'extension'::credits.entry_kind]))
+          ORDER BY n.account_id, n.hold_id, n.entry_no DESC) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
+  WHERE (e.subject_seal IS DISTINCT FROM credits.subject_seal(h.*))
+UNION ALL
+ SELECT DISTINCT e.account_id,
+    format('hold %s'::text, e.hold_id) AS detail
+   FROM credits.entries e
+  WHERE ((e.hold_id IS NOT NULL) AND (NOT (EXISTS ( SELECT
+           FROM credits.holds h
+          WHERE ((h.account_id = e.account_id) AND (h.hold_id = e.hold_id))))));
+
+ALTER TABLE credits.broken_holds_are_unaltered OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_holds_are_unaltered IS 'Holds that the last entry which placed or extended them did not seal so, and holds that only entries know.';
+
+CREATE VIEW credits.broken_posted_is_the_sum_of_entries WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    format('stored %s, entries %s'::text, a.posted, COALESCE(t.posted, (0)::bigint)) AS detail
+   FROM (credits.accounts a
+     LEFT JOIN credits.entry_totals t ON ((t.account_id = a.account_id)))
+  WHERE (a.posted <> COALESCE(t.posted, (0)::bigint));
+
+ALTER TABLE credits.broken_posted_is_the_sum_of_entries OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_posted_is_the_sum_of_entries IS 'Accounts whose posted balance their entries do not add up to.';
+
+CREATE VIEW credits.broken_the_chain_ends_at_its_head WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    format('account %s'::text, a.account_id) AS detail
+   FROM (credits.accounts a
+     LEFT JOIN credits.entries e ON (((e.account_id = a.account_id) AND (e.entry_no = a.entry_no))))
+  WHERE (a.chain IS DISTINCT FROM COALESCE(e.chain, '\x'::bytea));
+
+ALTER TABLE credits.broken_the_chain_ends_at_its_head OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_the_chain_ends_at_its_head IS 'Accounts whose chain is not that of their last entry.';
+
+CREATE VIEW credits.broken_the_soonest_expiry_is_known WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    format('stored %s, grants say %s'::text, a.next_expiry_at, t.at) AS detail
+   FROM (credits.accounts a
+     LEFT JOIN ( SELECT g.account_id,
+            min(g.expires_at) AS at
+           FROM credits.grants g
+          WHERE ((g.remaining > 0) AND g.effective)
+          GROUP BY g.account_id) t ON ((t.account_id = a.account_id)))
+  WHERE (a.next_expiry_at IS DISTINCT FROM t.at);
+
+ALTER TABLE credits.broken_the_soonest_expiry_is_known OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_the_soonest_expiry_is_known IS 'Accounts whose next expiry is not that of their grants.';
+
+CREATE VIEW credits.broken_time_is_not_overlooked WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    format('next change %s, should be at most %s'::text, a.next_change_at, t.at) AS detail
+   FROM (credits.accounts a
+     JOIN ( SELECT n.account_id,
+            min(n.at) AS at
+           FROM ( SELECT g.account_id,
+                    LEAST(g.expires_at,
+                        CASE
+                            WHEN (NOT g.effective) THEN g.effective_at
+                            ELSE NULL::timestamp with time zone
+                        END) AS at
+                   FROM credits.grants g
+                  WHERE (g.remaining > 0)
+                UNION ALL
+                 SELECT h.account_id,
+                    h.expires_at
+                   FROM credits.holds h
+                  WHERE (h.status = 'open'::credits.hold_status)) n
+          GROUP BY n.account_id) t ON ((t.account_id = a.account_id)))
+  WHERE (a.next_change_at > t.at);
+
+ALTER TABLE credits.broken_time_is_not_overlooked OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_time_is_not_overlooked IS 'Accounts that do not know when time alone changes them next.';
+
+CREATE VIEW credits.broken_invariants WITH (security_invoker='true') AS
+ SELECT b.account_id,
+    'posted is the sum of entries'::text AS invariant,
+    b.detail
+   FROM credits.broken_posted_is_the_sum_of_entries b
+UNION ALL
+ SELECT b.account_id,
+    'held is the sum of open holds'::text AS invariant,
+    b.detail
+   FROM credits.broken_held_is_the_sum_of_open_holds b
+UNION ALL
+ SELECT b.account_id,
+    'entries are numbered without gaps'::text AS invariant,
+    b.detail
+   FROM credits.broken_entries_are_numbered_without_gaps b
+UNION ALL
+ SELECT b.account_id,
+    'every entry has its account'::text AS invariant,
+    b.detail
+   FROM credits.broken_every_entry_has_its_account b
+UNION ALL
+ SELECT b.account_id,
+    'entries carry the balance after them'::text AS invariant,
+    b.detail
+   FROM credits.broken_entries_carry_the_balance_after_them b
+UNION ALL
+ SELECT b.account_id,
+    'entries are unaltered'::text AS invariant,
+    b.detail
+   FROM credits.broken_entries_are_unaltered b
+UNION ALL
+ SELECT b.account_id,
+    'the chain ends at its head'::text AS invariant,
+    b.detail
+   FROM credits.broken_the_chain_ends_at_its_head b
+UNION ALL
+ SELECT b.account_id,
+    'closed accounts have a closing entry'::text AS invariant,
+    b.detail
+   FROM credits.broken_closed_accounts_have_a_closing_entry b
+UNION ALL
+ SELECT b.account_id,
+    'a grant''s claim is the sum of its entries'::text AS invariant,
+    b.detail
+   FROM credits.broken_a_grants_claim_is_the_sum_of_its_entries b
+UNION ALL
+ SELECT b.account_id,
+    'every credit of a grant is somewhere'::text AS invariant,
+    b.detail
+   FROM credits.broken_every_credit_of_a_grant_is_somewhere b
+UNION ALL
+ SELECT b.account_id,
+    'grants are unaltered'::text AS invariant,
+    b.detail
+   FROM credits.broken_grants_are_unaltered b
+UNION ALL
+ SELECT b.account_id,
+    'holds are unaltered'::text AS invariant,
+    b.detail
+   FROM credits.broken_holds_are_unaltered b
+UNION ALL
+ SELECT b.account_id,
+    'a hold ended as its entry says'::text AS invariant,
+    b.detail
+   FROM credits.broken_a_hold_ended_as_its_entry_says b
+UNION ALL
+ SELECT b.account_id,
+    'a grant''s allocations are what it has burned'::text AS invariant,
+    b.detail
+   FROM credits.broken_a_grants_allocations_are_what_it_has_burned b
+UNION ALL
+ SELECT b.account_id,
+    'allocations are unaltered and do not overlap'::text AS invariant,
+    b.detail
+   FROM credits.broken_allocations_are_unaltered_and_do_not_overlap b
+UNION ALL
+ SELECT b.account_id,
+    'all that is settled is allocated'::text AS invariant,
+    b.detail
+   FROM credits.broken_all_that_is_settled_is_allocated b
+UNION ALL
+ SELECT b.account_id,
+    'time is not overlooked'::text AS invariant,
+    b.detail
+   FROM credits.broken_time_is_not_overlooked b
+UNION ALL
+ SELECT b.account_id,
+    'the soonest expiry is known'::text AS invariant,
+    b.detail
+   FROM credits.broken_the_soonest_expiry_is_known b;
+
+ALTER TABLE credits.broken_invariants OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_invariants IS 'What every broken_ view of the ledger finds, with the invariant''s name; no rows when it is sound.';
 
 CREATE VIEW credits.entry_allocations WITH (security_invoker='true') AS
  SELECT e.account_id,
@@ -5640,6 +5846,8 @@ REVOKE ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) F
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO service_role;
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.claim_subscription(p_read jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) TO service_role;
 GRANT ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) TO postgres;
@@ -5727,9 +5935,9 @@ REVOKE ALL ON FUNCTION billing.raise_stale() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
+REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) TO service_role;
@@ -5764,6 +5972,8 @@ GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idemp
 REVOKE ALL ON FUNCTION credits.allocate(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) TO service_role;
+GRANT ALL ON FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_grant_id uuid, p_displaced_from uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) TO service_role;
@@ -5797,10 +6007,12 @@ GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_
 GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO service_role;
+GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
@@ -5809,8 +6021,10 @@ GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key
 GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.content_hash(p_entry credits.entries) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.content_hash(p_entry credits.entries) TO service_role;
+GRANT ALL ON FUNCTION credits.content_hash(p_entry credits.entries) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.current_account() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.current_account() TO postgres;
@@ -5891,6 +6105,8 @@ REVOKE ALL ON FUNCTION credits.needs_settling(p_account credits.accounts, p_at t
 REVOKE ALL ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO service_role;
+GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) TO authenticated;
@@ -5919,7 +6135,7 @@ REVOKE ALL ON FUNCTION credits.raise_insufficient(p_available bigint, p_required
 
 REVOKE ALL ON FUNCTION credits.raise_key_reused(p_idempotency_key text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO authenticated;
@@ -6007,8 +6223,12 @@ GRANT ALL ON FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) TO se
 GRANT ALL ON FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.subject_seal(p_grant credits.grants) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.subject_seal(p_grant credits.grants) TO service_role;
+GRANT ALL ON FUNCTION credits.subject_seal(p_grant credits.grants) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) TO service_role;
+GRANT ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
@@ -6018,8 +6238,6 @@ GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO se
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) TO service_role;
@@ -6112,6 +6330,69 @@ GRANT SELECT ON TABLE billing.top_ups TO postgres;
 GRANT SELECT ON TABLE credits.balances TO authenticated;
 GRANT SELECT ON TABLE credits.balances TO service_role;
 GRANT SELECT ON TABLE credits.balances TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_a_grants_allocations_are_what_it_has_burned TO service_role;
+GRANT SELECT ON TABLE credits.broken_a_grants_allocations_are_what_it_has_burned TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_a_grants_claim_is_the_sum_of_its_entries TO service_role;
+GRANT SELECT ON TABLE credits.broken_a_grants_claim_is_the_sum_of_its_entries TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_a_hold_ended_as_its_entry_says TO service_role;
+GRANT SELECT ON TABLE credits.broken_a_hold_ended_as_its_entry_says TO postgres;
+
+GRANT SELECT ON TABLE credits.entry_totals TO service_role;
+GRANT SELECT ON TABLE credits.entry_totals TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_all_that_is_settled_is_allocated TO service_role;
+GRANT SELECT ON TABLE credits.broken_all_that_is_settled_is_allocated TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_allocations_are_unaltered_and_do_not_overlap TO service_role;
+GRANT SELECT ON TABLE credits.broken_allocations_are_unaltered_and_do_not_overlap TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_closed_accounts_have_a_closing_entry TO service_role;
+GRANT SELECT ON TABLE credits.broken_closed_accounts_have_a_closing_entry TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_entries_are_numbered_without_gaps TO service_role;
+GRANT SELECT ON TABLE credits.broken_entries_are_numbered_without_gaps TO postgres;
+
+GRANT SELECT ON TABLE credits.entries_in_order TO service_role;
+GRANT SELECT ON TABLE credits.entries_in_order TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_entries_are_unaltered TO service_role;
+GRANT SELECT ON TABLE credits.broken_entries_are_unaltered TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_entries_carry_the_balance_after_them TO service_role;
+GRANT SELECT ON TABLE credits.broken_entries_carry_the_balance_after_them TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_every_credit_of_a_grant_is_somewhere TO service_role;
+GRANT SELECT ON TABLE credits.broken_every_credit_of_a_grant_is_somewhere TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_every_entry_has_its_account TO service_role;
+GRANT SELECT ON TABLE credits.broken_every_entry_has_its_account TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_grants_are_unaltered TO service_role;
+GRANT SELECT ON TABLE credits.broken_grants_are_unaltered TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_held_is_the_sum_of_open_holds TO service_role;
+GRANT SELECT ON TABLE credits.broken_held_is_the_sum_of_open_holds TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_holds_are_unaltered TO service_role;
+GRANT SELECT ON TABLE credits.broken_holds_are_unaltered TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_posted_is_the_sum_of_entries TO service_role;
+GRANT SELECT ON TABLE credits.broken_posted_is_the_sum_of_entries TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_the_chain_ends_at_its_head TO service_role;
+GRANT SELECT ON TABLE credits.broken_the_chain_ends_at_its_head TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_the_soonest_expiry_is_known TO service_role;
+GRANT SELECT ON TABLE credits.broken_the_soonest_expiry_is_known TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_time_is_not_overlooked TO service_role;
+GRANT SELECT ON TABLE credits.broken_time_is_not_overlooked TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_invariants TO service_role;
+GRANT SELECT ON TABLE credits.broken_invariants TO postgres;
 
 GRANT SELECT ON TABLE credits.entry_allocations TO authenticated;
 GRANT SELECT ON TABLE credits.entry_allocations TO service_role;

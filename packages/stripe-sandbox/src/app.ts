@@ -2,20 +2,28 @@ import { timingSafeEqual } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { mountRoutes, type Route, refused } from './api/route.ts';
+import { searchRoutes } from './api/search.ts';
 import { creditNoteRoutes } from './billing/credit-notes.ts';
 import { invoiceItemRoutes } from './billing/invoice-items.ts';
 import { invoicePaymentRoutes } from './billing/invoice-payments.ts';
 import { invoiceRoutes } from './billing/invoice-routes.ts';
+import { itemRoutes } from './billing/item-routes.ts';
+import { previewRoutes } from './billing/preview.ts';
 import { subscriptionRoutes } from './billing/subscription-routes.ts';
 import { couponRoutes } from './catalog/coupons.ts';
+import { entitlementRoutes } from './catalog/entitlements.ts';
+import { planRoutes } from './catalog/plan-routes.ts';
 import { priceRoutes } from './catalog/prices.ts';
 import { productRoutes } from './catalog/products.ts';
 import { paymentLinkRoutes } from './checkout/payment-links.ts';
 import { portalRoutes } from './checkout/portal.ts';
+import { portalConfigurationRoutes } from './checkout/portal-configurations.ts';
 import { sessionRoutes } from './checkout/session-routes.ts';
 import { testClockRoutes } from './clock/test-clocks.ts';
+import { balanceTransactionRoutes } from './customers/balance-transactions.ts';
 import { customerRoutes } from './customers/customers.ts';
 import { paymentMethodRoutes } from './customers/payment-methods.ts';
+import { taxIdRoutes } from './customers/tax-ids.ts';
 import { eventRoutes } from './events/event-routes.ts';
 import { v2Routes } from './events/v2-routes.ts';
 import { balanceRoutes } from './payments/balance-routes.ts';
@@ -23,32 +31,45 @@ import { chargeRoutes } from './payments/charges.ts';
 import { disputeRoutes } from './payments/disputes.ts';
 import { fraudWarningRoutes } from './payments/fraud-warnings.ts';
 import { intentRoutes } from './payments/intent-routes.ts';
+import { payoutRoutes } from './payments/payouts.ts';
 import { refundRoutes } from './payments/refunds.ts';
 import { setupIntentRoutes } from './payments/setup-intents.ts';
+import { scheduleRoutes } from './schedules/schedule-routes.ts';
 import { newId, type World } from './world.ts';
 
 const MAX_BODY = 1024 * 1024;
 
-const ROUTES: readonly Route[] = [
+export const ROUTES: readonly Route[] = [
+  ...searchRoutes,
   ...customerRoutes,
+  ...taxIdRoutes,
+  ...balanceTransactionRoutes,
   ...paymentMethodRoutes,
   ...productRoutes,
   ...priceRoutes,
+  ...planRoutes,
+  ...entitlementRoutes,
   ...couponRoutes,
   ...sessionRoutes,
   ...paymentLinkRoutes,
   ...portalRoutes,
+  ...portalConfigurationRoutes,
   ...intentRoutes,
   ...setupIntentRoutes,
   ...chargeRoutes,
   ...balanceRoutes,
+  ...payoutRoutes,
   ...refundRoutes,
   ...disputeRoutes,
   ...fraudWarningRoutes,
+  // Before the invoices' own: their ids are any word.
+  ...previewRoutes,
   ...invoiceRoutes,
   ...invoiceItemRoutes,
   ...invoicePaymentRoutes,
   ...subscriptionRoutes,
+  ...itemRoutes,
+  ...scheduleRoutes,
   ...creditNoteRoutes,
   ...eventRoutes,
   ...v2Routes,
@@ -71,7 +92,18 @@ export function createApiApp(
   { switches, more }: { switches: ApiSwitches; more: readonly Route[] },
 ): Hono {
   const app = new Hono();
-  app.use('*', bodyLimit({ maxSize: MAX_BODY }));
+  app.use(
+    '*',
+    bodyLimit({
+      maxSize: MAX_BODY,
+      onError: (context) =>
+        answer(world, context, {
+          status: 413,
+          type: 'invalid_request_error',
+          message: `A request can have up to ${MAX_BODY} bytes.`,
+        }),
+    }),
+  );
   app.use('/:version{v[12]}/*', async (context, next) => {
     const refusal = refuse(world, context, switches);
     if (refusal === undefined) {
@@ -82,17 +114,26 @@ export function createApiApp(
       }
       return;
     }
-    return answer(context, refusal);
+    return answer(world, context, refusal);
   });
-  mountRoutes(app, world, [...ROUTES, ...more]);
-  app.all('/:version{v[12]}/*', (context) =>
-    answer(context, {
+  const unrecognized = (context: Context) =>
+    answer(world, context, {
       status: 404,
       message: `Unrecognized request URL (${context.req.method}: ${context.req.path}). The sandbox does not answer this one; docs/sandbox.md lists what it does.`,
       type: 'invalid_request_error',
-    }),
+    });
+  app.get('/v1/:collection/:verb{upcoming|search|preview|create_preview}', (context, next) =>
+    isServed(context.req.path) ? next() : unrecognized(context),
   );
+  mountRoutes(app, world, [...ROUTES, ...more]);
+  app.all('/:version{v[12]}/*', unrecognized);
+  app.notFound(unrecognized);
   return app;
+}
+
+/** Whether a path ends in a word that a route has, rather than in an id. */
+function isServed(path: string): boolean {
+  return ROUTES.some(([method, route]) => method === 'get' && route === path);
 }
 
 /** As a network does in the worst moment: what was asked is done, and the connection is gone. */
@@ -165,15 +206,29 @@ function isKnown(known: readonly string[], key: string): boolean {
   );
 }
 
-function answer(context: Context, refusal: Refusal): Response {
+function answer(world: World, context: Context, refusal: Refusal): Response {
   const { status, type, message, code } = refusal;
+  const id = newId('req', 14);
   const told = refused({
     status,
     body: { type, message, ...(code === undefined ? {} : { code }) },
   });
+  world.requests.add({
+    id,
+    at: world.wall.now().getTime(),
+    method: context.req.method,
+    path: context.req.path,
+    query: new URL(context.req.url).search.slice(1),
+    body: '',
+    version: context.req.header('stripe-version') ?? world.settings.apiVersion,
+    idempotencyKey: context.req.header('idempotency-key') ?? null,
+    status,
+    answer: told.body,
+    milliseconds: 0,
+  });
   return context.body(told.body, status as 400, {
     ...told.headers,
     'content-type': 'application/json',
-    'request-id': newId('req', 14),
+    'request-id': id,
   });
 }

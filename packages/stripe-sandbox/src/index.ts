@@ -1,3 +1,4 @@
+export type { LoggedRequest } from './api/request-log.ts';
 export type { Advance } from './clock/advance.ts';
 export type { SandboxControl } from './control/control.ts';
 export type { Faults } from './events/faults.ts';

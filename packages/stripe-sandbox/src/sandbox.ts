@@ -3,7 +3,9 @@ import { type AddressInfo, isIP } from 'node:net';
 import { serve, type WebSocketServerLike } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type ApiSwitches, createApiApp } from './app.ts';
-import { createSockets, listenRoutes, mountListen } from './cli/listen.ts';
+import { invoicePayee } from './billing/pay-invoice.ts';
+import { sessionPayee } from './checkout/complete.ts';
+import { createListening, createSockets } from './cli/listen.ts';
 import { paymentPageRoutes } from './cli/payment-pages.ts';
 import { runDue } from './clock/due.ts';
 import { createControl, type SandboxControl } from './control/control.ts';
@@ -43,6 +45,8 @@ export type SandboxOptions = SettingsInput & {
 export type Sandbox = SandboxControl & {
   /** `http://127.0.0.1:4243`: what `STRIPE_API_BASE` is set to. */
   readonly url: string;
+  /** The port that is bound, once it is started. */
+  readonly port: number;
   /** Binds the port and begins to deliver. Idempotent. */
   start(): Promise<void>;
   /** Stops answering and delivering, and closes the file. Idempotent. */
@@ -72,14 +76,16 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     logger: options.logger ?? silentLogger,
     wall,
     baseUrl: url,
+    payees: { invoice: invoicePayee, session: sessionPayee },
   });
   seedPrices(world, options.prices ?? []);
   seedEndpoints(world, options.endpoints ?? []);
   const deliverer = createDeliverer(world);
   const switches: ApiSwitches = { rateLimitNext: 0, failNext: 0, loseAnswers: 0 };
   const control = createControl(world, { deliverer, switches });
-  const app = createApiApp(world, { switches, more: [...paymentPageRoutes, ...listenRoutes] });
-  mountListen(app, world);
+  const listening = createListening(world);
+  const app = createApiApp(world, { switches, more: [...paymentPageRoutes, ...listening.routes] });
+  listening.mount(app);
   mountPages(app, world);
   mountControl(app, world, control);
   let running: { server: Server; close: () => Promise<void> } | undefined;
@@ -87,6 +93,9 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
     ...control,
     get url() {
       return url();
+    },
+    get port() {
+      return port;
     },
     async start() {
       if (running !== undefined) {

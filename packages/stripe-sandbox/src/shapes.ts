@@ -13,10 +13,19 @@ type WithoutObjects<V> = V extends { id: string } ? never : V;
 type Reference<V> = HasText<V> extends true ? WithoutObjects<V> : V;
 type Plain<V> = V extends Stripe.Decimal ? string : V extends (infer U)[] ? Reference<U>[] : V;
 
+export type Account = Stripe.Account;
+export type ActiveEntitlement = Wire<Stripe.Entitlements.ActiveEntitlement>;
+export type EntitlementFeature = Wire<Stripe.Entitlements.Feature>;
 export type Address = Stripe.Address;
 export type BalanceTransaction = Wire<Stripe.BalanceTransaction>;
 export type Charge = Wire<Stripe.Charge>;
-export type CheckoutSession = Wire<Omit<Stripe.Checkout.Session, 'discounts' | 'line_items'>> & {
+export type CheckoutSession = Wire<
+  Omit<Stripe.Checkout.Session, 'discounts' | 'line_items' | 'invoice_creation'>
+> & {
+  invoice_creation: {
+    enabled: boolean;
+    invoice_data: Wire<Stripe.Checkout.Session.InvoiceCreation.InvoiceData>;
+  } | null;
   discounts: { coupon: string | null; promotion_code: string | null }[] | null;
 };
 export type Coupon = Wire<Stripe.Coupon>;
@@ -47,7 +56,10 @@ export type InvoiceParent = {
   subscription_details: { metadata: Record<string, string>; subscription: string } | null;
   type: string;
 };
-export type InvoiceItem = Wire<Omit<Stripe.InvoiceItem, 'parent' | 'pricing'>> & {
+export type InvoiceItem = Wire<
+  Omit<Stripe.InvoiceItem, 'parent' | 'pricing' | 'proration_details'>
+> & {
+  proration_details?: ItemProrationDetails;
   parent: {
     subscription_details: { subscription: string; subscription_item?: string } | null;
     type: 'subscription_details';
@@ -78,6 +90,10 @@ export type LineParent = {
   } | null;
   type: 'invoice_item_details' | 'subscription_item_details';
 };
+/** What an item says of its proration; a line says it as `ProrationDetails`. */
+export type ItemProrationDetails = Wire<
+  Omit<Stripe.InvoiceItem.ProrationDetails, 'discount_amounts'>
+> & { discount_amounts: { amount: number; discount: string }[] };
 export type ProrationDetails = {
   credited_items: { invoice: string; invoice_line_items: string[] } | null;
 };
@@ -94,7 +110,9 @@ export type PaymentIntent = Wire<Omit<Stripe.PaymentIntent, 'last_payment_error'
 };
 export type PaymentLink = Wire<Omit<Stripe.PaymentLink, 'line_items'>>;
 export type PaymentMethod = Wire<Stripe.PaymentMethod>;
+export type Payout = Wire<Stripe.Payout>;
 export type Plan = Wire<Stripe.Plan>;
+export type PortalConfiguration = Wire<Stripe.BillingPortal.Configuration>;
 export type PortalSession = Wire<Stripe.BillingPortal.Session>;
 export type Price = Wire<Stripe.Price>;
 export type Product = Wire<Stripe.Product>;
@@ -113,6 +131,17 @@ export type SubscriptionItem = Wire<Omit<Stripe.SubscriptionItem, 'plan' | 'pric
   plan: Plan;
   price: Price;
 };
+export type SubscriptionSchedule = Wire<
+  Omit<Stripe.SubscriptionSchedule, 'phases' | 'pause_schedules'>
+> & { phases: SchedulePhase[]; pause_schedules: [] };
+export type SchedulePhase = Wire<
+  Omit<Stripe.SubscriptionSchedule.Phase, 'items' | 'add_invoice_items' | 'discounts'>
+> & {
+  items: Wire<Stripe.SubscriptionSchedule.Phase.Item>[];
+  add_invoice_items: Wire<Stripe.SubscriptionSchedule.Phase.AddInvoiceItem>[];
+  discounts: Wire<Stripe.SubscriptionSchedule.Phase.Discount>[];
+};
+export type TaxId = Wire<Omit<Stripe.TaxId, 'owner'>> & { owner: Wire<Stripe.TaxId.Owner> };
 export type TestClock = Wire<Stripe.TestHelpers.TestClock>;
 export type WebhookEndpoint = Wire<Stripe.WebhookEndpoint>;
 

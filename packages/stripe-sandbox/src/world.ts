@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { createRequestLog, type RequestLog } from './api/request-log.ts';
 import { type Faults, NO_FAULTS } from './events/faults.ts';
 import type { SandboxSettings } from './settings.ts';
-import type { StripeEvent } from './shapes.ts';
+import type { PaymentIntent, StripeEvent } from './shapes.ts';
 import type { Records } from './store/records.ts';
 import type { Store } from './store/store.ts';
 import type { Clock, Logger } from './surroundings.ts';
@@ -23,9 +24,22 @@ export type World = {
   request: { id: string | null; idempotencyKey: string | null };
   /** What goes wrong with deliveries, changed by the control. */
   readonly faults: Faults;
+  /** What was asked lately, and answered. */
+  readonly requests: RequestLog;
   /** Told of each event once it is kept: the listeners of the Stripe CLI. */
   readonly told: ((event: StripeEvent) => void)[];
+  /** What hears of payments that were made for it. */
+  readonly payees: Payees;
 };
+
+/** Hears what became of a payment that was made for the object with this id. */
+export type Payee = {
+  paid(world: World, id: string, intent: PaymentIntent): void;
+  pending(world: World, id: string, intent: PaymentIntent): void;
+  failed(world: World, id: string, intent: PaymentIntent): void;
+};
+
+export type Payees = { readonly invoice: Payee; readonly session: Payee };
 
 const OFFSET = 'clock_offset_seconds';
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -45,6 +59,7 @@ export function createWorld(parts: {
   logger: Logger;
   wall: Clock;
   baseUrl: () => string;
+  payees: Payees;
 }): World {
   const frozen: number[] = [];
   return {
@@ -52,6 +67,7 @@ export function createWorld(parts: {
     request: { id: null, idempotencyKey: null },
     faults: { ...NO_FAULTS },
     told: [],
+    requests: createRequestLog(),
     now() {
       const held = frozen.at(-1);
       if (held !== undefined) {

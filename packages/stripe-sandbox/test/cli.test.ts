@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Sandbox } from '../src/index.ts';
-import { endpointUnderTest, KEY, sandboxUnderTest, types } from './sandbox-under-test.ts';
+import { endpointUnderTest, KEY, sandboxUnderTest, sdkFor, types } from './sandbox-under-test.ts';
+import { breakingProxy } from './support/breaking-proxy.ts';
 import { hasStripeCli, stripeEnvironment, stripeProgram } from './support/stripe-cli.ts';
 
 /** The official CLI with a home of its own and the sandbox in Stripe's place. */
@@ -131,5 +132,94 @@ describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
     expect(new Set(endpoint.types())).toEqual(
       new Set(['payment_intent.created', 'charge.succeeded', 'payment_intent.succeeded']),
     );
+  });
+
+  it('hears of every event, though its connection breaks again and again', async () => {
+    const endpoint = await endpointUnderTest();
+    let address = new URL('http://127.0.0.1:1');
+    const proxy = await breakingProxy(() => address);
+    const { sandbox } = await sandboxUnderTest({ publicUrl: proxy.url });
+    address = new URL(`http://127.0.0.1:${sandbox.port}`);
+    const stripe = sdkFor({ url: address.href });
+    const home = await homeUnderTest();
+    const cli = start(sandbox, home, ['listen', '--all-snapshot', '--forward-to', endpoint.url]);
+    await expect.poll(cli.output, { timeout: 15_000 }).toMatch(/Ready!/);
+    const before = sandbox.events().length;
+    for (let nth = 0; nth < 60; nth += 1) {
+      await stripe.paymentIntents.create({
+        amount: 500 + nth,
+        currency: 'usd',
+        payment_method: 'pm_card_visa',
+        confirm: true,
+      });
+      if (nth % 20 === 10) {
+        proxy.cut();
+      }
+    }
+    const told = sandbox
+      .events()
+      .slice(before)
+      .map((event) => event.id);
+    expect(told).toHaveLength(180);
+    const heard = () => new Set(endpoint.received.map((one) => one.event.id));
+    await expect.poll(() => heard().size, { timeout: 60_000 }).toBe(told.length);
+    expect(heard()).toEqual(new Set(told));
+  }, 90_000);
+
+  it('asks for a new session when the sandbox does not know its own any more', async () => {
+    const { sandbox } = await sandboxUnderTest();
+    const answer = await fetch(`${sandbox.url}/sandbox/listen`, {
+      headers: { 'websocket-id': 'cliws_unknown' },
+    });
+    expect([answer.status, await answer.json()]).toEqual([
+      401,
+      { error: { message: 'Unknown WebSocket ID.' } },
+    ]);
+  });
+
+  it('forwards thin events where those are asked for, and nothing else', async () => {
+    const endpoint = await endpointUnderTest();
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const home = await homeUnderTest();
+    const cli = start(sandbox, home, ['listen', '--all-thin', '--forward-to', endpoint.url]);
+    await expect.poll(cli.output, { timeout: 15_000 }).toMatch(/Ready!/);
+    const secret = /whsec_\w+/.exec(cli.output())?.[0] ?? '';
+    const customer = await stripe.customers.create();
+    await expect.poll(() => endpoint.received.length, { timeout: 15_000 }).toBe(1);
+    const [{ body = '', signature = '' } = {}] = endpoint.received;
+    expect(stripe.parseEventNotification(body, signature, secret)).toMatchObject({
+      type: 'v1.customer.created',
+      related_object: { id: customer.id },
+    });
+  });
+
+  it('resends an event to whoever listens, and to an endpoint', async () => {
+    const [endpoint, forwarded] = [await endpointUnderTest(), await endpointUnderTest()];
+    const { sandbox, stripe } = await sandboxUnderTest({
+      endpoints: [{ url: endpoint.url, secret: 'whsec_x' }],
+    });
+    const home = await homeUnderTest();
+    const cli = start(sandbox, home, ['listen', '--all-snapshot', '--forward-to', forwarded.url]);
+    await expect.poll(cli.output, { timeout: 15_000 }).toMatch(/Ready!/);
+    await stripe.customers.create();
+    await sandbox.settled();
+    await expect.poll(() => forwarded.received.length, { timeout: 15_000 }).toBe(1);
+    const [event] = sandbox.events('customer.created');
+    const id = event?.id ?? '';
+    const [hook] = (await stripe.webhookEndpoints.list()).data;
+    const again = start(sandbox, home, ['events', 'resend', id]);
+    expect([await again.ended, again.output()]).toEqual([0, expect.stringContaining(id)]);
+    await expect.poll(() => forwarded.received.length, { timeout: 15_000 }).toBe(2);
+    const directly = start(sandbox, home, [
+      'events',
+      'resend',
+      id,
+      '--webhook-endpoint',
+      hook?.id ?? '',
+    ]);
+    expect(await directly.ended).toBe(0);
+    await sandbox.settled();
+    expect(endpoint.received.map((one) => one.event.id)).toEqual([id, id]);
+    expect(forwarded.received).toHaveLength(2);
   });
 });

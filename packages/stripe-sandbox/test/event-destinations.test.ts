@@ -56,7 +56,6 @@ describe('event destinations of the sandbox, by the real SDK', () => {
       type: 'v1.customer.created',
       livemode: false,
       created: expect.stringMatching(/^\d{4}-.*T.*\.\d{3}Z$/),
-      context: null,
       reason: {
         type: 'request',
         request: { id: expect.any(String), idempotency_key: expect.any(String) },

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Stripe from 'stripe';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { createSandbox, type Sandbox, type SandboxOptions } from '../src/index.ts';
+import { differences } from './support/declared-answers.ts';
 
 export const PRICES = [
   { id: 'price_QUICK_SCAN', name: 'Quick Scan', unitAmount: 500 },
@@ -26,7 +27,7 @@ export const KEY = 'sk_test_florin';
 export const SECRET = 'whsec_test_secret';
 
 /** The real SDK, pointed at the sandbox and without retries of its own. */
-export function sdkFor(sandbox: Sandbox, key = KEY): Stripe {
+export function sdkFor(sandbox: Pick<Sandbox, 'url'>, key = KEY): Stripe {
   const { hostname, port } = new URL(sandbox.url);
   return new Stripe(key, {
     host: hostname,
@@ -37,11 +38,17 @@ export function sdkFor(sandbox: Sandbox, key = KEY): Stripe {
   });
 }
 
-/** A running sandbox on a free port, with the real SDK; stopped when the test ends. */
+/**
+ * A running sandbox on a free port, with the real SDK; stopped when the test ends. Every answer,
+ * and every event, must then be as the SDK declares it.
+ */
 export async function sandboxUnderTest(options: SandboxOptions = {}) {
   const sandbox = createSandbox({ port: 0, apiKeys: [KEY], prices: PRICES, ...options });
   await sandbox.start();
-  onTestFinished(() => sandbox.stop());
+  onTestFinished(async () => {
+    await sandbox.stop();
+    expect(differences(sandbox)).toEqual([]);
+  });
   return { sandbox, stripe: sdkFor(sandbox) };
 }
 

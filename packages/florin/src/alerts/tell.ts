@@ -1,5 +1,5 @@
-import type { Database } from '../db/index.ts';
-import { type Clock, FlorinError, type Logger } from '../kernel/index.ts';
+import type { Context } from '../db/index.ts';
+import { backoff, type Clock, FlorinError, type Logger } from '../kernel/index.ts';
 import { signatureOf, verifySignature } from '../stripe/index.ts';
 import {
   type Alert,
@@ -12,9 +12,7 @@ import {
 /** Takes an alert to the app. What it throws is tried again. */
 export type TellAlert = (alert: Alert) => Promise<void>;
 
-export type AlertDeps = {
-  readonly db: Database;
-  readonly logger: Logger;
+export type AlertDeps = Pick<Context, 'db' | 'logger'> & {
   readonly tell: TellAlert;
   /** Credits below which a customer's account is low; null: no such alert. */
   readonly lowBalance: number | null;
@@ -26,8 +24,7 @@ const AT_ONCE = 20;
 const LEASE_SECONDS = 120;
 const TIMEOUT_MS = 10_000;
 const MAX_ATTEMPTS = 16;
-const FIRST_GAP_SECONDS = 10;
-const MAX_GAP_SECONDS = 6 * 3_600;
+const GAP_SECONDS = { first: 10, max: 6 * 3_600 };
 
 /**
  * Notes which balances are low and which soft limits were passed, and tells what waits. Each alert is told at least once: one that fails
@@ -49,7 +46,7 @@ export async function tellAlerts(deps: AlertDeps, limit: number): Promise<boolea
       await markAlertSent(db, {
         alertId: alert.alertId,
         delivered: error === undefined,
-        retryInSeconds: attempts < MAX_ATTEMPTS ? gapAfter(attempts) : null,
+        retryInSeconds: attempts < MAX_ATTEMPTS ? backoff(attempts, GAP_SECONDS) : null,
       });
       report(deps.logger, { alert, attempts, error });
     }),
@@ -94,10 +91,6 @@ export function isAlert(request: {
   now: Date;
 }): boolean {
   return verifySignature(request).ok;
-}
-
-function gapAfter(attempts: number): number {
-  return Math.min(FIRST_GAP_SECONDS * 2 ** (attempts - 1), MAX_GAP_SECONDS);
 }
 
 function report(

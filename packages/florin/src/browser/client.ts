@@ -8,7 +8,11 @@ import type {
   BalanceReport,
   CheckoutSession,
   CheckoutStatus,
+  CurrentPlan,
   Plan,
+  PlanChanged,
+  PlanChangeInput,
+  PlanChangePreview,
   TopUpState,
   TopUpTerms,
   TransactionPage,
@@ -33,6 +37,12 @@ export type FlorinClient = PlanSessions & {
   checkoutStatus(sessionId: string): Promise<CheckoutStatus>;
   /** The address of Stripe's page for invoices, cards and subscriptions. */
   portal(): Promise<{ readonly url: string }>;
+  /** The plans that the account has. */
+  subscriptions(): Promise<readonly CurrentPlan[]>;
+  /** What another plan would cost now and do to the credits. Changes nothing. */
+  previewPlan(input: PlanChangeInput): Promise<PlanChangePreview>;
+  /** Changes the plan as the preview with this token has shown, or not at all. Repeatable. */
+  changePlan(preview: string): Promise<PlanChanged>;
   balance(): Promise<BalanceReport>;
   /** A page of the ledger, newest first. */
   transactions(options?: { cursor?: string | null }): Promise<TransactionPage>;
@@ -72,6 +82,12 @@ export function createFlorinClient(options: FlorinClientOptions = {}): FlorinCli
     checkoutStatus: (sessionId) =>
       ask({ path: `/api/checkout-sessions/${encodeURIComponent(sessionId)}` }),
     portal: async () => verified(await post<{ url: string }>('/api/create-portal-session', {})),
+    async subscriptions() {
+      const path = '/api/subscriptions';
+      return (await ask<{ subscriptions: readonly CurrentPlan[] }>({ path })).subscriptions;
+    },
+    previewPlan: (input) => post('/api/change-plan/preview', input),
+    changePlan: (preview) => post('/api/change-plan', { preview }),
     topUp: () => ask({ path: topUp }),
     agreeToTopUp: (terms) => post(topUp, { ...terms, consent: true }),
     saveCard: async () => verified(await post<{ url: string }>(`${topUp}/payment-method`, {})),

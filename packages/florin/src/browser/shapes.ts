@@ -81,6 +81,8 @@ export type Transaction = {
   readonly reason: string | null;
   readonly planType: string | null;
   readonly allocations: readonly Allocation[];
+  /** Entries of one event of Stripe's belong together, as those of a change of plan; null: none brought it. */
+  readonly eventId: string | null;
   readonly createdAt: string;
 };
 
@@ -170,3 +172,82 @@ export type TopUpTerms = Pick<
   TopUpConsent,
   'priceId' | 'quantity' | 'threshold' | 'maxPerMonth' | 'amountMinor' | 'currency'
 >;
+
+/** A plan that the account has, from `GET /api/subscriptions`. */
+export type CurrentPlan = {
+  readonly subscriptionId: string;
+  /** `active`, `trialing`, `past_due`, `unpaid`, `paused`. */
+  readonly status: string;
+  /** Null for a price that the catalogue does not know. */
+  readonly priceId: string | null;
+  readonly planType: string | null;
+  readonly quantity: number;
+  readonly currentPeriodEnd: string | null;
+  /** It ends with its period. */
+  readonly cancelAtPeriodEnd: boolean;
+};
+
+export type PlanChangeInput = {
+  readonly priceId: string;
+  /** Default: as many units as now. */
+  readonly quantity?: number;
+  /** Where the account has several. */
+  readonly subscription?: string;
+};
+
+type PlanNamed = {
+  readonly priceId: string;
+  readonly planType: string;
+  readonly quantity: number;
+};
+
+/** What another plan would cost and do to the credits, from `POST /api/change-plan/preview`. */
+export type PlanChangePreview = {
+  /** Confirms exactly this, until `expiresAt`. */
+  readonly preview: string;
+  readonly expiresAt: string;
+  readonly subscriptionId: string;
+  readonly from: PlanNamed;
+  readonly to: PlanNamed;
+  readonly effectiveAt: string;
+  readonly renewsAt: string;
+  readonly charge: {
+    readonly when: 'now' | 'next_invoice';
+    readonly date: string;
+    readonly currency: string;
+    readonly lines: readonly {
+      readonly description: string;
+      readonly amountMinor: number;
+      readonly periodStart: string;
+      readonly periodEnd: string;
+    }[];
+    readonly discountMinor: number;
+    readonly taxMinor: number;
+    readonly totalMinor: number;
+    /** Of the total, what the customer's balance at Stripe pays. */
+    readonly fromBalanceMinor: number;
+    readonly dueMinor: number;
+    /** Kept at Stripe for the next invoices, where the total is below zero. */
+    readonly keptMinor: number;
+  };
+  readonly credits: {
+    readonly added: number;
+    readonly back: number;
+    /** What comes in later months of a yearly plan, and what does not come any more. */
+    readonly laterAdded: number;
+    readonly laterStopped: number;
+    readonly available: number;
+    /** If nothing else happens meanwhile; below zero: debt. */
+    readonly availableAfter: number;
+  };
+};
+
+export type PlanChanged = {
+  readonly subscriptionId: string;
+  readonly to: PlanNamed;
+  /** When the credits come: in a moment, with a bank debit, or with the next invoice. */
+  readonly payment: 'paid' | 'processing' | 'later';
+  readonly invoiceId: string | null;
+  readonly credits: { readonly added: number; readonly back: number };
+  readonly replayed: boolean;
+};

@@ -57,6 +57,7 @@ describe('a catalogue', () => {
       promotionCodes: true,
       maxQuantity: 100,
       anonymousBuyers: false,
+      proration: 'always_invoice',
     });
   });
 

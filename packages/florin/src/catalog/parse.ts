@@ -72,6 +72,11 @@ const catalog = z.strictObject(
           .max(MAX_QUANTITY, { error: `must be at most ${MAX_QUANTITY}` })
           .default(100),
         anonymousBuyers: z.boolean({ error: 'must be true or false' }).default(false),
+        proration: z
+          .enum(['always_invoice', 'create_prorations', 'none'], {
+            error: 'must be "always_invoice", "create_prorations" or "none"',
+          })
+          .default('always_invoice'),
       })
       .prefault({}),
   },

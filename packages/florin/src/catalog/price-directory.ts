@@ -1,5 +1,5 @@
 import { type Clock, createMemory, FlorinError, type Logger } from '../kernel/index.ts';
-import { type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
+import { isUnknownToStripe, type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
 import type { CatalogPrice } from './price.ts';
 
 /** What Stripe says about a price: the catalogue says what it grants, Stripe what it costs. */
@@ -89,11 +89,10 @@ async function byId(stripe: StripeClient, id: string): Promise<StripePrice | und
   try {
     return toStripePrice(await stripe.prices.retrieve(id, { expand: ['product'] }));
   } catch (error) {
-    const mapped = toStripeFlorinError(error);
-    if (mapped.details['stripeCode'] === 'resource_missing') {
+    if (isUnknownToStripe(error)) {
       return undefined;
     }
-    throw mapped;
+    throw toStripeFlorinError(error);
   }
 }
 

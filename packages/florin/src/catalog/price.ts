@@ -41,7 +41,15 @@ export type CheckoutSettings = {
   readonly maxQuantity: number;
   /** Supabase users without an email may buy; their credits are lost with their browser. Default false. */
   readonly anonymousBuyers: boolean;
+  /** What a buyer who changes plan pays, and when. Default `always_invoice`. */
+  readonly proration: Proration;
 };
+
+/**
+ * Stripe's `proration_behavior`. `always_invoice`: the rest of the period is charged or credited at once,
+ * and credits follow at once. `create_prorations`: with the next invoice. `none`: never.
+ */
+export type Proration = 'always_invoice' | 'create_prorations' | 'none';
 
 /** `freeze`: taken back as by an open dispute, until the warning is settled or dismissed. */
 export type FraudPolicy = 'ignore' | 'freeze';

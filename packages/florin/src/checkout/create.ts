@@ -2,7 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ensureCustomer } from '../customers/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import type { PlanSession } from '../plan-session/index.ts';
-import { explainStripe, isOtherParameters, type StripeClient } from '../stripe/index.ts';
+import {
+  explainStripe,
+  isOtherParameters,
+  isUnknownToStripe,
+  type StripeClient,
+} from '../stripe/index.ts';
 import { type CheckoutRequest, type Choice, toChoice } from './choice.ts';
 import type { CheckoutDeps } from './deps.ts';
 import {
@@ -212,11 +217,10 @@ async function findSession(stripe: StripeClient, id: string): Promise<Session | 
   try {
     return await stripe.checkout.sessions.retrieve(id);
   } catch (error) {
-    const mapped = explainStripe(error);
-    if (mapped.details['stripeCode'] === 'resource_missing') {
+    if (isUnknownToStripe(error)) {
       return undefined;
     }
-    throw mapped;
+    throw explainStripe(error);
   }
 }
 

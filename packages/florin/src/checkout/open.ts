@@ -10,17 +10,21 @@ export type Attempt = {
 type Place = { readonly accountId: string; readonly slot: string };
 
 /** Stripe keeps idempotency keys for 24 hours at least: an attempt may be repeated until then. */
-const ATTEMPT_HOURS = 23;
+const ATTEMPT_SECONDS = 23 * 3_600;
 
 /** Finds the open checkout of a slot, or starts an attempt: at the same time for all who ask. */
-export async function beginCheckout(db: Executor, { accountId, slot }: Place): Promise<Attempt> {
+export async function beginCheckout(
+  db: Executor,
+  { accountId, slot }: Place,
+  forSeconds = ATTEMPT_SECONDS,
+): Promise<Attempt> {
   const rows = await db.query<Row & Attempt>(
     {
       name: 'billing_begin_checkout',
       text: `select attempt_id, checkout_session_id
-               from billing.begin_checkout($1, $2, make_interval(hours => $3))`,
+               from billing.begin_checkout($1, $2, make_interval(secs => $3))`,
     },
-    [accountId, slot, ATTEMPT_HOURS],
+    [accountId, slot, forSeconds],
   );
   return rows[0] as Attempt;
 }

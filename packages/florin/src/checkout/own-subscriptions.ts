@@ -4,7 +4,7 @@ import {
   listCustomers,
   listLiveSubscriptions,
 } from '../customers/index.ts';
-import { explainStripe, type StripeClient } from '../stripe/index.ts';
+import { explainStripe, isUnknownToStripe, type StripeClient } from '../stripe/index.ts';
 import type { CheckoutDeps } from './deps.ts';
 
 export type Buyer = {
@@ -59,10 +59,9 @@ async function hasEmail(
     const customer = await stripe.customers.retrieve(customerId);
     return !customer.deleted && customer.email?.toLowerCase() === email.toLowerCase();
   } catch (error) {
-    const mapped = explainStripe(error);
-    if (mapped.details['stripeCode'] === 'resource_missing') {
+    if (isUnknownToStripe(error)) {
       return false;
     }
-    throw mapped;
+    throw explainStripe(error);
   }
 }

@@ -1,7 +1,7 @@
 import { isSessionOf } from '../customers/index.ts';
 import type { Row } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
-import { explainStripe, type StripeClient } from '../stripe/index.ts';
+import { explainStripe, isUnknownToStripe, type StripeClient } from '../stripe/index.ts';
 import type { CheckoutDeps } from './deps.ts';
 
 /**
@@ -27,7 +27,7 @@ export type PaidSession = {
 };
 
 /** Processes what Stripe says about a paid checkout, by the way of the webhooks. */
-export type SettleSession = (session: PaidSession, stripe: StripeClient) => Promise<void>;
+export type CatchUpSession = (session: PaidSession, stripe: StripeClient) => Promise<void>;
 
 /** Sessions as Stripe has shown them a moment ago, by id: a page asks every second. */
 export type RecentSessions = (
@@ -42,11 +42,11 @@ const SESSION_ID = /^cs_[A-Za-z0-9_]{1,250}$/;
 
 /**
  * What became of a checkout, asked of Stripe and the ledger. A paid one whose webhook is late is
- * settled first, by `settle`. Throws `not_found`, without asking Stripe, for a session that is not
+ * processed first, by `catchUp`. Throws `not_found`, without asking Stripe, for a session that is not
  * known to be the account's; `stripe_unavailable`, `rate_limited`.
  */
 export async function readCheckoutStatus(
-  deps: CheckoutDeps & { settle: SettleSession; recent: RecentSessions },
+  deps: CheckoutDeps & { catchUp: CatchUpSession; recent: RecentSessions },
   { accountId, sessionId }: { accountId: string; sessionId: string },
 ): Promise<CheckoutStatus> {
   const isOwn =
@@ -80,7 +80,7 @@ export async function readCheckoutStatus(
     // A free trial: there may be nothing to credit.
     return answer('paid', before);
   }
-  await deps.settle(toPaid(session), deps.stripe);
+  await deps.catchUp(toPaid(session), deps.stripe);
   const after = await readCredited(deps, session);
   return after?.status === 'credited' ? answer('paid', after) : answer('processing');
 }
@@ -89,11 +89,10 @@ async function findSession({ stripe }: CheckoutDeps, id: string): Promise<Sessio
   try {
     return await stripe.checkout.sessions.retrieve(id, { expand: ['payment_intent'] });
   } catch (error) {
-    const mapped = explainStripe(error);
-    if (mapped.details['stripeCode'] === 'resource_missing') {
+    if (isUnknownToStripe(error)) {
       return undefined;
     }
-    throw mapped;
+    throw explainStripe(error);
   }
 }
 

@@ -73,7 +73,7 @@ export async function refuseWhileLive(
 function alreadySubscribed(subscriptionId: string): FlorinError {
   return new FlorinError(
     'already_subscribed',
-    'There is a subscription already. Change or end it on the billing page instead of buying a second one.',
+    'There is a subscription already. Change it on the account page, or end it on the billing page, instead of buying a second one.',
     { details: { subscriptionId, manage: `${PORTAL}?subscription=${subscriptionId}` } },
   );
 }

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { connect, type Database } from '../db/index.ts';
@@ -15,7 +16,7 @@ export type RunningDev = {
   readonly environment: Record<string, string>;
 };
 
-export function runningDevFile(folder: string): string {
+function runningDevFile(folder: string): string {
   return join(folder, 'running.json');
 }
 
@@ -45,6 +46,16 @@ export function readRunningDev(folder: string): RunningDev | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Tells other commands in this folder where everything is, until {@link forgetRunning}. */
+export async function noteRunning(folder: string, running: RunningDev): Promise<void> {
+  const text = `${JSON.stringify(running, undefined, 2)}\n`;
+  await writeFile(runningDevFile(folder), text, { mode: 0o600 });
+}
+
+export async function forgetRunning(folder: string): Promise<void> {
+  await rm(runningDevFile(folder), { force: true });
 }
 
 /** The database's address, or a fault that says where to get one. */

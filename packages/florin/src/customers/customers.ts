@@ -126,6 +126,11 @@ export type AccountSubscription = {
   readonly customerId: string | null;
   readonly status: string;
   readonly priceIds: readonly string[];
+  readonly items: readonly {
+    readonly priceId: string;
+    readonly lookupKey: string | null;
+    readonly quantity: number;
+  }[];
   readonly currentPeriodEnd: Date | null;
   readonly cancelAtPeriodEnd: boolean;
 };
@@ -141,7 +146,8 @@ export async function listLiveSubscriptions(
       text: `select subscription_id, customer_id, status, current_period_end,
                     coalesce((fact ->> 'cancelAtPeriodEnd')::boolean, false) as cancel_at_period_end,
                     array(select i ->> 'priceId'
-                            from jsonb_array_elements(fact -> 'items') i) as price_ids
+                            from jsonb_array_elements(fact -> 'items') i) as price_ids,
+                    coalesce(fact -> 'items', '[]') as items
                from billing.subscriptions
               where account_id = $1 and not ended
                 and status in ('trialing', 'active', 'past_due', 'unpaid', 'paused')

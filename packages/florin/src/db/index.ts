@@ -1,5 +1,6 @@
 export { type DatabaseAddress, withDatabase } from './address.ts';
 export { type ConnectOptions, connect } from './connect.ts';
+export type { Context } from './context.ts';
 export type {
   Database,
   Executor,
@@ -9,11 +10,6 @@ export type {
   SqlValue,
   Statement,
 } from './database.ts';
-export {
-  type EmbeddedOptions,
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from './embedded.ts';
 export { type DatabaseReport, inspectDatabase } from './inspect.ts';
 export {
   listMigrations,

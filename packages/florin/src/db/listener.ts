@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Logger } from '../kernel/index.ts';
+import { backoff, type Logger } from '../kernel/index.ts';
 import type { DatabaseAddress } from './address.ts';
 
 type OnMessage = (payload: string) => void;
@@ -12,8 +12,7 @@ export type Listener = {
 /** One connection, with the channels it listens on. */
 type Session = { readonly client: pg.Client; readonly channels: Set<string> };
 
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 5_000;
+const RETRY_MS = { first: 100, max: 5_000 };
 
 /**
  * LISTEN on one connection of its own, shared by all channels, opened by the first listener and
@@ -29,7 +28,7 @@ export function createListener(options: {
   const wanted = new Map<string, Set<OnMessage>>();
   let session: Session | undefined;
   let retry: NodeJS.Timeout | undefined;
-  let retryMs = FIRST_RETRY_MS;
+  let losses = 0;
   // Changes are made one after the other: each brings the session in line with what is wanted now.
   let last: Promise<void> = Promise.resolve();
 
@@ -60,7 +59,7 @@ export function createListener(options: {
         channels.delete(channel);
       }
     }
-    retryMs = FIRST_RETRY_MS;
+    losses = 0;
   }
 
   async function open(): Promise<Session> {
@@ -89,11 +88,12 @@ export function createListener(options: {
     if (wanted.size === 0) {
       return;
     }
+    losses += 1;
+    const retryMs = backoff(losses, RETRY_MS);
     logger.warn({ error: error.message, retryMs }, 'the listening connection was lost');
     clearTimeout(retry);
     retry = setTimeout(settle, retryMs);
     retry.unref();
-    retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
   }
 
   return {

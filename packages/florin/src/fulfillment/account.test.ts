@@ -249,6 +249,8 @@ describe("a subscription's word", () => {
   it.each([
     ['a later word counts', {}, 'past_due', 10, 'past_due'],
     ['of one second the one that came now counts', {}, 'past_due', 0, 'past_due'],
+    ['of one second it is not made incomplete again', {}, 'incomplete', 0, 'active'],
+    ['of one second it is paid', { status: 'incomplete' }, 'active', 0, 'active'],
     ['an older update does not', {}, 'past_due', -10, 'active'],
     ['an end stays, whatever comes later', { status: 'canceled' }, 'active', 10, 'canceled'],
     ['an end counts though it is older', {}, 'canceled', -10, 'canceled'],

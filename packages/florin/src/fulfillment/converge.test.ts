@@ -105,7 +105,9 @@ describe('what moves', () => {
   });
 
   it('is counted: what the ledger holds, not what is planned', () => {
-    const state = holding([PURCHASE, { ...PURCHASE, key: 'later', dueAt: NOW + 1 }]);
+    const invoices = { in_1: { value: 1000, currency: 'usd', subscriptionId: 'sub_1' } };
+    const later = { ...PURCHASE, key: 'later', dueAt: NOW + 1 };
+    const state = holding([PURCHASE, later], { invoices });
     const known = { payment: state, customerAccountId: null, subscription: null };
     const settled = convergePayment(state, { known, now: new Date(NOW * 1000), eventId: null });
     expect(settled).toMatchObject({ issued: 100, reversed: 0 });

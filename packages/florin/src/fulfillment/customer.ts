@@ -58,9 +58,16 @@ export function decideCustomer({ fact, known }: DecisionInput<CustomerFact>): De
   });
 }
 
-/** Ended is for ever; else the later word counts. */
+/**
+ * Ended is for ever; else the later word counts. A subscription is made incomplete and paid within one
+ * second, and Stripe tells of both in any order.
+ */
 function isNewer(stored: SubscriptionFact, fact: SubscriptionFact): boolean {
-  const ended = (one: SubscriptionFact) =>
-    one.endedAt !== null || one.status === 'canceled' ? 1 : 0;
-  return ended(stored) !== ended(fact) ? ended(stored) > ended(fact) : stored.asOf > fact.asOf;
+  const measures: readonly ((one: SubscriptionFact) => number)[] = [
+    (one) => (one.endedAt !== null || one.status === 'canceled' ? 1 : 0),
+    (one) => one.asOf,
+    (one) => (one.status === 'incomplete' ? 0 : 1),
+  ];
+  const difference = measures.map((of) => of(stored) - of(fact)).find((one) => one !== 0);
+  return difference !== undefined && difference > 0;
 }

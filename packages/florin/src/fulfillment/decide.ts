@@ -1,6 +1,6 @@
 import type { Fact } from '../stripe/index.ts';
 import { decideCustomer, decideSubscription } from './customer.ts';
-import { decideInvoice, decideInvoicePayment } from './invoice.ts';
+import { decideInvoice, decideInvoicePayment, subscriptionOf } from './invoice.ts';
 import {
   decideCharge,
   decideCreditNote,
@@ -79,13 +79,17 @@ export function aliasesOf(fact: Fact, details: Details): string[] {
 }
 
 /** The subscription and customer that a fact names: what else to read before deciding. */
-export function subjectsOf(fact: Fact): {
+export function subjectsOf(
+  fact: Fact,
+  details: Details,
+): {
   customerId: string | null;
   subscriptionId: string | null;
 } {
   switch (fact.kind) {
-    case 'session':
     case 'invoice':
+      return { customerId: fact.customerId, subscriptionId: subscriptionOf(fact, details) };
+    case 'session':
       return { customerId: fact.customerId, subscriptionId: fact.subscriptionId };
     case 'subscription':
       return { customerId: fact.customerId, subscriptionId: fact.id };

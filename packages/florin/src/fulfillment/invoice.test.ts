@@ -339,6 +339,9 @@ describe('a line for nothing', () => {
     { priceId: 'price_TRIAL', amount: 0, ...more },
   ];
   const trial = (start: number, end: number) => ({ trial_start: start, trial_end: end });
+  const costs = (unitAmount: string | null) => ({
+    'price:price_TRIAL': { kind: 'price', id: 'price_TRIAL', lookupKey: null, unitAmount },
+  });
 
   it('grants the trial credits while the price is not free', () => {
     const [grant] = grantsOf(paid(free({ unitAmount: 1000, quantity: 2 }), {}, 'old'));
@@ -366,14 +369,37 @@ describe('a line for nothing', () => {
     ['begins before the trial', START + 1, START + 14 * DAY, 'subscription'],
     ['begins as the trial ends', START - 14 * DAY, START, 'subscription'],
   ])('whose period %s is told by the subscription', (_, start, end, source) => {
-    const given = { ...OURS, subscription: stored(trial(start, end)) };
+    const given = { ...OURS, subscription: stored(trial(start, end)), answers: costs('0') };
     expect(grantsOf(paid(free()), given)).toMatchObject([{ source }]);
+  });
+
+  it.each([
+    ['1000', 'trial'],
+    ['0', 'subscription'],
+    [null, 'subscription'],
+  ])('of a trial that was cut short is told by its price, %s', (unitAmount, source) => {
+    const given = { ...OURS, subscription: stored(trial(START, START)) };
+    expect(needOf(paid(free()), given)).toEqual({ ask: 'price', id: 'price_TRIAL' });
+    const answered = { ...given, answers: costs(unitAmount) };
+    expect(grantsOf(paid(free()), answered)).toMatchObject([{ source }]);
+    const unavailable = { ...given, answers: { 'price:price_TRIAL': 'unavailable' } };
+    expect(planOf(paid(free()), unavailable)).toMatchObject({
+      status: 'failed',
+      obstacle: {
+        message:
+          'Line il_1 costs nothing, and Stripe could not be asked what price price_TRIAL costs.',
+      },
+      commands: [],
+    });
   });
 
   it('asks Stripe for a subscription that is not known, and waits while it cannot', () => {
     expect(needOf(paid(free()), OURS)).toEqual({ ask: 'subscription', id: 'sub_1' });
     const fact = { ...stored(trial(START, START + DAY)).fact };
-    const given = (answer: unknown) => ({ ...OURS, answers: { 'subscription:sub_1': answer } });
+    const given = (answer: unknown) => ({
+      ...OURS,
+      answers: { 'subscription:sub_1': answer, ...costs('0') },
+    });
     expect(grantsOf(paid(free()), given(fact))).toMatchObject([{ source: 'trial' }]);
     expect(grantsOf(paid(free()), given(null))).toMatchObject([{ source: 'subscription' }]);
     expect(planOf(paid(free()), given('unavailable'))).toMatchObject({
@@ -396,7 +422,8 @@ describe('a line for nothing', () => {
 
   it('of no subscription is what it is', () => {
     const payload = paid(free({ subscription: null }), { subscription: null });
-    expect(grantsOf(payload)).toMatchObject([{ credits: 100, source: 'subscription' }]);
+    const given = { ...OURS, answers: costs('0') };
+    expect(grantsOf(payload, given)).toMatchObject([{ credits: 100, source: 'subscription' }]);
   });
 });
 

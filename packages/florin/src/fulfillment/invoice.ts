@@ -4,6 +4,7 @@ import { addPurchases, convergePayment, type Settlement } from './payment.ts';
 import {
   type Decision,
   type DecisionInput,
+  type Details,
   failed,
   processed,
   skipped,
@@ -18,8 +19,10 @@ import { joinInvoice, joinReturns, type PaymentState } from './state.ts';
  * upgrade, a threshold, an invoice written by hand or from a quote. A session's own invoice (payment
  * mode) grants nothing once the session has.
  */
-export function decideInvoice(input: DecisionInput<InvoiceFact>): Decision {
-  const { fact, known, now, eventId } = input;
+export function decideInvoice(told: DecisionInput<InvoiceFact>): Decision {
+  const { known, details, now, eventId } = told;
+  const fact = { ...told.fact, subscriptionId: subscriptionOf(told.fact, details) };
+  const input = { ...told, fact };
   const subject = { customerId: fact.customerId };
   if (!fact.paid) {
     return skipped(
@@ -50,7 +53,7 @@ function decideLines(
   paid: PaymentState,
   lines: readonly LineFact[],
 ): Decision {
-  const { fact, known, catalog, details, now, eventId } = input;
+  const { fact, known, catalog, details, now, eventId, mend = false } = input;
   const subject = { customerId: fact.customerId };
   const returns = returnsOf(fact, lines, catalog);
   const returning = Object.keys(returns).length > 0;
@@ -101,7 +104,11 @@ function decideLines(
   if ('obstacle' in account) {
     return failed(unknown ?? account.obstacle, subject);
   }
-  const settlement = convergePayment(addPurchases(state, made.purchases), { known, now, eventId });
+  const settlement = convergePayment(addPurchases(state, made.purchases, { mend }), {
+    known,
+    now,
+    eventId,
+  });
   const writes = {
     ...subject,
     ...settlement.writes,
@@ -117,6 +124,17 @@ function decideLines(
     );
   }
   return processed(credited(settlement), writes);
+}
+
+/**
+ * The subscription that an invoice bills, where nothing but a line beyond the first ones names it
+ * too: known once Stripe has been asked for all lines.
+ */
+export function subscriptionOf(fact: InvoiceFact, details: Details): string | null {
+  const asked = details.get('invoiceLines', fact.id);
+  const lines = Array.isArray(asked) ? (asked as readonly LineFact[]) : [];
+  const named = lines.find((line) => line.subscriptionId !== null);
+  return fact.subscriptionId ?? named?.subscriptionId ?? null;
 }
 
 /** Nothing on the invoice grants: it only gives back, and whose credits those are is known. */

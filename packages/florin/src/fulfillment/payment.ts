@@ -63,7 +63,7 @@ function toWrite({ state, nextDueAt }: Converged, accountId: string | null): Pay
   return {
     state,
     accountId: first?.accountId ?? accountId,
-    subscriptionId: first?.subscriptionId ?? invoicedSubscription(state),
+    subscriptionId: invoicedSubscription(state),
     status: statusOf(state, purchases),
     nextDueAt,
   };
@@ -80,19 +80,41 @@ function takenBy(command: Command): number {
   return command.do === 'reverse' ? command.amount : command.do === 'restore' ? -command.amount : 0;
 }
 
-/** Adds purchases that the state does not hold yet: one key is granted once, for ever. */
-export function addPurchases(state: PaymentState, purchases: readonly Purchase[]): PaymentState {
-  const added = purchases.filter((purchase) => state.purchases[purchase.key] === undefined);
-  if (added.length === 0) {
-    return state;
-  }
-  return {
-    ...state,
-    purchases: {
-      ...state.purchases,
-      ...Object.fromEntries(added.map((purchase) => [purchase.key, purchase])),
-    },
-  };
+/**
+ * Adds purchases that the state does not hold yet: one key is granted once, for ever. `mend`: tells those
+ * it holds which line they were paid by, where that was not kept when they were granted.
+ */
+export function addPurchases(
+  state: PaymentState,
+  purchases: readonly Purchase[],
+  { mend = false }: { mend?: boolean } = {},
+): PaymentState {
+  const added = purchases.flatMap((purchase) => {
+    const known = state.purchases[purchase.key];
+    if (known === undefined) {
+      return [purchase];
+    }
+    return mend && known.line === undefined && purchase.line !== undefined
+      ? [{ ...known, line: lineAsGranted(purchase.line, { known, purchase }) }]
+      : [];
+  });
+  return added.length === 0
+    ? state
+    : {
+        ...state,
+        purchases: {
+          ...state.purchases,
+          ...Object.fromEntries(added.map((purchase) => [purchase.key, purchase])),
+        },
+      };
+}
+
+/** Its credits as they were granted, whatever the catalogue says today. */
+function lineAsGranted(
+  line: NonNullable<Purchase['line']>,
+  { known, purchase }: { known: Purchase; purchase: Purchase },
+): NonNullable<Purchase['line']> {
+  return { ...line, credits: Math.round((line.credits * known.credits) / purchase.credits) };
 }
 
 function statusOf(state: PaymentState, purchases: readonly Purchase[]): PaymentWrite['status'] {

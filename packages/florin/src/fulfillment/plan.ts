@@ -125,6 +125,8 @@ export type DecisionInput<F extends Fact = Fact> = {
   readonly known: KnownState;
   readonly details: Details;
   readonly now: Date;
+  /** Completes what was written before lines were kept (docs/decisions/0075): only when that is asked for. */
+  readonly mend?: boolean;
 };
 
 export type Decision = { readonly need: Need } | { readonly plan: Plan };

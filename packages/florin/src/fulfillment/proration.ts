@@ -7,8 +7,7 @@ type ProrationContext = { readonly known: KnownState; readonly details: Details 
 /**
  * The credits of a positive proration line: `credits × line amount ÷ unit amount`, to the nearest
  * whole credit, halves up. The line's amount covers its whole quantity, so the quantity is in it
- * already. The unit amount is the price's own in the line's currency: from the line where the API
- * version carries the price, else from the subscription's items, else from Stripe.
+ * already. The unit amount is the price's own in the line's currency.
  */
 export function proratedCredits(
   line: LineFact,
@@ -16,18 +15,12 @@ export function proratedCredits(
   { known, details }: ProrationContext,
 ): number | { need: Need } | { obstacle: Obstacle } {
   const priceId = line.priceId ?? price.id;
-  const item = known.subscription?.fact?.items.find((one) => one.priceId === priceId);
-  const onLine = { unitAmount: line.unitAmount, currency: line.unitCurrency };
-  let unitAmount = unitAmountIn(line.currency, onLine) ?? unitAmountIn(line.currency, item);
-  if (unitAmount === null) {
-    const answer = details.get('price', priceId);
-    if (answer === undefined) {
-      return { need: { ask: 'price', id: priceId } };
-    }
-    if (answer === 'unavailable') {
-      return { obstacle: withoutUnitAmount(line, priceId, false) };
-    }
-    unitAmount = unitAmountIn(line.currency, answer);
+  const unitAmount = unitAmountOf(line, priceId, { known, details });
+  if (unitAmount === 'unavailable') {
+    return { obstacle: withoutUnitAmount(line, priceId, false) };
+  }
+  if (unitAmount !== null && typeof unitAmount !== 'string') {
+    return unitAmount;
   }
   const scaled = unitAmount === null ? 0n : toScaled(unitAmount);
   if (scaled <= 0n) {
@@ -35,6 +28,28 @@ export function proratedCredits(
   }
   const numerator = BigInt(price.credits) * BigInt(line.amount) * SCALE;
   return Number((2n * numerator + scaled) / (2n * scaled));
+}
+
+/**
+ * What one of a line's price costs in the line's currency: from the line where the API version carries
+ * the price, else from the subscription's items, else from Stripe. Null where it has no such amount.
+ */
+export function unitAmountOf(
+  line: LineFact,
+  priceId: string,
+  { known, details }: ProrationContext,
+): string | null | 'unavailable' | { need: Need } {
+  const item = known.subscription?.fact?.items.find((one) => one.priceId === priceId);
+  const onLine = { unitAmount: line.unitAmount, currency: line.unitCurrency };
+  const near = unitAmountIn(line.currency, onLine) ?? unitAmountIn(line.currency, item);
+  if (near !== null) {
+    return near;
+  }
+  const answer = details.get('price', priceId);
+  if (answer === undefined) {
+    return { need: { ask: 'price', id: priceId } };
+  }
+  return answer === 'unavailable' ? answer : unitAmountIn(line.currency, answer);
 }
 
 /** Stripe states every price's currency; objects written by hand, as in tests, may leave it out. */

@@ -9,7 +9,7 @@ import {
   type Obstacle,
   stripeUnavailable,
 } from './plan.ts';
-import { proratedCredits } from './proration.ts';
+import { proratedCredits, unitAmountOf } from './proration.ts';
 import type { Purchase } from './state.ts';
 
 export type PurchaseContext = {
@@ -143,15 +143,33 @@ function creditsOfLine(line: LineFact, price: CatalogPrice, context: PurchaseCon
 
 /**
  * A line for nothing is a trial when its price is not free. A coupon leaves the line's amount as it
- * is; a free price has a unit amount of zero; in doubt the subscription's trial period decides.
+ * is; a free price has a unit amount of zero. Where the line does not carry the price the
+ * subscription's trial tells, and where that is over, perhaps cut short, the price itself.
  */
 function isTrial(
   line: LineFact,
-  { known, details, subscriptionId }: PurchaseContext,
+  context: PurchaseContext,
 ): boolean | { need: Need } | { obstacle: Obstacle } {
   if (line.unitAmount !== null) {
     return Number(line.unitAmount) > 0;
   }
+  const trial = isInTrial(line, context);
+  if (trial !== false) {
+    return trial;
+  }
+  const unitAmount = unitAmountOf(line, line.priceId ?? '', context);
+  if (unitAmount === 'unavailable') {
+    return { obstacle: maybeTrial(line, `what price ${line.priceId} costs`) };
+  }
+  return typeof unitAmount === 'object' && unitAmount !== null
+    ? unitAmount
+    : Number(unitAmount ?? 0) > 0;
+}
+
+function isInTrial(
+  line: LineFact,
+  { known, details, subscriptionId }: PurchaseContext,
+): boolean | { need: Need } | { obstacle: Obstacle } {
   const id = line.subscriptionId ?? subscriptionId;
   if (id === null) {
     return false;
@@ -162,19 +180,21 @@ function isTrial(
     return { need: { ask: 'subscription', id } };
   }
   if (subscription === 'unavailable') {
-    return {
-      obstacle: {
-        code: 'stripe_unavailable',
-        message: `Line ${line.id} costs nothing, and Stripe could not be asked whether it is a trial of ${id}.`,
-        needsAttention: false,
-      },
-    };
+    return { obstacle: maybeTrial(line, `whether it is a trial of ${id}`) };
   }
   const trial = subscription?.trial ?? null;
   return (
     trial !== null &&
     (line.period === null || (line.period.start >= trial.start && line.period.start < trial.end))
   );
+}
+
+function maybeTrial(line: LineFact, question: string): Obstacle {
+  return {
+    code: 'stripe_unavailable',
+    message: `Line ${line.id} costs nothing, and Stripe could not be asked ${question}.`,
+    needsAttention: false,
+  };
 }
 
 type Granting = {

@@ -21,6 +21,7 @@ import { addDocuments } from './routes/documents.ts';
 import { addHealth, answerMetrics } from './routes/health.ts';
 import { addJobs } from './routes/jobs.ts';
 import { addLimits } from './routes/limits.ts';
+import { addPlanChange } from './routes/plan-change.ts';
 import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
 import { addTopUp } from './routes/top-up.ts';
@@ -40,7 +41,7 @@ export type FlorinApp = {
 /** The service as a Fetch handler: routes, guards and pages over what is passed in. */
 export function createApp(deps: AppDeps): FlorinApp {
   const parts = createParts(deps);
-  const { logger, ids } = deps.webhooks;
+  const { logger, ids } = deps;
   const app = new OpenAPIHono<AppEnv>({ strict: false });
 
   app.onError((thrown, c) => answerProblem(thrown, { c, deps }));
@@ -62,6 +63,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addShop(app, parts);
   addPlanSession(app, parts);
   addCheckout(app, parts);
+  addPlanChange(app, parts);
   addTopUp(app, parts);
   addBalance(app, parts);
   addAdmin(app, parts);
@@ -93,7 +95,7 @@ function answerProblem(
   if (problem.status >= 500) {
     // The cause is for the log alone; problems carry words that were written for callers.
     const fields = { requestId, code: error.code, error: error.message, stack: stackOf(error) };
-    deps.webhooks.logger.error(fields, 'request met an error');
+    deps.logger.error(fields, 'request met an error');
   }
   const response = new Response(JSON.stringify(problem), {
     status: problem.status,

@@ -1,7 +1,8 @@
+import type { Catalog } from '../catalog/index.ts';
 import type { Charges } from '../charge/index.ts';
-import type { SettleSession } from '../checkout/index.ts';
+import type { CatchUpSession } from '../checkout/index.ts';
 import type { Config } from '../config.ts';
-import type { Database } from '../db/index.ts';
+import type { Context, Database } from '../db/index.ts';
 import type { JobOutcome } from '../jobs/index.ts';
 import type { Spend, Written } from '../ledger/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
@@ -9,11 +10,12 @@ import type { WebhookDeps } from '../webhooks/index.ts';
 import type { Limits } from './limits.ts';
 
 /** All that the service is made of, passed in. */
-export type AppDeps = {
+export type AppDeps = Context & {
   readonly config: Config;
-  /** The database, the catalogue, the clock, the ids and the logger, as the webhooks use them too. */
+  readonly catalog: Catalog;
+  /** What processes events. */
   readonly webhooks: WebhookDeps;
-  /** The database for deliveries and /readyz, which go on whatever others do; default: the webhooks'. */
+  /** The database for deliveries and /readyz, which go on whatever others do; default: `db`. */
   readonly reserved?: Database;
   readonly stripe: StripeClient;
   /** True in `florin dev`, where pages may offer what is only for show. */
@@ -25,7 +27,7 @@ export type AppDeps = {
   /** Runs what is due of the background jobs; default: all but alerts, which have an address of their own. */
   readonly runJobs?: () => Promise<readonly JobOutcome[]>;
   /** Processes a paid checkout whose webhook is late; default: asks Stripe for its events. */
-  readonly catchUpSession?: SettleSession;
+  readonly catchUpSession?: CatchUpSession;
   /** Requests a minute. */
   readonly limits?: Partial<Limits>;
   /** Where the built pages are; default: beside the built code. */

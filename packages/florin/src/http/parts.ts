@@ -1,11 +1,12 @@
 import { createPriceDirectory, type PriceDirectory } from '../catalog/index.ts';
 import { type Charges, createCharges } from '../charge/index.ts';
-import type { CheckoutDeps, RecentSessions, SettleSession } from '../checkout/index.ts';
+import type { CatchUpSession, CheckoutDeps, RecentSessions } from '../checkout/index.ts';
 import { runJobs } from '../jobs/index.ts';
 import { createMemory } from '../kernel/index.ts';
 import { createSpendBatcher } from '../ledger/index.ts';
+import { type Confirmations, createConfirmations } from '../plan-change/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
-import type { WebhookDeps } from '../webhooks/index.ts';
+import { createCatchUp, type WebhookDeps } from '../webhooks/index.ts';
 import { type BalanceFeed, createBalanceFeed } from './balance-feed.ts';
 import { createStripeFor, type StripeFor } from './buyer-stripe.ts';
 import { type Callers, createCallers } from './callers.ts';
@@ -13,7 +14,6 @@ import { type AddressOf, createAddressOf } from './client-address.ts';
 import type { AppDeps } from './deps.ts';
 import { createRateLimits, DEFAULT_LIMITS, type RateLimits } from './limits.ts';
 import { createMetrics, type Metrics } from './observe.ts';
-import { catchUpFromEvents } from './settle.ts';
 import { createUserTokens } from './user-token.ts';
 
 /** A page asks every second what became of a checkout; Stripe is asked this often at most. */
@@ -32,21 +32,22 @@ export type Parts = AppDeps & {
   readonly planCookie: PlanCookie;
   readonly prices: PriceDirectory;
   readonly checkout: CheckoutDeps;
+  readonly confirmations: Confirmations;
   readonly feed: BalanceFeed;
   readonly spend: NonNullable<AppDeps['spend']>;
   readonly charges: Charges;
   readonly runJobs: NonNullable<AppDeps['runJobs']>;
-  readonly catchUpSession: SettleSession;
+  readonly catchUpSession: CatchUpSession;
   readonly recentSessions: RecentSessions;
 };
 
 export function createParts(deps: AppDeps): Parts {
-  const { config, webhooks, stripe } = deps;
-  const { db, catalog, clock, ids, logger } = webhooks;
+  const { db, clock, ids, logger, config, catalog, webhooks, stripe } = deps;
   const rateLimits = createRateLimits({ ...DEFAULT_LIMITS, ...deps.limits });
   const addressOf = createAddressOf({ trustedProxies: config.trustedProxies, logger });
   const prices = createPriceDirectory({ stripe, clock, logger });
   const metrics = createMetrics(db);
+  const tokens = { secrets: config.planSessionSecrets, clock, ids };
   const callers = createCallers({
     serverKeys: config.serverKeys,
     userTokens: createUserTokens({
@@ -68,18 +69,21 @@ export function createParts(deps: AppDeps): Parts {
     planCookie: createPlanCookie(config.cookieDomain),
     checkout: {
       db,
+      clock,
+      ids,
+      logger,
       stripe,
       catalog,
       prices,
-      logger,
-      planSessions: createPlanSessions({ secrets: config.planSessionSecrets, clock, ids }),
+      planSessions: createPlanSessions(tokens),
       appUrl: config.appUrl,
     },
+    confirmations: createConfirmations(tokens),
     feed: createBalanceFeed({ db, logger, open: metrics.streams }),
     spend: deps.spend ?? createSpendBatcher(db),
     charges: deps.charges ?? createCharges({ db, card: catalog.usage }),
     runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),
-    catchUpSession: deps.catchUpSession ?? catchUpFromEvents(webhooks),
+    catchUpSession: deps.catchUpSession ?? createCatchUp(webhooks),
     recentSessions: createMemory({ forMs: SESSION_KEPT_MS, atMost: SESSIONS_KEPT, clock }),
   };
 }

@@ -76,6 +76,17 @@ const PROBLEMS = {
     shows: ['subscriptionId', 'manage'],
   },
   plan_session_invalid: { status: 400, title: 'The plan session is not valid' },
+  plan_not_changeable: {
+    status: 409,
+    title: 'The plan cannot be changed like this',
+    shows: ['reason', 'subscriptionId', 'subscriptions', 'manage'],
+  },
+  preview_outdated: { status: 409, title: 'The preview is not what would happen now' },
+  payment_failed: {
+    status: 402,
+    title: 'The payment did not go through',
+    shows: ['reason', 'subscriptionId', 'manage'],
+  },
   stripe_account_changed: {
     status: 409,
     title: 'The Stripe account is not the one of these books',

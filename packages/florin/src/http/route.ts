@@ -1,4 +1,4 @@
-import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
+import { type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import { FlorinError, isStorableText } from '../kernel/index.ts';
 import type { AppEnv, RouteHandler } from './context.ts';
 
@@ -15,7 +15,8 @@ export type Route = {
 
 /** Adds an operation to the service and to its OpenAPI document, so that neither lacks the other. */
 export function addRoute(app: App, { method, path, docs, handler }: Route): void {
-  app.openAPIRegistry.registerPath({ method, path, ...docs });
+  const request = { params: namesOf(path), ...docs.request };
+  app.openAPIRegistry.registerPath({ method, path, ...docs, request });
   app.on(method.toUpperCase(), toHonoPath(path), (c, next) => {
     c.set('route', path);
     if (!Object.values<string>(c.req.param()).every(isStorableText)) {
@@ -48,6 +49,12 @@ export function addFallback(app: App): void {
     }
     throw new FlorinError('not_found', 'There is nothing at this address.');
   });
+}
+
+/** Any text for each name in the path; a route that knows more of them says so itself. */
+function namesOf(path: string) {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  return z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
 }
 
 function toHonoPath(path: string): string {

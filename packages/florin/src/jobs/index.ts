@@ -109,9 +109,11 @@ type Background = { client: StripeClient; alerts?: AlertDeps | undefined };
 
 /** Starts all jobs of a process that runs on; `stop` waits for what is under way. */
 export function startJobs(deps: WebhookDeps, background: Background): RunningJob {
-  const around = { logger: deps.logger, random: deps.random ?? Math.random };
+  const { logger, random = Math.random } = deps;
   const compare = reconcileJob(deps, background.client);
-  const running = allJobs(deps, background, compare).map((job) => startJob(job, around));
+  const running = allJobs(deps, background, compare).map((job) =>
+    startJob(job, { logger, random }),
+  );
   return {
     async stop() {
       await Promise.all(running.map((job) => job.stop()));

@@ -16,9 +16,9 @@ export type JobOutcome = {
  */
 export async function runOnce(
   jobs: readonly Job[],
-  around: { logger: Logger; clock: Clock; forMs: number },
+  deps: { logger: Logger; clock: Clock; forMs: number },
 ): Promise<JobOutcome[]> {
-  const { logger, clock, forMs } = around;
+  const { logger, clock, forMs } = deps;
   const until = clock.now().getTime() + forMs;
   const outcomes: JobOutcome[] = [];
   for (const job of jobs) {

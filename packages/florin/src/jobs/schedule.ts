@@ -1,4 +1,4 @@
-import type { Logger } from '../kernel/index.ts';
+import { backoff, type Logger } from '../kernel/index.ts';
 
 /** A job that runs again and again until it is stopped. */
 export type Job = {
@@ -18,8 +18,8 @@ export type RunningJob = {
  * Runs a job in the background. A run that fails is logged and does not end the job; failures in a
  * row are spaced out up to a minute, so that a database that is away is not hammered.
  */
-export function startJob(job: Job, around: { logger: Logger; random: () => number }): RunningJob {
-  const { logger, random } = around;
+export function startJob(job: Job, deps: { logger: Logger; random: () => number }): RunningJob {
+  const { logger, random } = deps;
   let stopped = false;
   let wake: () => void = () => undefined;
   let failures = 0;
@@ -70,5 +70,5 @@ const MAX_GAP_MS = 60_000;
 
 /** The usual gap, doubled for each failure in a row up to a minute, and never shortened. */
 export function nextGap(everyMs: number, failures: number): number {
-  return Math.max(everyMs, Math.min(everyMs * 2 ** Math.min(failures, 16), MAX_GAP_MS));
+  return Math.max(everyMs, backoff(failures + 1, { first: everyMs, max: MAX_GAP_MS }));
 }

@@ -1,4 +1,5 @@
 export { MAX_CREDITS, parseCredits } from './amounts.ts';
+export { backoff } from './backoff.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
   AccountClosedError,

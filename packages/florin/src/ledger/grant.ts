@@ -145,3 +145,31 @@ const LIST: Statement = {
 export async function listGrants(db: Executor, accountId: string): Promise<Grant[]> {
   return db.query<Grant>(LIST, [accountId]);
 }
+
+const LAPSED: Statement = {
+  name: 'ledger_lapsed_of',
+  text: `select g.idempotency_key as key, e.expired + e.voided as lapsed,
+                e.amount - e.spent - e.reserved - e.expired - e.voided - e.reversed as remaining
+           from credits.explain_balance($1) e
+           join credits.grants g on g.account_id = $1 and g.grant_id = e.grant_id
+          where g.idempotency_key = any($2)`,
+};
+
+/**
+ * How many of the credits that are to be taken back have lapsed before, so that taking them back does
+ * not lower the balance: a reversal takes what a grant has left first, then what expired. Writes nothing.
+ */
+export async function lapsedOf(
+  db: Executor,
+  { accountId, taking }: { accountId: string; taking: ReadonlyMap<string, number> },
+): Promise<number> {
+  if (taking.size === 0) {
+    return 0;
+  }
+  type Found = { readonly key: string; readonly lapsed: number; readonly remaining: number };
+  const found = await db.query<Found>(LAPSED, [accountId, [...taking.keys()]]);
+  return found.reduce((sum, { key, lapsed, remaining }) => {
+    const beyond = Math.max(0, (taking.get(key) ?? 0) - remaining);
+    return sum + Math.min(beyond, lapsed);
+  }, 0);
+}

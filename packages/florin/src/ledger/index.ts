@@ -24,6 +24,7 @@ export {
   type GrantPart,
   type IssueGrant,
   issueGrant,
+  lapsedOf,
   listGrants,
   restoreGrant,
   reverseGrant,

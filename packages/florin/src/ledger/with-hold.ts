@@ -61,7 +61,7 @@ export type HoldOutcome<T> = {
 /** What the work hands back; `used` may be left out when it called `capture`. */
 export type HoldWork<T> = { result: T; used?: number };
 
-type Place = {
+type HoldDeps = {
   readonly db: Executor;
   readonly logger: Logger;
   /** Waits before the attempt with this number, so that a database that restarts is given time. */
@@ -101,20 +101,20 @@ const MAX_RUNS = 100;
  * under the same key.
  */
 export async function withHold<T>(
-  place: Place,
+  deps: HoldDeps,
   request: HoldRequest,
   work: (hold: OpenHold) => Promise<HoldWork<T>>,
 ): Promise<HoldOutcome<T>> {
   const { accountId } = read(REQUESTS.placeHold, request);
   check(REQUEST, { work });
-  const reserved = await reserve(place.db, request);
+  const reserved = await reserve(deps.db, request);
   const { holdId, amount, chargedBefore } = reserved;
   let charged: Promise<Settled> | undefined;
   const charge = (used: unknown) => {
     charged ??=
       chargedBefore === null
-        ? settle(place, { accountId, holdId, used: checkUsed(used, amount) })
-        : chargedAlready(place.db, { accountId, used: chargedBefore });
+        ? settle(deps, { accountId, holdId, used: checkUsed(used, amount) })
+        : chargedAlready(deps.db, { accountId, used: chargedBefore });
     return charged;
   };
   const capture = async (used: number) => {
@@ -133,11 +133,8 @@ export async function withHold<T>(
   } catch (error) {
     // Once the charge was tried its outcome may be unknown: then only time may end the hold.
     if (charged === undefined && chargedBefore === null) {
-      await releaseHold(place.db, { accountId, holdId }).catch((failure: Error) =>
-        place.logger.warn(
-          { accountId, holdId, error: failure.message },
-          'a hold is left to expire',
-        ),
+      await releaseHold(deps.db, { accountId, holdId }).catch((failure: Error) =>
+        deps.logger.warn({ accountId, holdId, error: failure.message }, 'a hold is left to expire'),
       );
     }
     throw error;
@@ -178,7 +175,7 @@ function checkUsed(used: unknown, amount: number): number {
 
 /** Captures or releases; both may be repeated, so a database that was away is asked again. */
 async function settle(
-  place: Place,
+  deps: HoldDeps,
   hold: { accountId: string; holdId: string; used: number },
 ): Promise<Settled> {
   const { accountId, holdId, used } = hold;
@@ -187,21 +184,21 @@ async function settle(
     try {
       const { available, replayed } =
         used === 0
-          ? await releaseHold(place.db, { accountId, holdId })
-          : await captureHold(place.db, { accountId, holdId, amount: used });
+          ? await releaseHold(deps.db, { accountId, holdId })
+          : await captureHold(deps.db, { accountId, holdId, amount: used });
       // What an attempt did whose answer was lost is this run's own doing.
       return { used, available, replayed: replayed && used > 0 && !unsure };
     } catch (error) {
-      const { status, captured } = await howItEnded(place.db, { accountId, holdId, error });
+      const { status, captured } = await howItEnded(deps.db, { accountId, holdId, error });
       if (status === 'captured') {
         // Another run of the same work was quicker: one piece of work is charged once.
-        return chargedAlready(place.db, { accountId, used: captured });
+        return chargedAlready(deps.db, { accountId, used: captured });
       }
       if (!isRetryable(error) || attempt === SETTLE_ATTEMPTS) {
         throw error;
       }
       unsure = true;
-      await place.pause(attempt);
+      await deps.pause(attempt);
     }
   }
 }

@@ -1,4 +1,5 @@
 export { createPlanCookie, type PlanCookie } from './cookie.ts';
+export { createSignedTokens, type SignedTokens } from './signed-token.ts';
 export {
   createPlanSessions,
   PLAN_SESSION_SECONDS,

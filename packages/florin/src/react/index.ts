@@ -1,10 +1,11 @@
 export { BalanceBadge, type BalanceBadgeProps } from './balance-badge.tsx';
 export type { LiveBalance } from './balance-store.ts';
-export { formatCredits, formatMoney, formatUnitPrice } from './money.ts';
+export { formatAmount, formatCredits, formatMoney, formatUnitPrice } from './money.ts';
 export { PricingTable, type PricingTableProps } from './pricing-table.tsx';
 export { FlorinProvider, useFlorin } from './provider.tsx';
 export { useBalance } from './use-balance.ts';
 export { useCheckout } from './use-checkout.ts';
 export { type Loaded, useLoaded } from './use-loaded.ts';
-export { usePlanSession, usePlans } from './use-plans.ts';
+export { type PlanChange, usePlanChange } from './use-plan-change.ts';
+export { usePlanSession, usePlans, useSubscriptions } from './use-plans.ts';
 export { type Transactions, useTransactions } from './use-transactions.ts';

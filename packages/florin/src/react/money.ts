@@ -11,16 +11,16 @@ const THREE_DECIMALS = new Set('bhd jod kwd omr tnd'.split(' '));
  * Stripe's own, which differs from ISO 4217 for a few currencies (ISK, UGX, MGA).
  */
 export function formatMoney(amountMinor: number, currency: string, locale?: string): string {
-  const code = currency.toLowerCase();
-  const decimals = NO_DECIMALS.has(code) ? 0 : THREE_DECIMALS.has(code) ? 3 : 2;
-  const amount = amountMinor / 10 ** decimals;
-  const whole = Number.isInteger(amount);
-  return new Intl.NumberFormat(locale, {
-    style: 'currency',
-    currency: code,
-    minimumFractionDigits: whole ? 0 : decimals,
-    maximumFractionDigits: decimals,
-  }).format(amount);
+  const { code, decimals, amount } = scaled(amountMinor, currency);
+  const least = Number.isInteger(amount) ? 0 : decimals;
+  return format(amount, { code, least, most: decimals, locale });
+}
+
+/** Money in a column of amounts: with its decimals, and a real minus sign below zero ("−$4.00"). */
+export function formatAmount(amountMinor: number, currency: string, locale?: string): string {
+  const { code, decimals, amount } = scaled(Math.abs(amountMinor), currency);
+  const text = format(amount, { code, least: decimals, most: decimals, locale });
+  return amountMinor < 0 ? `−${text}` : text;
 }
 
 /** The price of one credit, with as many decimals as it takes to tell two plans apart. */
@@ -28,14 +28,27 @@ export function formatUnitPrice(
   price: { amountMinor: number; currency: string; credits: number },
   locale?: string,
 ): string {
-  const code = price.currency.toLowerCase();
+  const { code, decimals, amount: paid } = scaled(price.amountMinor, price.currency);
+  const amount = paid / price.credits;
+  const most = amount < 1 ? decimals + 1 : decimals;
+  return format(amount, { code, least: decimals, most, locale });
+}
+
+function scaled(amountMinor: number, currency: string) {
+  const code = currency.toLowerCase();
   const decimals = NO_DECIMALS.has(code) ? 0 : THREE_DECIMALS.has(code) ? 3 : 2;
-  const amount = price.amountMinor / 10 ** decimals / price.credits;
-  return new Intl.NumberFormat(locale, {
+  return { code, decimals, amount: amountMinor / 10 ** decimals };
+}
+
+function format(
+  amount: number,
+  how: { code: string; least: number; most: number; locale: string | undefined },
+): string {
+  return new Intl.NumberFormat(how.locale, {
     style: 'currency',
-    currency: code,
-    minimumFractionDigits: decimals,
-    maximumFractionDigits: amount < 1 ? decimals + 1 : decimals,
+    currency: how.code,
+    minimumFractionDigits: how.least,
+    maximumFractionDigits: how.most,
   }).format(amount);
 }
 

@@ -1,5 +1,5 @@
 import { useCallback, useEffect } from 'react';
-import type { Plan, PlanSession } from '../browser/index.ts';
+import type { CurrentPlan, Plan, PlanSession } from '../browser/index.ts';
 import { useFlorin } from './provider.tsx';
 import { type Loaded, useLoaded } from './use-loaded.ts';
 
@@ -7,6 +7,12 @@ import { type Loaded, useLoaded } from './use-loaded.ts';
 export function usePlans(): Loaded<readonly Plan[]> {
   const client = useFlorin();
   return useLoaded(useCallback(() => client.plans(), [client]));
+}
+
+/** The plans that the signed-in user has. */
+export function useSubscriptions(): Loaded<readonly CurrentPlan[]> {
+  const client = useFlorin();
+  return useLoaded(useCallback(() => client.subscriptions(), [client]));
 }
 
 /** The plan that the buyer chose, verified by the service; follows other tabs and the back button. */

@@ -151,3 +151,23 @@ export async function plannedKeys(
   );
   return new Set(rows.map((row) => row.purchaseKey));
 }
+
+export type OldBooks = { readonly subscriptionId: string; readonly accountId: string };
+
+/**
+ * Subscriptions with grants from before lines were kept, when nothing was taken back for a change of
+ * plan (docs/decisions/0075).
+ */
+export async function oldBooks(db: Executor, days: BookDays): Promise<OldBooks[]> {
+  return db.query<Row & OldBooks>(
+    `select distinct on (w.subscription_id) w.subscription_id, w.account_id
+       from billing.payments w
+      where w.subscription_id is not null and w.account_id is not null
+        and ($1::integer is null or w.updated_at >= clock_timestamp() - make_interval(days => $1))
+        and exists (
+          select 1 from jsonb_each(w.state -> 'purchases') e
+           where e.value ->> 'via' = 'invoice' and not e.value ? 'line')
+      order by w.subscription_id`,
+    [days],
+  );
+}

@@ -15,6 +15,8 @@ export type FindingKind = (typeof FINDING_KINDS)[number];
 /** What mends a finding: an event through the webhook's path, or a movement of the ledger. */
 export type Repair =
   | { readonly by: 'event'; readonly event: EventInHand }
+  /** In this order, and completing what was written before lines were kept. */
+  | { readonly by: 'events'; readonly events: readonly EventInHand[] }
   | { readonly by: 'command'; readonly command: Command };
 
 export type Finding = {

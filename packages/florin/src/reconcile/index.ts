@@ -1,6 +1,6 @@
+export type { ReconcileDeps } from './deps.ts';
 export { FINDING_KINDS, type Finding, type FindingKind } from './finding.ts';
 export {
-  type ReconcileDeps,
   type ReconcileOptions,
   type ReconcileReport,
   reconcile,

@@ -1,21 +1,26 @@
 import { FlorinError } from '../kernel/index.ts';
-import { type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
+import { toStripeFlorinError } from '../stripe/index.ts';
 import {
   applyCommands,
   type EventInHand,
   previewEvent,
   processEvent,
   putBack,
-  type WebhookDeps,
   webhookEventTypes,
 } from '../webhooks/index.ts';
 import { knownEvents, plannedKeys } from './books.ts';
+import type { ReconcileDeps } from './deps.ts';
 import type { Finding, FindingKind } from './finding.ts';
 import { findInBooks, findUnpaid } from './ledger-side.ts';
+import { findInOldBooks } from './old-books.ts';
 import { acceptAccount, identifyAccount, type StripeAccount } from './stripe-account.ts';
-import { paidStandingOf, readStripeSide, type StripeSide, type Told } from './stripe-side.ts';
-
-export type ReconcileDeps = WebhookDeps & { readonly client: StripeClient };
+import {
+  paidInvoicesOf,
+  paidStandingOf,
+  readStripeSide,
+  type StripeSide,
+  type Told,
+} from './stripe-side.ts';
 
 export type ReconcileOptions = {
   /** How far back; Stripe keeps events for 30 days. */
@@ -69,7 +74,7 @@ export async function reconcile(
     throw toStripeFlorinError(error);
   });
   const bookDays = options.windowOnly === true ? sinceDays : null;
-  const scope = { account, side, sinceDays, bookDays };
+  const scope = { account, side, sinceDays, bookDays, now };
   const { findings, proven } = await findAll(deps, scope);
   if (proven && !account.accepted && account.id !== null) {
     await acceptAccount(deps.db, { id: account.id, livemode: deps.livemode, replace: false });
@@ -97,15 +102,21 @@ type Scope = {
   readonly side: StripeSide;
   readonly sinceDays: number;
   readonly bookDays: number | null;
+  /** Seconds since 1970. */
+  readonly now: number;
 };
 
 async function findAll(
   deps: ReconcileDeps,
-  { account, side, sinceDays, bookDays }: Scope,
+  { account, side, sinceDays, bookDays, now }: Scope,
 ): Promise<{ findings: Finding[]; proven: boolean }> {
   const { paid } = side;
   const standingOf = (id: string) =>
     paidStandingOf(deps.client, id).catch((error) => {
+      throw toStripeFlorinError(error);
+    });
+  const invoicesOf = (id: string) =>
+    paidInvoicesOf(deps.client, id, { livemode: deps.livemode, now }).catch((error) => {
       throw toStripeFlorinError(error);
     });
   const unpaid = await findUnpaid(deps.db, { days: sinceDays, paid, account, standingOf });
@@ -113,6 +124,7 @@ async function findAll(
     ...(await findUndelivered(deps, side.events)),
     ...(await findUnsettled(deps, side.objects)),
     ...unpaid.findings,
+    ...(await findInOldBooks(deps, { days: bookDays, invoicesOf })),
     ...(await findInBooks(deps.db, { days: bookDays, paid })),
   ];
   const findings = [...new Map(found.map((finding) => [finding.subject, finding])).values()];
@@ -198,6 +210,11 @@ async function repairAll(deps: ReconcileDeps, findings: readonly Finding[]): Pro
       switch (repair?.by) {
         case 'event':
           await tell(deps, repair.event);
+          break;
+        case 'events':
+          for (const event of repair.events) {
+            await tell({ ...deps, mend: true }, event);
+          }
           break;
         case 'command':
           await applyCommands(deps.db, [repair.command]);

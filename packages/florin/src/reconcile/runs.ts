@@ -1,12 +1,8 @@
 import type { Executor, Row } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
+import type { ReconcileDeps } from './deps.ts';
 import type { Finding } from './finding.ts';
-import {
-  type ReconcileDeps,
-  type ReconcileOptions,
-  type ReconcileReport,
-  reconcile,
-} from './reconcile.ts';
+import { type ReconcileOptions, type ReconcileReport, reconcile } from './reconcile.ts';
 import { keepFirstAccount } from './stripe-account.ts';
 
 /** Younger than this may still be on its way from Stripe. */

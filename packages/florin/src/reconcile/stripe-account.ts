@@ -1,7 +1,7 @@
 import type { Executor, Row } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import { type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
-import type { ReconcileDeps } from './reconcile.ts';
+import type { ReconcileDeps } from './deps.ts';
 
 /** Whose purchases Stripe is asked about. */
 export type StripeAccount = {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { StripeClient } from '../stripe/index.ts';
+import { isUnknownToStripe, type StripeClient } from '../stripe/index.ts';
 import { type EventInHand, takeInHand } from '../webhooks/index.ts';
 
 export type Told = EventInHand & { readonly objectId: string };
@@ -78,6 +78,22 @@ export async function readStripeSide(
   return { events: events.reverse(), objects, paid };
 }
 
+/** All paid invoices of a subscription, told from the first. Throws Stripe's own errors. */
+export async function paidInvoicesOf(
+  stripe: StripeClient,
+  subscription: string,
+  at: Pick<Window, 'livemode' | 'now'>,
+): Promise<readonly Told[]> {
+  const told: Told[] = [];
+  for await (const invoice of stripe.invoices.list({ subscription, status: 'paid', limit: PAGE })) {
+    const one = announce('invoice.paid', invoice, at);
+    if (one !== undefined) {
+      told.push(one);
+    }
+  }
+  return told.reverse();
+}
+
 /** How a session or invoice stands now. Throws Stripe's own errors, but not that it is unknown. */
 export async function paidStandingOf(stripe: StripeClient, id: string): Promise<PaidStanding> {
   try {
@@ -87,7 +103,7 @@ export async function paidStandingOf(stripe: StripeClient, id: string): Promise<
     const { payment_status, status } = await stripe.checkout.sessions.retrieve(id);
     return status === 'complete' && payment_status !== 'unpaid' ? 'paid' : 'unpaid';
   } catch (error) {
-    if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) {
+    if (isUnknownToStripe(error)) {
       return 'unknown';
     }
     throw error;
@@ -95,7 +111,11 @@ export async function paidStandingOf(stripe: StripeClient, id: string): Promise<
 }
 
 /** The same state of an object has the same id, so that telling it twice is one event. */
-function announce(type: string, object: { id?: string }, window: Window): Told | undefined {
+function announce(
+  type: string,
+  object: { id?: string },
+  window: Pick<Window, 'livemode' | 'now'>,
+): Told | undefined {
   const content = createHash('sha256').update(JSON.stringify(object)).digest('hex').slice(0, 16);
   return toldOf({
     id: `reconcile_${object.id ?? ''}_${content}`,

@@ -1,10 +1,10 @@
 import { FlorinError } from '../kernel/index.ts';
-import { toStripeFlorinError } from './lookups.ts';
+import { isUnknownToStripe, toStripeFlorinError } from './lookups.ts';
 
 /** Stripe's failure in words for whoever has to act: the buyer, or the shop's owner. */
 export function explainStripe(error: unknown): FlorinError {
   const mapped = toStripeFlorinError(error);
-  const { status, stripeCode } = mapped.details;
+  const { status } = mapped.details;
   if (mapped.code !== 'stripe_rejected') {
     return mapped;
   }
@@ -13,7 +13,7 @@ export function explainStripe(error: unknown): FlorinError {
     const message = "Stripe does not accept the service's key, or the key may not do this.";
     return new FlorinError('stripe_rejected', message, options);
   }
-  if (stripeCode === 'resource_missing' && /price/i.test(mapped.message)) {
+  if (isUnknownToStripe(error) && /price/i.test(mapped.message)) {
     const message = 'Stripe does not know this price. The shop has to mend its catalogue.';
     return new FlorinError('price_unknown', message, options);
   }

@@ -6,7 +6,12 @@ export {
 } from './client.ts';
 export { explainStripe, isOtherParameters } from './explain.ts';
 export * from './facts/index.ts';
-export { createStripeLookups, type StripeLookups, toStripeFlorinError } from './lookups.ts';
+export {
+  createStripeLookups,
+  isUnknownToStripe,
+  type StripeLookups,
+  toStripeFlorinError,
+} from './lookups.ts';
 export { type FetchedObject, isObjectId, type ObjectKind } from './objects.ts';
 export { askCustomers, askRelated, type RelatedNames } from './related.ts';
 export {

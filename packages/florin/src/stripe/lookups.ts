@@ -113,11 +113,12 @@ async function asked<T>(ask: () => Promise<T | null>): Promise<T | null> {
   }
 }
 
-/** Whether Stripe failed because it does not know the object. */
+/** Whether Stripe failed because it does not know the object: its own error, or what was made of it here. */
 export function isUnknownToStripe(error: unknown): boolean {
+  const thrown = error instanceof FlorinError ? error.cause : error;
   return (
-    error instanceof Stripe.errors.StripeInvalidRequestError &&
-    (error.statusCode === 404 || error.code === 'resource_missing')
+    thrown instanceof Stripe.errors.StripeInvalidRequestError &&
+    (thrown.statusCode === 404 || thrown.code === 'resource_missing')
   );
 }
 

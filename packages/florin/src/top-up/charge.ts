@@ -1,5 +1,5 @@
-import type { FlorinError } from '../kernel/index.ts';
-import { toStripeFlorinError } from '../stripe/index.ts';
+import { backoff, type FlorinError } from '../kernel/index.ts';
+import { isUnknownToStripe, toStripeFlorinError } from '../stripe/index.ts';
 import { consequenceOf, failureCodeOf } from './decline.ts';
 import type { ChargeDeps } from './deps.ts';
 import { addLine, deleteDraft, type Invoice, isAsAgreed, topUpInvoice } from './invoice.ts';
@@ -12,6 +12,8 @@ const CREDITS_ARE_LATE_SECONDS = 900;
 /** A buyer whose bank wants to see them has this long; then the invoice is voided. */
 const ACTION_SECONDS = 3 * 86_400;
 const MAX_WAIT_SECONDS = 3_600;
+/** Until a step that Stripe did not answer is tried again. */
+const RETRY_SECONDS = { first: 20, max: MAX_WAIT_SECONDS };
 /** Answers after which the same request would be refused again; 401 and 403 are the key's fault. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 402, 404]);
 
@@ -27,7 +29,7 @@ export async function advanceTopUp(deps: ChargeDeps, topUp: OpenTopUp): Promise<
     const { code, message: failure } = toStripeFlorinError(thrown);
     const fields = { topUpId, accountId, status, attempts, code, error: failure };
     logger.error(fields, 'a top-up waits for another attempt');
-    return { to: status, inSeconds: retryIn(attempts), failure };
+    return { to: status, inSeconds: backoff(attempts, RETRY_SECONDS), failure };
   });
   if (move === undefined) {
     return;
@@ -36,11 +38,6 @@ export async function advanceTopUp(deps: ChargeDeps, topUp: OpenTopUp): Promise<
     const { to, failureCode } = move;
     logger.info({ topUpId, accountId, from: status, to, failureCode }, 'a top-up went on');
   }
-}
-
-/** Seconds until a step that Stripe did not answer is tried again. */
-function retryIn(attempts: number): number {
-  return Math.min(10 * 2 ** Math.min(attempts, 12), MAX_WAIT_SECONDS);
 }
 
 /** The next step of a top-up; none when it is closed. */
@@ -145,7 +142,7 @@ async function voidInvoice(deps: ChargeDeps, topUp: OpenTopUp): Promise<Move> {
     return toFailed(topUp);
   }
   const invoice = await stripe.invoices.retrieve(topUp.invoiceId).catch((error: unknown) => {
-    if (toStripeFlorinError(error).details['stripeCode'] === 'resource_missing') {
+    if (isUnknownToStripe(error)) {
       return undefined;
     }
     throw error;

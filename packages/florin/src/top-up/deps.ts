@@ -1,15 +1,11 @@
 import type { Catalog, PriceDirectory } from '../catalog/index.ts';
-import type { Database } from '../db/index.ts';
-import type { Clock, Logger } from '../kernel/index.ts';
+import type { Context } from '../db/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
 
 /** What charging needs from outside. */
-export type ChargeDeps = {
-  readonly db: Database;
+export type ChargeDeps = Context & {
   readonly stripe: StripeClient;
   readonly catalog: Catalog;
-  readonly clock: Clock;
-  readonly logger: Logger;
 };
 
 /** What agreeing to it needs besides. */

@@ -1,5 +1,5 @@
 import { FlorinError } from '../kernel/index.ts';
-import { type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
+import { isUnknownToStripe, type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
 
 export type PaymentMethod = { readonly id: string; readonly label: string };
 
@@ -55,10 +55,9 @@ export async function paymentMethodOf(
     const method = typeof intent?.payment_method === 'string' ? null : intent?.payment_method;
     return method === null || method === undefined ? undefined : described(method);
   } catch (error) {
-    const mapped = toStripeFlorinError(error);
-    throw mapped.details['stripeCode'] === 'resource_missing'
+    throw isUnknownToStripe(error)
       ? new FlorinError('not_found', 'That page did not save a card for this account.')
-      : mapped;
+      : toStripeFlorinError(error);
   }
 }
 

@@ -1,11 +1,9 @@
 import type { Catalog } from '../catalog/index.ts';
-import type { Database } from '../db/index.ts';
-import type { Clock, IdSource, Logger } from '../kernel/index.ts';
+import type { Context } from '../db/index.ts';
 import type { StripeLookups } from '../stripe/index.ts';
 
 /** What processing an event needs from outside. */
-export type WebhookDeps = {
-  readonly db: Database;
+export type WebhookDeps = Context & {
   readonly catalog: Catalog;
   /** Null when Stripe cannot be asked at all (no secret key). */
   readonly stripe: StripeLookups | null;
@@ -13,11 +11,10 @@ export type WebhookDeps = {
   readonly livemode: boolean;
   /** The connected account that is ours; null: the platform's own events only. */
   readonly stripeAccount?: string | null;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly ids: IdSource;
   /** Told of each account whose balance an event has changed, after its commit. */
   readonly announce?: (accountId: string) => void;
+  /** Completes what was written before lines were kept: reconcile's, where it was told to repair. */
+  readonly mend?: boolean;
   /** 0 to 1: the jitter between attempts. */
   readonly random?: () => number;
 };

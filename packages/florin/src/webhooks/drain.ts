@@ -106,6 +106,7 @@ async function grantDue(deps: WebhookDeps, aliases: readonly string[]): Promise<
       aliases,
       payments: read.payments,
       relatives: read.relatives,
+      subscription: read.subscription,
       newPaymentId: deps.ids.uuid(),
       closedSessionId: null,
     });

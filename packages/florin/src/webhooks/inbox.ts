@@ -13,6 +13,7 @@ import {
   type SubscriptionLink,
 } from '../fulfillment/index.ts';
 import { toStorableJson } from '../kernel/index.ts';
+import type { StateRequest } from './decide-with.ts';
 
 const READ_STATE: Statement = {
   name: 'billing_read_state',
@@ -32,13 +33,9 @@ const UNSTORABLE_ESCAPE = /\\u(?:0000|d[89a-f])/;
 
 export type EventStatus = 'received' | 'processed' | 'skipped' | 'failed' | 'dead';
 
-export type ReadRequest = {
+export type ReadRequest = StateRequest & {
+  /** Null for a job. */
   readonly eventId: string | null;
-  readonly aliases: readonly string[];
-  readonly customerId: string | null;
-  readonly subscriptionId: string | null;
-  /** Read the subscription's other payments even if none of them has given money back yet. */
-  readonly wholeSubscription: boolean;
 };
 
 /** A payment's row as it was read: what the write must find unchanged. */
@@ -56,7 +53,11 @@ export type StateRead = {
   readonly payments: readonly StoredPayment[];
   /** The other payments of the subscription, where lines of one credit lines of others. */
   readonly relatives: readonly StoredPayment[];
+  readonly subscription: ReadSubscription | null;
 };
+
+/** Whose payments were read, and how often they had been written: what the write must find unchanged. */
+export type ReadSubscription = { readonly id: string; readonly version: number };
 
 /** Reads all that a decision needs, in one round trip. */
 export async function readState(db: Executor, request: ReadRequest): Promise<StateRead> {
@@ -66,6 +67,7 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
       eventAttempts: number | null;
       customerAccountId: string | null;
       subscription: StoredSubscription | null;
+      subscriptionRead: ReadSubscription | null;
       payments: StoredPayment[] | null;
       relatives: StoredPayment[] | null;
     }
@@ -84,6 +86,7 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
     attempts: row?.eventAttempts ?? 0,
     payments,
     relatives,
+    subscription: row?.subscriptionRead ?? null,
     known: {
       relatives,
       payment: payments.reduce((merged, one) => mergePayments(merged, one.state), EMPTY_PAYMENT),
@@ -108,6 +111,7 @@ export type PlanWrite = {
   readonly aliases: readonly string[];
   readonly payments: readonly StoredPayment[];
   readonly relatives: readonly StoredPayment[];
+  readonly subscription: ReadSubscription | null;
   readonly newPaymentId: string;
   readonly closedSessionId: string | null;
 };
@@ -156,6 +160,8 @@ type PlanInput = {
   readonly commands: readonly Command[];
   readonly payment: PaymentInput | null;
   readonly relatives: readonly PaymentInput[];
+  /** Null where no payment is written, or it is of no subscription. */
+  readonly subscriptionRead: ReadSubscription | null;
 };
 
 type PaymentInput = PaymentWrite & {
@@ -175,6 +181,9 @@ function storableText(plan: PlanInput): string {
 
 function toSql(write: PlanWrite): PlanInput {
   const { plan } = write;
+  const payment = paymentToSql(write);
+  const relatives = relativesToSql(write);
+  const writesPayments = payment !== null || relatives.length > 0;
   return {
     eventId: write.eventId,
     body: write.body == null ? null : Buffer.from(write.body).toString('base64'),
@@ -192,8 +201,9 @@ function toSql(write: PlanWrite): PlanInput {
     subscription: plan.subscription,
     closedSessionId: write.closedSessionId,
     commands: plan.commands,
-    payment: paymentToSql(write),
-    relatives: relativesToSql(write),
+    payment,
+    relatives,
+    subscriptionRead: writesPayments ? write.subscription : null,
   };
 }
 

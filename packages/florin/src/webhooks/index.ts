@@ -1,3 +1,5 @@
+export { createCatchUp } from './catch-up.ts';
+export { decideWith, type StateRequest } from './decide-with.ts';
 export type { WebhookDeps } from './deps.ts';
 export { dismissFraudWarning } from './dismiss.ts';
 export { type DrainResult, drainInbox, grantDueDrips } from './drain.ts';
@@ -13,7 +15,13 @@ export {
   putBack,
   showEvent,
 } from './inbox.ts';
-export { type ProcessOutcome, previewEvent, processEvent } from './process.ts';
+export { previewInvoice } from './preview-invoice.ts';
+export {
+  type PreviewedStates,
+  type ProcessOutcome,
+  previewEvent,
+  processEvent,
+} from './process.ts';
 export {
   MAX_BODY_BYTES,
   type ReceiveOutcome,

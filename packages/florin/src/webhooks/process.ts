@@ -2,16 +2,16 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ZodError } from 'zod';
 import {
   aliasesOf,
-  type Decision,
   decide,
   EMPTY_PAYMENT,
-  mayReturn,
+  mergePayments,
   type Obstacle,
+  type PaymentState,
   type Plan,
-  subjectsOf,
 } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import type { Fact, StripeEvent } from '../stripe/index.ts';
+import { type DecidedWith, decideWith, requestFor, type StateRequest } from './decide-with.ts';
 import type { WebhookDeps } from './deps.ts';
 import { factOf } from './handlers.ts';
 import { type EventInHand, inEnvelope } from './in-hand.ts';
@@ -30,6 +30,7 @@ const MAX_STALE = 60;
 const STALE_PAUSE_MS = 5;
 const LOCK_NOT_AVAILABLE = '55P03';
 const NOTHING: Fact = { kind: 'nothing', reason: '' };
+const FINISHED_BEFORE: ProcessOutcome = { status: 'duplicate', reason: 'Finished before.' };
 
 /**
  * Processes one event: reads its fact, decides, asks Stripe what is missing (outside any
@@ -50,7 +51,7 @@ async function attempt(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessO
   const foreign = notOurs(deps, event);
   try {
     return foreign === undefined
-      ? await settle(deps, inHand)
+      ? await decideAndStore(deps, inHand)
       : await store(deps, inHand, { plan: planOf({ status: 'skipped', reason: foreign }) });
   } catch (error) {
     return keep(deps, inHand, error);
@@ -77,6 +78,9 @@ async function keep(
   }
 }
 
+/** What earlier previews came to, by payment: the next one is made as if they had been written. */
+export type PreviewedStates = Map<string, PaymentState>;
+
 /**
  * What processing an event would do now, whatever became of it before: reads the state and asks
  * Stripe, writes nothing. Undefined for an event that is not ours or says nothing.
@@ -84,6 +88,7 @@ async function keep(
 export async function previewEvent(
   deps: WebhookDeps,
   event: StripeEvent,
+  previewed: PreviewedStates = new Map(),
 ): Promise<Plan | undefined> {
   if (notOurs(deps, event) !== undefined) {
     return undefined;
@@ -99,13 +104,41 @@ export async function previewEvent(
   if (fact.kind === 'nothing') {
     return undefined;
   }
-  const decided = await decideOn({
-    deps,
-    inHand: { event, json: null, claimedAttempt: 1 },
+  const { catalog, clock, mend = false } = deps;
+  const decided = await decideWith({
     fact,
+    eventId: event.id,
+    catalog,
+    clock,
     details,
+    mend,
+    read: async (request) =>
+      aheadOf(await readState(deps.db, { eventId: event.id, ...request }), previewed),
   });
-  return decided === 'duplicate' ? undefined : decided.plan;
+  if (decided === undefined) {
+    return undefined;
+  }
+  const { plan, read } = decided;
+  const [kept] = read.payments;
+  if (kept !== undefined && plan.payment !== null) {
+    previewed.set(kept.id, plan.payment.state);
+  }
+  for (const { id, state } of plan.relatives ?? []) {
+    previewed.set(id, state);
+  }
+  return plan;
+}
+
+/** What was read, with payments as earlier previews left them. */
+function aheadOf(read: StateRead, previewed: PreviewedStates): StateRead {
+  const ahead = <P extends { id: string; state: PaymentState }>(one: P): P => ({
+    ...one,
+    state: previewed.get(one.id) ?? one.state,
+  });
+  const payment = read.payments
+    .map(ahead)
+    .reduce((merged, one) => mergePayments(merged, one.state), EMPTY_PAYMENT);
+  return { ...read, known: { ...read.known, payment, relatives: read.relatives.map(ahead) } };
 }
 
 /** Events of another mode or of a connected account are not ours; they stay visible in the inbox. */
@@ -120,13 +153,13 @@ function notOurs(deps: WebhookDeps, event: StripeEvent): string | undefined {
   return undefined;
 }
 
-async function settle(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessOutcome> {
+async function decideAndStore(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessOutcome> {
   const details = collectDetails(deps.stripe, deps.logger);
   let { event } = inHand;
   if (needsObject(event)) {
-    const read = await readFor(deps, { inHand, fact: NOTHING, aliases: [] });
-    if (isFinished(read, inHand)) {
-      return { status: 'duplicate', reason: 'Finished before.' };
+    const read = await readUnfinished(deps, inHand, requestFor(NOTHING, details));
+    if (read === undefined) {
+      return FINISHED_BEFORE;
     }
     const named = await fetchNamedObject(event, { stripe: deps.stripe, details });
     if ('obstacle' in named) {
@@ -144,12 +177,12 @@ async function settle(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessOu
     return atOnce;
   }
   for (let round = 1; ; round += 1) {
-    const decided = await decideOn({ deps, inHand, fact, details });
-    if (decided === 'duplicate') {
-      return { status: 'duplicate', reason: 'Finished before.' };
+    const decided = await decideOn(deps, { inHand, fact, details });
+    if (decided === undefined) {
+      return FINISHED_BEFORE;
     }
     try {
-      return await store(deps, inHand, decided);
+      return await store(deps, inHand, { ...decided, fact });
     } catch (error) {
       if (round >= MAX_STALE || !isStale(error)) {
         throw error;
@@ -204,53 +237,26 @@ type Decided = {
   unread?: boolean;
 };
 
-async function decideOn(input: {
-  deps: WebhookDeps;
-  inHand: EventInHand;
-  fact: Fact;
-  details: CollectedDetails;
-}): Promise<Decided | 'duplicate'> {
-  const { deps, inHand, fact, details } = input;
-  let aliases = aliasesOf(fact, details);
-  let read = await readFor(deps, { inHand, fact, aliases });
-  if (isFinished(read, inHand)) {
-    return 'duplicate';
-  }
-  for (;;) {
-    const decision: Decision = decide({
-      fact,
-      details,
-      eventId: inHand.event.id,
-      catalog: deps.catalog,
-      known: read.known,
-      now: deps.clock.now(),
-    });
-    if ('plan' in decision) {
-      return { plan: decision.plan, fact, aliases, read };
-    }
-    await details.ask(decision.need);
-    const named = aliasesOf(fact, details);
-    if (named.length !== aliases.length) {
-      aliases = named;
-      read = await readFor(deps, { inHand, fact, aliases });
-    }
-  }
-}
-
-function isFinished({ eventStatus }: StateRead, { claimedAttempt }: EventInHand): boolean {
-  return claimedAttempt === undefined && (eventStatus === 'processed' || eventStatus === 'skipped');
-}
-
-function readFor(
+function decideOn(
   deps: WebhookDeps,
-  input: { inHand: EventInHand; fact: Fact; aliases: readonly string[] },
-): Promise<StateRead> {
-  return readState(deps.db, {
-    eventId: input.inHand.event.id,
-    aliases: input.aliases,
-    wholeSubscription: input.fact.kind === 'invoice' && mayReturn(input.fact),
-    ...subjectsOf(input.fact),
-  });
+  on: { inHand: EventInHand; fact: Fact; details: CollectedDetails },
+): Promise<DecidedWith<StateRead> | undefined> {
+  const { inHand, fact, details } = on;
+  const { catalog, clock, mend = false } = deps;
+  const read = (request: StateRequest) => readUnfinished(deps, inHand, request);
+  return decideWith({ fact, eventId: inHand.event.id, catalog, clock, details, mend, read });
+}
+
+/** Undefined when the event was finished before; a worker that has claimed it goes on all the same. */
+async function readUnfinished(
+  deps: WebhookDeps,
+  { event, claimedAttempt }: EventInHand,
+  request: StateRequest,
+): Promise<StateRead | undefined> {
+  const read = await readState(deps.db, { eventId: event.id, ...request });
+  const { eventStatus } = read;
+  const isFinished = eventStatus === 'processed' || eventStatus === 'skipped';
+  return isFinished && claimedAttempt === undefined ? undefined : read;
 }
 
 async function store(
@@ -273,11 +279,12 @@ async function store(
     aliases: aliases ?? [],
     payments: read?.payments ?? [],
     relatives: read?.relatives ?? [],
+    subscription: read?.subscription ?? null,
     newPaymentId: deps.ids.uuid(),
     closedSessionId: fact?.kind === 'session' ? fact.id : null,
   });
   if (outcome === 'duplicate') {
-    return { status: 'duplicate', reason: 'Finished before.' };
+    return FINISHED_BEFORE;
   }
   for (const { accountId } of plan.commands) {
     deps.announce?.(accountId);

@@ -29,6 +29,7 @@ declare
   v_chain bytea;
   v_content bytea;
   v_usage bytea := '\x'::bytea;
+  v_limits credits.limit_state[];
   v_counted boolean := false;
   v_account credits.accounts;
   v_entry credits.entries;
@@ -116,13 +117,20 @@ begin
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
     elsif v_account.limited then
-      v_counted := credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
+      v_limits := credits.limit_states(p_account_id, p_actor, p_feature, v_now);
+      perform credits.check_limits(v_limits, p_amount);
+      perform credits.count_usage(v_limits, p_amount, v_now);
+      v_counted := true;
     end if;
   end loop;
 end;
 $$;
 comment on function credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb) is
   'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRINS (also for an unknown account), CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
+
+create type credits.batch_result as (status text, entry_no bigint, posted bigint, held bigint);
+comment on type credits.batch_result is
+  'How one spend of a batch ended; the entry of its key and the balance after it, else the balance as it is.';
 
 create function credits.spend_batch(
   p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[])
@@ -139,158 +147,109 @@ as $$
 declare
   v_now timestamptz := clock_timestamp();
   v_count int := coalesce(cardinality(p_account_ids), 0);
+  v_n int;
+  v_group record;
   v_account credits.accounts;
-  v_ids uuid[] := array[]::uuid[];
-  v_posted bigint[] := array[]::bigint[];
-  v_held bigint[] := array[]::bigint[];
-  v_axis bigint[] := array[]::bigint[];
-  v_no bigint[] := array[]::bigint[];
-  v_chain bytea[] := array[]::bytea[];
-  v_open boolean[] := array[]::boolean[];
-  v_limited boolean[] := array[]::boolean[];
-  v_item record;
-  v_a int;
-  v_first int;
-  v_statuses text[] := array_fill(null::text, array[v_count]);
-  v_nos bigint[] := array_fill(null::bigint, array[v_count]);
-  v_item_posted bigint[] := array_fill(null::bigint, array[v_count]);
-  v_item_held bigint[] := array_fill(null::bigint, array[v_count]);
-  v_item_axis bigint[] := array_fill(null::bigint, array[v_count]);
-  v_item_chain bytea[] := array_fill(null::bytea, array[v_count]);
+  v_chain bytea;
+  v_limits credits.limit_state[];
+  v_written boolean;
+  v_entry credits.entries;
+  v_result credits.batch_result;
+  v_results credits.batch_result[] := array[]::credits.batch_result[];
 begin
   if v_count <> coalesce(cardinality(p_amounts), 0)
      or v_count <> coalesce(cardinality(p_idempotency_keys), 0) then
     raise exception 'The three lists must be of the same length.'
       using errcode = '22023', hint = 'Pass one account, one amount and one key for each spend.';
   end if;
-  for v_a in 1..v_count loop
-    if p_account_ids[v_a] is null or p_amounts[v_a] is null or p_amounts[v_a] < 1
-       or p_amounts[v_a] > 9007199254740991 or p_idempotency_keys[v_a] is null
-       or length(p_idempotency_keys[v_a]) not between 1 and 255
-       or starts_with(p_idempotency_keys[v_a], 'florin:') then
-      perform credits.check_input(p_account_ids[v_a], p_amounts[v_a], p_idempotency_keys[v_a]);
+  for v_n in 1..v_count loop
+    if p_account_ids[v_n] is null or p_amounts[v_n] is null or p_amounts[v_n] < 1
+       or p_amounts[v_n] > 9007199254740991 or p_idempotency_keys[v_n] is null
+       or length(p_idempotency_keys[v_n]) not between 1 and 255
+       or starts_with(p_idempotency_keys[v_n], 'florin:') then
+      perform credits.check_input(p_account_ids[v_n], p_amounts[v_n], p_idempotency_keys[v_n]);
     end if;
   end loop;
 
-  -- Accounts are locked in one order, so that batches never wait for each other in a circle.
-  for v_account in
-    select a.* from credits.accounts a
-     where a.account_id = any (p_account_ids)
-     order by a.account_id
-       for update
+  -- Accounts are locked in one order, so that batches never wait for each other in a circle. Each
+  -- statement is about one account, so that the accounts may lie on several nodes (docs/scale.md).
+  for v_group in
+    select i.account_id, array_agg(i.n::int order by i.n) as places
+      from unnest(p_account_ids) with ordinality as i (account_id, n)
+     group by i.account_id
+     order by i.account_id
   loop
+    select * into v_account from credits.accounts a
+     where a.account_id = v_group.account_id for update;
     if v_account.next_change_at <= v_now then
       v_account := credits.settle(v_account, v_now);
       perform credits.save_account(v_account);
     end if;
-    v_ids := v_ids || v_account.account_id;
-    v_posted := v_posted || v_account.posted;
-    v_held := v_held || v_account.held;
-    v_axis := v_axis || v_account.axis;
-    v_no := v_no || v_account.entry_no;
-    v_chain := v_chain || v_account.chain;
-    v_open := v_open || (v_account.closed_at is null);
-    v_limited := v_limited || v_account.limited;
-  end loop;
-
-  for v_item in
-    select i.account_id, i.amount, i.key, i.n::int as n, k.place::int as place,
-           (min(i.n) over (partition by i.account_id, i.key))::int as first_n,
-           e.entry_no, e.kind, e.amount as entry_amount,
-           num_nonnulls(e.metadata, e.actor, e.feature, e.meter) as said,
-           e.posted_after, e.held_after
-      from unnest(p_account_ids, p_amounts, p_idempotency_keys)
-             with ordinality as i (account_id, amount, key, n)
-      left join unnest(v_ids) with ordinality as k (account_id, place)
-        on k.account_id = i.account_id
-      left join credits.entries e
-        on e.account_id = i.account_id and e.idempotency_key = i.key
-     order by i.n
-  loop
-    v_a := v_item.place;
-    v_first := null;
-    if v_item.first_n < v_item.n then
-      select i.n into v_first
-        from generate_series(v_item.first_n, v_item.n - 1) as i (n)
-       where v_statuses[i.n] = 'spent' and p_account_ids[i.n] = v_item.account_id
-         and p_idempotency_keys[i.n] = v_item.key;
-    end if;
-    if v_first is not null and p_amounts[v_first] = v_item.amount then
-      -- The same intent twice in one call.
-      v_statuses[v_item.n] := 'replayed';
-      v_nos[v_item.n] := v_nos[v_first];
-      v_item_posted[v_item.n] := v_item_posted[v_first];
-      v_item_held[v_item.n] := v_item_held[v_first];
-    elsif v_first is not null then
-      v_statuses[v_item.n] := 'idempotency_key_reused';
-      v_item_posted[v_item.n] := v_posted[v_a];
-      v_item_held[v_item.n] := v_held[v_a];
-    elsif v_item.entry_no is not null then
-      if v_item.kind = 'spend' and v_item.entry_amount = -v_item.amount
-         and v_item.said = 0 then
-        v_statuses[v_item.n] := 'replayed';
-        v_nos[v_item.n] := v_item.entry_no;
-        v_item_posted[v_item.n] := v_item.posted_after;
-        v_item_held[v_item.n] := v_item.held_after;
-      else
-        v_statuses[v_item.n] := 'idempotency_key_reused';
-        v_item_posted[v_item.n] := v_posted[v_a];
-        v_item_held[v_item.n] := v_held[v_a];
+    foreach v_n in array v_group.places loop
+      v_written := false;
+      if v_account.limited then
+        v_limits := credits.limit_states(v_group.account_id, null, null, v_now);
       end if;
-    elsif v_a is null then
-      v_statuses[v_item.n] := 'insufficient_credits';
-      v_item_posted[v_item.n] := 0;
-      v_item_held[v_item.n] := 0;
-    elsif not v_open[v_a] then
-      v_statuses[v_item.n] := 'account_closed';
-      v_item_posted[v_item.n] := v_posted[v_a];
-      v_item_held[v_item.n] := v_held[v_a];
-    elsif v_posted[v_a] - v_held[v_a] < v_item.amount then
-      v_statuses[v_item.n] := 'insufficient_credits';
-      v_item_posted[v_item.n] := v_posted[v_a];
-      v_item_held[v_item.n] := v_held[v_a];
-    elsif v_limited[v_a] and not credits.use_limits(
-        v_item.account_id, null, null, v_item.amount, v_now, false) then
-      v_statuses[v_item.n] := 'limit_reached';
-      v_item_posted[v_item.n] := v_posted[v_a];
-      v_item_held[v_item.n] := v_held[v_a];
-    else
-      v_posted[v_a] := v_posted[v_a] - v_item.amount;
-      v_no[v_a] := v_no[v_a] + 1;
-      v_chain[v_a] := sha256(v_chain[v_a] || int8send(v_no[v_a]) || int8send(v_axis[v_a])
-        || int8send(v_posted[v_a]) || int8send(v_held[v_a]) || sha256(record_send(row(
-          v_item.account_id, -v_item.amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid,
-          null::bigint, null::uuid, convert_to(v_item.key, 'UTF8'), null::bytea, null::bytea))));
-      v_statuses[v_item.n] := 'spent';
-      v_nos[v_item.n] := v_no[v_a];
-      v_item_posted[v_item.n] := v_posted[v_a];
-      v_item_held[v_item.n] := v_held[v_a];
-      v_item_axis[v_item.n] := v_axis[v_a];
-      v_item_chain[v_item.n] := v_chain[v_a];
-      v_axis[v_a] := v_axis[v_a] + v_item.amount;
-    end if;
+      if v_account.posted - v_account.held >= p_amounts[v_n] and v_account.closed_at is null
+         and (not v_account.limited or credits.reached_limit(v_limits, p_amounts[v_n]) is null) then
+        v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
+          || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
+          || int8send(v_account.held::bigint) || sha256(record_send(row(
+            v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea, null::bytea,
+            null::uuid, null::bigint, null::uuid, convert_to(p_idempotency_keys[v_n], 'UTF8'),
+            null::bytea, null::bytea))));
+        insert into credits.entries (
+          account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
+          idempotency_key, chain)
+        values (
+          v_account.account_id, v_account.entry_no + 1, -p_amounts[v_n], v_account.axis,
+          v_account.posted - p_amounts[v_n], v_account.held, v_now, 'spend',
+          p_idempotency_keys[v_n], v_chain)
+        on conflict (account_id, idempotency_key) do nothing;
+        v_written := found;
+      end if;
+      if v_written then
+        if v_account.limited then
+          perform credits.count_usage(v_limits, p_amounts[v_n], v_now);
+        end if;
+        v_account.posted := v_account.posted - p_amounts[v_n];
+        v_account.axis := v_account.axis + p_amounts[v_n];
+        v_account.entry_no := v_account.entry_no + 1;
+        v_account.chain := v_chain;
+        v_result := row('spent', v_account.entry_no, v_account.posted, v_account.held);
+      else
+        select * into v_entry from credits.entries e
+         where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n];
+        if v_entry.kind = 'spend' and v_entry.amount = -p_amounts[v_n]
+           and num_nonnulls(v_entry.metadata, v_entry.actor, v_entry.feature, v_entry.meter) = 0 then
+          v_result := row('replayed', v_entry.entry_no, v_entry.posted_after, v_entry.held_after);
+        else
+          v_result := row(
+            case when v_entry.entry_no is not null then 'idempotency_key_reused'
+                 when v_account.closed_at is not null then 'account_closed'
+                 when v_account.posted - v_account.held >= p_amounts[v_n] then 'limit_reached'
+                 else 'insufficient_credits' end,
+            null, coalesce(v_account.posted, 0), coalesce(v_account.held, 0));
+        end if;
+      end if;
+      v_results[v_n] := v_result;
+    end loop;
+    update credits.accounts a
+       set posted = v_account.posted,
+           axis = v_account.axis,
+           entry_no = v_account.entry_no,
+           chain = v_account.chain
+     where a.account_id = v_account.account_id and a.entry_no < v_account.entry_no;
   end loop;
-
-  insert into credits.entries (
-    account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
-    idempotency_key, chain)
-  select i.account_id, i.no, -i.amount, i.axis_from, i.posted, i.held, v_now, 'spend', i.key, i.chain
-    from unnest(p_account_ids, p_amounts, p_idempotency_keys, v_statuses, v_nos, v_item_posted,
-                v_item_held, v_item_axis, v_item_chain)
-           as i (account_id, amount, key, status, no, posted, held, axis_from, chain)
-   where i.status = 'spent';
-  update credits.accounts a
-     set posted = i.posted, axis = i.axis, entry_no = i.no, chain = i.chain
-    from unnest(v_ids, v_posted, v_axis, v_no, v_chain) as i (account_id, posted, axis, no, chain)
-   where a.account_id = i.account_id and a.entry_no <> i.no;
 
   return query
-    select i.n::int, i.account_id, i.key, i.status,
-           case when i.no is not null then md5(i.account_id::text || ':' || i.no)::uuid end,
-           i.posted, i.held, i.posted - i.held, i.status = 'replayed'
-      from unnest(p_account_ids, p_idempotency_keys, v_statuses, v_nos, v_item_posted, v_item_held)
-             with ordinality as i (account_id, key, status, no, posted, held, n)
-     order by i.n;
+    select r.n::int, p_account_ids[r.n], p_idempotency_keys[r.n], r.status,
+           case when r.entry_no is not null
+                then md5(p_account_ids[r.n]::text || ':' || r.entry_no)::uuid end,
+           r.posted, r.held, r.posted - r.held,
+           r.status = 'replayed'
+      from unnest(v_results) with ordinality as r (status, entry_no, posted, held, n)
+     order by r.n;
 end;
 $$;
 comment on function credits.spend_batch(uuid[], bigint[], text[]) is

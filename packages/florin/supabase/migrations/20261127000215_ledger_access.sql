@@ -20,8 +20,7 @@ grant execute on function
   credits.expire_due(integer),
   credits.recompute_balances(),
   credits.explain_balance(uuid),
-  credits.allocations_now(uuid, bigint, bigint),
-  credits.verify_ledger(uuid)
+  credits.allocations_now(uuid, bigint, bigint)
   to service_role;
 grant execute on function
   credits.current_account(),

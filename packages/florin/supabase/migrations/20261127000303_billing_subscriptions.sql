@@ -11,12 +11,15 @@ create table billing.subscriptions (
   as_of timestamptz,
   current_period_end timestamptz,
   fact jsonb,
+  payments_version bigint not null default 0,
   updated_at timestamptz not null default clock_timestamp(),
   constraint subscriptions_pkey primary key (subscription_id)
 );
 create index subscriptions_by_account on billing.subscriptions (account_id);
 comment on table billing.subscriptions is
-  'What Stripe last said about each subscription. Ended is for ever; else the later word counts.';
+  'What Stripe last said about each subscription. Ended is for ever; else the later word counts, and within one second nothing makes it incomplete again.';
+comment on column billing.subscriptions.payments_version is
+  'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
 
 create function billing.write_subscription(p_subscription jsonb)
 returns void
@@ -51,11 +54,35 @@ begin
      where s.subscription_id = p_subscription ->> 'subscriptionId'
        and (s.as_of is null
             or (v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
-                to_timestamp((v_fact ->> 'asOf')::double precision)) >= (s.ended, s.as_of));
+                to_timestamp((v_fact ->> 'asOf')::double precision),
+                v_fact ->> 'status' is distinct from 'incomplete')
+               >= (s.ended, s.as_of, s.status is distinct from 'incomplete'));
   end if;
 end;
 $$;
 comment on function billing.write_subscription(jsonb) is
   'Keeps what was learnt about a subscription; an older fact never replaces a newer one, and ended stays ended.';
+
+create function billing.claim_subscription(p_read jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+  perform billing.check_keys('the subscription as read', p_read, array['id', 'version']);
+  -- The row may not be there yet: its first payment often comes before any event about itself.
+  insert into billing.subscriptions as s (subscription_id, payments_version)
+    values (p_read ->> 'id', 1)
+    on conflict (subscription_id) do update
+      set payments_version = s.payments_version + 1
+      where s.payments_version = (p_read ->> 'version')::bigint;
+  if not found then
+    perform billing.raise_stale();
+  end if;
+end;
+$$;
+comment on function billing.claim_subscription(jsonb) is
+  'Locks a subscription''s row, so that payments of it are decided on one after the other. Raises 40001 when one was written since it was read. Internal: part of apply_event.';
 
 call florin.end_migration();

@@ -3,7 +3,7 @@
 -- Billing's tables stay local (docs/scale.md): the inbox is claimed with `skip locked`. The ledger's
 -- tables are reached through the ledger's functions only.
 --
--- Lock order: the event's row, then payments by id, then the ledger's account row.
+-- Lock order: the event's row, then the subscription's, then payments by id, then the ledger's account row.
 
 call florin.begin_migration();
 
@@ -142,7 +142,8 @@ declare
 begin
   perform billing.check_keys('the plan', p_plan, array['eventId', 'body', 'status', 'retryInSeconds',
     'unread', 'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
-    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment', 'relatives']);
+    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment', 'relatives',
+    'subscriptionRead']);
   if p_event ->> 'id' <> v_event_id or p_event is not null and v_event_id is null then
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
@@ -199,6 +200,15 @@ begin
     end if;
   end if;
 
+  if p_plan #>> '{payment,subscriptionId}' <>
+       coalesce(p_plan #>> '{subscriptionRead,id}', '') then
+    raise exception 'The plan writes a payment of subscription %, which was not read.',
+        p_plan #>> '{payment,subscriptionId}'
+      using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
+  end if;
+  if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
+    perform billing.claim_subscription(p_plan -> 'subscriptionRead');
+  end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
     perform billing.write_payment(p_plan -> 'payment');
   end if;

@@ -26,6 +26,7 @@ create function billing.read_state(
   out event_attempts integer,
   out customer_account_id uuid,
   out subscription jsonb,
+  out subscription_read jsonb,
   out payments jsonb,
   out relatives jsonb)
 language plpgsql
@@ -54,9 +55,13 @@ begin
       from billing.customers c where c.customer_id = p_customer_id;
   end if;
   if v_subscription_id is not null then
-    select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact)
-      into subscription
+    select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact),
+           jsonb_build_object('id', s.subscription_id, 'version', s.payments_version)
+      into subscription, subscription_read
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
+    if not found then
+      subscription_read := jsonb_build_object('id', v_subscription_id, 'version', 0);
+    end if;
     if p_whole_subscription or exists (
          select 1 from billing.payments p
           where p.subscription_id = v_subscription_id and p.state ? 'returns') then
@@ -69,6 +74,6 @@ begin
 end;
 $$;
 comment on function billing.read_state(text, text[], text, text, boolean) is
-  'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them. Locks nothing: apply_event checks the versions it was made from.';
+  'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them; subscription_read: the version that all of them have. Locks nothing: apply_event checks the versions it was made from.';
 
 call florin.end_migration();

@@ -96,8 +96,9 @@ begin
   perform 1 from credits.issue_grant(
     p_account_id => target_user_id,
     p_amount => credit_amount,
-    p_idempotency_key => 'seed:' || md5(
-      concat_ws('|', stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))),
+    -- As a list: whatever characters are in them, no two calls about different payments share a key.
+    p_idempotency_key => 'add_user_credits:' || md5(jsonb_build_array(
+      stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))::text),
     p_source => 'purchase',
     p_metadata => jsonb_strip_nulls(jsonb_build_object(
       'stripe_event_id', stripe_event_id,
@@ -109,7 +110,7 @@ begin
 end;
 $$;
 comment on function public.add_user_credits(uuid, integer, text, text, text, text, text) is
-  'Gives credits once for an event, payment and price: true when credited or credited before. Errors are raised: CRAMT for amounts below 1 (money that goes back is credits.reverse_grant), CRDUP for other input under the same names, CRACC.';
+  'Gives credits once for an event, payment and price, under a key made of the three: true when credited or credited before. Errors are raised: CRAMT for amounts below 1 (money that goes back is credits.reverse_grant), CRDUP for other input under the same names, CRACC.';
 
 create function public.refresh_credits_balance()
 returns bigint

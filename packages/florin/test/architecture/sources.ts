@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** The repository, with the documents. */
 export const REPOSITORY = join(ROOT, '..', '..');
-export const SANDBOX = join(REPOSITORY, 'packages', 'stripe-sandbox');
+/** The packages that import nothing of Florin. */
+export const OTHERS = ['stripe-sandbox', 'florin-dev'].map((name) =>
+  join(REPOSITORY, 'packages', name),
+);
 
 export type Import = {
   /** As written: `../db/index.ts`, `pg`, `node:fs`. */
@@ -33,9 +36,9 @@ export function listFiles(folder: string, ending: RegExp, root = ROOT): string[]
     .sort();
 }
 
-/** What ships: everything below src that is no test. */
-export function readSources(root = ROOT): Source[] {
-  return listFiles('src', /\.tsx?$/, root)
+/** What ships: everything below src, or another folder, that is no test. */
+export function readSources({ root = ROOT, folder = 'src' } = {}): Source[] {
+  return listFiles(folder, /\.tsx?$/, root)
     .filter((path) => !/\.test\.tsx?$/.test(path))
     .map((path) => {
       const text = readFileSync(join(root, path), 'utf8');
@@ -45,6 +48,35 @@ export function readSources(root = ROOT): Source[] {
 
 export function moduleOf(path: string): string {
   return path.split('/')[1] ?? path;
+}
+
+/**
+ * Files that import each other in a circle, as values or as types: `a.ts → b.ts → a.ts`. Nothing in a circle
+ * can be read or moved alone.
+ */
+export function findCircles(
+  sources: readonly Pick<Source, 'path' | 'imports'>[],
+): readonly string[] {
+  const known = new Map(sources.map(({ path, imports }) => [path, imports]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const follow = (path: string, way: readonly string[]): void => {
+    const at = way.indexOf(path);
+    if (at >= 0) {
+      circles.push([...way.slice(at), path].join(' → '));
+    } else if (!done.has(path)) {
+      for (const { target } of known.get(path) ?? []) {
+        if (target !== undefined) {
+          follow(target, [...way, path]);
+        }
+      }
+      done.add(path);
+    }
+  };
+  for (const path of known.keys()) {
+    follow(path, []);
+  }
+  return circles;
 }
 
 const STATEMENT = /^(?:import|export)\s+(type\s)?(?:[^'";]*?\sfrom\s+)?'([^']+)'/gm;

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { listFiles, ROOT, SANDBOX } from './sources.ts';
+import { listFiles, OTHERS, ROOT } from './sources.ts';
 
 const TITLE = /\b(?:it|test|describe)(?:\.\w+(?:\([^)]*\))?)*\(\s*(['"`])((?:\\.|(?!\1).)*)\1/g;
 const PGTAP_TITLE = /'((?:[^']|'')*)'\s*\)\s*;/g;
@@ -8,7 +8,7 @@ const PGTAP_TITLE = /'((?:[^']|'')*)'\s*\)\s*;/g;
 /** The name of every test and group of tests, in TypeScript and in pgTAP. */
 export function readTitles(): Set<string> {
   const titles = new Set<string>();
-  const files = [ROOT, SANDBOX].flatMap((root) =>
+  const files = [ROOT, ...OTHERS].flatMap((root) =>
     ['src', 'test']
       .flatMap((folder) => listFiles(folder, /\.test\.tsx?$/, root))
       .map((path) => join(root, path)),

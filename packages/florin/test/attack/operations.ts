@@ -21,47 +21,57 @@ export type OpenApi = {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 };
 
-/** One operation that the service documents, with the input of a good request. */
+/** The input of a request. */
+type Input = {
+  readonly path: Readonly<Record<string, unknown>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly body: unknown;
+};
+
+/** Values that a good request has, by name; `body` is the whole of one that has no schema. */
+export type Known = Readonly<Record<string, unknown>>;
+
+/** One operation that the service documents. */
 export type Operation = {
   readonly method: string;
   readonly path: string;
-  readonly good: {
-    readonly path: Readonly<Record<string, unknown>>;
-    readonly query: Readonly<Record<string, unknown>>;
-    readonly header: Readonly<Record<string, unknown>>;
-    readonly body: unknown;
-  };
+  /** The input of a good request: by the schema, where no value is known by its name. */
+  readonly good: (known: Known) => Input;
 };
 
 /** Every operation of the document that the service makes of its routes: a new one is among them. */
 export function operationsOf(document: OpenApi): Operation[] {
   return Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { parameters = [], requestBody }]) => {
-      const given = (where: string) =>
-        Object.fromEntries(
-          parameters
-            .filter((one) => one.in === where)
-            .map(({ name, schema }) => [name, exampleOf(document, schema)]),
-        );
-      const schema = Object.values(requestBody?.content ?? {})[0]?.schema;
-      const body = schema === undefined ? undefined : exampleOf(document, schema);
-      return {
-        method: method.toUpperCase(),
-        path,
-        good: { path: given('path'), query: given('query'), header: given('header'), body },
-      };
-    }),
+    Object.entries(methods).map(([method, { parameters = [], requestBody }]) => ({
+      method: method.toUpperCase(),
+      path,
+      good(known) {
+        const given = (where: string) =>
+          Object.fromEntries(
+            parameters
+              .filter((parameter) => parameter.in === where)
+              .map(({ name, schema }) => [name, one(name, schema)] as const)
+              .filter(([, value]) => value !== undefined),
+          );
+        const one = (name: string, schema: Schema) =>
+          name in known ? known[name] : exampleOf(document, schema, known);
+        const schema = Object.values(requestBody?.content ?? {})[0]?.schema;
+        const body = schema === undefined ? known['body'] : exampleOf(document, schema, known);
+        return { path: given('path'), query: given('query'), header: given('header'), body };
+      },
+    })),
   );
 }
 
-function exampleOf(document: OpenApi, schema: Schema): unknown {
+function exampleOf(document: OpenApi, schema: Schema, known: Known): unknown {
   if (schema.$ref !== undefined) {
     const named = document.components.schemas[schema.$ref.split('/').at(-1) ?? ''];
-    return named === undefined ? null : exampleOf(document, named);
+    return named === undefined ? null : exampleOf(document, named, known);
   }
   const [first] = schema.anyOf ?? schema.oneOf ?? [];
   if (first !== undefined) {
-    return exampleOf(document, first);
+    return exampleOf(document, first, known);
   }
   if (schema.example !== undefined || schema.enum !== undefined) {
     return schema.example ?? schema.enum?.[0];
@@ -71,11 +81,11 @@ function exampleOf(document: OpenApi, schema: Schema): unknown {
       return Object.fromEntries(
         Object.entries(schema.properties ?? {}).map(([name, one]) => [
           name,
-          exampleOf(document, one),
+          name in known ? known[name] : exampleOf(document, one, known),
         ]),
       );
     case 'array':
-      return schema.items === undefined ? [] : [exampleOf(document, schema.items)];
+      return schema.items === undefined ? [] : [exampleOf(document, schema.items, known)];
     case 'integer':
     case 'number':
       return 1;
@@ -85,6 +95,17 @@ function exampleOf(document: OpenApi, schema: Schema): unknown {
       return 'x';
   }
 }
+
+/** A request as it should be. */
+export const GOOD_REQUEST: HostileRequest = {
+  as: 'server',
+  inPath: [],
+  inQuery: [],
+  inHeader: [],
+  inBody: [],
+  text: undefined,
+  contentType: 'application/json',
+};
 
 /** What a hostile client does with an operation. */
 export type HostileRequest = {
@@ -135,22 +156,26 @@ export const hostileRequest: fc.Arbitrary<HostileRequest> = fc.record({
 }) as fc.Arbitrary<HostileRequest>;
 
 /** The request as it is sent, all but who asks. */
-export function toRequest({ method, path, good }: Operation, hostile: HostileRequest) {
+export function toRequest(
+  { method, path, good }: Operation,
+  { known, hostile }: { known: Known; hostile: HostileRequest },
+) {
+  const input = good(known);
   const spoilt = (part: object, made: readonly Change[]) => {
     const [value] = spoil([part], made);
     return Object.entries(typeof value === 'object' && value !== null ? value : part);
   };
   let address = path;
-  for (const [name, value] of spoilt(good.path, hostile.inPath)) {
+  for (const [name, value] of spoilt(input.path, hostile.inPath)) {
     address = address.replace(`{${name}}`, escaped(value));
   }
-  const query = spoilt(good.query, hostile.inQuery).map(
+  const query = spoilt(input.query, hostile.inQuery).map(
     ([name, value]) => `${escaped(name)}=${escaped(value)}`,
   );
-  const headers = spoilt(good.header, hostile.inHeader)
+  const headers = spoilt(input.header, hostile.inHeader)
     .map(([name, value]) => [name, forHeader(value)] as const)
     .filter(([name]) => /^[\w-]+$/.test(name));
-  const [body] = spoil([good.body], hostile.inBody);
+  const [body] = spoil([input.body], hostile.inBody);
   return {
     address: query.length === 0 ? address : `${address}?${query.join('&')}`,
     method,

@@ -1,9 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   ADA,
   APP_URL,
@@ -13,11 +11,9 @@ import {
 } from '../integration/http/florin-service.ts';
 import { purchase } from '../integration/webhooks/objects.ts';
 import type { Served } from '../support/served.ts';
-import { deliver, errorsOf, expectGood, openRaw, rawStatuses, SERVERS } from './target.ts';
+import { deliver, errorsOf, expectGood, rawStatuses, SERVERS } from './target.ts';
 
-const STATUS_OF_SMUGGLING = [400, 405, 413, 431, 501, 505];
 const HOST = 'host: attacked.example';
-const SMUGGLED = 'GET /api/config HTTP/1.1\r\nhost: x\r\n\r\n';
 
 describe.each(SERVERS)('a service on $name goes on after', { timeout: 60_000 }, ({ start }) => {
   let served: Served;
@@ -30,7 +26,7 @@ describe.each(SERVERS)('a service on $name goes on after', { timeout: 60_000 }, 
   afterAll(() => served?.close());
   afterEach(async () => {
     await expectGood(served);
-    const errors = errorsOf(served);
+    const errors = await errorsOf(served);
     expect(errors.slice(known)).toEqual([]);
   });
 
@@ -225,76 +221,7 @@ describe.each(SERVERS)('a service on $name goes on after', { timeout: 60_000 }, 
     });
   });
 
-  describe('request smuggling', () => {
-    const post = (headers: string, body: string) =>
-      `POST /api/stripe/webhook HTTP/1.1\r\n${HOST}\r\n${headers}\r\n\r\n${body}`;
-    it.each([
-      [
-        'Content-Length beside chunks',
-        post('content-length: 6\r\ntransfer-encoding: chunked', `0\r\n\r\n${SMUGGLED}`),
-      ],
-      ['two lengths', post('content-length: 0\r\ncontent-length: 40', SMUGGLED)],
-      ['two lengths in one', post('content-length: 0, 40', SMUGGLED)],
-      ['an unknown coding', post('transfer-encoding: xchunked', `0\r\n\r\n${SMUGGLED}`)],
-      [
-        'a coding after chunked',
-        post('transfer-encoding: chunked, identity', `0\r\n\r\n${SMUGGLED}`),
-      ],
-      [
-        'a space before the colon',
-        post('content-length : 0\r\ntransfer-encoding : chunked', SMUGGLED),
-      ],
-      ['a length in hex', post('content-length: 0x10', SMUGGLED)],
-      ['a negative length', post('content-length: -1', SMUGGLED)],
-      ['a length beyond 64 bits', post(`content-length: ${'9'.repeat(30)}`, SMUGGLED)],
-      [
-        'a bare line feed',
-        `POST /api/stripe/webhook HTTP/1.1\n${HOST}\ncontent-length: 0\n\n${SMUGGLED}`,
-      ],
-      ['a bare carriage return', `GET / HTTP/1.1\r${HOST}\r\r${SMUGGLED}`],
-      [
-        'a folded header',
-        post('x-a: b\r\n c\r\ncontent-length: 0\r\n transfer-encoding: chunked', SMUGGLED),
-      ],
-      ['an absurd chunk', post('transfer-encoding: chunked', `fffffffffffffffff\r\n${SMUGGLED}`)],
-      [
-        'a chunk with an extension of 100 kB',
-        post('transfer-encoding: chunked', `1;${'x'.repeat(100_000)}\r\na\r\n0\r\n\r\n`),
-      ],
-      ['NUL in a header', post('x-a: b\0c\r\ncontent-length: 0', '')],
-      ['headers of 40 kB', post(`x-a: ${'b'.repeat(40_000)}`, '')],
-      [
-        '3,000 headers',
-        post(Array.from({ length: 3_000 }, (_, n) => `x-${n}: ${n}`).join('\r\n'), ''),
-      ],
-      ['HTTP/3.0', `GET / HTTP/3.0\r\n${HOST}\r\n\r\n`],
-      ['no HTTP', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
-      ['HTTP/2 without asking', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
-    ])('%s: nothing behind it is answered', async (_what, bytes) => {
-      const statuses = await rawStatuses(served, bytes, 500);
-      expect(statuses.length).toBeLessThanOrEqual(1);
-      expect(statuses.every((status) => STATUS_OF_SMUGGLING.includes(status))).toBe(true);
-    });
-    it('two honest requests on one connection, which are both answered', async () => {
-      const statuses = await rawStatuses(served, SMUGGLED + SMUGGLED, 500);
-      expect(statuses).toEqual([200, 200]);
-    });
-  });
-
   describe('what takes long', () => {
-    it('connections that are cut in head and body', async () => {
-      const lines = [
-        'GET /api/ba',
-        `POST /api/stripe/webhook HTTP/1.1\r\n${HOST}\r\ncontent-length: 999\r\n\r\n{"id"`,
-      ];
-      const all = Array.from({ length: 100 }, (_, n) => openRaw(served, lines[n % 2] ?? ''));
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      for (const { socket } of all) {
-        socket.resetAndDestroy();
-      }
-      await Promise.all(all.map(({ ended }) => ended));
-    });
-
     it('an account whose row is locked, while others spend', async () => {
       const locked = randomUUID();
       const headers = () => ({ 'idempotency-key': randomUUID() });
@@ -312,7 +239,13 @@ describe.each(SERVERS)('a service on $name goes on after', { timeout: 60_000 }, 
       const waiting = Array.from({ length: 12 }, () =>
         served.ask(`${path}/spend`, { as: 'server', body, headers: headers() }),
       );
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      const blocked = async () =>
+        (
+          await admin.query(
+            `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+          )
+        ).rowCount;
+      await expect.poll(blocked, { timeout: 10_000 }).toBeGreaterThan(0);
       for (let n = 0; n < 5; n += 1) {
         await expectGood(served);
       }
@@ -320,7 +253,7 @@ describe.each(SERVERS)('a service on $name goes on after', { timeout: 60_000 }, 
       const refused = await Promise.all(waiting);
       await admin.end();
       expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([503]));
-      const errors = errorsOf(served);
+      const errors = await errorsOf(served);
       const told = /"code":"(account_busy|database_unavailable)"/;
       expect(errors.slice(known).filter((line) => !told.test(line))).toEqual([]);
       known = errors.length;
@@ -329,17 +262,18 @@ describe.each(SERVERS)('a service on $name goes on after', { timeout: 60_000 }, 
     it('streams, polls and made-up sessions of free users', async () => {
       const controller = new AbortController();
       const { signal } = controller;
+      // Kept: a response that nobody holds is collected, and its stream closed.
       const streams = await Promise.all(
         Array.from({ length: 250 }, async (_, n) => {
           const token = await served.project.token({ sub: randomUUID() });
           const address = { 'x-forwarded-for': `203.0.113.9:${1_000 + n}` };
           const headers = { authorization: `Bearer ${token}`, ...address };
-          return (await fetch(`${served.url}/api/balance/stream`, { headers, signal })).status;
+          return fetch(`${served.url}/api/balance/stream`, { headers, signal });
         }),
       );
       await expectGood(served);
+      expect(streams.filter(({ status }) => status === 200)).toHaveLength(200);
       controller.abort();
-      expect(streams.filter((status) => status === 200)).toHaveLength(200);
       const asked = served.asked.length;
       const polls = await Promise.all(
         Array.from({ length: 100 }, () =>
@@ -353,27 +287,5 @@ describe.each(SERVERS)('a service on $name goes on after', { timeout: 60_000 }, 
       expect(served.asked.length).toBe(asked);
       expect((await fetch(`${served.url}/metrics`)).status).toBe(401);
     });
-  });
-});
-
-describe('a service that does not go on', () => {
-  const broken = async (answer: RequestListener) => {
-    const server = createServer(answer);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => void server.close());
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    return expectGood({ url, ask: (path) => fetch(url + path) });
-  };
-  it('is noticed when spends fail though it says that it is ready', async () => {
-    const poisoned = broken((request, response) => {
-      response.writeHead(request.url === '/readyz' ? 200 : 500).end('{"code":"internal"}');
-    });
-    await expect(poisoned).rejects.toThrow('500 {"code":"internal"}, /readyz 200');
-  });
-  it('is noticed when it is slow', async () => {
-    const slow = broken((_request, response) => {
-      setTimeout(() => response.writeHead(200).end(), 3_100);
-    });
-    await expect(slow).rejects.toThrow('milliseconds of a good request');
   });
 });

@@ -30,7 +30,7 @@ it('senders that never finish keep nobody waiting, and are cut off in the end', 
     const open = await all;
     expect(Math.max(...open.filter((_, n) => n % 2 === 0))).toBeLessThan(25_000);
     expect(Math.max(...open.filter((_, n) => n % 2 === 1))).toBeLessThan(40_000);
-    expect(errorsOf(served)).toEqual([]);
+    expect(await errorsOf(served)).toEqual([]);
   } finally {
     await served.close();
   }

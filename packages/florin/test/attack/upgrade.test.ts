@@ -48,7 +48,7 @@ it.each(SERVERS)(
       stop = true;
       await Promise.all(customers);
       expect(answers.filter((answer) => answer !== '200')).toEqual([]);
-      expect(errorsOf(served)).toEqual([]);
+      expect(await errorsOf(served)).toEqual([]);
       await expectGood(served);
     } finally {
       await served.close();

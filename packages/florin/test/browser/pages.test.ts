@@ -69,16 +69,21 @@ describe('the history', () => {
     reason: 'scan',
     planType: null,
     allocations: [],
+    eventId: null,
     createdAt: '2026-11-23T12:00:00Z',
     ...part,
   });
   const group = (entries: readonly Transaction[]) =>
-    groupOperations(entries, { humanize, dayOf: (instant) => instant.slice(0, 10) }).map(
-      ({ day, operations }) => [
-        day,
-        ...operations.map(({ title, amount }) => `${title} ${amount}`),
-      ],
-    );
+    groupOperations(entries, {
+      humanize,
+      dayOf: (instant) => instant.slice(0, 10),
+      planName: (planType) => ({ vision_pro: 'Vision Pro' })[planType] ?? humanize(planType),
+    }).map(({ day, operations }) => [
+      day,
+      ...operations.map(({ title, note, amount }) =>
+        [title, note, amount].filter((part) => part !== undefined).join(' '),
+      ),
+    ]);
 
   it('puts neighbouring uses of a day together, and nothing else', () => {
     const entries = [
@@ -120,6 +125,81 @@ describe('the history', () => {
         'Given back 50',
         'Credits expired -1',
       ],
+    ]);
+  });
+});
+
+describe('a change of plan in the history', () => {
+  const words = {
+    humanize,
+    dayOf: (instant: string) => instant.slice(0, 10),
+    planName: (planType: string) => ({ vision_pro: 'Vision Pro' })[planType] ?? humanize(planType),
+  };
+  const part = (entryNo: number, changes: Partial<Transaction>): Transaction => ({
+    entryId: `e${entryNo}`,
+    entryNo,
+    kind: 'grant',
+    amount: 1,
+    postedAfter: 0,
+    grantId: null,
+    holdId: null,
+    reason: null,
+    planType: null,
+    allocations: [],
+    eventId: 'evt_1',
+    createdAt: '2026-11-23T12:00:00Z',
+    ...changes,
+  });
+  const back = (entryNo: number, amount: number, planType: string, more = {}) =>
+    part(entryNo, {
+      kind: 'reversal',
+      amount: -amount,
+      planType,
+      reason: `return_${planType}_monthly`,
+      ...more,
+    });
+  const added = (entryNo: number, amount: number, planType: string, more = {}) =>
+    part(entryNo, { amount, planType, reason: `${planType}_monthly`, ...more });
+  const said = (entries: readonly Transaction[]) =>
+    groupOperations(entries, words)
+      .flatMap(({ operations }) => operations)
+      .map(({ title, note, amount }) => ({ title, note, amount }));
+
+  it('is one operation that says what came and what went', () => {
+    expect(said([back(3, 50, 'basic'), added(2, 250, 'vision_pro')])).toEqual([
+      { title: 'Basic to Vision Pro', note: '250 added, 50 back', amount: 200 },
+    ]);
+    expect(said([back(3, 100, 'basic'), added(2, 300, 'basic')])).toEqual([
+      { title: 'Basic changed', note: '300 added, 100 back', amount: 200 },
+    ]);
+  });
+
+  it('does not swallow what another event brought, or a return without a grant', () => {
+    const other = { eventId: 'evt_2' };
+    const entries = [
+      added(5, 50, 'credits', { eventId: null }),
+      back(4, 50, 'basic'),
+      added(3, 250, 'vision_pro'),
+      back(2, 20, 'basic', other),
+      added(1, 100, 'basic', { eventId: 'evt_3' }),
+    ];
+    expect(said(entries).map(({ title }) => title)).toEqual([
+      'Credits monthly',
+      'Basic to Vision Pro',
+      'Credited back: basic monthly',
+      'Basic monthly',
+    ]);
+  });
+
+  it('names no plans where several are mixed', () => {
+    const entries = [
+      back(4, 50, 'basic'),
+      back(3, 250, 'vision_pro'),
+      added(2, 250, 'vision_pro'),
+      added(1, 100, 'basic'),
+    ];
+    expect(said(entries)).toEqual([
+      { title: 'Plan changed', note: '350 added, 300 back', amount: 50 },
     ]);
   });
 });

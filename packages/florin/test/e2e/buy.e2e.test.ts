@@ -153,8 +153,12 @@ describe.skipIf(!hasBrowser)('buying, in a browser, on the product as a newcomer
     await page.getByRole('button', { name: 'Subscribe Vision Pro' }).click();
     await page.getByText('You have a subscription already.').waitFor();
     await expectAccessible();
-    await page.getByRole('button', { name: 'Change my plan' }).click();
-    await page.waitForURL(`${product.sandbox}/**`);
+    await page.getByRole('link', { name: 'Change my plan' }).click();
+    const sheet = page.getByRole('dialog', { name: 'Change plan' });
+    await sheet.getByRole('button', { name: /^Pay \$20 and change to Vision Pro/ }).click();
+    await page.getByText('You are on Vision Pro now.').waitFor();
+    // 30 of 100 were used: all of Basic goes back, and Vision Pro comes whole.
+    await available(470);
   });
 
   it('a cancelled checkout charges nothing and keeps the choice', async () => {

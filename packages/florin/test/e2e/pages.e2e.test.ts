@@ -10,9 +10,11 @@ import {
 import {
   ACCOUNT,
   allIsWell,
+  basicPlan,
   FOUND,
   PASSWORD,
   PLANS,
+  planPreview,
   someAccount,
   someBalance,
   someEvents,
@@ -241,8 +243,14 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await page.getByRole('button', { name: 'Subscribe Vision Max' }).click();
       await page.getByText('You have a subscription already.').waitFor();
       await expectAccessible();
-      await page.getByRole('button', { name: 'Change my plan' }).click();
-      await page.waitForURL('**/elsewhere?portal');
+      mock.answers.set('GET /api/subscriptions', { body: { subscriptions: [basicPlan()] } });
+      mock.answers.set('POST /api/change-plan/preview', { body: planPreview() });
+      await page.getByRole('link', { name: 'Change my plan' }).click();
+      await page.getByRole('dialog', { name: 'Change plan' }).getByTestId('due').waitFor();
+      expect(mock.asked.findLast(({ path }) => path === '/api/change-plan/preview')).toMatchObject({
+        body: { priceId: 'price_MAX_MONTHLY', subscription: 'sub_1' },
+      });
+      expect(new URL(page.url()).search).toBe('');
     });
 
     it('says that it loads, that it failed and that nothing is on sale', async () => {

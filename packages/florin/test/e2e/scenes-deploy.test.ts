@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { createIssuer, type Issuer } from 'florin-dev';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createIssuer, type Issuer } from '../../src/issuer/index.ts';
 import { type StripeSandbox, startStripeSandbox } from '../../src/testing.ts';
 import {
   ensureBuilt,

@@ -3,9 +3,10 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from 'florin-dev';
 import pg from 'pg';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
-import { type EmbeddedPostgres, migrate, startEmbeddedPostgres } from '../../src/db/index.ts';
+import { migrate } from '../../src/db/index.ts';
 import {
   APP_URL,
   JWT_SECRET,

@@ -1,19 +1,16 @@
 import type { Catalog } from '../../src/catalog/index.ts';
 import {
-  aliasesOf,
   type Command,
-  decide,
   EMPTY_PAYMENT,
-  mayReturn,
+  type KnownState,
   mergePayments,
   type Need,
   type PaymentState,
   type Plan,
   type StoredSubscription,
-  subjectsOf,
 } from '../../src/fulfillment/index.ts';
 import { readEvent } from '../../src/stripe/index.ts';
-import { factOf } from '../../src/webhooks/index.ts';
+import { decideWith, factOf, type StateRequest } from '../../src/webhooks/index.ts';
 
 type Payment = {
   id: string;
@@ -45,7 +42,7 @@ export class MemoryWorld {
     this.#answer = answer;
   }
 
-  deliver(payload: unknown): Plan['status'] | 'duplicate' {
+  async deliver(payload: unknown): Promise<Plan['status'] | 'duplicate'> {
     const event = readEvent(payload);
     if (event === undefined) {
       throw new Error('not an event');
@@ -53,57 +50,39 @@ export class MemoryWorld {
     if (this.#finished.has(event.id)) {
       return 'duplicate';
     }
-    const fact = factOf(event);
     const answers = new Map<string, unknown>();
-    const details = {
-      get: (ask: string, id: string) => answers.get(`${ask}:${id}`) as never,
-    };
-    for (;;) {
-      const aliases = aliasesOf(fact, details);
-      const found = this.#payments.filter((one) => aliases.some((name) => one.aliases.has(name)));
-      const { customerId, subscriptionId } = subjectsOf(fact);
-      const ofSubscription =
-        subscriptionId ?? found.find((one) => one.subscriptionId !== null)?.subscriptionId ?? null;
-      const family = this.#payments.filter((one) => one.subscriptionId === ofSubscription);
-      const whole =
-        ofSubscription !== null &&
-        ((fact.kind === 'invoice' && mayReturn(fact)) ||
-          family.some((one) => one.state.returns !== undefined));
-      const decision = decide({
-        fact,
-        eventId: event.id,
-        catalog: this.#catalog,
-        details,
-        now: new Date(1_790_000_100_000),
-        known: {
-          payment: found.reduce((all, one) => mergePayments(all, one.state), EMPTY_PAYMENT),
-          customerAccountId: this.#customers.get(customerId ?? '') ?? null,
-          subscription: this.#subscriptions.get(subscriptionId ?? '') ?? null,
-          relatives: whole ? family.filter((one) => !found.includes(one)) : [],
+    const decided = await decideWith({
+      fact: factOf(event),
+      eventId: event.id,
+      catalog: this.#catalog,
+      clock: { now: () => new Date(1_790_000_100_000) },
+      details: {
+        get: (ask: string, id: string) => answers.get(`${ask}:${id}`) as never,
+        ask: async (need) => {
+          answers.set(`${need.ask}:${need.id}`, this.#answer(need) ?? null);
         },
-      });
-      if ('need' in decision) {
-        const answer = this.#answer(decision.need);
-        answers.set(`${decision.need.ask}:${decision.need.id}`, answer ?? null);
-        continue;
-      }
-      this.#write(decision.plan, { found, aliases });
-      if (decision.plan.status === 'failed') {
-        this.unfinished.set(event.id, payload);
-      } else {
-        this.unfinished.delete(event.id);
-        this.#finished.add(event.id);
-      }
-      return decision.plan.status;
+      },
+      read: async (request) => this.#read(request),
+    });
+    if (decided === undefined) {
+      throw new Error('a read that is never finished was');
     }
+    this.#write(decided.plan, { found: decided.read.found, aliases: decided.aliases });
+    if (decided.plan.status === 'failed') {
+      this.unfinished.set(event.id, payload);
+    } else {
+      this.unfinished.delete(event.id);
+      this.#finished.add(event.id);
+    }
+    return decided.plan.status;
   }
 
   /** Tries unfinished events again until none makes progress, as the inbox does. */
-  settle(): void {
+  async settle(): Promise<void> {
     for (let before = -1; before !== this.unfinished.size; ) {
       before = this.unfinished.size;
       for (const payload of [...this.unfinished.values()]) {
-        this.deliver(payload);
+        await this.deliver(payload);
       }
     }
   }
@@ -133,7 +112,31 @@ export class MemoryWorld {
     return new Set(this.#payments.map(({ status }) => status));
   }
 
-  #write(plan: Plan, { found, aliases }: { found: Payment[]; aliases: string[] }): void {
+  /** What billing.read_state answers. */
+  #read(request: StateRequest): { found: Payment[]; known: KnownState } {
+    const { aliases, customerId, subscriptionId, wholeSubscription } = request;
+    const found = this.#payments.filter((one) => aliases.some((name) => one.aliases.has(name)));
+    const ofSubscription =
+      subscriptionId ?? found.find((one) => one.subscriptionId !== null)?.subscriptionId ?? null;
+    const family = this.#payments.filter((one) => one.subscriptionId === ofSubscription);
+    const whole =
+      ofSubscription !== null &&
+      (wholeSubscription || family.some((one) => one.state.returns !== undefined));
+    return {
+      found,
+      known: {
+        payment: found.reduce((all, one) => mergePayments(all, one.state), EMPTY_PAYMENT),
+        customerAccountId: this.#customers.get(customerId ?? '') ?? null,
+        subscription: this.#subscriptions.get(subscriptionId ?? '') ?? null,
+        relatives: whole ? family.filter((one) => !found.includes(one)) : [],
+      },
+    };
+  }
+
+  #write(
+    plan: Plan,
+    { found, aliases }: { found: readonly Payment[]; aliases: readonly string[] },
+  ): void {
     if (plan.payment !== null) {
       const names = new Set([...aliases, ...found.flatMap((one) => [...one.aliases])]);
       this.#payments = this.#payments.filter((one) => !found.includes(one));

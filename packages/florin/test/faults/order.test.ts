@@ -685,7 +685,7 @@ function underAnotherId(payload: Json): Json {
 describe('any order of refund and dispute events ends at the same balance', () => {
   for (const shape of ['old', 'new'] as const) {
     for (const scenario of SCENARIOS) {
-      it(`${scenario.name} (${shape} shapes)`, () => {
+      it(`${scenario.name} (${shape} shapes)`, async () => {
         const events = scenario.events(shape);
         const catalog = testCatalog([], scenario.freezes ? 'freeze' : 'ignore');
         let expected: string | undefined;
@@ -706,9 +706,9 @@ describe('any order of refund and dispute events ends at the same balance', () =
                 : null,
           );
           for (const payload of [...order, ...again, ...again.map(underAnotherId)]) {
-            world.deliver(payload);
+            await world.deliver(payload);
           }
-          world.settle();
+          await world.settle();
           expect(world.balance(ACCOUNT)).toBe(scenario.balance);
           const keyed = world
             .summary()

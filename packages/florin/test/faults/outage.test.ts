@@ -4,13 +4,9 @@ import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from 'florin-dev';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  connect,
-  type EmbeddedPostgres,
-  migrate,
-  startEmbeddedPostgres,
-} from '../../src/db/index.ts';
+import { connect, migrate } from '../../src/db/index.ts';
 import { spend } from '../../src/ledger/index.ts';
 import { drainInbox } from '../../src/webhooks/index.ts';
 import {

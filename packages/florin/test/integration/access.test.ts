@@ -37,6 +37,37 @@ const READ_OWN = [
   'execute get_user_credit_balance_fast(uuid)',
 ];
 
+/** The invariants, a view each, and the functions that they hash with. */
+const PROOF = [
+  'select credits.broken_a_grants_allocations_are_what_it_has_burned',
+  'select credits.broken_a_grants_claim_is_the_sum_of_its_entries',
+  'select credits.broken_a_hold_ended_as_its_entry_says',
+  'select credits.broken_all_that_is_settled_is_allocated',
+  'select credits.broken_allocations_are_unaltered_and_do_not_overlap',
+  'select credits.broken_closed_accounts_have_a_closing_entry',
+  'select credits.broken_entries_are_numbered_without_gaps',
+  'select credits.broken_entries_are_unaltered',
+  'select credits.broken_entries_carry_the_balance_after_them',
+  'select credits.broken_every_credit_of_a_grant_is_somewhere',
+  'select credits.broken_every_entry_has_its_account',
+  'select credits.broken_grants_are_unaltered',
+  'select credits.broken_held_is_the_sum_of_open_holds',
+  'select credits.broken_holds_are_unaltered',
+  'select credits.broken_invariants',
+  'select credits.broken_posted_is_the_sum_of_entries',
+  'select credits.broken_the_chain_ends_at_its_head',
+  'select credits.broken_the_soonest_expiry_is_known',
+  'select credits.broken_time_is_not_overlooked',
+  'select credits.entries_in_order',
+  'select credits.entry_totals',
+  'execute credits.allocation_seal(uuid,bigint,bigint,uuid,uuid)',
+  'execute credits.chain_after(credits.entries,bytea)',
+  'execute credits.content_hash(credits.entries)',
+  'execute credits.overage_seal(credits.holds)',
+  'execute credits.subject_seal(credits.grants)',
+  'execute credits.subject_seal(credits.holds)',
+];
+
 /** What each role may do, object by object; everything that is not here must be refused. */
 const ALLOWED: Record<string, readonly string[]> = {
   anon: [],
@@ -44,6 +75,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   authenticated: READ_OWN,
   service_role: [
     ...READ_OWN,
+    ...PROOF,
     'select credits.limits',
     'select credits.limit_counters',
     'select billing.alerts',

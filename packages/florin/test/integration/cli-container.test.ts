@@ -1,14 +1,15 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
 import { ensureBuilt } from '../support/florin-process.ts';
+
+beforeAll(() => ensureBuilt(), 180_000);
 
 /** There is no engine here that could build it: what can be said without one is said. */
 describe('the container file', () => {
   it('copies only what is there, and what the build does not ignore', async () => {
-    await ensureBuilt();
     const { copies } = await read();
     const ignored = (await readFile('.dockerignore', 'utf8')).split('\n').filter(Boolean);
     expect(copies.length).toBeGreaterThan(5);
@@ -53,7 +54,6 @@ it('the container file builds and runs on one even release of Node that the pack
 });
 
 it("what is shipped holds the licences of the pages' scripts and fonts", async () => {
-  await ensureBuilt();
   const notices = await readFile('packages/florin/dist/web/third-party-notices.txt', 'utf8');
   for (const name of ['react', 'react-dom', 'scheduler']) {
     expect(notices).toMatch(new RegExp(`^## ${name} - .* \\(MIT\\)$`, 'm'));

@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { EmbeddedPostgres } from 'florin-dev';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, type EmbeddedPostgres, migrate } from '../../src/db/index.ts';
-import { hasPostgres15, startPostgres15 } from '../support/postgres-15.ts';
+import { connect, migrate } from '../../src/db/index.ts';
+import { isInstalled } from '../support/installed.ts';
+import { startPostgres15 } from '../support/postgres-15.ts';
 
 const run = promisify(execFile);
 
 /** Supabase's own linters, from its CLI, on the whole schema; `plpgsql_check` comes with Debian's Postgres. */
-describe.runIf(hasPostgres15)('what Supabase lints', { timeout: 120_000 }, () => {
+describe.runIf(isInstalled('plpgsqlCheck'))('what Supabase lints', { timeout: 120_000 }, () => {
   let server: EmbeddedPostgres;
   beforeAll(async () => {
     server = await startPostgres15();

@@ -4,10 +4,10 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { EmbeddedPostgres } from 'florin-dev';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   connect,
-  type EmbeddedPostgres,
   inspectDatabase,
   listMigrations,
   migrate,
@@ -21,13 +21,14 @@ import {
   spend,
   verifyLedger,
 } from '../../src/ledger/index.ts';
-import { hasPgBouncer, type Pooler, startPgBouncer } from '../support/pgbouncer.ts';
+import { isInstalled, POSTGRES_15 } from '../support/installed.ts';
+import { type Pooler, startPgBouncer } from '../support/pgbouncer.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
-import { hasPostgres15, PROGRAMS, startPostgres15 } from '../support/postgres-15.ts';
+import { startPostgres15 } from '../support/postgres-15.ts';
 
 const run = promisify(execFile);
 
-describe.runIf(hasPostgres15)('on Postgres 15, the oldest supported', () => {
+describe.runIf(isInstalled('postgres15'))('on Postgres 15, the oldest supported', () => {
   let server: EmbeddedPostgres;
   beforeAll(async () => {
     server = await startPostgres15();
@@ -62,10 +63,10 @@ describe.runIf(hasPostgres15)('on Postgres 15, the oldest supported', () => {
     await reverseGrant(db, { accountId, grantId, amount: 10, idempotencyKey: 'refund' });
     const before = await readBalance(db, accountId);
     const dump = join(tmpdir(), `florin-${accountId}.dump`);
-    await run(join(PROGRAMS, 'pg_dump'), ['--format=custom', `--file=${dump}`, server.adminUrl]);
+    await run(join(POSTGRES_15, 'pg_dump'), ['--format=custom', `--file=${dump}`, server.adminUrl]);
     await db.query('create database restored');
     const restored = withDatabase(server.adminUrl, 'restored');
-    await run(join(PROGRAMS, 'pg_restore'), ['--exit-on-error', `--dbname=${restored}`, dump]);
+    await run(join(POSTGRES_15, 'pg_restore'), ['--exit-on-error', `--dbname=${restored}`, dump]);
 
     const copy = connect({ url: withDatabase(server.url, 'restored'), maxConnections: 2 });
     expect(await verifyLedger(copy)).toEqual([]);
@@ -81,7 +82,7 @@ describe.runIf(hasPostgres15)('on Postgres 15, the oldest supported', () => {
   });
 });
 
-describe.runIf(hasPgBouncer)('behind a pooler in transaction mode', () => {
+describe.runIf(isInstalled('pgBouncer'))('behind a pooler in transaction mode', () => {
   let fresh: FreshDatabase;
   let pooler: Pooler;
   beforeAll(async () => {

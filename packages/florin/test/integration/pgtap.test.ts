@@ -1,16 +1,18 @@
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import type { EmbeddedPostgres } from 'florin-dev';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, type EmbeddedPostgres, migrate } from '../../src/db/index.ts';
-import { hasPostgres15, startPostgres15 } from '../support/postgres-15.ts';
+import { connect, migrate } from '../../src/db/index.ts';
+import { isInstalled } from '../support/installed.ts';
+import { startPostgres15 } from '../support/postgres-15.ts';
 
 const run = promisify(execFile);
 const folder = new URL('../../supabase/tests/', import.meta.url);
 const files = (await readdir(folder)).filter((name) => name.endsWith('_test.sql'));
 
 /** The tests that a user may run with `supabase test db`; pg_prove does what it does, without Docker. */
-describe.runIf(hasPostgres15)('supabase/tests, in pgTAP', () => {
+describe.runIf(isInstalled('pgTap'))('supabase/tests, in pgTAP', () => {
   let server: EmbeddedPostgres;
   beforeAll(async () => {
     server = await startPostgres15();

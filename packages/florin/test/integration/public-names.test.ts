@@ -51,6 +51,13 @@ describe('the seed’s names in public', () => {
     expect(await balances(user)).toMatchObject({ slow: 300 });
   });
 
+  it('payments whose names together read alike are two: each is credited', async () => {
+    const user = randomUUID();
+    await add(user, { event: 'evt|1', payment: 'pi' });
+    await add(user, { event: 'evt', payment: '1|pi' });
+    expect(await balances(user)).toMatchObject({ slow: 100 });
+  });
+
   it('balances of a new user are 0, and both ways of asking agree', async () => {
     expect(await balances(randomUUID())).toEqual({ slow: 0, fast: 0, viewed: null });
   });

@@ -1,15 +1,10 @@
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from 'florin-dev';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  connect,
-  type Database,
-  type EmbeddedPostgres,
-  migrate,
-  startEmbeddedPostgres,
-} from '../../src/db/index.ts';
+import { connect, type Database, migrate } from '../../src/db/index.ts';
 
 const ADA = '6b3c0a52-7c1e-4f0f-9a55-0d8a5f0e7c11';
 const BOB = '0f8d2a77-3b1c-4d5e-8f90-a1b2c3d4e5f6';

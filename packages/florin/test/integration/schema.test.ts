@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { EmbeddedPostgres } from 'florin-dev';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type EmbeddedPostgres, migrate } from '../../src/db/index.ts';
-import { hasPostgres15, PROGRAMS, startPostgres15 } from '../support/postgres-15.ts';
+import { migrate } from '../../src/db/index.ts';
+import { isInstalled, POSTGRES_15 } from '../support/installed.ts';
+import { startPostgres15 } from '../support/postgres-15.ts';
 
 const run = promisify(execFile);
 
-describe.runIf(hasPostgres15)('supabase/schema.sql', () => {
+describe.runIf(isInstalled('postgres15'))('supabase/schema.sql', () => {
   let server: EmbeddedPostgres;
   beforeAll(async () => {
     server = await startPostgres15();
@@ -17,7 +19,7 @@ describe.runIf(hasPostgres15)('supabase/schema.sql', () => {
 
   it('is what the migrations make; `npm run schema` writes it again', async () => {
     const { stdout } = await run(
-      join(PROGRAMS, 'pg_dump'),
+      join(POSTGRES_15, 'pg_dump'),
       [
         '--schema-only',
         ...['florin', 'credits', 'billing', 'public'].map((schema) => `--schema=${schema}`),

@@ -1,10 +1,11 @@
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRunning, startEmbeddedPostgres } from 'florin-dev';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { migrate, startEmbeddedPostgres, withDatabase } from '../../src/db/index.ts';
-import { isRunning } from '../../src/db/process-state.ts';
+import { migrate, withDatabase } from '../../src/db/index.ts';
+import { isInstalled } from './installed.ts';
 import { type Pooler, startPgBouncer } from './pgbouncer.ts';
 
 declare module 'vitest' {
@@ -32,12 +33,19 @@ const PREFIX = 'florin-test-';
  * with the programs of another version for the cluster.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const isPooled = Boolean(process.env['FLORIN_TEST_POOLED']);
+  if (isPooled && !isInstalled('pgBouncer')) {
+    throw new Error(
+      'FLORIN_TEST_POOLED asks for tests behind PgBouncer, which is not installed: apt-get install pgbouncer.',
+    );
+  }
   const own = process.env['DATABASE_URL'];
   const cluster = own === undefined || own === '' ? await startThrowAway() : undefined;
   const serverUrl = cluster?.url ?? String(own);
-  const pooler = process.env['FLORIN_TEST_POOLED'] ? await startPgBouncer(serverUrl, 8) : undefined;
   const template = `florin_test_${process.pid}_template`;
+  let pooler: Pooler | undefined;
   try {
+    pooler = isPooled ? await startPgBouncer(serverUrl, 8) : undefined;
     await onServer(serverUrl, async (client) => {
       await client.query(`drop database if exists ${template}`);
       await client.query(`create database ${template}`);

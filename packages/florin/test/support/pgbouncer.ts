@@ -1,17 +1,13 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
-import { chooseServerUser } from '../../src/db/embedded-user.ts';
+import { chooseServerUser } from '../../../florin-dev/src/postgres/user.ts';
 
-const PROGRAM = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'].find((path) => existsSync(path));
-
-/** Whether PgBouncer is installed: in CI it is. */
-export const hasPgBouncer = PROGRAM !== undefined;
+const PROGRAM = '/usr/sbin/pgbouncer';
 
 export type Pooler = {
   /** The address behind the pooler, with `?pgbouncer=true`. */
@@ -21,9 +17,6 @@ export type Pooler = {
 
 /** A pooler in transaction mode with few server connections, so that sessions really are shared. */
 export async function startPgBouncer(target: string, serverConnections = 3): Promise<Pooler> {
-  if (PROGRAM === undefined) {
-    throw new Error('PgBouncer is not installed: apt-get install pgbouncer.');
-  }
   const home = await mkdtemp(join(tmpdir(), `florin-test-${process.pid}-`));
   const user = await chooseServerUser(home);
   const server = new URL(target);

@@ -1,14 +1,8 @@
-import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/db/index.ts';
-
-/** Where Debian keeps initdb, postgres, psql, pg_dump and pg_restore of that version. */
-export const PROGRAMS = '/usr/lib/postgresql/15/bin';
-
-/** Whether Debian's Postgres 15, the oldest that is supported, is installed: in CI it is. */
-export const hasPostgres15 = existsSync(join(PROGRAMS, 'initdb'));
+import { type EmbeddedPostgres, startEmbeddedPostgres } from 'florin-dev';
+import { POSTGRES_15 } from './installed.ts';
 
 /**
  * A throw-away cluster of Postgres 15 in Supabase's shape, with the extensions that Debian installs
@@ -20,7 +14,7 @@ export async function startPostgres15(): Promise<EmbeddedPostgres> {
   const server = await startEmbeddedPostgres({
     dataDirectory: join(home, 'postgres'),
     durable: false,
-    programs: { initdb: join(PROGRAMS, 'initdb'), postgres: join(PROGRAMS, 'postgres') },
+    programs: { initdb: join(POSTGRES_15, 'initdb'), postgres: join(POSTGRES_15, 'postgres') },
   });
   return {
     ...server,

@@ -1,11 +1,18 @@
 import { useCallback, useEffect, useRef } from 'react';
-import { useBalance, useFlorin, useLoaded, useTransactions } from '../../src/react/index.ts';
+import {
+  useBalance,
+  useFlorin,
+  useLoaded,
+  usePlans,
+  useTransactions,
+} from '../../src/react/index.ts';
 import { useSession, useSite } from '../session/context.tsx';
 import { SignInForm } from '../session/sign-in-form.tsx';
 import { BalanceNotice } from './balance-notice.tsx';
 import { BalanceStatement } from './balance-statement.tsx';
 import { ExpiryList } from './expiry-list.tsx';
 import { History } from './history.tsx';
+import { PlanPart } from './plan-part.tsx';
 import { ReturnNotice } from './return-notice.tsx';
 import { ScanDemo } from './scan-demo.tsx';
 import { TopUpPart } from './top-up-part.tsx';
@@ -48,6 +55,7 @@ function Account() {
   const { config } = useSite();
   const { balance, error, reload } = useBalance();
   const transactions = useTransactions();
+  const plans = usePlans();
   const report = useLoaded(useCallback(() => client.balance(), [client]));
   const usage = useLoaded(useCallback(() => client.usage(), [client]));
   const refresh = useRefresh([report.reload, usage.reload, transactions.reload]);
@@ -70,10 +78,15 @@ function Account() {
       <div className="account">
         <BalanceStatement balance={balance ?? report.data} error={error} retry={reload} />
         <ExpiryList report={report} />
+        <PlanPart version={version} onChanged={refresh} />
         <UsagePart usage={usage} wide={!config.development} />
         {config.development ? <ScanDemo onScanned={refresh} /> : null}
         <TopUpPart version={version} />
-        <History transactions={transactions} grants={report.data?.grants ?? null} />
+        <History
+          transactions={transactions}
+          grants={report.data?.grants ?? null}
+          plans={plans.data ?? []}
+        />
       </div>
     </>
   );

@@ -1,4 +1,4 @@
-import type { Allocation, LiveGrant, Transaction } from '../../src/browser/index.ts';
+import type { Allocation, LiveGrant, Plan, Transaction } from '../../src/browser/index.ts';
 import type { Transactions } from '../../src/react/index.ts';
 import { Button, classes } from '../frame/button.tsx';
 import {
@@ -10,12 +10,14 @@ import {
   humanizeWithin,
 } from '../frame/format.ts';
 import { LoadFailed, sentence } from '../frame/notice.tsx';
-import { groupOperations, type Operation } from './operations.ts';
+import { groupOperations, type Operation, titleOf } from './operations.ts';
 
 type HistoryProps = {
   transactions: Transactions;
   /** The grants that still have credits; null while they are not known. */
   grants: readonly LiveGrant[] | null;
+  /** What is on sale, for the names of plans. */
+  plans: readonly Plan[];
 };
 
 /** Every change of the balance, newest first, by day and operation, with the grants that paid. */
@@ -33,7 +35,7 @@ export function History(props: HistoryProps) {
   );
 }
 
-function Content({ transactions, grants }: HistoryProps) {
+function Content({ transactions, grants, plans }: HistoryProps) {
   const { status, error, transactions: entries } = transactions;
   if (entries.length === 0) {
     if (status === 'error') {
@@ -55,16 +57,18 @@ function Content({ transactions, grants }: HistoryProps) {
   }
   return (
     <>
-      {groupOperations(entries, { humanize, dayOf: formatDay }).map(({ day, operations }) => (
-        <div key={day} className="day-group">
-          <h3>{day}</h3>
-          <ul>
-            {operations.map((operation) => (
-              <OperationItem key={operation.key} operation={operation} grants={grants} />
-            ))}
-          </ul>
-        </div>
-      ))}
+      {groupOperations(entries, { humanize, dayOf: formatDay, planName: namesOf(plans) }).map(
+        ({ day, operations }) => (
+          <div key={day} className="day-group">
+            <h3>{day}</h3>
+            <ul>
+              {operations.map((operation) => (
+                <OperationItem key={operation.key} operation={operation} grants={grants} />
+              ))}
+            </ul>
+          </div>
+        ),
+      )}
       {error === null ? null : (
         <p className="form-error" role="alert">
           {sentence(error)}
@@ -81,6 +85,13 @@ function Content({ transactions, grants }: HistoryProps) {
   );
 }
 
+/** Plans by their name in the shop; one that is not sold any more by the name of its type. */
+function namesOf(plans: readonly Plan[]): (planType: string) => string {
+  return (planType) =>
+    plans.find((plan) => plan.kind === 'recurring' && plan.planType === planType)?.name ??
+    humanize(planType);
+}
+
 type OperationProps = { operation: Operation; grants: readonly LiveGrant[] | null };
 
 function OperationItem({ operation, grants }: OperationProps) {
@@ -95,7 +106,7 @@ function OperationItem({ operation, grants }: OperationProps) {
           </summary>
           <ul className="lines">
             {entries.map((entry) => (
-              <EntryLine key={entry.entryId} entry={entry} />
+              <EntryLine key={entry.entryId} entry={entry} isPart={operation.note !== undefined} />
             ))}
           </ul>
         </details>
@@ -135,16 +146,18 @@ function GrantNow(props: { entry: Transaction | undefined; grants: readonly Live
 }
 
 function OperationLine({ operation, grants }: OperationProps) {
-  const { title, amount, postedAfter, entries } = operation;
+  const { title, note, amount, postedAfter, entries } = operation;
   const newest = entries[0];
+  const isRun = entries.length > 1 && note === undefined;
   const tone = amount > 0 ? 'in' : newest?.kind === 'reversal' ? 'back' : undefined;
   return (
     <>
       <span>
         {title}
-        {entries.length > 1 ? <span className="soft"> × {entries.length}</span> : null}
+        {note === undefined ? null : <span className="soft">: {note}</span>}
+        {isRun ? <span className="soft"> × {entries.length}</span> : null}
         {newest === undefined ? null : <Clock instant={newest.createdAt} />}
-        <GrantNow entry={newest} grants={grants} />
+        <GrantNow entry={entries.find(({ kind }) => kind === 'grant')} grants={grants} />
       </span>
       <span className={classes('amount number', tone)}>{formatSigned(amount)}</span>
       <span className="after number">
@@ -155,11 +168,12 @@ function OperationLine({ operation, grants }: OperationProps) {
   );
 }
 
-function EntryLine({ entry }: { entry: Transaction }) {
+function EntryLine({ entry, isPart }: { entry: Transaction; isPart: boolean }) {
   return (
     <li>
       <span>
-        {formatTime(entry.createdAt)} <span className="paid-by">{describeAllocations(entry)}</span>
+        {isPart ? titleOf(entry, humanize) : formatTime(entry.createdAt)}{' '}
+        <span className="paid-by">{isPart ? null : describeAllocations(entry)}</span>
       </span>
       <span className="amount number">{formatSigned(entry.amount)}</span>
       <span className="after number">{formatCredits(entry.postedAfter)}</span>

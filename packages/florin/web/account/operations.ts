@@ -1,9 +1,11 @@
 import type { Transaction } from '../../src/browser/index.ts';
 
-/** Entries of one day that are one thing to the buyer: a purchase, or a run of like scans. */
+/** Entries of one day that are one thing to the buyer: a purchase, a run of like scans, a change of plan. */
 export type Operation = {
   readonly key: string;
   readonly title: string;
+  /** Of a change of plan: what came and what went. */
+  readonly note?: string;
   readonly amount: number;
   readonly postedAfter: number;
   /** Newest first. */
@@ -28,18 +30,32 @@ const STILL: ReadonlySet<string> = new Set(['hold', 'release', 'close']);
 
 const USES: ReadonlySet<string> = new Set(['spend', 'capture']);
 
-/** Groups entries (newest first) by the reader's day, and neighbours that are the same use. */
-export function groupOperations(
-  entries: readonly Transaction[],
-  words: { humanize(name: string): string; dayOf(instant: string): string },
-): readonly Day[] {
+type Words = {
+  humanize(name: string): string;
+  dayOf(instant: string): string;
+  planName(planType: string): string;
+};
+
+/**
+ * Groups entries (newest first) by the reader's day, and neighbours that are the same use or belong to
+ * one change of plan.
+ */
+export function groupOperations(entries: readonly Transaction[], words: Words): readonly Day[] {
   const days: { day: string; operations: Operation[] }[] = [];
-  for (const entry of entries.filter(({ kind }) => !STILL.has(kind))) {
+  const shown = entries.filter(({ kind }) => !STILL.has(kind));
+  for (let index = 0; index < shown.length; index += 1) {
+    const entry = shown[index] as Transaction;
     const day = words.dayOf(entry.createdAt);
     let group = days.at(-1);
     if (group?.day !== day) {
       group = { day, operations: [] };
       days.push(group);
+    }
+    const change = changeAt(shown, index, words);
+    if (change !== undefined) {
+      group.operations.push(change);
+      index += change.entries.length - 1;
+      continue;
     }
     const title = titleOf(entry, words.humanize);
     const before = group.operations.at(-1);
@@ -57,6 +73,60 @@ export function groupOperations(
   return days;
 }
 
+/** The change of plan whose entries begin here: one event both gave credits and took some back for it. */
+function changeAt(
+  shown: readonly Transaction[],
+  index: number,
+  words: Words,
+): Operation | undefined {
+  const first = shown[index];
+  const eventId = first?.eventId ?? null;
+  if (first === undefined || eventId === null) {
+    return undefined;
+  }
+  const end = shown.findIndex((one, at) => at > index && one.eventId !== eventId);
+  const entries = shown.slice(index, end === -1 ? undefined : end);
+  const back = entries.filter(({ kind, amount, reason }) => {
+    return kind === 'reversal' && amount < 0 && reason?.startsWith('return_') === true;
+  });
+  const added = entries.filter(({ kind, amount }) => kind === 'grant' && amount > 0);
+  if (back.length === 0 || added.length === 0) {
+    return undefined;
+  }
+  return {
+    key: first.entryId,
+    title: changeTitle(back, added, words),
+    note: `${totalOf(added)} added, ${-totalOf(back)} back`,
+    amount: totalOf(entries),
+    postedAfter: first.postedAfter,
+    entries,
+  };
+}
+
+/** `Basic to Vision Pro`; one plan for itself, in other numbers, has changed. */
+function changeTitle(
+  back: readonly Transaction[],
+  added: readonly Transaction[],
+  { planName }: Words,
+): string {
+  const typesOf = (entries: readonly Transaction[]) =>
+    new Set(entries.flatMap(({ planType }) => planType ?? []));
+  const to = [...typesOf(added)];
+  const from = [...typesOf(back)].filter((type) => !to.includes(type));
+  const [only, ...others] = to;
+  const [before, ...more] = from;
+  if (only === undefined || others.length > 0 || more.length > 0) {
+    return 'Plan changed';
+  }
+  return before === undefined
+    ? `${planName(only)} changed`
+    : `${planName(before)} to ${planName(only)}`;
+}
+
+function totalOf(entries: readonly Transaction[]): number {
+  return entries.reduce((sum, { amount }) => sum + amount, 0);
+}
+
 /** Why a payment's credits are taken back, by how the reason begins. */
 const TAKEN_BACK = [
   ['dispute_', 'Held back by a dispute'],
@@ -65,7 +135,7 @@ const TAKEN_BACK = [
   ['refund_', 'Refunded'],
 ] as const;
 
-function titleOf(entry: Transaction, humanize: (name: string) => string): string {
+export function titleOf(entry: Transaction, humanize: (name: string) => string): string {
   if (entry.kind === 'reversal' && entry.amount > 0) {
     return 'Given back';
   }

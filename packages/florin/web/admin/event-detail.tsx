@@ -4,7 +4,7 @@ import { Button } from '../frame/button.tsx';
 import { formatInstant, formatRelative } from '../frame/format.ts';
 import { LoadFailed, sentence } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
-import { AccountLink, StatusMark } from './event-timeline.tsx';
+import { AccountLink, StatusMark } from './event-marks.tsx';
 import type { AdminEventDetail } from './shapes.ts';
 
 /** One event: what became of it, why, and another try. */

@@ -5,6 +5,7 @@ import { formatCredits, formatInstant, formatLength, formatRelative } from '../f
 import { LoadFailed, sentence } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
 import { EventDetail } from './event-detail.tsx';
+import { AccountLink, StatusMark } from './event-marks.tsx';
 import { isLate } from './health-summary.tsx';
 import type { AdminEvent, AdminEventPage, AdminHealth, EventStatus } from './shapes.ts';
 
@@ -226,28 +227,5 @@ export function EventTable(props: {
         </tbody>
       </table>
     </section>
-  );
-}
-
-export function StatusMark({ event }: { event: AdminEvent }) {
-  return (
-    <span
-      className="status"
-      data-status={event.status}
-      data-attention={event.needsAttention || undefined}
-    >
-      {event.status}
-      {event.attempts > 1 ? ` (${event.attempts} attempts)` : ''}
-    </span>
-  );
-}
-
-export function AccountLink({ accountId }: { accountId: string | null }) {
-  return accountId === null ? (
-    <span className="soft">–</span>
-  ) : (
-    <a className="mono number" href={`#/accounts/${accountId}`} title={accountId}>
-      {accountId.slice(0, 8)}…
-    </a>
   );
 }

@@ -5,7 +5,7 @@ import { Button } from '../frame/button.tsx';
 import { formatCredits, formatInstant, formatRelative, humanize } from '../frame/format.ts';
 import { LoadFailed, Notice, sentence } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
-import { AccountLink } from './event-timeline.tsx';
+import { AccountLink } from './event-marks.tsx';
 import { isStale } from './health-summary.tsx';
 import { actorName } from './ledger-table.tsx';
 import type { AdminFinding, AdminReconcileRun } from './shapes.ts';

@@ -1,6 +1,6 @@
 import type { Plan } from '../../src/browser/index.ts';
 import { formatMoney, formatUnitPrice } from '../../src/react/index.ts';
-import { formatDuration } from '../frame/format.ts';
+import { credits, formatDuration } from '../frame/format.ts';
 
 /** `Quick Scan`, or `3 × Quick Scan`. */
 export function nameOf(plan: Plan, quantity: number): string {
@@ -30,6 +30,15 @@ export function intervalOf(plan: Plan): string {
   }
   const count = plan.intervalCount ?? 1;
   return count === 1 ? `/ ${plan.interval}` : `/ ${count} ${plan.interval}s`;
+}
+
+/** `100 credits for $9 a month`, or without the money while it is not known. */
+export function offerOf(plan: Plan, quantity: number): string {
+  const price = priceOf(plan, quantity);
+  const count = plan.intervalCount ?? 1;
+  const interval = plan.interval ?? 'month';
+  const often = count === 1 ? `a ${interval}` : `every ${count} ${interval}s`;
+  return `${credits(plan.credits * quantity)}${price === null ? '' : ` for ${price}`} ${often}`;
 }
 
 /** How long the credits last, as a sentence. */

@@ -168,9 +168,9 @@ function ProblemNotice({ purchase }: { purchase: Purchase }) {
         tone="warn"
         title="You have a subscription already."
         actions={
-          <Button slim onClick={() => void purchase.manage()}>
+          <a className="button slim" href={changeAddress(failed.priceId)}>
             Change my plan
-          </Button>
+          </a>
         }
       >
         Change it instead of buying a second one: the difference is charged or credited for you.
@@ -180,6 +180,11 @@ function ProblemNotice({ purchase }: { purchase: Purchase }) {
   return failed !== null && failed.priceId === null ? (
     <Notice tone="bad" title={sentence(failed.error)} />
   ) : null;
+}
+
+/** The account page, with the sheet open on the plan that was wanted. */
+function changeAddress(priceId: string | null): string {
+  return priceId === null ? '/index.html' : `/index.html?change_to=${encodeURIComponent(priceId)}`;
 }
 
 function readCanceled(): { plan: string | null } | null {

@@ -18,8 +18,6 @@ export type Purchase = {
   signedIn(): Promise<void>;
   stopWaiting(): void;
   putBack(): Promise<void>;
-  /** Opens the billing portal, for a buyer who has a subscription already. */
-  manage(): Promise<void>;
 };
 
 /** Choose → remember → sign in where needed → checkout; across domains by a hand-off. */
@@ -106,13 +104,6 @@ export function usePurchase(): Purchase {
       checkout.reset();
       // Forgotten here in any case; the cookie ends by itself.
       await planSession.forget().catch(() => {});
-    },
-    async manage() {
-      try {
-        window.location.assign((await client.portal()).url);
-      } catch (error) {
-        setRefused({ priceId: null, error });
-      }
     },
   };
 }

@@ -23,6 +23,11 @@ export class Params {
     return this.#values[key] !== undefined;
   }
 
+  /** As it was written: text, an object, or undefined. */
+  raw(key: string): FormValue | undefined {
+    return this.#values[key];
+  }
+
   /** An empty string unsets, as at Stripe. */
   unsets(key: string): boolean {
     return this.#values[key] === '';

@@ -10,7 +10,7 @@ const LINES_INSIDE = 10;
 /** An object as Stripe shows it: what is stored, with the lists that belong inside. */
 export function present(world: World, object: object): Shown {
   const kind = (object as { object?: string }).object;
-  if (kind === 'invoice') {
+  if (kind === 'invoice' && !('deleted' in object)) {
     return presentInvoice(world, object as Invoice);
   }
   if (kind === 'event') {
@@ -22,6 +22,10 @@ export function present(world: World, object: object): Shown {
 }
 
 function presentInvoice(world: World, invoice: Invoice): Shown {
+  if ('lines' in invoice) {
+    // A preview: it is kept nowhere, and brings its lines.
+    return { ...invoice };
+  }
   const lines = world.store.get('invoice_lines', invoice.id)?.lines ?? [];
   return {
     ...invoice,

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import { isOldShape, toVersion } from '../events/versions.ts';
+import { SANDBOX_API_VERSION } from '../settings.ts';
 import { newId, type World } from '../world.ts';
+import { checkParameters } from './check-parameters.ts';
 import { ApiError, type StripeErrorBody } from './errors.ts';
 import { expand } from './expand.ts';
 import { type Form, parseForm } from './form.ts';
@@ -31,9 +33,11 @@ export function mountRoutes(app: Hono, world: World, routes: readonly Route[]): 
       const query = new URL(context.req.url).search.slice(1);
       const body = method === 'post' ? await context.req.text() : '';
       const requestId = newId('req', 14);
+      const started = performance.now();
       context.header('request-id', requestId);
       context.header('stripe-version', versionOf(context, world));
       const answer = answerOnce(world, {
+        route: `${method} ${path}`,
         context,
         requestId,
         form: () =>
@@ -47,6 +51,19 @@ export function mountRoutes(app: Hono, world: World, routes: readonly Route[]): 
         key: method === 'post' ? context.req.header('idempotency-key') : undefined,
         handler,
       });
+      world.requests.add({
+        id: requestId,
+        at: world.wall.now().getTime(),
+        method: method.toUpperCase(),
+        path: context.req.path,
+        query,
+        body,
+        version: versionOf(context, world),
+        idempotencyKey: context.req.header('idempotency-key') ?? null,
+        status: answer.status,
+        answer: answer.body,
+        milliseconds: performance.now() - started,
+      });
       for (const [name, value] of Object.entries(answer.headers)) {
         context.header(name, value);
       }
@@ -58,6 +75,8 @@ export function mountRoutes(app: Hono, world: World, routes: readonly Route[]): 
 }
 
 type Request = {
+  /** `post /v1/charges/:id`. */
+  route: string;
   context: Context;
   requestId: string;
   form: () => Form;
@@ -149,22 +168,29 @@ function answer(world: World, request: Request): Answer {
 function run(world: World, request: Request): object {
   const { context } = request;
   world.request = { id: request.requestId, idempotencyKey: request.key ?? null };
-  const params = new Params(request.form());
+  const version = versionOf(context, world);
+  const form = request.form();
+  checkParameters(request.route, form, { strict: isNewest(version) });
+  const params = new Params(form);
   const result = request.handler({
     world,
     params,
     path: (name) => context.req.param(name) ?? '',
   });
   const shown = expand(world, presentDeep(world, result), params.texts('expand'));
-  const version = versionOf(context, world);
   return isOldShape(version) ? toVersion(world, shown, version) : shown;
 }
 
 function presentDeep(world: World, result: object): Record<string, unknown> {
   const list = result as { object?: string; data?: object[] };
-  return list.object === 'list' && Array.isArray(list.data)
+  return (list.object === 'list' || list.object === 'search_result') && Array.isArray(list.data)
     ? { ...list, data: list.data.map((item) => present(world, item)) }
     : present(world, result);
+}
+
+/** The version whose parameters are known; older ones had others. */
+function isNewest(version: string): boolean {
+  return version.slice(0, 10) >= SANDBOX_API_VERSION.slice(0, 10);
 }
 
 function versionOf(context: Context, world: World): string {

@@ -2,7 +2,7 @@ import { invalid, noSuch } from '../api/errors.ts';
 import { filtered, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
-import { needCustomer } from '../customers/customers.ts';
+import { moveBalance } from '../customers/balance-transactions.ts';
 import { emit } from '../events/emit.ts';
 import { refundCharge } from '../payments/refunds.ts';
 import type { CreditNote, Invoice } from '../shapes.ts';
@@ -14,50 +14,41 @@ type Back = { refund: number; balance: number; outOfBand: number };
 
 /** Takes back part of a finalized invoice: less to pay, or money back by refund, balance or otherwise. */
 function createCreditNote(world: World, params: Params): CreditNote {
+  const invoice = needFinalized(world, params);
+  return inTimeOf(world, invoice.customer, () => issue(world, invoice, params));
+}
+
+function previewNote(world: World, params: Params): CreditNote {
+  const invoice = needFinalized(world, params);
+  return inTimeOf(world, invoice.customer, () => draftNote(world, invoice, params).note);
+}
+
+function needFinalized(world: World, params: Params): Invoice {
   const invoice = needInvoice(world, params.need('invoice'), 'invoice');
   if (invoice.status !== 'open' && invoice.status !== 'paid') {
     throw invalid('Credit notes are for finalized invoices.', { param: 'invoice' });
   }
-  return inTimeOf(world, invoice.customer, () => issue(world, invoice, params));
+  return invoice;
 }
 
 function issue(world: World, invoice: Invoice, params: Params): CreditNote {
-  const lines = readLines(world, invoice, params);
-  const amount = params.integer('amount') ?? lines.reduce((sum, line) => sum + line.amount, 0);
-  const paid = invoice.status === 'paid';
-  const most = paid
-    ? invoice.amount_paid - invoice.post_payment_credit_notes_amount
-    : invoice.amount_remaining;
-  if (amount < 1 || amount > most) {
-    throw invalid(`The credit note amount must be between 1 and ${most}.`, { param: 'amount' });
-  }
-  const back = paid ? readBack(params, amount) : { refund: 0, balance: 0, outOfBand: 0 };
+  const { note: draft, back } = draftNote(world, invoice, params);
   const refund = back.refund > 0 ? refundOf(world, invoice, back.refund) : null;
+  const credit =
+    back.balance === 0
+      ? null
+      : moveBalance(world, {
+          customer: invoice.customer ?? '',
+          amount: -back.balance,
+          currency: invoice.currency,
+          type: 'credit_note',
+          invoice: invoice.id,
+        }).id;
+  const number = String(nextNumber(world, `cn:${invoice.id}`)).padStart(2, '0');
   const note = world.store.put('credit_note', {
-    id: newId('cn'),
-    object: 'credit_note',
-    amount,
-    amount_shipping: 0,
-    created: world.now(),
-    currency: invoice.currency,
-    customer: invoice.customer ?? '',
-    customer_account: null,
-    customer_balance_transaction: back.balance > 0 ? credit(world, invoice, back.balance) : null,
-    discount_amount: 0,
-    discount_amounts: [],
-    effective_at: world.now(),
-    invoice: invoice.id,
-    lines: listOf(lines, '/v1/credit_notes/lines') as CreditNote['lines'],
-    livemode: false,
-    memo: params.text('memo') ?? null,
-    metadata: params.metadata(),
-    number: `${invoice.number ?? ''}-CN-${String(nextNumber(world, `cn:${invoice.id}`)).padStart(2, '0')}`,
-    out_of_band_amount: back.outOfBand === 0 ? null : back.outOfBand,
-    pdf: `${world.baseUrl()}/invoices/${invoice.id}/pdf`,
-    post_payment_amount: paid ? amount : 0,
-    pre_payment_amount: paid ? 0 : amount,
-    pretax_credit_amounts: [],
-    reason: params.text('reason') ?? null,
+    ...draft,
+    number: `${invoice.number ?? ''}-CN-${number}`,
+    customer_balance_transaction: credit,
     refunds:
       refund === null
         ? []
@@ -69,6 +60,54 @@ function issue(world: World, invoice: Invoice, params: Params): CreditNote {
               type: 'refund',
             },
           ],
+  });
+  count(world, invoice, { amount: note.amount, paid: note.type === 'post_payment' });
+  emit(world, 'credit_note.created', note);
+  return note;
+}
+
+/** The credit note that a request describes, before anything is done for it. */
+function draftNote(
+  world: World,
+  invoice: Invoice,
+  params: Params,
+): { note: CreditNote; back: Back } {
+  const lines = readLines(world, invoice, params);
+  const amount = params.integer('amount') ?? lines.reduce((sum, line) => sum + line.amount, 0);
+  const paid = invoice.status === 'paid';
+  const most = paid
+    ? invoice.amount_paid - invoice.post_payment_credit_notes_amount
+    : invoice.amount_remaining;
+  if (amount < 1 || amount > most) {
+    throw invalid(`The credit note amount must be between 1 and ${most}.`, { param: 'amount' });
+  }
+  const back = paid ? readBack(params, amount) : { refund: 0, balance: 0, outOfBand: 0 };
+  const note: CreditNote = {
+    id: newId('cn'),
+    object: 'credit_note',
+    amount,
+    amount_shipping: 0,
+    created: world.now(),
+    currency: invoice.currency,
+    customer: invoice.customer ?? '',
+    customer_account: null,
+    customer_balance_transaction: null,
+    discount_amount: 0,
+    discount_amounts: [],
+    effective_at: world.now(),
+    invoice: invoice.id,
+    lines: listOf(lines, '/v1/credit_notes/lines') as CreditNote['lines'],
+    livemode: false,
+    memo: params.text('memo') ?? null,
+    metadata: params.metadata(),
+    number: '',
+    out_of_band_amount: back.outOfBand === 0 ? null : back.outOfBand,
+    pdf: `${world.baseUrl()}/invoices/${invoice.id}/pdf`,
+    post_payment_amount: paid ? amount : 0,
+    pre_payment_amount: paid ? 0 : amount,
+    pretax_credit_amounts: [],
+    reason: params.text('reason') ?? null,
+    refunds: [],
     shipping_cost: null,
     status: 'issued',
     subtotal: amount,
@@ -78,10 +117,8 @@ function issue(world: World, invoice: Invoice, params: Params): CreditNote {
     total_taxes: [],
     type: paid ? 'post_payment' : 'pre_payment',
     voided_at: null,
-  });
-  count(world, invoice, { amount, paid });
-  emit(world, 'credit_note.created', note);
-  return note;
+  };
+  return { note, back };
 }
 
 function readBack(params: Params, amount: number): Back {
@@ -109,29 +146,6 @@ function refundOf(world: World, invoice: Invoice, amount: number) {
     throw invalid('This invoice has no payment to refund.', { param: 'refund_amount' });
   }
   return refundCharge(world, { charge, amount, reason: 'requested_by_customer' });
-}
-
-function credit(world: World, invoice: Invoice, amount: number): string {
-  const customer = needCustomer(world, invoice.customer ?? '');
-  const balance = customer.balance - amount;
-  world.store.put('customer', { ...customer, balance });
-  return world.store.put('customer_balance_transaction', {
-    id: newId('cbtxn'),
-    object: 'customer_balance_transaction',
-    amount: -amount,
-    checkout_session: null,
-    created: world.now(),
-    credit_note: null,
-    currency: invoice.currency,
-    customer: customer.id,
-    customer_account: null,
-    description: null,
-    ending_balance: balance,
-    invoice: invoice.id,
-    livemode: false,
-    metadata: {},
-    type: 'credit_note',
-  }).id;
 }
 
 function count(world: World, before: Invoice, note: { amount: number; paid: boolean }): void {
@@ -172,6 +186,7 @@ function readLines(world: World, invoice: Invoice, params: Params): NoteLine[] {
       discount_amounts: [],
       invoice_line_item: of?.id,
       livemode: false,
+      metadata: {},
       pretax_credit_amounts: [],
       quantity,
       tax_rates: [],
@@ -202,6 +217,21 @@ export const creditNoteRoutes: readonly Route[] = [
         'invoice',
       ]);
       return page(all, params, '/v1/credit_notes');
+    },
+  ],
+  ['get', '/v1/credit_notes/preview', ({ world, params }) => previewNote(world, params)],
+  [
+    'get',
+    '/v1/credit_notes/preview/lines',
+    ({ world, params }) =>
+      page(previewNote(world, params).lines.data, params, '/v1/credit_notes/preview/lines'),
+  ],
+  [
+    'get',
+    '/v1/credit_notes/:id/lines',
+    ({ world, path, params }) => {
+      const { id, lines } = needNote(world, path('id'));
+      return page(lines.data, params, `/v1/credit_notes/${id}/lines`);
     },
   ],
   ['get', '/v1/credit_notes/:id', ({ world, path }) => needNote(world, path('id'))],

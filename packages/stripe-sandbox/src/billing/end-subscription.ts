@@ -1,4 +1,5 @@
 import { emit } from '../events/emit.ts';
+import { loseSchedule } from '../schedules/change-schedule.ts';
 import type { Subscription } from '../shapes.ts';
 import type { World } from '../world.ts';
 
@@ -23,6 +24,7 @@ export function endSubscription(
     },
   });
   emit(world, 'customer.subscription.deleted', subscription);
+  loseSchedule(world, subscription, reason);
   return subscription;
 }
 

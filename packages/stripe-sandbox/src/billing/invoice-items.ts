@@ -5,10 +5,17 @@ import type { Route } from '../api/route.ts';
 import { needPrice, priceOfLine } from '../catalog/prices.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
-import type { Invoice, InvoiceItem, Price, ProrationDetails } from '../shapes.ts';
+import type {
+  Invoice,
+  InvoiceItem,
+  ItemProrationDetails,
+  Price,
+  ProrationDetails,
+} from '../shapes.ts';
+import type { DraftLine } from '../store/records.ts';
 import { inTimeOf, newId, type World } from '../world.ts';
 import { appendLine, dropLine, needInvoice } from './invoices.ts';
-import { type DraftLine, priceAmount, pricingOf } from './lines.ts';
+import { priceAmount, pricingOf } from './lines.ts';
 
 export type NewItem = {
   customer: string;
@@ -61,9 +68,7 @@ export function addInvoiceItem(world: World, input: NewItem): InvoiceItem {
         ? null
         : pricingOf(input.price, { amount: input.amount, proration, quantity: input.quantity }),
     proration,
-    ...(proration
-      ? { proration_details: (input.prorationDetails ?? { credited_items: null }) as never }
-      : {}),
+    ...(proration ? { proration_details: detailsOf(input.prorationDetails) } : {}),
     quantity: input.quantity,
     quantity_decimal: String(input.quantity),
     tax_rates: [],
@@ -71,6 +76,20 @@ export function addInvoiceItem(world: World, input: NewItem): InvoiceItem {
   });
   emit(world, 'invoiceitem.created', item);
   return item;
+}
+
+/** An item and a line name the lines that are given back in shapes of their own. */
+function detailsOf(details: ProrationDetails | undefined): ItemProrationDetails {
+  const lines = details?.credited_items ?? null;
+  return {
+    credited_items:
+      lines === null ? null : { type: 'invoice_line_items', invoice_line_item_details: lines },
+    discount_amounts: [],
+  };
+}
+
+function lineDetailsOf(details: ItemProrationDetails): ProrationDetails {
+  return { credited_items: details.credited_items?.invoice_line_item_details ?? null };
 }
 
 /** The customer's waiting items as lines; from now on they belong to that invoice. */
@@ -122,7 +141,7 @@ export function lineOfItem(world: World, item: InvoiceItem): DraftLine {
     proration: item.proration,
     ...(item.proration_details === undefined
       ? {}
-      : { prorationDetails: item.proration_details as unknown as ProrationDetails }),
+      : { prorationDetails: lineDetailsOf(item.proration_details) }),
     discountable: item.discountable,
     metadata: item.metadata ?? {},
   };

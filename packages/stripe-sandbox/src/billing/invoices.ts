@@ -1,13 +1,15 @@
 import { invalid, noSuch } from '../api/errors.ts';
 import { needCoupon } from '../catalog/coupons.ts';
+import { noteMove } from '../customers/balance-transactions.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import { addIntent, cancelIntent, planOf } from '../payments/intents.ts';
 import type { Invoice } from '../shapes.ts';
+import type { DraftLine } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 import { takeOff } from './discounts.ts';
 import { addInvoicePayment } from './invoice-payments.ts';
-import { buildLine, type DraftLine } from './lines.ts';
+import { buildLine } from './lines.ts';
 import { markInvoicePaid } from './pay-invoice.ts';
 
 export type NewInvoice = {
@@ -238,12 +240,23 @@ export function finalizeInvoice(world: World, draft: Invoice): Invoice {
   const sequence = customer.next_invoice_sequence ?? 1;
   const ending = Math.min(0, draft.total + customer.balance);
   const owed = due(draft.total, customer.balance);
+  const balance = owed.amount_due > 0 ? 0 : ending;
   world.store.put('customer', {
     ...customer,
     currency: draft.currency,
     next_invoice_sequence: sequence + 1,
-    balance: owed.amount_due > 0 ? 0 : ending,
+    balance,
   });
+  if (balance !== customer.balance) {
+    noteMove(world, {
+      customer: customer.id,
+      amount: balance - customer.balance,
+      currency: draft.currency,
+      type: 'applied_to_invoice',
+      invoice: draft.id,
+      ending: balance,
+    });
+  }
   world.store.put('invoice_plan', { id: draft.id, finalizesAt: null, drafts: [] });
   const page = `${world.baseUrl()}/invoices/${draft.id}`;
   const open = world.store.put('invoice', {

@@ -1,24 +1,6 @@
-import type { InvoiceLine, LinePricing, Price, ProrationDetails } from '../shapes.ts';
+import type { InvoiceLine, LinePricing, Price } from '../shapes.ts';
+import type { DraftLine } from '../store/records.ts';
 import { newId } from '../world.ts';
-
-/** What is to be charged, before it is a line of an invoice. */
-export type DraftLine = {
-  price: Price | null;
-  quantity: number;
-  /** In the smallest unit; negative for a credit. */
-  amount: number;
-  currency: string;
-  description: string;
-  period: { start: number; end: number };
-  subscription: string | null;
-  /** Set for a line of the subscription itself; absent: an invoice item. */
-  subscriptionItem: string | null;
-  invoiceItem: string | null;
-  proration: boolean;
-  prorationDetails?: ProrationDetails | null;
-  discountable?: boolean;
-  metadata?: Record<string, string>;
-};
 
 export function buildLine(
   invoice: string,

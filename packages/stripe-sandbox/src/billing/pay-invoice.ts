@@ -3,7 +3,7 @@ import { attachPaymentMethod, ownPaymentMethod } from '../customers/payment-meth
 import { emit } from '../events/emit.ts';
 import { confirmIntent } from '../payments/intents.ts';
 import type { Invoice, PaymentIntent, Subscription } from '../shapes.ts';
-import type { World } from '../world.ts';
+import type { Payee, World } from '../world.ts';
 import { isLive, markUsed } from './discounts.ts';
 import { announceInvoicePayment, payInvoicePayment } from './invoice-payments.ts';
 import {
@@ -74,8 +74,15 @@ function currentInvoice(world: World, invoice: Invoice): Invoice {
   return world.store.get('invoice', invoice.id) ?? invoice;
 }
 
+/** What becomes of an invoice when a payment that was made for it does. */
+export const invoicePayee: Payee = {
+  paid: invoicePaid,
+  pending: invoicePaymentPending,
+  failed: invoicePaymentFailed,
+};
+
 /** The payment of an invoice succeeded. */
-export function invoicePaid(world: World, id: string, intent: PaymentIntent): void {
+function invoicePaid(world: World, id: string, intent: PaymentIntent): void {
   const invoice = world.store.get('invoice', id);
   if (invoice !== undefined && invoice.status !== 'paid' && invoice.status !== 'void') {
     markInvoicePaid(world, invoice, { intent });
@@ -123,7 +130,7 @@ export function markInvoicePaid(
 }
 
 /** A bank debit is on its way: the subscription is served meanwhile, as Stripe does. */
-export function invoicePaymentPending(world: World, id: string, _intent: PaymentIntent): void {
+function invoicePaymentPending(world: World, id: string): void {
   const invoice = world.store.get('invoice', id);
   if (invoice === undefined) {
     return;
@@ -136,13 +143,13 @@ export function invoicePaymentPending(world: World, id: string, _intent: Payment
 }
 
 /** The attempt failed; it is repeated after the days that the settings say. */
-export function invoicePaymentFailed(world: World, id: string, _intent: PaymentIntent): void {
+export function invoicePaymentFailed(world: World, id: string): void {
   const before = world.store.get('invoice', id);
   if (before === undefined || before.status !== 'open') {
     return;
   }
   const attempts = before.attempt_count + 1;
-  const isFirst = before.billing_reason === 'subscription_create';
+  const isFirst = before.billing_reason === 'subscription_create' && !startedActive(world, before);
   const days = world.settings.dunningDays[attempts - 1];
   const retries = !isFirst && before.auto_advance && days !== undefined;
   const invoice = world.store.put('invoice', {
@@ -157,6 +164,13 @@ export function invoicePaymentFailed(world: World, id: string, _intent: PaymentI
   if (subscription !== undefined && !isFirst) {
     subscriptionInvoiceFailed(world, subscription, { lastAttempt: !retries });
   }
+}
+
+/** A schedule's subscription was active before its first invoice was due: that is dunned as a renewal. */
+function startedActive(world: World, invoice: Invoice): boolean {
+  const subscription = subscriptionOf(world, invoice);
+  const state = world.store.get('subscription_state', subscription?.id ?? '');
+  return state?.incompleteExpiresAt === null && subscription?.status !== 'trialing';
 }
 
 /** Keeps the method that paid as the one for renewals. */

@@ -33,3 +33,12 @@ export function periodEnd(anchor: number, start: number, every: Interval): numbe
   }
   return addIntervals(anchor, every, count);
 }
+
+/** The start of the period that `moment` lies in, for a cycle that began at `anchor`, before it. */
+export function periodStart(anchor: number, moment: number, every: Interval): number {
+  let count = 0;
+  while (addIntervals(anchor, every, count + 1) <= moment) {
+    count += 1;
+  }
+  return addIntervals(anchor, every, count);
+}

@@ -14,22 +14,27 @@ export function nextPeriodEnd(subscription: Subscription): number {
   return Math.min(...subscription.items.data.map((item) => item.current_period_end));
 }
 
-/** A period (or the trial) has ended: the next begins, with an invoice that is a draft for an hour. */
-export function renew(world: World, before: Subscription): void {
+/**
+ * A period (or the trial) has ended: the next begins, with an invoice that is a draft for an hour.
+ * `next` is the subscription as it goes on, where a phase of its schedule begins at the same moment.
+ */
+export function renew(world: World, before: Subscription, next: Subscription = before): void {
   const endsNow =
-    before.cancel_at_period_end || (before.cancel_at !== null && before.cancel_at <= world.now());
+    next.cancel_at_period_end || (next.cancel_at !== null && next.cancel_at <= world.now());
   if (endsNow) {
-    endSubscription(world, before, 'cancellation_requested');
+    endSubscription(world, next, 'cancellation_requested');
     return;
   }
-  const trialEnds = before.status === 'trialing';
-  if (trialEnds && endTrialWithoutMethod(world, before)) {
+  const trialEnds = next.status === 'trialing';
+  if (trialEnds && endTrialWithoutMethod(world, next)) {
     return;
   }
-  const anchored = trialEnds ? { ...before, billing_cycle_anchor: world.now() } : before;
+  const anchored: Subscription = trialEnds
+    ? { ...next, status: 'active', billing_cycle_anchor: world.now() }
+    : next;
   const rolled = changeSubscription(world, before, {
-    ...(trialEnds ? { status: 'active', billing_cycle_anchor: world.now() } : {}),
-    items: { ...before.items, data: rollItems(anchored, world.now()) },
+    ...anchored,
+    items: { ...next.items, data: rollItems(anchored, world.now()) },
   });
   invoiceCycle(world, rolled);
 }
@@ -105,7 +110,8 @@ export function invoiceCycle(world: World, subscription: Subscription): Invoice 
   return draft;
 }
 
-function holdBack(world: World, draft: Invoice, behavior: string): void {
+/** What becomes of an invoice while collection is paused: a draft, void, or uncollectible. */
+export function holdBack(world: World, draft: Invoice, behavior: string): void {
   const held = world.store.put('invoice', {
     ...draft,
     auto_advance: false,
@@ -144,6 +150,6 @@ export function collect(world: World, invoice: Invoice): void {
   const payment = world.store.where('invoice_payment', 'invoice', invoice.id).at(-1);
   const intent = world.store.get('payment_intent', payment?.payment.payment_intent ?? '');
   if (intent !== undefined && subscriptionOf(world, invoice) !== undefined) {
-    invoicePaymentFailed(world, invoice.id, intent);
+    invoicePaymentFailed(world, invoice.id);
   }
 }

@@ -1,4 +1,4 @@
-import { invalid } from '../api/errors.ts';
+import { ApiError, invalid } from '../api/errors.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
@@ -7,6 +7,7 @@ import { needCustomer } from '../customers/customers.ts';
 import { ownPaymentMethod } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
 import { declined } from '../payments/intent-routes.ts';
+import { tellSchedule } from '../schedules/follow.ts';
 import type { Subscription } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { readDiscounts } from './discounts.ts';
@@ -14,9 +15,10 @@ import { endSubscription } from './end-subscription.ts';
 import { prorate } from './proration.ts';
 import { nextPeriodEnd } from './renew.ts';
 import { addSubscription, needSubscription } from './subscriptions.ts';
-import { billNow, updateSubscription } from './update-subscription.ts';
+import { billNow, type SubscriptionUpdate, updateSubscription } from './update-subscription.ts';
 
 const DAY = 86_400;
+const PAUSES = ['keep_as_draft', 'mark_uncollectible', 'void'] as const;
 
 function createSubscription(world: World, params: Params): Subscription {
   const customer = needCustomer(world, params.need('customer'), 'customer');
@@ -53,18 +55,39 @@ function createSubscription(world: World, params: Params): Subscription {
   });
 }
 
-/** `error_if_incomplete`: a first payment that fails makes no subscription at all. */
+/** `error_if_incomplete`: a payment that fails, or needs its buyer, makes no subscription and no change at all. */
 function refusal(world: World, subscription: Subscription): Error {
-  const payment = world.store
-    .where('invoice_payment', 'invoice', subscription.latest_invoice ?? '')
-    .at(-1);
-  const intent = world.store.get('payment_intent', payment?.payment.payment_intent ?? '');
+  const intent = intentOf(world, subscription);
+  if (intent?.status === 'requires_action') {
+    return new ApiError(402, {
+      type: 'card_error',
+      code: 'subscription_payment_intent_requires_action',
+      message:
+        'Payment for this subscription requires additional user action before it can be completed successfully.',
+    });
+  }
   if (intent === undefined || intent.last_payment_error === null) {
     return invalid('This customer has no attached payment source or default payment method.', {
       code: 'resource_missing',
     });
   }
   return Object.assign(declined(intent), { keep: false });
+}
+
+function intentOf(world: World, { latest_invoice: invoice }: Subscription) {
+  const payment = world.store.where('invoice_payment', 'invoice', invoice ?? '').at(-1);
+  return world.store.get('payment_intent', payment?.payment.payment_intent ?? '');
+}
+
+/** Whether the invoice of this change is to be paid at once and is neither paid nor on its way. */
+function isUnpaid(world: World, before: Subscription, after: Subscription): boolean {
+  const invoice = world.store.get('invoice', after.latest_invoice ?? '');
+  return (
+    after.latest_invoice !== before.latest_invoice &&
+    invoice?.status === 'open' &&
+    invoice.collection_method === 'charge_automatically' &&
+    intentOf(world, after)?.status !== 'processing'
+  );
 }
 
 function readItems(world: World, params: Params) {
@@ -93,9 +116,22 @@ function update(world: World, before: Subscription, params: Params): Subscriptio
       { code: 'resource_missing' },
     );
   }
+  refuseAgainstSchedule(before, params);
+  const after = updateSubscription(world, before, readUpdate(world, before, params));
+  if (params.text('payment_behavior') === 'error_if_incomplete' && isUnpaid(world, before, after)) {
+    throw refusal(world, after);
+  }
+  if (params.has('items')) {
+    tellSchedule(world, after);
+  }
+  return after;
+}
+
+/** The parameters of a change, in an update and in a preview of one. */
+export function readUpdate(world: World, before: Subscription, params: Params): SubscriptionUpdate {
   const trialEnd = params.moment('trial_end', world.now());
   const withDiscounts = ['discounts', 'coupon', 'promotion_code'].some((key) => params.has(key));
-  return updateSubscription(world, before, {
+  return {
     items: params.objects('items').map((item) => ({
       id: item.text('id'),
       price: item.has('price') || item.has('price_data') ? priceOfLine(world, item) : undefined,
@@ -112,7 +148,18 @@ function update(world: World, before: Subscription, params: Params): Subscriptio
     ...(trialEnd === undefined ? {} : { trialEnd }),
     ...(withDiscounts ? { discounts: readDiscounts(world, params) } : {}),
     fields: readFields(world, before, params),
-  });
+  };
+}
+
+/** When a schedule runs a subscription, the schedule says when it ends. */
+function refuseAgainstSchedule(before: Subscription, params: Params): void {
+  const key = ['cancel_at_period_end', 'cancel_at'].find((one) => params.has(one));
+  if (before.schedule !== null && key !== undefined) {
+    throw invalid(
+      `The subscription is managed by the subscription schedule \`${before.schedule}\`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.`,
+      { param: key },
+    );
+  }
 }
 
 function readFields(world: World, before: Subscription, params: Params): Partial<Subscription> {
@@ -135,7 +182,10 @@ function readFields(world: World, before: Subscription, params: Params): Partial
     fields.pause_collection =
       pause === undefined
         ? null
-        : { behavior: pause.need('behavior'), resumes_at: pause.integer('resumes_at') ?? null };
+        : {
+            behavior: pause.oneOf('behavior', PAUSES) ?? pause.need('behavior'),
+            resumes_at: pause.integer('resumes_at') ?? null,
+          };
   }
   if (params.text('description') !== undefined) {
     fields.description = params.text('description') ?? null;
@@ -147,16 +197,29 @@ function cancel(world: World, before: Subscription, params: Params): Subscriptio
   if (before.ended_at !== null) {
     throw invalid(`No such subscription: '${before.id}'`, { code: 'resource_missing' });
   }
-  if (params.flag('prorate')) {
+  return cancelNow(world, before, {
+    prorates: params.flag('prorate') ?? false,
+    invoices: params.flag('invoice_now') ?? false,
+    comment: params.object('cancellation_details')?.text('comment'),
+  });
+}
+
+/** Ends a subscription at once; the rest of its period may be credited, and the end invoiced. */
+export function cancelNow(
+  world: World,
+  before: Subscription,
+  how: { prorates: boolean; invoices: boolean; comment?: string | undefined },
+): Subscription {
+  if (how.prorates) {
     for (const item of before.items.data) {
       prorate(world, before, { change: { before: item, after: null }, at: world.now() });
     }
   }
-  if (params.flag('invoice_now')) {
+  if (how.invoices) {
     billNow(world, before, { full: false, reason: 'subscription_update' });
   }
   return endSubscription(world, needSubscription(world, before.id), 'cancellation_requested', {
-    comment: params.object('cancellation_details')?.text('comment'),
+    comment: how.comment,
   });
 }
 
@@ -209,12 +272,4 @@ export const subscriptionRoutes: readonly Route[] = [
   ['post', '/v1/subscriptions/:id', onSubscription(update)],
   ['delete', '/v1/subscriptions/:id', onSubscription(cancel)],
   ['post', '/v1/subscriptions/:id/resume', onSubscription(resume)],
-  [
-    'get',
-    '/v1/subscription_items',
-    ({ world, params }) => {
-      const subscription = needSubscription(world, params.need('subscription'), 'subscription');
-      return page(subscription.items.data, params, '/v1/subscription_items');
-    },
-  ],
 ];

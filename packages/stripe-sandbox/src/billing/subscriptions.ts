@@ -4,13 +4,14 @@ import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { Invoice, Price, Subscription, SubscriptionItem } from '../shapes.ts';
 import { listOf } from '../shapes.ts';
+import type { DraftLine } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 import { addDiscount, isLive, type Redemption } from './discounts.ts';
 import { addInvoiceItem, takePendingItems } from './invoice-items.ts';
 import { addInvoice, finalizeInvoice } from './invoices.ts';
-import { type DraftLine, priceAmount } from './lines.ts';
+import { priceAmount } from './lines.ts';
 import { methodFor, payInvoice } from './pay-invoice.ts';
-import { periodEnd } from './periods.ts';
+import { periodEnd, periodStart } from './periods.ts';
 
 const INCOMPLETE_SECONDS = 23 * 3600;
 export const TRIAL_NOTICE_SECONDS = 3 * 86_400;
@@ -32,8 +33,15 @@ export type NewSubscription = {
   cancelAt?: number | null;
   cancelAtPeriodEnd?: boolean;
   session?: string;
-  /** `wait`: the first invoice is left open, for a checkout page to pay. */
-  firstPayment: 'now' | 'wait';
+  /** The schedule that makes it. */
+  schedule?: string;
+  /** Where it began earlier than now: its cycles count from there. */
+  startDate?: number;
+  /**
+   * `wait`: the first invoice is left open, for a checkout page to pay. `draft`: the subscription is
+   * active at once and its first invoice collects itself as a renewal's does.
+   */
+  firstPayment: 'now' | 'wait' | 'draft';
   offSession?: boolean;
 };
 
@@ -42,11 +50,12 @@ export function addSubscription(world: World, input: NewSubscription): Subscript
   const id = newId('sub');
   const now = world.now();
   const trialing = input.trialEnd != null && input.trialEnd > now;
+  const isDraft = input.firstPayment === 'draft' && !trialing;
   const made = world.store.put('subscription', buildSubscription(world, { id, input, trialing }));
   world.store.put('subscription_state', {
     id,
     trialWillEndSent: false,
-    incompleteExpiresAt: trialing ? null : now + INCOMPLETE_SECONDS,
+    incompleteExpiresAt: trialing || isDraft ? null : now + INCOMPLETE_SECONDS,
   });
   const discounts = (input.discounts ?? []).map(
     (one) =>
@@ -68,7 +77,7 @@ export function addSubscription(world: World, input: NewSubscription): Subscript
       period: { start: now, end: now },
     });
   }
-  const draft = firstInvoice(world, subscription, trialing);
+  const draft = firstInvoice(world, subscription, { trialing, isDraft });
   const withInvoice = world.store.put('subscription', {
     ...subscription,
     latest_invoice: draft.id,
@@ -76,6 +85,9 @@ export function addSubscription(world: World, input: NewSubscription): Subscript
   emit(world, 'customer.subscription.created', withInvoice);
   if (trialing && (input.trialEnd ?? 0) - now <= TRIAL_NOTICE_SECONDS) {
     sendTrialNotice(world, withInvoice);
+  }
+  if (isDraft) {
+    return withInvoice;
   }
   const invoice = finalizeInvoice(world, draft);
   if (invoice.status === 'open' && input.firstPayment === 'now') {
@@ -102,7 +114,11 @@ function payFirst(world: World, invoice: Invoice, offSession: boolean): void {
   }
 }
 
-function firstInvoice(world: World, subscription: Subscription, trialing: boolean): Invoice {
+function firstInvoice(
+  world: World,
+  subscription: Subscription,
+  { trialing, isDraft }: { trialing: boolean; isDraft: boolean },
+): Invoice {
   const [first] = subscription.items.data;
   return addInvoice(world, {
     customer: subscription.customer,
@@ -116,6 +132,7 @@ function firstInvoice(world: World, subscription: Subscription, trialing: boolea
     discounts: trialing ? [] : liveDiscounts(world, subscription),
     collectionMethod: subscription.collection_method,
     daysUntilDue: subscription.days_until_due,
+    finalizesAt: isDraft ? world.now() + world.settings.draftSeconds : null,
     period: {
       start: first?.current_period_start ?? world.now(),
       end: first?.current_period_start ?? world.now(),
@@ -163,11 +180,13 @@ function buildSubscription(
   const { id, input, trialing } = made;
   const now = world.now();
   const customer = needCustomer(world, input.customer, 'customer');
-  const anchor = trialing ? (input.trialEnd ?? now) : (input.billingCycleAnchor ?? now);
+  const began = input.startDate ?? now;
+  const anchor = trialing ? (input.trialEnd ?? now) : (input.billingCycleAnchor ?? began);
   const items = input.items.map((item) => {
     const every = item.price.recurring ?? { interval: 'month', interval_count: 1 };
     const end = trialing || anchor > now ? anchor : periodEnd(anchor, now, every);
-    return buildItem(world, { subscription: id, ...item, period: { start: now, end } });
+    const start = began < now ? periodStart(anchor, now, every) : now;
+    return buildItem(world, { subscription: id, ...item, period: { start, end } });
   });
   const earliestEnd = Math.min(...items.map((item) => item.current_period_end));
   return {
@@ -220,9 +239,9 @@ function buildSubscription(
     pending_invoice_item_interval: null,
     pending_setup_intent: null,
     pending_update: null,
-    schedule: null,
-    start_date: now,
-    status: trialing ? 'trialing' : 'incomplete',
+    schedule: input.schedule ?? null,
+    start_date: began,
+    status: trialing ? 'trialing' : input.firstPayment === 'draft' ? 'active' : 'incomplete',
     test_clock: customer.test_clock ?? null,
     transfer_data: null,
     trial_end: trialing ? (input.trialEnd ?? null) : null,

@@ -5,11 +5,11 @@ import type { Invoice, Price, Subscription, SubscriptionItem } from '../shapes.t
 import { newId, type World } from '../world.ts';
 import { addDiscount, type Redemption } from './discounts.ts';
 import { takePendingItems } from './invoice-items.ts';
-import { addInvoice, finalizeInvoice } from './invoices.ts';
+import { addInvoice, finalizeInvoice, needInvoice } from './invoices.ts';
 import { methodFor, payInvoice } from './pay-invoice.ts';
 import { periodEnd } from './periods.ts';
 import { type ItemChange, prorate } from './proration.ts';
-import { endTrialWithoutMethod } from './renew.ts';
+import { endTrialWithoutMethod, holdBack } from './renew.ts';
 import { buildItem, cycleLines, liveDiscounts, needSubscription } from './subscriptions.ts';
 
 export type ItemUpdate = {
@@ -31,22 +31,39 @@ export type SubscriptionUpdate = {
   fields?: Partial<Subscription>;
 };
 
+/** An invoice that is made at once: the prorations, and a full period where one starts. */
+export type BillNow = { readonly full: boolean; readonly reason: string };
+
 /** Changes a subscription as `POST /v1/subscriptions/:id` does, with its prorations and invoices. */
 export function updateSubscription(
   world: World,
   before: Subscription,
   update: SubscriptionUpdate,
 ): Subscription {
+  const bill = applyUpdate(world, before, update);
+  if (bill !== null) {
+    billNow(world, needSubscription(world, before.id), bill);
+  }
+  return needSubscription(world, before.id);
+}
+
+/** The change itself, with its prorations: what an update and a preview of it share. Null: nothing is billed at once. */
+export function applyUpdate(
+  world: World,
+  before: Subscription,
+  update: SubscriptionUpdate,
+): BillNow | null {
   const at = update.prorationDate ?? world.now();
   const behavior = update.prorationBehavior ?? 'create_prorations';
   const changes = planChanges(before, update.items ?? []);
+  refuseForeignDate(before, update);
   const moved = changes.some(changesInterval) || update.resetCycle === true;
   const endsTrial =
     update.trialEnd !== undefined &&
     before.status === 'trialing' &&
     (update.trialEnd ?? 0) <= world.now();
   if (endsTrial && endTrialWithoutMethod(world, { ...before, trial_end: world.now() })) {
-    return needSubscription(world, before.id);
+    return null;
   }
   if (behavior !== 'none' && !endsTrial) {
     for (const change of changes.filter(matters)) {
@@ -65,14 +82,24 @@ export function updateSubscription(
   const cycled = moved || endsTrial ? restartCycle(world, after) : withTrial(world, after, update);
   emit(world, 'customer.subscription.updated', cycled, before);
   if (moved || endsTrial) {
-    billNow(world, cycled, {
-      full: true,
-      reason: endsTrial ? 'subscription_cycle' : 'subscription_update',
-    });
-  } else if (behavior === 'always_invoice' && changes.some(matters)) {
-    billNow(world, cycled, { full: false, reason: 'subscription_update' });
+    return { full: true, reason: endsTrial ? 'subscription_cycle' : 'subscription_update' };
   }
-  return needSubscription(world, before.id);
+  return behavior === 'always_invoice' && changes.some(matters)
+    ? { full: false, reason: 'subscription_update' }
+    : null;
+}
+
+function refuseForeignDate(before: Subscription, { prorationDate }: SubscriptionUpdate): void {
+  const within = before.items.data.some(
+    (item) =>
+      prorationDate === undefined ||
+      (prorationDate >= item.current_period_start && prorationDate <= item.current_period_end),
+  );
+  if (!within) {
+    throw invalid('Cannot specify `proration_date` outside of current billing period', {
+      param: 'proration_date',
+    });
+  }
 }
 
 function planChanges(before: Subscription, updates: readonly ItemUpdate[]): ItemChange[] {
@@ -117,6 +144,15 @@ function changesInterval({ before, after }: ItemChange): boolean {
     next != null &&
     (old.interval !== next.interval || old.interval_count !== next.interval_count)
   );
+}
+
+/** The items as the updates leave them, in the period that they are in. */
+export function itemsAfter(
+  world: World,
+  before: Subscription,
+  updates: readonly ItemUpdate[],
+): SubscriptionItem[] {
+  return applyChanges(world, before, planChanges(before, updates));
 }
 
 function applyChanges(
@@ -197,11 +233,34 @@ function withTrial(
   });
 }
 
-/** Makes, finalizes and collects an invoice at once: the prorations, and a full period where one starts. */
+/** Makes, finalizes and collects an invoice at once. */
 export function billNow(
   world: World,
   subscription: Subscription,
-  { full, reason }: { full: boolean; reason: string },
+  bill: BillNow,
+): Invoice | undefined {
+  const draft = draftNow(world, subscription, bill);
+  if (draft === undefined) {
+    return undefined;
+  }
+  const pause = subscription.pause_collection?.behavior;
+  if (pause !== undefined) {
+    holdBack(world, draft, pause);
+    return needInvoice(world, draft.id);
+  }
+  const invoice = finalizeInvoice(world, draft);
+  const collects = invoice.collection_method === 'charge_automatically';
+  if (invoice.status === 'open' && collects && methodFor(world, invoice) !== null) {
+    payInvoice(world, invoice, { offSession: true });
+  }
+  return invoice;
+}
+
+/** The draft of that invoice; undefined when there is nothing to bill. */
+export function draftNow(
+  world: World,
+  subscription: Subscription,
+  { full, reason }: BillNow,
 ): Invoice | undefined {
   const [first] = subscription.items.data;
   const lines = [
@@ -232,10 +291,5 @@ export function billNow(
     ...needSubscription(world, subscription.id),
     latest_invoice: draft.id,
   });
-  const invoice = finalizeInvoice(world, draft);
-  const collects = invoice.collection_method === 'charge_automatically';
-  if (invoice.status === 'open' && collects && methodFor(world, invoice) !== null) {
-    payInvoice(world, invoice, { offSession: true });
-  }
-  return invoice;
+  return draft;
 }

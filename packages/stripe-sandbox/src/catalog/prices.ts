@@ -198,5 +198,4 @@ export const priceRoutes: readonly Route[] = [
     '/v1/prices/:id',
     ({ world, path, params }) => updatePrice(world, needPrice(world, path('id')), params),
   ],
-  ['get', '/v1/plans/:id', ({ world, path }) => planOf(needPrice(world, path('id')))],
 ];

@@ -8,7 +8,7 @@ import { emit } from '../events/emit.ts';
 import { addIntent, confirmIntent, planOf } from '../payments/intents.ts';
 import { addSetupIntent, confirmSetup } from '../payments/setup-intents.ts';
 import type { CheckoutSession, PaymentIntent } from '../shapes.ts';
-import { inTimeOf, type World } from '../world.ts';
+import { inTimeOf, type Payee, type World } from '../world.ts';
 import { isTrial, needSession, redeemForGood, redemptionsOf, sessionPlan } from './sessions.ts';
 
 export type Submission = {
@@ -284,8 +284,15 @@ function complete(
   return session;
 }
 
+/** What becomes of a session when a payment that was made for it does. */
+export const sessionPayee: Payee = {
+  paid: sessionPaid,
+  pending: sessionPaymentPending,
+  failed: sessionPaymentFailed,
+};
+
 /** The session's payment has succeeded: at once, after authentication, or days after it completed. */
-export function sessionPaid(world: World, id: string, intent: PaymentIntent): void {
+function sessionPaid(world: World, id: string, intent: PaymentIntent): void {
   const session = needSession(world, id);
   if (session.status === 'open') {
     if (session.mode === 'payment' && session.invoice === null) {
@@ -306,7 +313,7 @@ function shownIntent(session: CheckoutSession, intent: PaymentIntent): string | 
 }
 
 /** A bank debit is on its way: the session is complete and unpaid. */
-export function sessionPaymentPending(world: World, id: string, intent: PaymentIntent): void {
+function sessionPaymentPending(world: World, id: string, intent: PaymentIntent): void {
   const session = needSession(world, id);
   if (session.status === 'open') {
     if (session.mode === 'payment' && session.invoice === null) {
@@ -317,7 +324,7 @@ export function sessionPaymentPending(world: World, id: string, intent: PaymentI
 }
 
 /** The debit bounced. A card that was declined leaves the session open instead. */
-export function sessionPaymentFailed(world: World, id: string): void {
+function sessionPaymentFailed(world: World, id: string): void {
   const session = needSession(world, id);
   if (session.status === 'complete' && session.payment_status === 'unpaid') {
     emit(world, 'checkout.session.async_payment_failed', session);

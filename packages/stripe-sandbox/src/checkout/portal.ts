@@ -1,20 +1,26 @@
 import { noSuch } from '../api/errors.ts';
 import type { Route } from '../api/route.ts';
 import { needCustomer } from '../customers/customers.ts';
+import { emit } from '../events/emit.ts';
 import type { PortalSession } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
+import { defaultConfiguration, needConfiguration } from './portal-configurations.ts';
 
 /** A link to the customer's own page: cancel, change the plan, see the invoices. */
 export function addPortalSession(
   world: World,
-  input: { customer: string; returnUrl: string | null },
+  input: { customer: string; returnUrl: string | null; configuration?: string | undefined },
 ): PortalSession {
   const customer = needCustomer(world, input.customer, 'customer');
+  const configuration =
+    input.configuration === undefined
+      ? defaultConfiguration(world)
+      : needConfiguration(world, input.configuration, 'configuration');
   const id = newId('bps');
-  return world.store.put('portal_session', {
+  const session = world.store.put('portal_session', {
     id,
     object: 'billing_portal.session',
-    configuration: 'bpc_sandbox',
+    configuration: configuration.id,
     created: world.now(),
     customer: customer.id,
     customer_account: null,
@@ -22,9 +28,11 @@ export function addPortalSession(
     livemode: false,
     locale: null,
     on_behalf_of: null,
-    return_url: input.returnUrl,
+    return_url: input.returnUrl ?? configuration.default_return_url,
     url: `${world.baseUrl()}/p/session/${id}`,
   });
+  emit(world, 'billing_portal.session.created', session);
+  return session;
 }
 
 export function needPortalSession(world: World, id: string): PortalSession {
@@ -43,6 +51,7 @@ export const portalRoutes: readonly Route[] = [
       addPortalSession(world, {
         customer: params.need('customer'),
         returnUrl: params.text('return_url') ?? null,
+        configuration: params.text('configuration'),
       }),
   ],
 ];

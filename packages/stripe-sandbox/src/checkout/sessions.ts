@@ -1,4 +1,5 @@
 import { invalid, missingParameter, noSuch } from '../api/errors.ts';
+import { tooSmall } from '../api/money.ts';
 import type { Params } from '../api/params.ts';
 import { addDiscount, type Redemption, readDiscounts } from '../billing/discounts.ts';
 import { needCustomer } from '../customers/customers.ts';
@@ -9,7 +10,17 @@ import { newId, type World } from '../world.ts';
 import { discountLines, readLines, totals } from './lines.ts';
 
 const DAY = 86_400;
+const HOSTED = ['hosted_page', 'hosted'];
 const MIN_EXPIRY = 30 * 60;
+const NO_INVOICE_DATA = {
+  account_tax_ids: null,
+  custom_fields: null,
+  description: null,
+  footer: null,
+  issuer: null,
+  metadata: null,
+  rendering_options: null,
+};
 
 export type NewSession = {
   mode: string;
@@ -46,13 +57,20 @@ export function createSession(world: World, params: Params): CheckoutSession {
       throw invalid('You may only specify one of these parameters: customer, customer_email.');
     }
   }
+  const isHosted = HOSTED.includes(params.text('ui_mode') ?? 'hosted_page');
+  if (isHosted && params.text('success_url') === undefined) {
+    throw missingParameter('success_url');
+  }
+  const lines = readModeLines(world, mode, params);
+  const discounts = readDiscounts(world, params);
+  refuseSmallTotal(world, { lines, discounts, data: params.object('subscription_data') });
   const intent = params.object('payment_intent_data');
   const types = params.texts('payment_method_types');
   const expiresAt = params.integer('expires_at');
   assertExpiry(world, expiresAt);
   return addSession(world, {
     mode,
-    lines: readModeLines(world, mode, params),
+    lines,
     customer: customer ?? null,
     customerEmail: params.text('customer_email') ?? null,
     customerCreation: params.text('customer_creation') ?? null,
@@ -62,7 +80,7 @@ export function createSession(world: World, params: Params): CheckoutSession {
     cancelUrl: readUrl(params, 'cancel_url') ?? null,
     expiresAt,
     allowPromotionCodes: params.flag('allow_promotion_codes') ?? false,
-    discounts: readDiscounts(world, params),
+    discounts,
     methodTypes: types.length > 0 ? types : ['card', 'sepa_debit'],
     invoiceCreation: params.object('invoice_creation')?.flag('enabled') ?? false,
     automaticTax: params.object('automatic_tax')?.flag('enabled') ?? false,
@@ -74,6 +92,21 @@ export function createSession(world: World, params: Params): CheckoutSession {
     setupFutureUsage: intent?.text('setup_future_usage') ?? null,
     captureMethod: intent?.text('capture_method') ?? 'automatic_async',
   });
+}
+
+/** Nothing at all may be charged, or what a card network takes. */
+function refuseSmallTotal(
+  world: World,
+  of: { lines: SessionLine[]; discounts: Redemption[]; data: Params | undefined },
+): void {
+  const lines = discountLines(world, of.lines, of.discounts);
+  const trial = isTrial(readSubscriptionData(of.data));
+  const { amount_total: total } = totals(lines, { trial });
+  const what = "The Checkout Session's total amount due";
+  const small = tooSmall(total, lines[0]?.currency ?? '', { what });
+  if (total > 0 && small !== undefined) {
+    throw small;
+  }
 }
 
 function assertExpiry(world: World, expiresAt: number | undefined): void {
@@ -218,7 +251,7 @@ function buildSession(
     invoice: null,
     invoice_creation:
       input.mode === 'payment'
-        ? ({ enabled: input.invoiceCreation ?? false, invoice_data: {} } as never)
+        ? { enabled: input.invoiceCreation ?? false, invoice_data: NO_INVOICE_DATA }
         : null,
     livemode: false,
     locale: input.locale ?? null,

@@ -5,11 +5,10 @@ import { sendTrialNotice, TRIAL_NOTICE_SECONDS } from '../billing/subscriptions.
 import { expireSession } from '../checkout/sessions.ts';
 import { settleIntent } from '../payments/intents.ts';
 import { finishRefund } from '../payments/refunds.ts';
+import { dueSchedules } from '../schedules/due-schedules.ts';
 import type { Subscription } from '../shapes.ts';
 import type { World } from '../world.ts';
-
-/** Something that happens by itself at a time. */
-type Due = { at: number; happen: () => void };
+import type { Due, InScope } from './happening.ts';
 
 /** Which things a clock moves: a test clock's customers', or everyone's without one. */
 export type Scope = { testClock: string | null };
@@ -43,12 +42,12 @@ function* allDue(world: World, scope: Scope): Iterable<Due> {
     ((customer === null ? null : world.store.get('customer', customer)?.test_clock) ?? null) ===
     scope.testClock;
   yield* dueSessions(world, inScope);
+  // Before subscriptions: where a phase begins as a period ends, the new period is of the new phase.
+  yield* dueSchedules(world, inScope);
   yield* dueSubscriptions(world, inScope);
   yield* dueInvoices(world, inScope);
   yield* duePayments(world, inScope);
 }
-
-type InScope = (customer: string | null) => boolean;
 
 function* dueSessions(world: World, inScope: InScope): Iterable<Due> {
   for (const session of world.store.where('checkout_session', 'status', 'open')) {

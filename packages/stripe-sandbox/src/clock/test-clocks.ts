@@ -1,12 +1,14 @@
 import { invalid, noSuch } from '../api/errors.ts';
 import { page } from '../api/page.ts';
 import type { Route } from '../api/route.ts';
+import { addIntervals } from '../billing/periods.ts';
 import { emit } from '../events/emit.ts';
 import type { TestClock } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 import { runDue } from './due.ts';
 
 const KEPT_SECONDS = 30 * 86_400;
+const YEARLY = { interval: 'year', interval_count: 1 };
 
 function needClock(world: World, id: string): TestClock {
   const clock = world.store.get('test_clock', id);
@@ -23,6 +25,7 @@ function advance(world: World, before: TestClock, to: number): TestClock {
       param: 'frozen_time',
     });
   }
+  refuseTooFar(world, before, to);
   const advancing = world.store.put('test_clock', {
     ...before,
     status: 'advancing',
@@ -38,6 +41,22 @@ function advance(world: World, before: TestClock, to: number): TestClock {
   });
   emit(world, 'test_helpers.test_clock.ready', ready, advancing);
   return advancing;
+}
+
+/** Stripe moves a clock by two periods at most: of its shortest subscription, or of years without one. */
+function refuseTooFar(world: World, clock: TestClock, to: number): void {
+  const ends = world.store
+    .where('subscription', 'test_clock', clock.id)
+    .filter((subscription) => subscription.ended_at === null)
+    .flatMap((subscription) => subscription.items.data)
+    .map(({ price }) => addIntervals(clock.frozen_time, price.recurring ?? YEARLY, 2));
+  const furthest = Math.min(...ends, addIntervals(clock.frozen_time, YEARLY, 2));
+  if (to > furthest) {
+    throw invalid(
+      'You cannot advance a test clock by more than two intervals of its shortest subscription at once.',
+      { param: 'frozen_time' },
+    );
+  }
 }
 
 export const testClockRoutes: readonly Route[] = [

@@ -1,4 +1,5 @@
 import { invalid } from '../api/errors.ts';
+import type { LoggedRequest } from '../api/request-log.ts';
 import type { ApiSwitches } from '../app.ts';
 import { endSubscription } from '../billing/end-subscription.ts';
 import { needSubscription } from '../billing/subscriptions.ts';
@@ -79,6 +80,8 @@ export type SandboxControl = {
   resend(eventId: string): void;
   events(type?: string): StripeEvent[];
   deliveries(): Delivery[];
+  /** The last thousand requests to the API with their answers, oldest first. */
+  requests(): readonly LoggedRequest[];
   /** Repeats that wait are due now. */
   retryNow(): void;
   /** Resolves when every delivery that is due has been answered or has failed. */
@@ -129,6 +132,7 @@ export function createControl(
     events: (type) =>
       world.store.all('event').filter((event) => type === undefined || event.type === type),
     deliveries: () => world.store.all('delivery'),
+    requests: () => world.requests.all(),
     retryNow: () => deliverer.retryNow(),
     settled: () => deliverer.settled(),
   };

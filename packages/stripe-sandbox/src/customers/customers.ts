@@ -160,17 +160,6 @@ export const customerRoutes: readonly Route[] = [
       return page(filtered(all, params, ['email', 'test_clock']), params, '/v1/customers');
     },
   ],
-  [
-    'get',
-    '/v1/customers/search',
-    ({ world, params }) => ({
-      object: 'search_result',
-      url: '/v1/customers/search',
-      has_more: false,
-      next_page: null,
-      data: searchCustomers(world, params.need('query')),
-    }),
-  ],
   ['get', '/v1/customers/:id', ({ world, path }) => showCustomer(world, path('id'))],
   [
     'post',
@@ -188,24 +177,16 @@ export const customerRoutes: readonly Route[] = [
       return page(filtered(all, params, ['type']), params, '/v1/payment_methods');
     },
   ],
+  [
+    'get',
+    '/v1/customers/:id/payment_methods/:method',
+    ({ world, path }) => {
+      const customer = needCustomer(world, path('id'));
+      const method = world.store.get('payment_method', path('method'));
+      if (method === undefined || method.customer !== customer.id) {
+        throw noSuch('PaymentMethod', path('method'));
+      }
+      return method;
+    },
+  ],
 ];
-
-/** `email:'a@b.c'` and `metadata['key']:'value'`, joined by AND: the part of the language people use. */
-function searchCustomers(world: World, query: string): Customer[] {
-  const clauses = query.split(/\s+AND\s+/i).map((clause) => {
-    const match = /^(?:metadata\[["']([^"']+)["']\]|(\w+))\s*:\s*["'](.*)["']$/.exec(clause.trim());
-    return { metadataKey: match?.[1], field: match?.[2], value: match?.[3] };
-  });
-  return world.store
-    .all('customer')
-    .reverse()
-    .filter(
-      (customer) =>
-        !isDeleted(customer) &&
-        clauses.every(({ metadataKey, field, value }) =>
-          metadataKey !== undefined
-            ? customer.metadata[metadataKey] === value
-            : (customer as Record<string, unknown>)[field ?? ''] === value,
-        ),
-    );
-}

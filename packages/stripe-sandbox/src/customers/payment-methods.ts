@@ -117,8 +117,34 @@ export function attachPaymentMethod(world: World, id: string, customer: string):
   return attached;
 }
 
+/** A method that is kept for a customer pays for nobody else. */
+export function refuseForeignMethod(world: World, id: string, customer: string | null): void {
+  const owner = world.store.get('payment_method', id)?.customer ?? null;
+  if (owner === null || owner === customer) {
+    return;
+  }
+  throw invalid(
+    customer === null
+      ? `The payment method \`${id}\` belongs to the Customer \`${owner}\`. Please include the Customer in the \`customer\` parameter.`
+      : `The customer does not have a payment method with the ID ${id}. The payment method must be attached to the customer.`,
+    { param: 'payment_method', code: 'resource_missing' },
+  );
+}
+
 /** The customer's method of this id; a test token means the one made from it, or a new one. */
-export function ownPaymentMethod(world: World, id: string, customer: string): PaymentMethod {
+export function ownPaymentMethod(
+  world: World,
+  id: string,
+  customer: string,
+  param = 'default_payment_method',
+): PaymentMethod {
+  const owner = world.store.get('payment_method', id)?.customer ?? null;
+  if (owner !== null && owner !== customer) {
+    throw invalid(
+      `The customer does not have a payment method with the ID ${id}. The payment method must be attached to the customer.`,
+      { param, code: 'resource_missing' },
+    );
+  }
   const token = world.store.get('payment_method', id) === undefined && behaviourOfToken(id);
   const made = world.store
     .where('payment_method', 'customer', customer)

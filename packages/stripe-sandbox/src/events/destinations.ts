@@ -1,34 +1,20 @@
 import { invalid, missingParameter, noSuch } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
+import type { EventDestination } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 import { thinType } from './thin.ts';
-
-/** An event destination of the v2 API, with what Stripe shows only when it is asked to. */
-export type EventDestination = {
-  id: string;
-  object: 'v2.core.event_destination';
-  created: string;
-  updated: string;
-  name: string;
-  description: string;
-  enabled_events: string[];
-  event_payload: 'snapshot' | 'thin';
-  events_from: string[];
-  livemode: false;
-  metadata: Record<string, string>;
-  snapshot_api_version: string | null;
-  status: 'enabled' | 'disabled';
-  status_details: { disabled: { reason: string } } | null;
-  type: 'webhook_endpoint';
-  url: string;
-  signingSecret: string;
-};
 
 const MOST_EVENTS_FROM = ['@self', '@accounts', '@organization_members'];
 
 /** As Stripe shows it: address and secret only where `include` names them, the secret at creation only. */
 export function shown(
-  { url, signingSecret, snapshot_api_version: version, ...rest }: EventDestination,
+  {
+    url,
+    signingSecret,
+    snapshot_api_version: version,
+    status_details: details,
+    ...rest
+  }: EventDestination,
   { params, created = false }: { params: Params; created?: boolean },
 ) {
   const wanted = params.texts('include');
@@ -41,6 +27,7 @@ export function shown(
   return {
     ...rest,
     ...(version === null ? {} : { snapshot_api_version: version }),
+    ...(details === null ? {} : { status_details: details }),
     webhook_endpoint: endpoint,
   };
 }

@@ -59,7 +59,7 @@ function record(world: World, { type, shown, previous }: Happened): void {
 }
 
 /** After the commit: one that is undone leaves no event to tell of. */
-function tellOnceKept(world: World, id: string): void {
+export function tellOnceKept(world: World, id: string): void {
   if (world.told.length > 0) {
     setImmediate(() => {
       const event = world.store.get('event', id);

@@ -2,8 +2,9 @@ import { invalid, noSuch } from '../api/errors.ts';
 import { momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
-import type { WebhookEndpoint } from '../shapes.ts';
+import type { StripeEvent, WebhookEndpoint } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
+import { schedule, tellOnceKept } from './emit.ts';
 
 /** Events are listed for 30 days. */
 const REACH_SECONDS = 30 * 86_400;
@@ -105,22 +106,35 @@ function listEvents(world: World, params: Params) {
     .reverse();
 }
 
+function needEvent(world: World, id: string): StripeEvent {
+  const event = world.store.get('event', id);
+  if (event === undefined) {
+    throw noSuch('event', id);
+  }
+  return event;
+}
+
+/** `stripe events resend`: to one endpoint, or to whoever listens with the CLI. */
+function resend(world: World, event: StripeEvent, params: Params): StripeEvent {
+  if (params.flag('for_stripecli') ?? false) {
+    tellOnceKept(world, event.id);
+    return event;
+  }
+  schedule(world, event.id, needEndpoint(world, params.need('webhook_endpoint')).id);
+  return event;
+}
+
 export const eventRoutes: readonly Route[] = [
   [
     'get',
     '/v1/events',
     ({ world, params }) => page(listEvents(world, params), params, '/v1/events'),
   ],
+  ['get', '/v1/events/:id', ({ world, path }) => needEvent(world, path('id'))],
   [
-    'get',
-    '/v1/events/:id',
-    ({ world, path }) => {
-      const event = world.store.get('event', path('id'));
-      if (event === undefined) {
-        throw noSuch('event', path('id'));
-      }
-      return event;
-    },
+    'post',
+    '/v1/events/:id/retry',
+    ({ world, path, params }) => resend(world, needEvent(world, path('id')), params),
   ],
   ['post', '/v1/webhook_endpoints', ({ world, params }) => createEndpoint(world, params)],
   [

@@ -1,25 +1,6 @@
 import type { StripeEvent } from '../shapes.ts';
+import type { ThinEvent } from '../store/records.ts';
 import type { World } from '../world.ts';
-
-/**
- * An event of the v2 API: it names its object and does not show it. Its shape is that of
- * https://docs.stripe.com/event-destinations#thin-events and of the SDK's `V2.Core.Event`.
- */
-export type ThinEvent = {
-  id: string;
-  object: 'v2.core.event';
-  type: string;
-  livemode: boolean;
-  created: string;
-  context: null;
-  reason: {
-    type: 'request';
-    request: { id: string; idempotency_key: string | null };
-  } | null;
-  related_object: { id: string; type: string; url: string };
-  /** The event that tells the same as a snapshot. */
-  snapshot_event?: string;
-};
 
 const SNAPSHOT_ID = 'evt_';
 const THIN_ID = 'evt_test_65';
@@ -28,6 +9,7 @@ const THIN_ID = 'evt_test_65';
 const FOLDERS: Readonly<Record<string, string>> = {
   'checkout.session': 'checkout/sessions',
   'radar.early_fraud_warning': 'radar/early_fraud_warnings',
+  'billing_portal.configuration': 'billing_portal/configurations',
   'billing_portal.session': 'billing_portal/sessions',
   'test_helpers.test_clock': 'test_helpers/test_clocks',
 };
@@ -42,9 +24,9 @@ export function thinOf(event: StripeEvent): ThinEvent {
     type: thinType(event.type),
     livemode: event.livemode,
     created: new Date(event.created * 1000).toISOString(),
-    context: null,
-    reason:
-      request === null ? null : { type: 'request', request: { id: request, idempotency_key } },
+    ...(request === null
+      ? {}
+      : { reason: { type: 'request', request: { id: request, idempotency_key } } }),
     related_object: { id, type: kind, url: `/v1/${FOLDERS[kind] ?? `${kind}s`}/${id}` },
     snapshot_event: event.id,
   };

@@ -1,6 +1,7 @@
 import { invalid, noSuch } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
+import type { ThinEvent } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 import {
   createDestination,
@@ -11,7 +12,7 @@ import {
   updateDestination,
 } from './destinations.ts';
 import { schedule } from './emit.ts';
-import { findThin, type ThinEvent, thinOf } from './thin.ts';
+import { findThin, thinOf } from './thin.ts';
 
 const DESTINATIONS = '/v2/core/event_destinations';
 const EVENTS = '/v2/core/events';
@@ -77,8 +78,6 @@ function ping(world: World, id: string): ThinEvent {
     type: 'v2.core.event_destination.ping',
     livemode: false,
     created: timeOf(world),
-    context: null,
-    reason: null,
     related_object: { id, type: destination.object, url: `${DESTINATIONS}/${id}` },
   });
   schedule(world, event.id, id);

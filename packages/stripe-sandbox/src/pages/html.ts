@@ -1,6 +1,8 @@
 import { html, raw } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 
+import { digitsOf } from '../api/money.ts';
+
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
 const STYLE = `
@@ -77,13 +79,9 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
 };
 
-const WITHOUT_DECIMALS = new Set(
-  'bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf'.split(' '),
-);
-
 /** An amount in the smallest unit as people write it: `USD 5.00`, `JPY 500`. */
 export function money(amount: number, currency: string): string {
-  const digits = WITHOUT_DECIMALS.has(currency) ? 0 : 2;
+  const digits = digitsOf(currency);
   return new Intl.NumberFormat('en', {
     style: 'currency',
     currency: currency.toUpperCase(),

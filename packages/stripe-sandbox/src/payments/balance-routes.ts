@@ -1,6 +1,7 @@
 import { noSuch } from '../api/errors.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Route } from '../api/route.ts';
+import type { Account } from '../shapes.ts';
 import type { World } from '../world.ts';
 
 /** What the account holds: the sum of what moved, by currency; all of it pending or available at once. */
@@ -22,25 +23,40 @@ function balance(world: World): object {
   };
 }
 
+function account(world: World): Account {
+  return {
+    id: world.settings.accountId,
+    object: 'account',
+    business_type: 'company',
+    charges_enabled: true,
+    country: 'US',
+    default_currency: world.settings.currency,
+    details_submitted: true,
+    email: null,
+    payouts_enabled: true,
+    settings: {
+      branding: { icon: null, logo: null, primary_color: null, secondary_color: null },
+      card_payments: {
+        statement_descriptor_prefix: null,
+        statement_descriptor_prefix_kana: null,
+        statement_descriptor_prefix_kanji: null,
+      },
+      dashboard: { display_name: 'stripe-sandbox', timezone: 'Etc/UTC' },
+      payments: {
+        statement_descriptor: 'STRIPE SANDBOX',
+        statement_descriptor_kana: null,
+        statement_descriptor_kanji: null,
+        statement_descriptor_prefix_kana: null,
+        statement_descriptor_prefix_kanji: null,
+      },
+    },
+    type: 'standard',
+  };
+}
+
 export const balanceRoutes: readonly Route[] = [
   ['get', '/v1/balance', ({ world }) => balance(world)],
-  [
-    'get',
-    '/v1/account',
-    ({ world }) => ({
-      id: world.settings.accountId,
-      object: 'account',
-      business_type: 'company',
-      charges_enabled: true,
-      country: 'US',
-      default_currency: world.settings.currency,
-      details_submitted: true,
-      email: null,
-      payouts_enabled: true,
-      settings: { dashboard: { display_name: 'stripe-sandbox' } },
-      type: 'standard',
-    }),
-  ],
+  ['get', '/v1/account', ({ world }) => account(world)],
   [
     'get',
     '/v1/balance_transactions',

@@ -137,14 +137,42 @@ function outcomeShown(behaviour: Behaviour, outcome: ChargeOutcome): Charge['out
 }
 
 function methodDetails(method: PaymentMethod): Charge['payment_method_details'] {
-  const details =
-    method.type === 'sepa_debit'
-      ? { type: 'sepa_debit', sepa_debit: { ...method.sepa_debit, mandate: null } }
-      : {
-          type: 'card',
-          card: { ...method.card, network: method.card?.brand ?? null, installments: null },
-        };
-  return details as unknown as Charge['payment_method_details'];
+  const { card, sepa_debit: debit } = method;
+  if (debit !== undefined) {
+    const { bank_code, branch_code, country, fingerprint, last4 } = debit;
+    return {
+      type: 'sepa_debit',
+      sepa_debit: { bank_code, branch_code, country, fingerprint, last4, mandate: null },
+    };
+  }
+  return card === undefined ? { type: method.type } : { type: 'card', card: chargedCard(card) };
+}
+
+/** The card as the network saw it: not all that the payment method knows, and more of this payment. */
+function chargedCard(
+  card: NonNullable<PaymentMethod['card']>,
+): NonNullable<NonNullable<Charge['payment_method_details']>['card']> {
+  return {
+    amount_authorized: null,
+    authorization_code: '123456',
+    brand: card.brand,
+    checks: card.checks,
+    country: card.country,
+    electronic_commerce_indicator: null,
+    exp_month: card.exp_month,
+    exp_year: card.exp_year,
+    ...(card.fingerprint === undefined ? {} : { fingerprint: card.fingerprint }),
+    funding: card.funding,
+    installments: null,
+    last4: card.last4,
+    mandate: null,
+    network: card.brand,
+    network_transaction_id: newId('n', 15).slice(2),
+    regulated_status: card.regulated_status,
+    three_d_secure: null,
+    transaction_link_id: null,
+    wallet: null,
+  };
 }
 
 export function needCharge(world: World, id: string, param?: string): Charge {

@@ -44,7 +44,7 @@ export function disputeCharge(world: World, chargeId: string, input: NewDispute 
       has_evidence: false,
       past_due: false,
       submission_count: 0,
-      submission_method: 'manual' as never,
+      submission_method: 'manual',
     },
     intended_submission_method: null,
     is_charge_refundable: input.inquiry ?? false,

@@ -1,9 +1,10 @@
 import { ApiError, invalid, noSuch, type StripeErrorBody } from '../api/errors.ts';
+import { tooSmall } from '../api/money.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
 import { needCustomer } from '../customers/customers.ts';
-import { createPaymentMethod } from '../customers/payment-methods.ts';
+import { createPaymentMethod, refuseForeignMethod } from '../customers/payment-methods.ts';
 import type { PaymentIntent } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { addIntent, cancelIntent, captureIntent, confirmIntent } from './intents.ts';
@@ -26,6 +27,11 @@ function createIntent(world: World, params: Params): PaymentIntent {
       code: amount === undefined ? 'parameter_missing' : 'parameter_invalid_integer',
     });
   }
+  const currency = params.need('currency').toLowerCase();
+  const small = tooSmall(amount, currency, { what: 'Amount', param: 'amount' });
+  if (small !== undefined) {
+    throw small;
+  }
   const customer = params.text('customer');
   if (customer !== undefined) {
     needCustomer(world, customer, 'customer');
@@ -34,7 +40,7 @@ function createIntent(world: World, params: Params): PaymentIntent {
   return inTimeOf(world, customer, () => {
     const intent = addIntent(world, {
       amount,
-      currency: params.need('currency').toLowerCase(),
+      currency,
       customer: customer ?? null,
       description: params.text('description') ?? null,
       metadata: params.metadata(),
@@ -59,6 +65,7 @@ function confirmAsAsked(world: World, intent: PaymentIntent, params: Params): Pa
     params.text('payment_method') ??
     (data === undefined ? intent.payment_method : createPaymentMethod(world, data).id) ??
     params.need('payment_method');
+  refuseForeignMethod(world, method, intent.customer);
   const confirmed = confirmIntent(world, intent, {
     method,
     offSession: params.flag('off_session') ?? false,

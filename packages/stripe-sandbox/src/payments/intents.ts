@@ -7,7 +7,7 @@ import type { Behaviour } from './behaviours.ts';
 import { addCharge, captureCharge, declineError, needCharge, settleCharge } from './charges.ts';
 import { disputeCharge } from './disputes.ts';
 import { warnOfFraud } from './fraud-warnings.ts';
-import { paymentFailed, paymentIsPending, paymentSucceeded } from './outcome.ts';
+import { announceOutcome } from './outcome.ts';
 
 export type NewIntent = {
   amount: number;
@@ -160,7 +160,7 @@ function decline(world: World, attempt: Attempt & { code: string }): PaymentInte
     },
   });
   emit(world, 'payment_intent.payment_failed', failed);
-  paymentFailed(world, failed);
+  announceOutcome(world, 'failed', failed);
   return failed;
 }
 
@@ -181,7 +181,7 @@ function wait(world: World, attempt: Attempt): PaymentIntent {
     processing: null,
   });
   emit(world, 'payment_intent.processing', waiting);
-  paymentIsPending(world, waiting);
+  announceOutcome(world, 'pending', waiting);
   return waiting;
 }
 
@@ -220,7 +220,7 @@ function succeed(world: World, intent: PaymentIntent, amount = intent.amount): P
     next_action: null,
   });
   emit(world, 'payment_intent.succeeded', paid);
-  paymentSucceeded(world, paid);
+  announceOutcome(world, 'paid', paid);
   return paid;
 }
 
@@ -247,7 +247,7 @@ export function settleIntent(
     },
   });
   emit(world, 'payment_intent.payment_failed', failed);
-  paymentFailed(world, failed);
+  announceOutcome(world, 'failed', failed);
   return failed;
 }
 

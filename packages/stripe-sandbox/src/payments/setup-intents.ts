@@ -8,6 +8,7 @@ import {
   behaviourOf,
   createPaymentMethod,
   needPaymentMethod,
+  refuseForeignMethod,
 } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
 import type { SetupIntent } from '../shapes.ts';
@@ -86,7 +87,7 @@ export function confirmSetup(
     payment_method: method.id,
     last_setup_error: null,
     status: asks ? 'requires_action' : 'succeeded',
-    next_action: asks ? ({ type: 'use_stripe_sdk', use_stripe_sdk: {} } as never) : null,
+    next_action: asks ? { type: 'use_stripe_sdk', use_stripe_sdk: {} } : null,
   });
   emit(world, asks ? 'setup_intent.requires_action' : 'setup_intent.succeeded', after);
   return after;
@@ -128,6 +129,7 @@ function confirm(world: World, intent: SetupIntent, params: Params): SetupIntent
     params.text('payment_method') ??
     (data === undefined ? intent.payment_method : createPaymentMethod(world, data).id) ??
     params.need('payment_method');
+  refuseForeignMethod(world, method, intent.customer);
   const confirmed = confirmSetup(world, intent, { method });
   if (confirmed.last_setup_error !== null) {
     const error = confirmed.last_setup_error as unknown as StripeErrorBody;

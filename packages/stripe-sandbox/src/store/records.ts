@@ -1,6 +1,3 @@
-import type { DraftLine } from '../billing/lines.ts';
-import type { EventDestination } from '../events/destinations.ts';
-import type { ThinEvent } from '../events/thin.ts';
 import type {
   BalanceTransaction,
   Charge,
@@ -12,6 +9,7 @@ import type {
   Discount,
   Dispute,
   EarlyFraudWarning,
+  EntitlementFeature,
   Invoice,
   InvoiceItem,
   InvoiceLine,
@@ -19,15 +17,20 @@ import type {
   PaymentIntent,
   PaymentLink,
   PaymentMethod,
+  Payout,
+  PortalConfiguration,
   PortalSession,
   Price,
   Product,
   PromotionCode,
+  ProrationDetails,
   Refund,
   SessionLine,
   SetupIntent,
   StripeEvent,
   Subscription,
+  SubscriptionSchedule,
+  TaxId,
   TestClock,
   WebhookEndpoint,
 } from '../shapes.ts';
@@ -72,6 +75,25 @@ export type IntentPlan = {
 };
 export type RefundPlan = { id: string; dueAt: number | null; becomes: 'succeeded' | 'failed' };
 export type InvoiceLines = { id: string; lines: InvoiceLine[] };
+/** What is to be charged, before it is a line of an invoice. */
+export type DraftLine = {
+  price: Price | null;
+  quantity: number;
+  /** In the smallest unit; negative for a credit. */
+  amount: number;
+  currency: string;
+  description: string;
+  period: { start: number; end: number };
+  subscription: string | null;
+  /** Set for a line of the subscription itself; absent: an invoice item. */
+  subscriptionItem: string | null;
+  invoiceItem: string | null;
+  proration: boolean;
+  prorationDetails?: ProrationDetails | null;
+  discountable?: boolean;
+  metadata?: Record<string, string>;
+};
+
 /** `drafts`: the lines of an invoice that is still a draft, for adding to them. */
 export type InvoicePlan = { id: string; finalizesAt: number | null; drafts: DraftLine[] };
 export type SubscriptionState = {
@@ -89,6 +111,46 @@ export type IdempotentRequest = {
   createdAt: number;
 };
 export type EventBodies = { id: string; byVersion: Record<string, Record<string, unknown>> };
+/** An event destination of the v2 API, with what Stripe shows only when it is asked to. */
+export type EventDestination = {
+  id: string;
+  object: 'v2.core.event_destination';
+  created: string;
+  updated: string;
+  name: string;
+  description: string;
+  enabled_events: string[];
+  event_payload: 'snapshot' | 'thin';
+  events_from: string[];
+  livemode: false;
+  metadata: Record<string, string>;
+  snapshot_api_version: string | null;
+  status: 'enabled' | 'disabled';
+  status_details: { disabled: { reason: string } } | null;
+  type: 'webhook_endpoint';
+  url: string;
+  signingSecret: string;
+};
+
+/**
+ * An event of the v2 API: it names its object and does not show it. Its shape is that of
+ * https://docs.stripe.com/event-destinations#thin-events and of the SDK's `V2.Core.Event`.
+ */
+export type ThinEvent = {
+  id: string;
+  object: 'v2.core.event';
+  type: string;
+  livemode: boolean;
+  created: string;
+  reason?: {
+    type: 'request';
+    request: { id: string; idempotency_key: string | null };
+  };
+  related_object: { id: string; type: string; url: string };
+  /** The event that tells the same as a snapshot. */
+  snapshot_event?: string;
+};
+
 export type Delivery = {
   id: string;
   event: string;
@@ -101,6 +163,8 @@ export type Delivery = {
   lastError: string | null;
   createdAt: number;
 };
+/** Which product has a feature. */
+export type ProductFeature = { id: string; product: string; feature: string };
 export type Setting = { id: string; value: number | string | boolean };
 export type Counter = { id: string; value: number };
 
@@ -117,6 +181,8 @@ export type Records = {
   discount: Discount;
   dispute: Dispute;
   early_fraud_warning: EarlyFraudWarning;
+  entitlement_feature: EntitlementFeature;
+  product_feature: ProductFeature;
   event: StripeEvent;
   event_bodies: EventBodies;
   event_destination: EventDestination;
@@ -134,6 +200,8 @@ export type Records = {
   link_plan: LinkPlan;
   payment_method: PaymentMethod;
   payment_method_secret: PaymentMethodSecret;
+  payout: Payout;
+  portal_configuration: PortalConfiguration;
   portal_session: PortalSession;
   price: Price;
   product: Product;
@@ -143,6 +211,8 @@ export type Records = {
   setup_intent: SetupIntent;
   subscription: Subscription;
   subscription_state: SubscriptionState;
+  subscription_schedule: SubscriptionSchedule;
+  tax_id: TaxId;
   test_clock: TestClock;
   webhook_endpoint: WebhookEndpoint;
   setting: Setting;

@@ -16,6 +16,8 @@ export type Store = {
   remove(kind: Kind, id: string): void;
   /** Runs `work`; when it throws, what it wrote is undone, unless the error says `keep: true`. */
   commit<T>(work: () => T): T;
+  /** Runs `work`, undoes all that it wrote, and answers what it returned: what would be, without it being so. */
+  tryOut<T>(work: () => T): T;
   /** Called after each commit that wrote something. */
   onCommit(listener: () => void): void;
   close(): void;
@@ -143,6 +145,18 @@ export function openStore(options: StoreOptions = {}): Store {
         if (depth === 0) {
           finish(keep);
         }
+      }
+    },
+    tryOut(work) {
+      const outer = changes;
+      changes = new Map();
+      depth += 1;
+      try {
+        return work();
+      } finally {
+        finish(false);
+        changes = outer;
+        depth -= 1;
       }
     },
     onCommit: (listener) => void listeners.push(listener),

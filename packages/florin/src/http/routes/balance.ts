@@ -43,6 +43,9 @@ export const transaction = z.object({
   allocations: z.array(
     z.object({ grantId: z.string().nullable(), amount: z.int(), reason: z.string().nullable() }),
   ),
+  eventId: z.string().nullable().openapi({
+    description: "The event of Stripe's that brought it: entries of one event belong together",
+  }),
   createdAt: z.string(),
 });
 
@@ -227,6 +230,7 @@ function toEntry(entry: Entry, allocations: ShownEntry['allocations']): ShownEnt
     ...rest,
     reason: textOf(metadata, 'reason'),
     planType: textOf(metadata, 'plan_type'),
+    eventId: textOf(metadata, 'stripe_event_id'),
     actor: textOf(metadata, 'actor'),
     internalNote: textOf(metadata, 'internal_note'),
     allocations,

@@ -135,7 +135,7 @@ export function addCheckout(app: App, parts: Parts): void {
       const deps = checkoutFor(c, buyer.accountId);
       return json(
         await readCheckoutStatus(
-          { ...deps, settle: catchUpSession, recent: recentSessions },
+          { ...deps, catchUp: catchUpSession, recent: recentSessions },
           { accountId: buyer.accountId, sessionId: c.req.param('id') ?? '' },
         ),
       );

@@ -86,7 +86,6 @@ export function addTopUp(app: App, parts: Parts): void {
   const depsFor = (c: RequestContext, accountId: string): TopUpDeps => ({
     ...checkout,
     stripe: parts.stripeFor(c, accountId),
-    clock: webhooks.clock,
   });
 
   async function buyerOf(c: RequestContext) {

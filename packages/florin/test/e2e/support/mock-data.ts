@@ -1,6 +1,8 @@
 import type {
   BalanceReport,
+  CurrentPlan,
   Plan,
+  PlanChangePreview,
   TopUp,
   TopUpConsent,
   TopUpState,
@@ -133,6 +135,7 @@ export function someTransactions(now: number): readonly Transaction[] {
     reason: null,
     planType: null,
     allocations: [],
+    eventId: null,
     createdAt: new Date(now - (20 - part.entryNo) * HOUR).toISOString(),
     ...part,
   });
@@ -197,6 +200,69 @@ export function someUsage(now: number): Usage {
     granted: index === 26 ? 100 : 0,
   }));
   return { from: days[0]?.day ?? '', to: days.at(-1)?.day ?? '', days };
+}
+
+/** A plan that the buyer has. */
+export function basicPlan(changes: Partial<CurrentPlan> = {}): CurrentPlan {
+  return {
+    subscriptionId: 'sub_1',
+    status: 'active',
+    priceId: 'price_BASIC_MONTHLY',
+    planType: 'basic',
+    quantity: 1,
+    currentPeriodEnd: '2026-12-16T09:00:00.000Z',
+    cancelAtPeriodEnd: false,
+    ...changes,
+  };
+}
+
+/** From Basic to Vision Pro in the middle of a month. */
+export function planPreview(
+  changes: {
+    charge?: Partial<PlanChangePreview['charge']>;
+    credits?: Partial<PlanChangePreview['credits']>;
+  } = {},
+): PlanChangePreview {
+  const [now, end] = ['2026-12-01T09:00:00.000Z', '2026-12-16T09:00:00.000Z'];
+  const line = { periodStart: now, periodEnd: end };
+  return {
+    preview: 'shown-first',
+    expiresAt: '2026-12-01T09:15:00.000Z',
+    subscriptionId: 'sub_1',
+    from: { priceId: 'price_BASIC_MONTHLY', planType: 'basic', quantity: 1 },
+    to: { priceId: 'price_PRO_MONTHLY', planType: 'vision_pro', quantity: 1 },
+    effectiveAt: now,
+    renewsAt: end,
+    charge: {
+      when: 'now',
+      date: now,
+      currency: 'usd',
+      lines: [
+        { ...line, description: 'Unused time on Basic after 1 Dec 2026', amountMinor: -450 },
+        {
+          ...line,
+          description: 'Remaining time on Vision Pro after 1 Dec 2026',
+          amountMinor: 1450,
+        },
+      ],
+      discountMinor: 0,
+      taxMinor: 0,
+      totalMinor: 1000,
+      fromBalanceMinor: 0,
+      dueMinor: 1000,
+      keptMinor: 0,
+      ...changes.charge,
+    },
+    credits: {
+      added: 250,
+      back: 50,
+      laterAdded: 0,
+      laterStopped: 0,
+      available: 300,
+      availableAfter: 500,
+      ...changes.credits,
+    },
+  };
 }
 
 /** Auto top-up, agreed to unless `changes` say otherwise. */
@@ -525,6 +591,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
   });
   answers.set('GET /api/usage', { body: someUsage(now) });
   answers.set('GET /api/top-up', { body: topUp() });
+  answers.set('GET /api/subscriptions', { body: { subscriptions: [] } });
   answers.set('GET /api/plan-session', { status: 404, body: { code: 'not_found', title: 'None' } });
   answers.set('POST /api/plan-session', (body) => ({
     body: {

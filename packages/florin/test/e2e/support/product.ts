@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Stripe from 'stripe';
@@ -30,11 +30,17 @@ export type Product = {
   stop(): Promise<void>;
 };
 
-/** `florin dev` as a newcomer starts it, in a folder and on ports of its own, with two origins. */
-export async function startProduct(): Promise<Product> {
+/**
+ * `florin dev` as a newcomer starts it, in a folder and on ports of its own, with two origins. `catalog`:
+ * what `florin.config.json` says; absent: the shipped catalogue.
+ */
+export async function startProduct(options: { catalog?: object } = {}): Promise<Product> {
   await ensureBuilt();
   const folder = await mkdtemp(join(tmpdir(), 'florin-product-'));
   await chmod(folder, 0o755);
+  if (options.catalog !== undefined) {
+    await writeFile(join(folder, 'florin.config.json'), JSON.stringify(options.catalog));
+  }
   const [service = 0, sandbox = 0, issuer = 0] = await freePorts(3);
   const app = `http://app.localhost:${service}`;
   const shop = `http://shop.localhost:${service}`;

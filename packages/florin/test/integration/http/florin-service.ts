@@ -200,7 +200,15 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     ids: randomIds,
   };
   const limits = { stripe: 10_000, ...more.limits };
-  const app = createApp({ config, webhooks, stripe, development: false, ...more, limits });
+  const app = createApp({
+    ...webhooks,
+    config,
+    webhooks,
+    stripe,
+    development: false,
+    ...more,
+    limits,
+  });
   const server = await listen({ fetch: app.fetch, host: '127.0.0.1', port: 0 });
   if (options.deliver !== false) {
     sandbox.addEndpoint({ url: `${server.url}/api/stripe/webhook`, secret: WEBHOOK_SECRET });

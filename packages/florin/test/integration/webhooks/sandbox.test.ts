@@ -1,95 +1,9 @@
-import type Stripe from 'stripe';
-import type { Sandbox } from 'stripe-sandbox';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import {
-  endpointUnderTest,
-  PRICES,
-  sandboxUnderTest,
-} from '../../../../stripe-sandbox/test/sandbox-under-test.ts';
+import { describe, expect, it } from 'vitest';
 import { verifyLedger } from '../../../src/ledger/index.ts';
-import { createStripeLookups } from '../../../src/stripe/index.ts';
-import { dismissFraudWarning, webhookEventTypes } from '../../../src/webhooks/index.ts';
+import { dismissFraudWarning } from '../../../src/webhooks/index.ts';
 import { testCatalog } from './catalog.ts';
 import { ACCOUNT } from './objects.ts';
-import { openShop, type Shop } from './shop.ts';
-
-const URLS = { success_url: 'http://shop.test/', cancel_url: 'http://shop.test/cancel' };
-
-/** A shop whose Stripe is the sandbox, through the real SDK, with an endpoint of one API version. */
-async function shopOnSandbox(apiVersion: string, catalog = testCatalog()) {
-  const { sandbox, stripe } = await sandboxUnderTest({ prices: PRICES });
-  const endpoint = await endpointUnderTest();
-  sandbox.addEndpoint({
-    url: endpoint.url,
-    apiVersion,
-    enabledEvents: webhookEventTypes(),
-  });
-  const shop = (await openShop({ catalog })).with({ stripe: createStripeLookups(stripe) });
-  onTestFinished(() => shop.close());
-  const subscribed = new Set(webhookEventTypes());
-  let taken = 0;
-  /** Hands on everything that was delivered since the last time, last first and each twice. */
-  const settle = async () => {
-    await expect
-      .poll(() => endpoint.received.length, { timeout: 10_000 })
-      .toBe(sandbox.events().filter((event) => subscribed.has(event.type)).length);
-    const fresh = endpoint.received.slice(taken).reverse();
-    taken = endpoint.received.length;
-    for (const { body } of [...fresh, ...fresh]) {
-      const outcome = await shop.deliver(JSON.parse(body));
-      expect(outcome.kind).toBe('accepted');
-    }
-    await shop.drain();
-    expect(await waiting(shop)).toEqual([]);
-  };
-  return { sandbox, stripe, shop, settle };
-}
-
-async function waiting(shop: Shop) {
-  return shop.deps.db.query(
-    "select type, error from billing.events where status in ('received', 'failed', 'dead')",
-  );
-}
-
-async function buyPack(stripe: Stripe, pay: (id: string) => unknown): Promise<Stripe.Charge> {
-  const session = await stripe.checkout.sessions.create({
-    mode: 'payment',
-    client_reference_id: ACCOUNT,
-    line_items: [{ price: 'price_QUICK_SCAN', quantity: 2 }],
-    ...URLS,
-  });
-  pay(session.id);
-  const paid = await stripe.checkout.sessions.retrieve(session.id, {
-    expand: ['payment_intent.latest_charge'],
-  });
-  return (paid.payment_intent as Stripe.PaymentIntent).latest_charge as Stripe.Charge;
-}
-
-/** A subscription of one, paid for, half a month from its start to its next. */
-async function subscribe(on: {
-  sandbox: Sandbox;
-  stripe: Stripe;
-  settle: () => Promise<void>;
-  price?: string;
-}) {
-  const { sandbox, stripe, settle, price = 'price_BASIC_MONTHLY' } = on;
-  const session = await stripe.checkout.sessions.create({
-    mode: 'subscription',
-    client_reference_id: ACCOUNT,
-    line_items: [{ price, quantity: 1 }],
-    ...URLS,
-  });
-  sandbox.pay(session.id);
-  await settle();
-  const { subscription } = await stripe.checkout.sessions.retrieve(session.id);
-  const made = await stripe.subscriptions.retrieve(String(subscription));
-  const item = made.items.data[0];
-  if (item === undefined) {
-    throw new Error('The subscription has no item.');
-  }
-  const half = Math.floor((item.current_period_start + item.current_period_end) / 2);
-  return { id: made.id, item: item.id, customer: String(made.customer), half };
-}
+import { buyPack, shopOnSandbox, subscribe, URLS } from './sandbox-shop.ts';
 
 describe.each(['2026-10-28.endive', '2020-03-02'])(
   'the sandbox, delivering in %s, last events first and each twice',

@@ -1,1 +1,0 @@
-export { createIssuer, type Issuer, type IssuerOptions } from './issuer.ts';

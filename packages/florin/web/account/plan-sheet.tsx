@@ -1,0 +1,224 @@
+import { useEffect, useRef } from 'react';
+import {
+  type CurrentPlan,
+  FlorinClientError,
+  type Plan,
+  type PlanChanged,
+  type PlanChangePreview,
+} from '../../src/browser/index.ts';
+import { formatMoney, type PlanChange, usePlanChange } from '../../src/react/index.ts';
+import { Button } from '../frame/button.tsx';
+import { credits } from '../frame/format.ts';
+import { sentence } from '../frame/notice.tsx';
+import { intervalOf, nameOf, priceOf } from '../pricing/plan-facts.ts';
+import { PreviewStatement } from './plan-preview.tsx';
+import { ToBilling, titleOf } from './to-billing.tsx';
+
+type Changed = (changed: PlanChanged, preview: PlanChangePreview) => void;
+
+/** Choose another plan, see what it costs and brings, agree. Escape and the cross close it. */
+export function PlanSheet(props: {
+  /** The plan to change; null: closed. */
+  current: CurrentPlan | null;
+  /** The price of the plan that is chosen already; null: none. */
+  wanted: string | null;
+  plans: readonly Plan[];
+  onClose: () => void;
+  onChanged: Changed;
+}) {
+  const { current, plans, onClose } = props;
+  const dialog = useRef<HTMLDialogElement>(null);
+  const open = current !== null;
+
+  useEffect(() => {
+    const element = dialog.current;
+    if (open && element !== null && !element.open) {
+      element.showModal();
+    } else if (!open && element?.open) {
+      element.close();
+    }
+  }, [open]);
+
+  return (
+    <dialog
+      ref={dialog}
+      className="sheet wide"
+      aria-labelledby="plan-sheet-title"
+      onClose={onClose}
+    >
+      {current === null ? null : (
+        <div className="sheet-body">
+          <div className="sheet-head">
+            <h2 id="plan-sheet-title">Change plan</h2>
+            <button type="button" className="close" aria-label="Close" onClick={onClose}>
+              ×
+            </button>
+          </div>
+          {plans.length === 0 ? (
+            <span className="skeleton preview-skeleton" />
+          ) : (
+            <Choose {...props} current={current} />
+          )}
+        </div>
+      )}
+    </dialog>
+  );
+}
+
+type ChooseProps = {
+  current: CurrentPlan;
+  wanted: string | null;
+  plans: readonly Plan[];
+  onClose: () => void;
+  onChanged: Changed;
+};
+
+function Choose({ current, wanted, plans, onClose, onChanged }: ChooseProps) {
+  const change = usePlanChange();
+  const { changed, preview, look } = change;
+  const mine = plans.find(({ priceId }) => priceId === current.priceId);
+  const offered = plans.filter(
+    ({ kind, currency }) =>
+      kind === 'recurring' && (mine === undefined || currency === mine.currency),
+  );
+  const done = useRef(onChanged);
+  done.current = onChanged;
+  useEffect(() => {
+    if (changed !== null && preview !== null) {
+      done.current(changed, preview);
+    }
+  }, [changed, preview]);
+
+  const { priceId: mineId, subscriptionId: subscription } = current;
+  const first = offered.some(({ priceId }) => priceId === wanted && priceId !== mineId)
+    ? wanted
+    : null;
+  useEffect(() => {
+    if (first !== null) {
+      void look({ priceId: first, subscription });
+    }
+  }, [first, subscription, look]);
+
+  if (offered.length < 2) {
+    return <p className="soft">There is no other plan to change to at the moment.</p>;
+  }
+  return (
+    <>
+      <fieldset className="plan-options" disabled={change.state === 'changing'}>
+        <legend className="visually-hidden">Plans</legend>
+        {offered.map((plan) => (
+          <PlanOption
+            key={plan.priceId}
+            plan={plan}
+            current={current}
+            chosen={plan.priceId === first}
+            change={change}
+          />
+        ))}
+      </fieldset>
+      <div role="status" aria-busy={change.state === 'looking'}>
+        {change.renewed ? (
+          <p className="renewed">Something has changed meanwhile. This is what it would be now.</p>
+        ) : null}
+        {preview === null ? (
+          <Hint state={change.state} />
+        ) : (
+          <PreviewStatement preview={preview} plans={plans} stale={change.state === 'looking'} />
+        )}
+      </div>
+      <div className="sheet-foot">
+        <Failure change={change} />
+        <div className="actions">
+          {preview === null ? null : (
+            <Button
+              primary
+              busy={change.state === 'changing'}
+              disabled={change.state === 'looking'}
+              onClick={() => void change.confirm()}
+            >
+              {agreeText(preview, plans)}
+            </Button>
+          )}
+          <Button bare onClick={onClose}>
+            Keep {titleOf(current, mine)}
+          </Button>
+        </div>
+      </div>
+    </>
+  );
+}
+
+function PlanOption(props: {
+  plan: Plan;
+  current: CurrentPlan;
+  /** When the sheet opens. */
+  chosen: boolean;
+  change: PlanChange;
+}) {
+  const { plan, current, chosen, change } = props;
+  const { quantity, subscriptionId: subscription } = current;
+  const isMine = plan.priceId === current.priceId;
+  const price = priceOf(plan, quantity);
+  return (
+    <label className="plan-option" data-mine={isMine ? '' : undefined}>
+      <input
+        className="plan-radio"
+        type="radio"
+        name="plan"
+        value={plan.priceId}
+        disabled={isMine}
+        defaultChecked={chosen}
+        onChange={() => void change.look({ priceId: plan.priceId, subscription })}
+      />
+      <span>
+        <strong>{nameOf(plan, quantity)}</strong>{' '}
+        {isMine ? <span className="chosen-mark">Your plan</span> : null}
+        <span className="about block">
+          {credits(plan.credits * quantity)} a {plan.interval ?? 'month'}
+        </span>
+      </span>
+      <span className="number">
+        {price ?? 'Price at Stripe'}{' '}
+        <small className="soft">{price === null ? '' : intervalOf(plan)}</small>
+      </span>
+    </label>
+  );
+}
+
+function Hint({ state }: { state: PlanChange['state'] }) {
+  if (state === 'looking') {
+    return (
+      <>
+        <span className="visually-hidden">Computing what it costs</span>
+        <span className="skeleton preview-skeleton" />
+      </>
+    );
+  }
+  return state === 'error' ? null : (
+    <p className="soft">Choose a plan to see what it costs and what happens to your credits.</p>
+  );
+}
+
+function Failure({ change: { error } }: { change: PlanChange }) {
+  if (error === null) {
+    return null;
+  }
+  const onBillingPage = error instanceof FlorinClientError && error.details['manage'] !== undefined;
+  return (
+    <div className="plan-failure">
+      <p className="form-error" role="alert">
+        {sentence(error)}
+      </p>
+      {onBillingPage ? <ToBilling /> : null}
+    </div>
+  );
+}
+
+/** What the button does, with the money that it takes. */
+function agreeText({ charge, to }: PlanChangePreview, plans: readonly Plan[]): string {
+  const plan = plans.find(({ priceId }) => priceId === to.priceId);
+  const change = `change to ${plan === undefined ? 'it' : nameOf(plan, to.quantity)}`;
+  return charge.when === 'now' && charge.dueMinor > 0
+    ? `Pay ${formatMoney(charge.dueMinor, charge.currency)} and ${change}`
+    : `C${change.slice(1)}`;
+}

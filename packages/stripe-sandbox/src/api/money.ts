@@ -1,0 +1,77 @@
+import { type ApiError, invalid } from './errors.ts';
+
+/** https://docs.stripe.com/currencies#presentment-currencies */
+const CURRENCIES: ReadonlySet<string> = new Set(
+  'usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd cad cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl hrk htg huf idr ils inr isk jmd jod jpy kes kgs khr kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek sgd shp sle sos srd std szl thb tjs tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xcg xof xpf yer zar zmw'.split(
+    ' ',
+  ),
+);
+
+/** The least that may be charged, in the smallest unit: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts */
+const LEAST: Readonly<Record<string, number>> = {
+  aed: 200,
+  aud: 50,
+  bgn: 100,
+  brl: 50,
+  cad: 50,
+  chf: 50,
+  czk: 1500,
+  dkk: 250,
+  eur: 50,
+  gbp: 30,
+  hkd: 400,
+  huf: 17_500,
+  inr: 50,
+  jpy: 50,
+  mxn: 1000,
+  myr: 200,
+  nok: 300,
+  nzd: 50,
+  pln: 200,
+  ron: 200,
+  sek: 300,
+  sgd: 50,
+  thb: 1000,
+  usd: 50,
+};
+
+const WITHOUT_DECIMALS: ReadonlySet<string> = new Set(
+  'bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf'.split(' '),
+);
+
+/** How many digits an amount has behind the point. */
+export function digitsOf(currency: string): number {
+  return WITHOUT_DECIMALS.has(currency) ? 0 : 2;
+}
+
+export function refuseUnknownCurrency(currency: string, param: string): void {
+  if (!CURRENCIES.has(currency.toLowerCase())) {
+    throw invalid(
+      `Invalid currency: ${currency}. Stripe currently supports these currencies: ${[...CURRENCIES].join(', ')}`,
+      { param },
+    );
+  }
+}
+
+/** The refusal of an amount that no card network would take; undefined where it is enough. */
+export function tooSmall(
+  amount: number,
+  currency: string,
+  told: { what: string; param?: string },
+): ApiError | undefined {
+  const least = LEAST[currency];
+  if (least === undefined || amount >= least) {
+    return undefined;
+  }
+  const digits = digitsOf(currency);
+  const shown = new Intl.NumberFormat('en', {
+    style: 'currency',
+    currency: currency.toUpperCase(),
+    currencyDisplay: 'narrowSymbol',
+    minimumFractionDigits: digits,
+  }).format(least / 10 ** digits);
+  return invalid(`${told.what} must be at least ${shown} ${currency}`, {
+    code: 'amount_too_small',
+    ...(told.param === undefined ? {} : { param: told.param }),
+  });
+}
