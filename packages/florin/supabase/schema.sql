@@ -305,6 +305,26 @@ ALTER TYPE credits.overage OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.overage IS 'What a capture does with more than its hold reserved: refuse it, take what is available, or take all and leave a debt within the account''s limit.';
 
+CREATE TYPE credits.paid_stretch AS (
+	axis_from bigint,
+	axis_to bigint,
+	grant_id uuid,
+	place integer
+);
+
+ALTER TYPE credits.paid_stretch OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.paid_stretch IS 'A stretch of the axis that a change pays for, and by which grant.';
+
+CREATE TYPE credits.part AS (
+	place integer,
+	amount bigint
+);
+
+ALTER TYPE credits.part OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.part IS 'What one grant pays of a stretch: its place among the payers, and how much.';
+
 CREATE TYPE credits.payer AS (
 	grant_id uuid,
 	issued_no bigint,
@@ -1796,15 +1816,16 @@ CREATE FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_t
 #variable_conflict use_column
 declare
   v_account credits.accounts;
-  v_due credits.change[];
+  v_paid credits.paid_stretch[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
-  v_due := array(select c from credits.due_changes(v_account, clock_timestamp()) c);
+  v_paid := credits.paid_stretches(
+    array(select c from credits.due_changes(v_account, clock_timestamp()) c), null);
   return query
     with paid as (
       select e.entry_no, -e.amount as needed, p.grant_id, p.amount
         from credits.entries e
-        left join lateral credits.paid_for(p_account_id, e.axis_from, e.axis_from - e.amount, v_due) p
+        left join lateral credits.paid_for(p_account_id, e.axis_from, e.axis_from - e.amount, v_paid) p
           on true
        where e.account_id = p_account_id and e.entry_no between p_from_no and p_to_no
          and e.axis_from is not null and e.amount < 0)
@@ -1895,15 +1916,21 @@ CREATE FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestam
     AS $$
 declare
   v_from bigint := p_account.settled;
-  v_payer record;
+  v_payer credits.grants;
   v_take bigint;
 begin
-  for v_payer in
-    select g.grant_id, g.remaining from credits.grants g
+  v_payer.priority := -2147483648;
+  v_payer.expires_at := '-infinity';
+  v_payer.issued_no := 0;
+  while v_from < p_account.axis loop
+    -- One at a time, from the index of the burn order: what lies behind the last one is not read.
+    select * into v_payer from credits.grants g
      where g.account_id = p_account.account_id and g.remaining > 0 and g.effective
+       and (g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no)
+           > (v_payer.priority, coalesce(v_payer.expires_at, 'infinity'), v_payer.issued_no)
      order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no
-  loop
-    exit when v_from = p_account.axis;
+     limit 1;
+    exit when not found;
     v_take := least(v_payer.remaining, p_account.axis - v_from);
     return next row('pay', '-infinity'::timestamptz, v_from, v_from + v_take, v_payer.grant_id,
                     null, v_take, false)::credits.change;
@@ -2310,9 +2337,11 @@ CREATE FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp w
 declare
   v_payers credits.payer[];
   v_unpaid credits.stretch[];
+  v_paid credits.paid_stretch[];
   v_changes credits.change[] := array[]::credits.change[];
   v_due record;
-  v_p int;
+  v_part credits.part;
+  v_left bigint;
 begin
   if p_account.debt = 0 and p_account.next_change_at > p_at then
     return query select c.* from credits.burned_changes(p_account, p_at) c;
@@ -2321,27 +2350,44 @@ begin
   v_payers := credits.payers_in_burn_order(p_account.account_id, p_at);
   v_unpaid := credits.unpaid_stretches(p_account);
   for v_due in
-    select d.at, d.what, d.id from credits.due_instants(p_account.account_id, v_payers, p_at) d
+    select d.* from credits.due_instants(p_account.account_id, v_payers, p_at) d
   loop
     if v_due.what = 'release' then
-      select r.* into v_payers, v_unpaid, v_changes
-        from credits.release_due(
-          p_account.account_id, v_due.id, v_due.at, v_payers, v_unpaid, v_changes) r;
-    elsif v_due.what in ('start', 'expire') then
-      select p.place into v_p
-        from unnest(v_payers) with ordinality as p (grant_id, issued_no, credits_left, ends, live, place)
-       where p.grant_id = v_due.id;
-      if v_due.what = 'start' or (v_payers[v_p]).credits_left > 0 then
-        v_changes := v_changes || row(v_due.what, v_due.at, null, null, v_due.id, null,
-          (v_payers[v_p]).credits_left, null)::credits.change;
+      v_changes := v_changes || row('release', v_due.at, null, null, null, v_due.id,
+        v_due.axis_to - v_due.axis_from, null)::credits.change;
+      foreach v_part in array credits.parts_of(
+        v_due.parts, v_paid, v_due.axis_from, v_due.axis_to)
+      loop
+        v_changes := v_changes || row('free', v_due.at, null, null,
+          (v_payers[v_part.place]).grant_id, null, v_part.amount, null)::credits.change;
+        v_left := (v_payers[v_part.place]).credits_left + v_part.amount;
+        -- What comes back to a grant that has ended expires at once.
+        if (v_payers[v_part.place]).ends <= v_due.at then
+          v_changes := v_changes || row('expire', v_due.at, null, null,
+            (v_payers[v_part.place]).grant_id, null, v_left, null)::credits.change;
+          v_left := 0;
+        end if;
+        v_payers[v_part.place].credits_left := v_left;
+      end loop;
+      if cardinality(v_unpaid) > 0 then
+        v_unpaid := credits.without_stretch(v_unpaid, v_due.axis_from, v_due.axis_to);
       end if;
-      v_payers[v_p].live := v_due.what = 'start';
+    elsif v_due.what in ('start', 'expire') then
+      v_left := (v_payers[v_due.place]).credits_left;
+      if v_due.what = 'start' or v_left > 0 then
+        v_changes := v_changes || row(
+          v_due.what, v_due.at, null, null, v_due.id, null, v_left, null)::credits.change;
+      end if;
+      v_payers[v_due.place].live := v_due.what = 'start';
       if v_due.what = 'expire' then
-        v_payers[v_p].credits_left := 0;
+        v_payers[v_due.place].credits_left := 0;
       end if;
     end if;
-    select r.* into v_payers, v_unpaid, v_changes
-      from credits.pay_unpaid(v_due.at, v_payers, v_unpaid, v_changes) r;
+    if cardinality(v_unpaid) > 0 then
+      select r.* into v_payers, v_unpaid, v_changes
+        from credits.pay_unpaid(v_due.at, v_payers, v_unpaid, v_changes) r;
+      v_paid := credits.paid_stretches(v_changes, v_payers);
+    end if;
   end loop;
   return query select c.* from unnest(v_changes) c;
   return query
@@ -2355,27 +2401,42 @@ ALTER FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp wi
 
 COMMENT ON FUNCTION credits.due_changes(p_account credits.accounts, p_at timestamp with time zone) IS 'What settling the account at an instant would do, step by step in order, without doing it. Readers add it up, credits.settle carries it out: so a balance is the same before and after a sweep.';
 
-CREATE FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) RETURNS TABLE(at timestamp with time zone, what credits.instant, id uuid)
+CREATE FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) RETURNS TABLE(at timestamp with time zone, what credits.instant, id uuid, place integer, axis_from bigint, axis_to bigint, parts credits.part[])
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
+#variable_conflict use_column
 begin
   -- What was burned so far was burned before the first of these instants: whoever burns after one of
   -- them settles first.
   return query
-    select i.at, i.what, i.id
+    with
+    payers as (
+      select p.grant_id, p.issued_no, p.ends, p.place::int as place
+        from unnest(p_payers) with ordinality
+               as p (grant_id, issued_no, credits_left, ends, live, place)),
+    paid as (
+      select d.hold_id, array_agg(row(p.place, d.amount)::credits.part) as parts
+        from credits.due_parts(p_account_id, p_at) d
+        join payers p on p.grant_id = d.grant_id
+       group by d.hold_id)
+    select i.at, i.what, i.id, i.place, i.axis_from, i.axis_to, i.parts
       from (
         select '-infinity'::timestamptz as at, 'burned'::credits.instant as what, null::uuid as id,
-               null::bigint as issued_no
+               null::int as place, null::bigint as axis_from, null::bigint as axis_to,
+               null::credits.part[] as parts, null::bigint as issued_no
         union all
-        select h.expires_at, 'release', h.hold_id, null from credits.holds h
+        select h.expires_at, 'release', h.hold_id, null, h.axis_from, h.axis_from + h.amount,
+               d.parts, null
+          from credits.holds h left join paid d on d.hold_id = h.hold_id
          where h.account_id = p_account_id and h.status = 'open' and h.expires_at <= p_at
         union all
-        select g.effective_at, 'start', g.grant_id, g.issued_no from credits.grants g
+        select g.effective_at, 'start', g.grant_id, p.place, null, null, null, g.issued_no
+          from credits.grants g join payers p on p.grant_id = g.grant_id
          where g.account_id = p_account_id and not g.effective and g.remaining > 0
            and g.effective_at <= p_at
         union all
-        select p.ends, 'expire', p.grant_id, p.issued_no from unnest(p_payers) p
+        select p.ends, 'expire', p.grant_id, p.place, null, null, null, p.issued_no from payers p
          where p.ends <= p_at) i
      order by i.at, i.what, i.issued_no, i.id;
 end;
@@ -2383,7 +2444,33 @@ $$;
 
 ALTER FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) IS 'When time alone has changed something up to p_at, in order: a hold ends, a grant starts, a grant ends.';
+COMMENT ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) IS 'When time alone has changed something up to p_at, in order: a hold ends (with who is recorded to pay for its stretch), a grant starts, a grant ends.';
+
+CREATE FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) RETURNS TABLE(hold_id uuid, grant_id uuid, amount bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+  -- The inner order keeps the planner from joining every hold with every allocation of the account.
+  return query
+    select h.hold_id, c.grant_id,
+           least(c.axis_to, h.axis_from + h.amount) - greatest(c.axis_from, h.axis_from)
+      from credits.holds h
+     cross join lateral (
+             select a.grant_id, a.axis_from, a.axis_to from credits.allocations a
+              where a.account_id = p_account_id
+                and a.axis_from >= credits.stretch_at(p_account_id, h.axis_from)
+                and a.axis_from < h.axis_from + h.amount and a.axis_to > h.axis_from
+              order by a.axis_from) c
+     where h.account_id = p_account_id and h.status = 'open' and h.expires_at <= p_at
+       and c.grant_id is not null;
+end;
+$$;
+
+ALTER FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) IS 'Which grants are recorded to pay for holds that have expired by then, and how much of each.';
 
 CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) RETURNS credits.step
     LANGUAGE plpgsql
@@ -2529,9 +2616,11 @@ declare
   v_now timestamptz := clock_timestamp();
   v_account credits.accounts;
   v_due credits.change[];
+  v_paid credits.paid_stretch[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
   v_due := array(select c from credits.due_changes(v_account, v_now) c);
+  v_paid := credits.paid_stretches(v_due, null);
   return query
     with due as (
       select c.grant_id,
@@ -2545,7 +2634,7 @@ begin
     reserved as (
       select p.grant_id, sum(p.amount) as amount
         from credits.holds h
-       cross join lateral credits.paid_for(p_account_id, h.axis_from, h.axis_from + h.amount, v_due) p
+       cross join lateral credits.paid_for(p_account_id, h.axis_from, h.axis_from + h.amount, v_paid) p
        where h.account_id = p_account_id and h.status = 'open' and h.expires_at > v_now
        group by p.grant_id),
     items as (
@@ -2694,6 +2783,58 @@ $$;
 ALTER FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) IS 'The hold, or CRHLD; 22004 when an id is missing.';
+
+CREATE FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_low bigint := 1;
+  v_high bigint := coalesce((
+    select a.entry_no from credits.accounts a where a.account_id = p_account_id), 0) + 1;
+  v_middle bigint;
+begin
+  while v_low < v_high loop
+    v_middle := (v_low + v_high) / 2;
+    if (select e.created_at from credits.entries e
+         where e.account_id = p_account_id and e.entry_no = v_middle) >= p_at then
+      v_high := v_middle;
+    else
+      v_low := v_middle + 1;
+    end if;
+  end loop;
+  return v_low;
+end;
+$$;
+
+ALTER FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) IS 'The number of an account''s first entry of that time or later, found by halving: its cost does not grow with what lies elsewhere. Entries that waited for a lock may be out of order by as long as they waited: ask for a while earlier, and look at their times.';
+
+CREATE FUNCTION credits.first_reaching(p_paid credits.paid_stretch[], p_axis bigint) RETURNS integer
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_low int := 1;
+  v_high int := coalesce(cardinality(p_paid), 0) + 1;
+  v_middle int;
+begin
+  while v_low < v_high loop
+    v_middle := (v_low + v_high) / 2;
+    if (p_paid[v_middle]).axis_to > p_axis then
+      v_high := v_middle;
+    else
+      v_low := v_middle + 1;
+    end if;
+  end loop;
+  return v_low;
+end;
+$$;
+
+ALTER FUNCTION credits.first_reaching(p_paid credits.paid_stretch[], p_axis bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.first_reaching(p_paid credits.paid_stretch[], p_axis bigint) IS 'The place of the first stretch that ends behind this point of the axis: found by halving, for they stand in order.';
 
 CREATE FUNCTION credits.forget_counters(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3069,11 +3210,14 @@ ALTER FUNCTION credits.overage_seal(p_hold credits.holds) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.overage_seal(p_hold credits.holds) IS 'Hash of what a capture above its hold was asked to do and left uncovered; null for any other hold.';
 
-CREATE FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) RETURNS TABLE(grant_id uuid, amount bigint)
+CREATE FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) RETURNS TABLE(grant_id uuid, amount bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 #variable_conflict use_column
+declare
+  v_near credits.paid_stretch[] :=
+    p_paid[credits.first_reaching(p_paid, p_axis_from):credits.first_reaching(p_paid, p_axis_to)];
 begin
   return query
     select p.grant_id,
@@ -3084,15 +3228,63 @@ begin
            and c.axis_from >= credits.stretch_at(p_account_id, p_axis_from)
            and c.axis_from < p_axis_to and c.axis_to > p_axis_from and c.grant_id is not null
         union all
-        select d.grant_id, d.axis_from, d.axis_to from unnest(p_due) d
-         where d.kind = 'pay' and d.axis_from < p_axis_to and d.axis_to > p_axis_from) p
+        select d.grant_id, d.axis_from, d.axis_to from unnest(v_near) d
+         where d.axis_from < p_axis_to and d.axis_to > p_axis_from) p
      group by p.grant_id;
 end;
 $$;
 
-ALTER FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) OWNER TO florin_owner;
+ALTER FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) IS 'Which grants pay for a stretch of the axis, once these changes of credits.due_changes were carried out; what is missing to its length is debt. Right for stretches that none of the changes frees.';
+COMMENT ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) IS 'Which grants pay for a stretch of the axis, once the changes of credits.due_changes that paid these stretches were carried out; what is missing to its length is debt. Right for stretches that none of the changes frees.';
+
+CREATE FUNCTION credits.paid_stretches(p_changes credits.change[], p_payers credits.payer[]) RETURNS credits.paid_stretch[]
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return array(
+    select row(c.axis_from, c.axis_to, c.grant_id, p.place::int)::credits.paid_stretch
+      from unnest(p_changes) c
+      left join unnest(p_payers) with ordinality
+             as p (grant_id, issued_no, credits_left, ends, live, place)
+        on p.grant_id = c.grant_id
+     where c.kind = 'pay'
+     order by c.axis_from);
+end;
+$$;
+
+ALTER FUNCTION credits.paid_stretches(p_changes credits.change[], p_payers credits.payer[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.paid_stretches(p_changes credits.change[], p_payers credits.payer[]) IS 'The stretches that changes pay for, along the axis; without payers their places are null.';
+
+CREATE FUNCTION credits.parts_of(p_recorded credits.part[], p_paid credits.paid_stretch[], p_axis_from bigint, p_axis_to bigint) RETURNS credits.part[]
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_parts credits.part[] := coalesce(p_recorded, array[]::credits.part[]);
+  v_n int := credits.first_reaching(p_paid, p_axis_from);
+begin
+  while v_n <= cardinality(p_paid) and (p_paid[v_n]).axis_from < p_axis_to loop
+    v_parts := v_parts || row(
+      (p_paid[v_n]).place,
+      least((p_paid[v_n]).axis_to, p_axis_to)
+        - greatest((p_paid[v_n]).axis_from, p_axis_from))::credits.part;
+    v_n := v_n + 1;
+  end loop;
+  if cardinality(v_parts) > 1 then
+    v_parts := array(
+      select row(p.place, sum(p.amount)::bigint)::credits.part from unnest(v_parts) p
+       group by p.place order by p.place);
+  end if;
+  return v_parts;
+end;
+$$;
+
+ALTER FUNCTION credits.parts_of(p_recorded credits.part[], p_paid credits.paid_stretch[], p_axis_from bigint, p_axis_to bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.parts_of(p_recorded credits.part[], p_paid credits.paid_stretch[], p_axis_from bigint, p_axis_to bigint) IS 'Who pays for a stretch, in burn order: those recorded, and those that changes pay with.';
 
 CREATE FUNCTION credits.pay_unpaid(p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) RETURNS record
     LANGUAGE plpgsql IMMUTABLE
@@ -3138,19 +3330,20 @@ CREATE FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp w
     AS $$
 begin
   return array(
-    select row(g.grant_id, g.issued_no, g.remaining, coalesce(g.expires_at, 'infinity'),
-               g.effective)::credits.payer
-      from credits.grants g
-     where g.account_id = p_account_id
-       and (g.remaining > 0 or g.grant_id in (
-              select c.grant_id
-                from credits.holds h
-                join credits.allocations c
-                  on c.account_id = p_account_id
-                 and c.axis_from >= credits.stretch_at(p_account_id, h.axis_from)
-                 and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
-               where h.account_id = p_account_id and h.status = 'open' and h.expires_at <= p_at))
-     order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no);
+    select row(g.grant_id, g.issued_no, g.remaining, g.ends, g.effective)::credits.payer
+      from (
+        select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
+               coalesce(n.expires_at, 'infinity') as ends
+          from credits.grants n
+         where n.account_id = p_account_id and n.remaining > 0
+        union all
+        select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
+               coalesce(n.expires_at, 'infinity')
+          from credits.grants n
+         where n.account_id = p_account_id and n.remaining = 0
+           and n.grant_id in (
+             select d.grant_id from credits.due_parts(p_account_id, p_at) d)) g
+     order by g.priority, g.ends, g.issued_no);
 end;
 $$;
 
@@ -3433,55 +3626,6 @@ ALTER FUNCTION credits.recompute_balances() OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.recompute_balances() IS 'Sets stored balances from the entries and open holds and returns how many differed: 0 when sound.';
 
-CREATE FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) RETURNS record
-    LANGUAGE plpgsql STABLE
-    SET search_path TO ''
-    AS $$
-declare
-  v_hold credits.holds;
-  v_end bigint;
-  v_freed record;
-  v_stretch credits.stretch;
-begin
-  select * into v_hold from credits.holds h
-   where h.account_id = p_account_id and h.hold_id = p_hold_id;
-  v_end := v_hold.axis_from + v_hold.amount;
-  p_changes := p_changes
-    || row('release', p_at, null, null, null, p_hold_id, v_hold.amount, null)::credits.change;
-  for v_freed in
-    select p.place, p.grant_id, p.ends, p.credits_left + f.amount as credits_left, f.amount
-      from credits.paid_for(p_account_id, v_hold.axis_from, v_end, p_changes) f
-      join unnest(p_payers) with ordinality as p (grant_id, issued_no, credits_left, ends, live, place)
-        on p.grant_id = f.grant_id
-     order by p.place
-  loop
-    p_changes := p_changes
-      || row('free', p_at, null, null, v_freed.grant_id, null, v_freed.amount, null)::credits.change;
-    if v_freed.ends <= p_at then
-      p_changes := p_changes || row('expire', p_at, null, null, v_freed.grant_id, null,
-        v_freed.credits_left, null)::credits.change;
-      v_freed.credits_left := 0;
-    end if;
-    p_payers[v_freed.place].credits_left := v_freed.credits_left;
-  end loop;
-  -- What nobody paid for yet and the hold no longer needs is owed no more.
-  for v_s in 1..cardinality(p_unpaid) loop
-    v_stretch := p_unpaid[v_s];
-    if v_hold.axis_from < v_stretch.axis_to and v_end > v_stretch.axis_from then
-      if v_end < v_stretch.axis_to then
-        p_unpaid := p_unpaid || row(greatest(v_end, v_stretch.axis_from), v_stretch.axis_to,
-          v_stretch.was_debt)::credits.stretch;
-      end if;
-      p_unpaid[v_s].axis_to := greatest(v_stretch.axis_from, v_hold.axis_from);
-    end if;
-  end loop;
-end;
-$$;
-
-ALTER FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) IS 'Gives what a hold reserved back to who paid for it; what comes back to a grant that has ended expires at once.';
-
 CREATE FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3694,8 +3838,9 @@ begin
       v_account, 'reversal', p_grant_id, -p_amount,
       case when v_grant.effective then -p_amount else 0 end, v_now, p_cause,
       p_idempotency_key, p_metadata);
-    v_account := v_step.account;
     v_entry := v_step.entry;
+    -- What is gone expires no more; what lost its payer is paid by others.
+    v_account := credits.look_ahead(v_step.account);
     v_account := credits.settle(v_account, v_now);
     perform credits.save_account(v_account);
     replayed := false;
@@ -3878,9 +4023,9 @@ CREATE FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp 
     SET enable_seqscan TO 'off'
     AS $$
 declare
-  -- Paying for spends from grants that do not expire brings no other instant nearer.
-  v_plain boolean := p_account.debt = 0 and p_account.next_change_at > p_at
-                     and p_account.next_expiry_at is null;
+  -- Paying changes the next instant only where it uses up a grant that would have expired.
+  v_time_moved boolean := p_account.next_change_at <= p_at;
+  v_used_up boolean;
   v_change credits.change;
   v_displaced_from uuid;
   v_hold credits.holds;
@@ -3900,7 +4045,9 @@ begin
                              v_change.grant_id, v_displaced_from);
       update credits.grants g
          set remaining = g.remaining - v_change.amount, burned = g.burned + v_change.amount
-       where g.account_id = p_account.account_id and g.grant_id = v_change.grant_id;
+       where g.account_id = p_account.account_id and g.grant_id = v_change.grant_id
+      returning g.remaining = 0 and g.expires_at is not null into v_used_up;
+      v_time_moved := v_time_moved or v_used_up;
     elsif v_change.kind = 'owe' then
       perform credits.allocate(
         p_account.account_id, v_change.axis_from, v_change.axis_to, null, null);
@@ -3933,7 +4080,7 @@ begin
     end if;
   end loop;
   p_account.settled := p_account.axis;
-  if not v_plain then
+  if v_time_moved then
     p_account := credits.look_ahead(p_account);
   end if;
 end;
@@ -3941,7 +4088,7 @@ $$;
 
 ALTER FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) IS 'Carries out credits.due_changes on a locked account: allocates what was burned to grants, writes what time has changed. The caller saves the account.';
+COMMENT ON FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) IS 'Carries out credits.due_changes on a locked account: allocates what was burned to grants, writes what time has changed. The caller saves the account, and calls credits.look_ahead before it where it changed grants or holds itself.';
 
 CREATE FUNCTION credits.settle_account(p_account_id uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4494,6 +4641,32 @@ $$;
 ALTER FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) IS 'When the window began in which the instant lies; -infinity for the one that never ends.';
+
+CREATE FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) RETURNS credits.stretch[]
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_stretch credits.stretch;
+  v_left credits.stretch[] := array[]::credits.stretch[];
+begin
+  foreach v_stretch in array p_unpaid loop
+    if v_stretch.axis_from < least(v_stretch.axis_to, p_axis_from) then
+      v_left := v_left || row(v_stretch.axis_from, least(v_stretch.axis_to, p_axis_from),
+        v_stretch.was_debt)::credits.stretch;
+    end if;
+    if v_stretch.axis_to > greatest(v_stretch.axis_from, p_axis_to) then
+      v_left := v_left || row(greatest(v_stretch.axis_from, p_axis_to), v_stretch.axis_to,
+        v_stretch.was_debt)::credits.stretch;
+    end if;
+  end loop;
+  return v_left;
+end;
+$$;
+
+ALTER FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) IS 'What is left unpaid once a hold no longer needs its stretch.';
 
 CREATE FUNCTION credits.written(p_account_id uuid, p_entry credits.entries, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint) RETURNS record
     LANGUAGE plpgsql IMMUTABLE
@@ -5410,7 +5583,12 @@ CREATE VIEW credits.entry_allocations WITH (security_invoker='true') AS
     c.grant_id,
     (LEAST(c.axis_to, (e.axis_from - e.amount)) - GREATEST(c.axis_from, e.axis_from)) AS amount
    FROM (credits.entries e
-     JOIN credits.allocations c ON (((c.account_id = e.account_id) AND (c.axis_from >= credits.stretch_at(e.account_id, e.axis_from)) AND (c.axis_from < (e.axis_from - e.amount)) AND (c.axis_to > e.axis_from))))
+     CROSS JOIN LATERAL ( SELECT n.grant_id,
+            n.axis_from,
+            n.axis_to
+           FROM credits.allocations n
+          WHERE ((n.account_id = e.account_id) AND (n.axis_from >= credits.stretch_at(e.account_id, e.axis_from)) AND (n.axis_from < (e.axis_from - e.amount)) AND (n.axis_to > e.axis_from))
+          ORDER BY n.axis_from) c)
   WHERE ((e.axis_from IS NOT NULL) AND (e.amount < 0));
 
 ALTER TABLE credits.entry_allocations OWNER TO florin_owner;
@@ -5576,11 +5754,17 @@ CREATE INDEX customers_by_account ON billing.customers USING btree (account_id);
 
 CREATE UNIQUE INDEX customers_one_primary_per_account ON billing.customers USING btree (account_id) WHERE (is_primary AND (deleted_at IS NULL));
 
+CREATE INDEX events_by_account ON billing.events USING btree (account_id, received_at) WHERE (account_id IS NOT NULL);
+
 CREATE INDEX events_by_arrival ON billing.events USING btree (received_at);
 
 CREATE INDEX events_by_object ON billing.events USING btree (object_id) WHERE (object_id IS NOT NULL);
 
 COMMENT ON INDEX billing.events_by_object IS 'For the operator''s search by a Stripe id; nothing that handles an event reads it.';
+
+CREATE INDEX events_by_status ON billing.events USING btree (status, received_at) WHERE (status <> 'processed'::text);
+
+CREATE INDEX events_by_type ON billing.events USING btree (type, received_at);
 
 CREATE INDEX events_due ON billing.events USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['received'::text, 'failed'::text]));
 
@@ -5624,7 +5808,7 @@ CREATE INDEX allocations_displaced ON credits.allocations USING btree (account_i
 
 CREATE INDEX grants_by_purchase ON credits.grants USING btree (account_id, purchase_key) WHERE (purchase_key IS NOT NULL);
 
-CREATE INDEX grants_with_credits ON credits.grants USING btree (account_id) WHERE (remaining > 0);
+CREATE INDEX grants_in_burn_order ON credits.grants USING btree (account_id, priority, COALESCE(expires_at, 'infinity'::timestamp with time zone), issued_no) WHERE (remaining > 0);
 
 CREATE INDEX holds_open ON credits.holds USING btree (account_id, expires_at) WHERE (status = 'open'::credits.hold_status);
 
@@ -6047,6 +6231,11 @@ GRANT ALL ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.p
 GRANT ALL ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamp with time zone) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) TO authenticated;
+GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.ensure_account(p_account_id uuid) FROM PUBLIC;
@@ -6075,6 +6264,15 @@ GRANT ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_e
 REVOKE ALL ON FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.first_reaching(p_paid credits.paid_stretch[], p_axis bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.first_reaching(p_paid credits.paid_stretch[], p_axis bigint) TO authenticated;
+GRANT ALL ON FUNCTION credits.first_reaching(p_paid credits.paid_stretch[], p_axis bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.first_reaching(p_paid credits.paid_stretch[], p_axis bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.forget_counters(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.forget_counters(p_limit integer) TO service_role;
@@ -6108,10 +6306,20 @@ REVOKE ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO service_role;
 GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) TO authenticated;
-GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) TO service_role;
-GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[]) TO postgres;
+REVOKE ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) TO authenticated;
+GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) TO service_role;
+GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.paid_stretches(p_changes credits.change[], p_payers credits.payer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.paid_stretches(p_changes credits.change[], p_payers credits.payer[]) TO authenticated;
+GRANT ALL ON FUNCTION credits.paid_stretches(p_changes credits.change[], p_payers credits.payer[]) TO service_role;
+GRANT ALL ON FUNCTION credits.paid_stretches(p_changes credits.change[], p_payers credits.payer[]) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.parts_of(p_recorded credits.part[], p_paid credits.paid_stretch[], p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.parts_of(p_recorded credits.part[], p_paid credits.paid_stretch[], p_axis_from bigint, p_axis_to bigint) TO authenticated;
+GRANT ALL ON FUNCTION credits.parts_of(p_recorded credits.part[], p_paid credits.paid_stretch[], p_axis_from bigint, p_axis_to bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.parts_of(p_recorded credits.part[], p_paid credits.paid_stretch[], p_axis_from bigint, p_axis_to bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.pay_unpaid(p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.pay_unpaid(p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) TO authenticated;
@@ -6154,11 +6362,6 @@ GRANT ALL ON FUNCTION credits.read_limits(p_account_id uuid) TO postgres;
 REVOKE ALL ON FUNCTION credits.recompute_balances() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO service_role;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO postgres;
-
-REVOKE ALL ON FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) TO authenticated;
-GRANT ALL ON FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) TO service_role;
-GRANT ALL ON FUNCTION credits.release_due(p_account_id uuid, p_hold_id uuid, p_at timestamp with time zone, INOUT p_payers credits.payer[], INOUT p_unpaid credits.stretch[], INOUT p_changes credits.change[]) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -6250,6 +6453,11 @@ GRANT ALL ON FUNCTION credits.void_grant(p_account_id uuid, p_grant_id uuid, p_i
 REVOKE ALL ON FUNCTION credits.window_end(p_per credits.limit_window, p_start timestamp with time zone, p_time_zone text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) TO authenticated;
+GRANT ALL ON FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.written(p_account_id uuid, p_entry credits.entries, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint) FROM PUBLIC;
 

@@ -11,40 +11,90 @@ export type Overview = {
   readonly accounts: number;
 };
 
-/** Counts of everything; asked by an operator now and then, and remembered by the caller. */
+/** A table of at most so many pages of 8 kB is counted, a larger one is estimated from about as many. */
+const MAX_PAGES_COUNTED = 2_000;
+
+type Waiting = {
+  readonly received: number;
+  readonly failed: number;
+  readonly dead: number;
+  readonly needingAttention: number;
+  readonly oldestWaitingAt: Date | null;
+  readonly eventPages: number;
+  readonly accountPages: number;
+};
+
+/**
+ * What waits and what was given up, exactly, from small indexes. Finished events and accounts are counted
+ * while their tables are small; then they are estimates of two digits, so that no page reads a whole inbox.
+ */
 export async function readOverview(db: Executor): Promise<Overview> {
-  const [row] = await db.query<
-    Row & {
-      received: number;
-      processed: number;
-      skipped: number;
-      failed: number;
-      dead: number;
-      needingAttention: number;
-      oldestWaitingAt: Date | null;
-      accounts: number;
-    }
-  >({
+  const [waiting = NOTHING] = await db.query<Row & Waiting>({
     name: 'console_overview',
     text: `select count(*) filter (where status = 'received') as received,
-                  count(*) filter (where status = 'processed') as processed,
-                  count(*) filter (where status = 'skipped') as skipped,
                   count(*) filter (where status = 'failed') as failed,
                   count(*) filter (where status = 'dead') as dead,
-                  count(*) filter (where needs_attention) as needing_attention,
-                  min(received_at) filter (where status in ('received', 'failed'))
-                    as oldest_waiting_at,
-                  (select count(*) from credits.accounts) as accounts
-             from billing.events`,
+                  (select count(*) from billing.events where needs_attention) as needing_attention,
+                  min(received_at) filter (where status <> 'dead') as oldest_waiting_at,
+                  pg_relation_size('billing.events') / 8192 as event_pages,
+                  pg_relation_size('credits.accounts') / 8192 as account_pages
+             from billing.events where status in ('received', 'failed', 'dead')`,
   });
-  const { needingAttention = 0, oldestWaitingAt = null, accounts = 0, ...events } = row ?? {};
+  const { needingAttention, oldestWaitingAt, eventPages, accountPages, ...unfinished } = waiting;
+  const [ofEvents, ofAccounts] = [eventPages, accountPages].map(shareCounted) as [number, number];
+  const [finished] = await db.query<Row & { processed: number; skipped: number; accounts: number }>(
+    {
+      name: 'console_finished',
+      text: `select count(*) filter (where status = 'processed') as processed,
+                    count(*) filter (where status = 'skipped') as skipped,
+                    (select count(*) from credits.accounts tablesample system ($2) repeatable (0)) as accounts
+               from billing.events tablesample system ($1) repeatable (0)`,
+    },
+    [100 * ofEvents, 100 * ofAccounts],
+  );
   return {
-    events: { received: 0, processed: 0, skipped: 0, failed: 0, dead: 0, ...events },
+    events: {
+      ...unfinished,
+      processed: scaled(finished?.processed ?? 0, ofEvents),
+      skipped: scaled(finished?.skipped ?? 0, ofEvents),
+    },
     needingAttention,
     oldestWaitingAt,
-    accounts,
+    accounts: scaled(finished?.accounts ?? 0, ofAccounts),
   };
 }
+
+const NOTHING: Waiting = {
+  received: 0,
+  failed: 0,
+  dead: 0,
+  needingAttention: 0,
+  oldestWaitingAt: null,
+  eventPages: 0,
+  accountPages: 0,
+};
+
+/** Of a table's pages, how many are counted: 1 is all of them. */
+function shareCounted(pages: number): number {
+  return Math.min(1, MAX_PAGES_COUNTED / Math.max(1, pages));
+}
+
+/** What all pages would have counted; from a part of them, rounded to the two digits that it says. */
+function scaled(count: number, share: number): number {
+  return share === 1 ? count : Number((count / share).toPrecision(2));
+}
+
+/** Whether the whole ledger can be proven while a page waits for it. */
+export async function isLedgerSmall(db: Executor): Promise<boolean> {
+  const [row] = await db.query<Row & { pages: number }>({
+    name: 'console_ledger_size',
+    text: `select (pg_relation_size('credits.accounts') + pg_relation_size('credits.entries')) / 8192 as pages`,
+  });
+  return (row?.pages ?? 0) <= MAX_PAGES_PROVEN;
+}
+
+/** About 10,000 entries: a tenth of a second. */
+const MAX_PAGES_PROVEN = 300;
 
 /** What waits in the inbox, from its small indexes: cheap enough to be asked every few seconds. */
 export type Backlog = {

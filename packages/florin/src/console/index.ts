@@ -5,7 +5,7 @@ export {
   listHolds,
   showAccount,
 } from './accounts.ts';
-export { type Backlog, type Overview, readBacklog, readOverview } from './health.ts';
+export { type Backlog, isLedgerSmall, type Overview, readBacklog, readOverview } from './health.ts';
 export {
   type KeptFinding,
   type ReconcileFigures,

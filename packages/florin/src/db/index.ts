@@ -20,3 +20,4 @@ export {
   pendingMigrations,
   shippedMigrations,
 } from './migrate.ts';
+export { isPoolerRefusal } from './sqlstate.ts';

@@ -52,12 +52,19 @@ export async function listMigrations(directory = shippedMigrations()): Promise<M
     }
     throw error;
   });
-  return files.sort().flatMap((file) => {
+  const migrations = files.sort().flatMap((file) => {
     const [, version, name] = FILE_NAME.exec(file) ?? [];
     return version === undefined || name === undefined
       ? []
       : [{ version, name, path: join(directory, file) }];
   });
+  const doubled = migrations.find(({ version }, n) => migrations[n - 1]?.version === version);
+  if (doubled !== undefined) {
+    throw new InvalidConfigurationError([
+      `Two migrations have the version ${doubled.version}, and only one of them would be applied: rename ${doubled.path}.`,
+    ]);
+  }
+  return migrations;
 }
 
 /**

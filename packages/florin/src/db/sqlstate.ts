@@ -167,11 +167,19 @@ function isSqlState(code: string): boolean {
 
 /** What went wrong in words; of several addresses that were tried, what the first one said. */
 export function describe(error: unknown): string {
+  if (isPoolerRefusal(error)) {
+    return `${(error as Error).message}. DATABASE_URL leads to a pooler in transaction mode, which takes no settings of a session: add ?pgbouncer=true to the address.`;
+  }
   if (!(error instanceof Error)) {
     return String(error);
   }
   const inner = (error as DriverError).errors?.find((one) => one instanceof Error);
   return error.message !== '' ? error.message : inner instanceof Error ? inner.message : error.name;
+}
+
+/** Whether a pooler refused the settings that a session starts with: the address does not say that it is one. */
+export function isPoolerRefusal(error: unknown): boolean {
+  return error instanceof Error && /^unsupported startup parameter/i.test(error.message);
 }
 
 function parseAmounts(detail: string | undefined): { available: number; required: number } {

@@ -95,6 +95,9 @@ export async function listAllocations(
 /** Credits used and given on one day (UTC). */
 export type DailyUsage = { readonly day: string; readonly spent: number; readonly granted: number };
 
+/** Longer than an entry can have waited for its account's lock: by so much its time may be out of order. */
+const DISORDER = '1 hour';
+
 const USAGE: Statement = {
   name: 'ledger_daily_usage',
   text: `select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as day,
@@ -102,10 +105,12 @@ const USAGE: Statement = {
                 coalesce(sum(amount) filter (where kind = 'grant'), 0)::bigint as granted
            from credits.entries
           where account_id = $1 and created_at >= $2 and created_at < $3
+            and entry_no >= credits.first_entry_at($1, $2::timestamptz - interval '${DISORDER}')
+            and entry_no < credits.first_entry_at($1, $3::timestamptz + interval '${DISORDER}')
           group by 1 order by 1`,
 };
 
-/** Usage by day, from `from` up to but without `to`. */
+/** Usage by day, from `from` up to but without `to`; reads little beside the entries of that time. */
 export async function dailyUsage(
   db: Executor,
   range: { accountId: string; from: Date; to: Date },

@@ -146,7 +146,8 @@ create table credits.grants (
            and burned >= 0 and expired >= 0 and voided >= 0 and reversed >= 0),
   constraint grants_expire_after_they_become_effective check (expires_at > effective_at)
 );
-create index grants_with_credits on credits.grants (account_id) where remaining > 0;
+create index grants_in_burn_order on credits.grants
+  (account_id, priority, coalesce(expires_at, 'infinity'), issued_no) where remaining > 0;
 create index grants_by_purchase on credits.grants (account_id, purchase_key)
   where purchase_key is not null;
 comment on table credits.grants is

@@ -104,6 +104,14 @@ create type credits.change as (
 comment on type credits.change is
   'One step of a settlement: pay (a stretch by a grant), owe (a stretch by nobody), release (a hold whose time is up), free (what that gives back to a grant), start (a grant becomes effective), expire (what a grant has left).';
 
+create type credits.part as (place int, amount bigint);
+comment on type credits.part is
+  'What one grant pays of a stretch: its place among the payers, and how much.';
+
+create type credits.paid_stretch as (axis_from bigint, axis_to bigint, grant_id uuid, place int);
+comment on type credits.paid_stretch is
+  'A stretch of the axis that a change pays for, and by which grant.';
+
 create function credits.stretch_at(p_account_id uuid, p_axis bigint)
 returns bigint
 language plpgsql
@@ -119,32 +127,6 @@ $$;
 comment on function credits.stretch_at(uuid, bigint) is
   'Where the allocation begins that holds a place of the axis. The lower bound of every look along the axis: without it an index scan reads the account''s whole past.';
 
-create function credits.paid_for(
-  p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_due credits.change[])
-returns table (grant_id uuid, amount bigint)
-language plpgsql
-stable
-set search_path = ''
-as $$
-#variable_conflict use_column
-begin
-  return query
-    select p.grant_id,
-           sum(least(p.axis_to, p_axis_to) - greatest(p.axis_from, p_axis_from))::bigint
-      from (
-        select c.grant_id, c.axis_from, c.axis_to from credits.allocations c
-         where c.account_id = p_account_id
-           and c.axis_from >= credits.stretch_at(p_account_id, p_axis_from)
-           and c.axis_from < p_axis_to and c.axis_to > p_axis_from and c.grant_id is not null
-        union all
-        select d.grant_id, d.axis_from, d.axis_to from unnest(p_due) d
-         where d.kind = 'pay' and d.axis_from < p_axis_to and d.axis_to > p_axis_from) p
-     group by p.grant_id;
-end;
-$$;
-comment on function credits.paid_for(uuid, bigint, bigint, credits.change[]) is
-  'Which grants pay for a stretch of the axis, once these changes of credits.due_changes were carried out; what is missing to its length is debt. Right for stretches that none of the changes frees.';
-
 create view credits.entry_allocations with (security_invoker = true) as
   select e.account_id,
          e.entry_no,
@@ -152,11 +134,13 @@ create view credits.entry_allocations with (security_invoker = true) as
          c.grant_id,
          least(c.axis_to, e.axis_from - e.amount) - greatest(c.axis_from, e.axis_from) as amount
     from credits.entries e
-    join credits.allocations c
-      on c.account_id = e.account_id
-     and c.axis_from >= credits.stretch_at(e.account_id, e.axis_from)
-     and c.axis_from < e.axis_from - e.amount
-     and c.axis_to > e.axis_from
+   cross join lateral (
+           select n.grant_id, n.axis_from, n.axis_to from credits.allocations n
+            where n.account_id = e.account_id
+              and n.axis_from >= credits.stretch_at(e.account_id, e.axis_from)
+              and n.axis_from < e.axis_from - e.amount
+              and n.axis_to > e.axis_from
+            order by n.axis_from) c
    where e.axis_from is not null and e.amount < 0;
 comment on view credits.entry_allocations is
   'Which grant paid for which spend, capture or negative adjustment, and how much; without a grant: debt. Complete up to the last settlement; credits.allocations_now is complete.';
@@ -171,15 +155,16 @@ as $$
 #variable_conflict use_column
 declare
   v_account credits.accounts;
-  v_due credits.change[];
+  v_paid credits.paid_stretch[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
-  v_due := array(select c from credits.due_changes(v_account, clock_timestamp()) c);
+  v_paid := credits.paid_stretches(
+    array(select c from credits.due_changes(v_account, clock_timestamp()) c), null);
   return query
     with paid as (
       select e.entry_no, -e.amount as needed, p.grant_id, p.amount
         from credits.entries e
-        left join lateral credits.paid_for(p_account_id, e.axis_from, e.axis_from - e.amount, v_due) p
+        left join lateral credits.paid_for(p_account_id, e.axis_from, e.axis_from - e.amount, v_paid) p
           on true
        where e.account_id = p_account_id and e.entry_no between p_from_no and p_to_no
          and e.axis_from is not null and e.amount < 0)

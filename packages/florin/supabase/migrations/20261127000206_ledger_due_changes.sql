@@ -24,19 +24,20 @@ set search_path = ''
 as $$
 begin
   return array(
-    select row(g.grant_id, g.issued_no, g.remaining, coalesce(g.expires_at, 'infinity'),
-               g.effective)::credits.payer
-      from credits.grants g
-     where g.account_id = p_account_id
-       and (g.remaining > 0 or g.grant_id in (
-              select c.grant_id
-                from credits.holds h
-                join credits.allocations c
-                  on c.account_id = p_account_id
-                 and c.axis_from >= credits.stretch_at(p_account_id, h.axis_from)
-                 and c.axis_from < h.axis_from + h.amount and c.axis_to > h.axis_from
-               where h.account_id = p_account_id and h.status = 'open' and h.expires_at <= p_at))
-     order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no);
+    select row(g.grant_id, g.issued_no, g.remaining, g.ends, g.effective)::credits.payer
+      from (
+        select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
+               coalesce(n.expires_at, 'infinity') as ends
+          from credits.grants n
+         where n.account_id = p_account_id and n.remaining > 0
+        union all
+        select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
+               coalesce(n.expires_at, 'infinity')
+          from credits.grants n
+         where n.account_id = p_account_id and n.remaining = 0
+           and n.grant_id in (
+             select d.grant_id from credits.due_parts(p_account_id, p_at) d)) g
+     order by g.priority, g.ends, g.issued_no);
 end;
 $$;
 comment on function credits.payers_in_burn_order(uuid, timestamptz) is
@@ -68,34 +69,51 @@ comment on function credits.unpaid_stretches(credits.accounts) is
   'Debt, oldest first, and what was burned since the last settlement.';
 
 create function credits.due_instants(p_account_id uuid, p_payers credits.payer[], p_at timestamptz)
-returns table (at timestamptz, what credits.instant, id uuid)
+returns table (
+  at timestamptz, what credits.instant, id uuid, place int, axis_from bigint, axis_to bigint,
+  parts credits.part[])
 language plpgsql
 stable
 set search_path = ''
 as $$
+#variable_conflict use_column
 begin
   -- What was burned so far was burned before the first of these instants: whoever burns after one of
   -- them settles first.
   return query
-    select i.at, i.what, i.id
+    with
+    payers as (
+      select p.grant_id, p.issued_no, p.ends, p.place::int as place
+        from unnest(p_payers) with ordinality
+               as p (grant_id, issued_no, credits_left, ends, live, place)),
+    paid as (
+      select d.hold_id, array_agg(row(p.place, d.amount)::credits.part) as parts
+        from credits.due_parts(p_account_id, p_at) d
+        join payers p on p.grant_id = d.grant_id
+       group by d.hold_id)
+    select i.at, i.what, i.id, i.place, i.axis_from, i.axis_to, i.parts
       from (
         select '-infinity'::timestamptz as at, 'burned'::credits.instant as what, null::uuid as id,
-               null::bigint as issued_no
+               null::int as place, null::bigint as axis_from, null::bigint as axis_to,
+               null::credits.part[] as parts, null::bigint as issued_no
         union all
-        select h.expires_at, 'release', h.hold_id, null from credits.holds h
+        select h.expires_at, 'release', h.hold_id, null, h.axis_from, h.axis_from + h.amount,
+               d.parts, null
+          from credits.holds h left join paid d on d.hold_id = h.hold_id
          where h.account_id = p_account_id and h.status = 'open' and h.expires_at <= p_at
         union all
-        select g.effective_at, 'start', g.grant_id, g.issued_no from credits.grants g
+        select g.effective_at, 'start', g.grant_id, p.place, null, null, null, g.issued_no
+          from credits.grants g join payers p on p.grant_id = g.grant_id
          where g.account_id = p_account_id and not g.effective and g.remaining > 0
            and g.effective_at <= p_at
         union all
-        select p.ends, 'expire', p.grant_id, p.issued_no from unnest(p_payers) p
+        select p.ends, 'expire', p.grant_id, p.place, null, null, null, p.issued_no from payers p
          where p.ends <= p_at) i
      order by i.at, i.what, i.issued_no, i.id;
 end;
 $$;
 comment on function credits.due_instants(uuid, credits.payer[], timestamptz) is
-  'When time alone has changed something up to p_at, in order: a hold ends, a grant starts, a grant ends.';
+  'When time alone has changed something up to p_at, in order: a hold ends (with who is recorded to pay for its stretch), a grant starts, a grant ends.';
 
 create function credits.pay_unpaid(
   p_at timestamptz, p_payers inout credits.payer[], p_unpaid inout credits.stretch[],
@@ -136,55 +154,32 @@ $$;
 comment on function credits.pay_unpaid(timestamptz, credits.payer[], credits.stretch[], credits.change[]) is
   'Pays as much of the stretches as the grants can, in burn order, and leaves the rest.';
 
-create function credits.release_due(
-  p_account_id uuid, p_hold_id uuid, p_at timestamptz, p_payers inout credits.payer[],
-  p_unpaid inout credits.stretch[], p_changes inout credits.change[])
+create function credits.without_stretch(
+  p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint)
+returns credits.stretch[]
 language plpgsql
-stable
+immutable
 set search_path = ''
 as $$
 declare
-  v_hold credits.holds;
-  v_end bigint;
-  v_freed record;
   v_stretch credits.stretch;
+  v_left credits.stretch[] := array[]::credits.stretch[];
 begin
-  select * into v_hold from credits.holds h
-   where h.account_id = p_account_id and h.hold_id = p_hold_id;
-  v_end := v_hold.axis_from + v_hold.amount;
-  p_changes := p_changes
-    || row('release', p_at, null, null, null, p_hold_id, v_hold.amount, null)::credits.change;
-  for v_freed in
-    select p.place, p.grant_id, p.ends, p.credits_left + f.amount as credits_left, f.amount
-      from credits.paid_for(p_account_id, v_hold.axis_from, v_end, p_changes) f
-      join unnest(p_payers) with ordinality as p (grant_id, issued_no, credits_left, ends, live, place)
-        on p.grant_id = f.grant_id
-     order by p.place
-  loop
-    p_changes := p_changes
-      || row('free', p_at, null, null, v_freed.grant_id, null, v_freed.amount, null)::credits.change;
-    if v_freed.ends <= p_at then
-      p_changes := p_changes || row('expire', p_at, null, null, v_freed.grant_id, null,
-        v_freed.credits_left, null)::credits.change;
-      v_freed.credits_left := 0;
+  foreach v_stretch in array p_unpaid loop
+    if v_stretch.axis_from < least(v_stretch.axis_to, p_axis_from) then
+      v_left := v_left || row(v_stretch.axis_from, least(v_stretch.axis_to, p_axis_from),
+        v_stretch.was_debt)::credits.stretch;
     end if;
-    p_payers[v_freed.place].credits_left := v_freed.credits_left;
-  end loop;
-  -- What nobody paid for yet and the hold no longer needs is owed no more.
-  for v_s in 1..cardinality(p_unpaid) loop
-    v_stretch := p_unpaid[v_s];
-    if v_hold.axis_from < v_stretch.axis_to and v_end > v_stretch.axis_from then
-      if v_end < v_stretch.axis_to then
-        p_unpaid := p_unpaid || row(greatest(v_end, v_stretch.axis_from), v_stretch.axis_to,
-          v_stretch.was_debt)::credits.stretch;
-      end if;
-      p_unpaid[v_s].axis_to := greatest(v_stretch.axis_from, v_hold.axis_from);
+    if v_stretch.axis_to > greatest(v_stretch.axis_from, p_axis_to) then
+      v_left := v_left || row(greatest(v_stretch.axis_from, p_axis_to), v_stretch.axis_to,
+        v_stretch.was_debt)::credits.stretch;
     end if;
   end loop;
+  return v_left;
 end;
 $$;
-comment on function credits.release_due(uuid, uuid, timestamptz, credits.payer[], credits.stretch[], credits.change[]) is
-  'Gives what a hold reserved back to who paid for it; what comes back to a grant that has ended expires at once.';
+comment on function credits.without_stretch(credits.stretch[], bigint, bigint) is
+  'What is left unpaid once a hold no longer needs its stretch.';
 
 create function credits.burned_changes(p_account credits.accounts, p_at timestamptz)
 returns setof credits.change
@@ -194,15 +189,21 @@ set search_path = ''
 as $$
 declare
   v_from bigint := p_account.settled;
-  v_payer record;
+  v_payer credits.grants;
   v_take bigint;
 begin
-  for v_payer in
-    select g.grant_id, g.remaining from credits.grants g
+  v_payer.priority := -2147483648;
+  v_payer.expires_at := '-infinity';
+  v_payer.issued_no := 0;
+  while v_from < p_account.axis loop
+    -- One at a time, from the index of the burn order: what lies behind the last one is not read.
+    select * into v_payer from credits.grants g
      where g.account_id = p_account.account_id and g.remaining > 0 and g.effective
+       and (g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no)
+           > (v_payer.priority, coalesce(v_payer.expires_at, 'infinity'), v_payer.issued_no)
      order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no
-  loop
-    exit when v_from = p_account.axis;
+     limit 1;
+    exit when not found;
     v_take := least(v_payer.remaining, p_account.axis - v_from);
     return next row('pay', '-infinity'::timestamptz, v_from, v_from + v_take, v_payer.grant_id,
                     null, v_take, false)::credits.change;
@@ -228,9 +229,11 @@ as $$
 declare
   v_payers credits.payer[];
   v_unpaid credits.stretch[];
+  v_paid credits.paid_stretch[];
   v_changes credits.change[] := array[]::credits.change[];
   v_due record;
-  v_p int;
+  v_part credits.part;
+  v_left bigint;
 begin
   if p_account.debt = 0 and p_account.next_change_at > p_at then
     return query select c.* from credits.burned_changes(p_account, p_at) c;
@@ -239,27 +242,44 @@ begin
   v_payers := credits.payers_in_burn_order(p_account.account_id, p_at);
   v_unpaid := credits.unpaid_stretches(p_account);
   for v_due in
-    select d.at, d.what, d.id from credits.due_instants(p_account.account_id, v_payers, p_at) d
+    select d.* from credits.due_instants(p_account.account_id, v_payers, p_at) d
   loop
     if v_due.what = 'release' then
-      select r.* into v_payers, v_unpaid, v_changes
-        from credits.release_due(
-          p_account.account_id, v_due.id, v_due.at, v_payers, v_unpaid, v_changes) r;
-    elsif v_due.what in ('start', 'expire') then
-      select p.place into v_p
-        from unnest(v_payers) with ordinality as p (grant_id, issued_no, credits_left, ends, live, place)
-       where p.grant_id = v_due.id;
-      if v_due.what = 'start' or (v_payers[v_p]).credits_left > 0 then
-        v_changes := v_changes || row(v_due.what, v_due.at, null, null, v_due.id, null,
-          (v_payers[v_p]).credits_left, null)::credits.change;
+      v_changes := v_changes || row('release', v_due.at, null, null, null, v_due.id,
+        v_due.axis_to - v_due.axis_from, null)::credits.change;
+      foreach v_part in array credits.parts_of(
+        v_due.parts, v_paid, v_due.axis_from, v_due.axis_to)
+      loop
+        v_changes := v_changes || row('free', v_due.at, null, null,
+          (v_payers[v_part.place]).grant_id, null, v_part.amount, null)::credits.change;
+        v_left := (v_payers[v_part.place]).credits_left + v_part.amount;
+        -- What comes back to a grant that has ended expires at once.
+        if (v_payers[v_part.place]).ends <= v_due.at then
+          v_changes := v_changes || row('expire', v_due.at, null, null,
+            (v_payers[v_part.place]).grant_id, null, v_left, null)::credits.change;
+          v_left := 0;
+        end if;
+        v_payers[v_part.place].credits_left := v_left;
+      end loop;
+      if cardinality(v_unpaid) > 0 then
+        v_unpaid := credits.without_stretch(v_unpaid, v_due.axis_from, v_due.axis_to);
       end if;
-      v_payers[v_p].live := v_due.what = 'start';
+    elsif v_due.what in ('start', 'expire') then
+      v_left := (v_payers[v_due.place]).credits_left;
+      if v_due.what = 'start' or v_left > 0 then
+        v_changes := v_changes || row(
+          v_due.what, v_due.at, null, null, v_due.id, null, v_left, null)::credits.change;
+      end if;
+      v_payers[v_due.place].live := v_due.what = 'start';
       if v_due.what = 'expire' then
-        v_payers[v_p].credits_left := 0;
+        v_payers[v_due.place].credits_left := 0;
       end if;
     end if;
-    select r.* into v_payers, v_unpaid, v_changes
-      from credits.pay_unpaid(v_due.at, v_payers, v_unpaid, v_changes) r;
+    if cardinality(v_unpaid) > 0 then
+      select r.* into v_payers, v_unpaid, v_changes
+        from credits.pay_unpaid(v_due.at, v_payers, v_unpaid, v_changes) r;
+      v_paid := credits.paid_stretches(v_changes, v_payers);
+    end if;
   end loop;
   return query select c.* from unnest(v_changes) c;
   return query

@@ -86,9 +86,9 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
 declare
-  -- Paying for spends from grants that do not expire brings no other instant nearer.
-  v_plain boolean := p_account.debt = 0 and p_account.next_change_at > p_at
-                     and p_account.next_expiry_at is null;
+  -- Paying changes the next instant only where it uses up a grant that would have expired.
+  v_time_moved boolean := p_account.next_change_at <= p_at;
+  v_used_up boolean;
   v_change credits.change;
   v_displaced_from uuid;
   v_hold credits.holds;
@@ -108,7 +108,9 @@ begin
                              v_change.grant_id, v_displaced_from);
       update credits.grants g
          set remaining = g.remaining - v_change.amount, burned = g.burned + v_change.amount
-       where g.account_id = p_account.account_id and g.grant_id = v_change.grant_id;
+       where g.account_id = p_account.account_id and g.grant_id = v_change.grant_id
+      returning g.remaining = 0 and g.expires_at is not null into v_used_up;
+      v_time_moved := v_time_moved or v_used_up;
     elsif v_change.kind = 'owe' then
       perform credits.allocate(
         p_account.account_id, v_change.axis_from, v_change.axis_to, null, null);
@@ -141,13 +143,13 @@ begin
     end if;
   end loop;
   p_account.settled := p_account.axis;
-  if not v_plain then
+  if v_time_moved then
     p_account := credits.look_ahead(p_account);
   end if;
 end;
 $$;
 comment on function credits.settle(credits.accounts, timestamptz) is
-  'Carries out credits.due_changes on a locked account: allocates what was burned to grants, writes what time has changed. The caller saves the account.';
+  'Carries out credits.due_changes on a locked account: allocates what was burned to grants, writes what time has changed. The caller saves the account, and calls credits.look_ahead before it where it changed grants or holds itself.';
 
 create function credits.open_account(p_account_id uuid, p_at timestamptz)
 returns credits.accounts

@@ -122,9 +122,11 @@ declare
   v_now timestamptz := clock_timestamp();
   v_account credits.accounts;
   v_due credits.change[];
+  v_paid credits.paid_stretch[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
   v_due := array(select c from credits.due_changes(v_account, v_now) c);
+  v_paid := credits.paid_stretches(v_due, null);
   return query
     with due as (
       select c.grant_id,
@@ -138,7 +140,7 @@ begin
     reserved as (
       select p.grant_id, sum(p.amount) as amount
         from credits.holds h
-       cross join lateral credits.paid_for(p_account_id, h.axis_from, h.axis_from + h.amount, v_due) p
+       cross join lateral credits.paid_for(p_account_id, h.axis_from, h.axis_from + h.amount, v_paid) p
        where h.account_id = p_account_id and h.status = 'open' and h.expires_at > v_now
        group by p.grant_id),
     items as (
@@ -201,5 +203,32 @@ end;
 $$;
 comment on function credits.read_hold(uuid, uuid) is
   'How a hold stands in this instant; nulls when the account has none of this id. Writes nothing.';
+
+create function credits.first_entry_at(p_account_id uuid, p_at timestamptz)
+returns bigint
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_low bigint := 1;
+  v_high bigint := coalesce((
+    select a.entry_no from credits.accounts a where a.account_id = p_account_id), 0) + 1;
+  v_middle bigint;
+begin
+  while v_low < v_high loop
+    v_middle := (v_low + v_high) / 2;
+    if (select e.created_at from credits.entries e
+         where e.account_id = p_account_id and e.entry_no = v_middle) >= p_at then
+      v_high := v_middle;
+    else
+      v_low := v_middle + 1;
+    end if;
+  end loop;
+  return v_low;
+end;
+$$;
+comment on function credits.first_entry_at(uuid, timestamptz) is
+  'The number of an account''s first entry of that time or later, found by halving: its cost does not grow with what lies elsewhere. Entries that waited for a lock may be out of order by as long as they waited: ask for a while earlier, and look at their times.';
 
 call florin.end_migration();

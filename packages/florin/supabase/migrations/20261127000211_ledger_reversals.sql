@@ -92,8 +92,9 @@ begin
       v_account, 'reversal', p_grant_id, -p_amount,
       case when v_grant.effective then -p_amount else 0 end, v_now, p_cause,
       p_idempotency_key, p_metadata);
-    v_account := v_step.account;
     v_entry := v_step.entry;
+    -- What is gone expires no more; what lost its payer is paid by others.
+    v_account := credits.look_ahead(v_step.account);
     v_account := credits.settle(v_account, v_now);
     perform credits.save_account(v_account);
     replayed := false;

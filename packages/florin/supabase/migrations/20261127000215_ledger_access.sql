@@ -20,6 +20,7 @@ grant execute on function
   credits.expire_due(integer),
   credits.recompute_balances(),
   credits.explain_balance(uuid),
+  credits.first_entry_at(uuid, timestamptz),
   credits.allocations_now(uuid, bigint, bigint)
   to service_role;
 grant execute on function
@@ -35,9 +36,8 @@ grant execute on function
   credits.unpaid_stretches(credits.accounts),
   credits.due_instants(uuid, credits.payer[], timestamptz),
   credits.pay_unpaid(timestamptz, credits.payer[], credits.stretch[], credits.change[]),
-  credits.release_due(uuid, uuid, timestamptz, credits.payer[], credits.stretch[], credits.change[]),
+  credits.without_stretch(credits.stretch[], bigint, bigint),
   credits.burned_changes(credits.accounts, timestamptz),
-  credits.paid_for(uuid, bigint, bigint, credits.change[]),
   credits.entry_id(uuid, bigint)
   to authenticated, service_role;
 grant select on credits.balances, credits.entry_allocations to authenticated, service_role;

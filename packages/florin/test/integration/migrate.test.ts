@@ -108,6 +108,14 @@ describe('migrations', () => {
     }
   });
 
+  it('refuses two files of one version, of which only one would be applied', async () => {
+    await writeFile(join(directory, '20260101000000_one.sql'), 'select 1;');
+    await writeFile(join(directory, '20260101000000_two.sql'), 'select 2;');
+    await expect(migrate({ url: fresh.url, directory })).rejects.toThrow(
+      /Two migrations have the version 20260101000000, .* rename .*_two\.sql/,
+    );
+  });
+
   it('refuses a database of the first edition, and says what to do', async () => {
     await write('20261123000200_ledger.sql', 'create table ledger (n int);');
     await apply();

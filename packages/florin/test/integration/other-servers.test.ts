@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { EmbeddedPostgres } from 'florin-dev';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkDatabase } from '../../src/cli/checks/database.ts';
 import {
   connect,
   inspectDatabase,
@@ -107,5 +108,25 @@ describe.runIf(isInstalled('pgBouncer'))('behind a pooler in transaction mode', 
     );
     expect(answers).toEqual(Array.from({ length: 200 }, (_, n) => [[{ n }], [{ n }]]));
     await db.close();
+  });
+
+  it('an address that does not say so gets an error that does, and doctor finds it', async () => {
+    const address = new URL(pooler.url);
+    address.searchParams.delete('pgbouncer');
+    const db = connect({ url: address.toString(), maxConnections: 1 });
+    await expect(db.query('select 1')).rejects.toMatchObject({
+      code: 'database_unavailable',
+      message: expect.stringMatching(/unsupported startup parameter.*add \?pgbouncer=true/),
+    });
+    await db.close();
+    expect(await checkDatabase(address.toString())).toMatchObject([
+      {
+        name: 'database.reachable',
+        status: 'fault',
+        found: expect.stringContaining('pooler in transaction mode'),
+        mend: expect.stringContaining('Add ?pgbouncer=true'),
+      },
+    ]);
+    expect((await checkDatabase(pooler.url))[0]).toMatchObject({ status: 'ok' });
   });
 });

@@ -1,4 +1,9 @@
-import { type DatabaseReport, inspectDatabase, pendingMigrations } from '../../db/index.ts';
+import {
+  type DatabaseReport,
+  inspectDatabase,
+  isPoolerRefusal,
+  pendingMigrations,
+} from '../../db/index.ts';
 import { type Check, fault, messageOf, ok, warning } from './check.ts';
 
 const OLDEST_VERSION = 150_000;
@@ -24,7 +29,9 @@ export async function checkDatabase(url: string | undefined): Promise<Check[]> {
       fault(
         'database.reachable',
         messageOf(error),
-        'Check host, port, user and password of DATABASE_URL, and that the network lets you through.',
+        error instanceof Error && isPoolerRefusal(error.cause)
+          ? 'Add ?pgbouncer=true to DATABASE_URL, or use the address of the database itself.'
+          : 'Check host, port, user and password of DATABASE_URL, and that the network lets you through.',
       ),
     ];
   }
