@@ -29,7 +29,6 @@ declare
   v_chain bytea;
   v_content bytea;
   v_usage bytea := '\x'::bytea;
-  v_limits credits.limit_state[];
   v_counted boolean := false;
   v_account credits.accounts;
   v_entry credits.entries;
@@ -117,10 +116,7 @@ begin
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
     elsif v_account.limited then
-      v_limits := credits.limit_states(p_account_id, p_actor, p_feature, v_now);
-      perform credits.check_limits(v_limits, p_amount);
-      perform credits.count_usage(v_limits, p_amount, v_now);
-      v_counted := true;
+      v_counted := credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
     end if;
   end loop;
 end;
@@ -151,7 +147,7 @@ declare
   v_group record;
   v_account credits.accounts;
   v_chain bytea;
-  v_limits credits.limit_state[];
+  v_payable boolean;
   v_written boolean;
   v_entry credits.entries;
   v_result credits.batch_result;
@@ -187,11 +183,16 @@ begin
     end if;
     foreach v_n in array v_group.places loop
       v_written := false;
-      if v_account.limited then
-        v_limits := credits.limit_states(v_group.account_id, null, null, v_now);
+      v_payable := v_account.posted - v_account.held >= p_amounts[v_n]
+        and v_account.closed_at is null;
+      if v_payable and v_account.limited and not exists (
+          select from credits.entries e
+           where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n])
+      then
+        v_payable := credits.use_limits(
+          v_group.account_id, null, null, p_amounts[v_n], v_now, false);
       end if;
-      if v_account.posted - v_account.held >= p_amounts[v_n] and v_account.closed_at is null
-         and (not v_account.limited or credits.reached_limit(v_limits, p_amounts[v_n]) is null) then
+      if v_payable then
         v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
           || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
           || int8send(v_account.held::bigint) || sha256(record_send(row(
@@ -209,9 +210,6 @@ begin
         v_written := found;
       end if;
       if v_written then
-        if v_account.limited then
-          perform credits.count_usage(v_limits, p_amounts[v_n], v_now);
-        end if;
         v_account.posted := v_account.posted - p_amounts[v_n];
         v_account.axis := v_account.axis + p_amounts[v_n];
         v_account.entry_no := v_account.entry_no + 1;

@@ -165,6 +165,7 @@ revoke all on function
   credits.reached_limit(credits.limit_state[], bigint),
   credits.check_limits(credits.limit_state[], bigint),
   credits.count_usage(credits.limit_state[], bigint, timestamptz),
+  credits.use_limits(uuid, text, text, bigint, timestamptz, boolean),
   credits.limit_id(uuid, text, text, credits.limit_window, boolean),
   credits.set_limit(uuid, bigint, credits.limit_window, text, text, boolean, text),
   credits.remove_limit(uuid, credits.limit_window, text, text, boolean),
