@@ -2071,7 +2071,8 @@ begin
     v_hold.uncovered := v_asked - v_hold.captured;
     if v_account.limited then
       perform credits.count_usage(
-        p_account_id, v_hold.actor, v_hold.feature, v_hold.captured, v_now);
+        credits.limit_states(p_account_id, v_hold.actor, v_hold.feature, v_now),
+        v_hold.captured, v_now);
     end if;
     v_step := credits.end_hold(v_account, v_hold, v_hold.captured - v_excess, v_now);
     if v_excess > 0 then
@@ -2146,12 +2147,12 @@ ALTER FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempot
 
 COMMENT ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) IS 'Raises 22004, CRAMT or CRKEY for input that no write accepts. The key begins with florin: exactly when Florin writes by itself (p_cause). Changes nothing.';
 
-CREATE FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) RETURNS void
+CREATE FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 declare
-  v_reached jsonb := credits.reached_limit(p_account_id, p_actor, p_feature, p_amount, p_at);
+  v_reached jsonb := credits.reached_limit(p_states, p_amount);
 begin
   if v_reached is not null then
     raise exception 'The limit of % credits (%) is reached: % are used or reserved, % more are asked for.',
@@ -2162,9 +2163,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) IS 'Raises CRLIM, with rule, used, limit and resetsAt as JSON in the detail, when this amount would pass a limit.';
+COMMENT ON FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) IS 'Raises CRLIM, with rule, used, limit and resetsAt as JSON in the detail, when this amount would pass a limit.';
 
 CREATE FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -2254,24 +2255,25 @@ ALTER FUNCTION credits.content_hash(p_entry credits.entries) OWNER TO florin_own
 
 COMMENT ON FUNCTION credits.content_hash(p_entry credits.entries) IS 'Hash of all of an entry that is known before the account''s row is, in binary form.';
 
-CREATE FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) RETURNS void
+CREATE FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 begin
   insert into credits.limit_counters as c (
     account_id, limit_id, actor, feature, window_start, used, passed_at)
-  select p_account_id, (s.rule).limit_id, s.actor, s.feature, s.window_start, s.used + p_amount,
+  select (s.rule).account_id, (s.rule).limit_id, s.actor, s.feature, s.window_start,
+         s.used + p_amount,
          case when (s.rule).soft and s.used + p_amount > (s.rule).amount then p_at end
-    from credits.limit_states(p_account_id, p_actor, p_feature, p_at) s
+    from unnest(p_states) s
   on conflict (account_id, limit_id, actor, feature, window_start)
     do update set used = excluded.used, passed_at = coalesce(c.passed_at, excluded.passed_at);
 end;
 $$;
 
-ALTER FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) IS 'Adds what was spent or captured to every limit that it counts towards. Call it with the account locked, before its entry is written.';
+COMMENT ON FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) IS 'Adds what is spent or captured to every limit that it counts towards. Call it with the account locked, before its entry is written.';
 
 CREATE FUNCTION credits.current_account() RETURNS uuid
     LANGUAGE plpgsql STABLE
@@ -3059,7 +3061,7 @@ ALTER FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text,
 
 COMMENT ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) IS 'The id of the limit on this scope: setting it again changes it.';
 
-CREATE FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) RETURNS SETOF credits.limit_state
+CREATE FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) RETURNS credits.limit_state[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     SET enable_seqscan TO 'off'
@@ -3067,6 +3069,7 @@ CREATE FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature 
 declare
   v_rule credits.limits;
   v_state credits.limit_state;
+  v_states credits.limit_state[] := array[]::credits.limit_state[];
 begin
   for v_rule in
     select l.* from credits.limits l
@@ -3097,8 +3100,9 @@ begin
      where h.account_id = p_account_id and h.status = 'open' and h.expires_at > p_at
        and (v_rule.actor = '' or h.actor = p_actor)
        and (v_rule.feature = '' or h.feature = p_feature);
-    return next v_state;
+    v_states := v_states || v_state;
   end loop;
+  return v_states;
 end;
 $$;
 
@@ -3402,7 +3406,8 @@ begin
         coalesce(v_account.posted - v_account.held, 0), p_amount);
     end if;
     if v_account.limited then
-      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
+      perform credits.check_limits(
+        credits.limit_states(p_account_id, p_actor, p_feature, v_now), p_amount);
     end if;
     v_hold.account_id := p_account_id;
     v_hold.hold_id := gen_random_uuid();
@@ -3511,7 +3516,7 @@ ALTER FUNCTION credits.raise_key_reused(p_idempotency_key text) OWNER TO florin_
 
 COMMENT ON FUNCTION credits.raise_key_reused(p_idempotency_key text) IS 'Raises CRDUP.';
 
-CREATE FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) RETURNS jsonb
+CREATE FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
@@ -3523,7 +3528,7 @@ begin
                'window', (s.rule).per, 'timeZone', (s.rule).time_zone),
              'used', s.used + s.reserved, 'limit', (s.rule).amount,
              'resetsAt', to_char(s.resets_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
-      from credits.limit_states(p_account_id, p_actor, p_feature, p_at) s
+      from unnest(p_states) s
      where not (s.rule).soft and p_amount > 0
        and s.used + s.reserved + p_amount > (s.rule).amount
      order by s.resets_at desc nulls first
@@ -3531,9 +3536,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) IS 'The limit that this amount would pass, of several the one that lasts longest; null when there is none.';
+COMMENT ON FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) IS 'The limit that this amount would pass, of several the one that lasts longest; null when there is none.';
 
 CREATE FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -3586,8 +3591,8 @@ begin
   return query
     select nullif(l.actor, ''), nullif(l.feature, ''), l.per, l.amount, l.soft, l.time_zone,
            (select s.used + s.reserved
-              from credits.limit_states(
-                l.account_id, nullif(l.actor, ''), nullif(l.feature, ''), v_now) s
+              from unnest(credits.limit_states(
+                l.account_id, nullif(l.actor, ''), nullif(l.feature, ''), v_now)) s
              where (s.rule).limit_id = l.limit_id and l.actor <> '*' and l.feature <> '*'),
            credits.window_end(l.per, credits.window_start(l.per, v_now, l.time_zone), l.time_zone)
       from credits.limits l
@@ -3892,8 +3897,8 @@ begin
   if p_hold.overage = 'up_to_available' then
     if p_account.limited then
       select least(p_excess, min((s.rule).amount - s.used - s.reserved)) into v_room
-        from credits.limit_states(
-          p_account.account_id, p_hold.actor, p_hold.feature, p_at) s
+        from unnest(credits.limit_states(
+          p_account.account_id, p_hold.actor, p_hold.feature, p_at)) s
        where not (s.rule).soft;
     end if;
     return greatest(least(v_room, v_available), 0);
@@ -3903,7 +3908,7 @@ begin
   end if;
   if p_account.limited then
     perform credits.check_limits(
-      p_account.account_id, p_hold.actor, p_hold.feature, p_excess, p_at);
+      credits.limit_states(p_account.account_id, p_hold.actor, p_hold.feature, p_at), p_excess);
   end if;
   return p_excess;
 end;
@@ -4020,7 +4025,8 @@ begin
   update credits.accounts a set limited = true
    where a.account_id = p_account_id and not a.limited;
   if coalesce(p_actor, '') <> '*' and coalesce(p_feature, '') <> '*' then
-    perform credits.count_usage(p_account_id, p_actor, p_feature, 0, v_now);
+    perform credits.count_usage(
+      credits.limit_states(p_account_id, p_actor, p_feature, v_now), 0, v_now);
   end if;
 end;
 $$;
@@ -4208,9 +4214,8 @@ begin
      or p_idempotency_key is null or p_idempotency_key = '' or length(p_idempotency_key) > 255
      or starts_with(p_idempotency_key, 'florin:') then
     -- What a meter counts may cost nothing.
-    perform credits.check_input(
-      p_account_id, case when p_meter is not null and p_amount = 0 then 1 else p_amount end,
-      p_idempotency_key);
+    perform credits.check_input(p_account_id,
+      case when p_meter is not null and p_amount = 0 then 1 else p_amount end, p_idempotency_key);
   end if;
   if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) > 0 then
     perform credits.check_usage(p_actor, p_feature, p_meter, p_quantity, p_pricing);
@@ -4263,12 +4268,10 @@ begin
 
     v_account := credits.lock_account(p_account_id, p_amount = 0);
     -- What was metered is the input, and what it cost follows from the card of that day.
-    v_entry := credits.replayed(
-      p_account_id, p_idempotency_key, 'spend', v_metadata,
+    v_entry := credits.replayed(p_account_id, p_idempotency_key, 'spend', v_metadata,
       p_amount => case when p_meter is null then -p_amount end);
     if v_entry.entry_no is not null then
-      if (v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity,
-          v_entry.pricing -> 'usage')
+      if (v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity, v_entry.pricing -> 'usage')
          is distinct from (p_actor, p_feature, p_meter, p_quantity, p_pricing -> 'usage') then
         perform credits.raise_key_reused(p_idempotency_key);
       end if;
@@ -4290,9 +4293,7 @@ begin
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
     elsif v_account.limited then
-      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
-      perform credits.count_usage(p_account_id, p_actor, p_feature, p_amount, v_now);
-      v_counted := true;
+      v_counted := credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
     end if;
   end loop;
 end;
@@ -4316,7 +4317,7 @@ declare
   v_group record;
   v_account credits.accounts;
   v_chain bytea;
-  v_reached boolean;
+  v_payable boolean;
   v_written boolean;
   v_entry credits.entries;
   v_result credits.batch_result;
@@ -4352,10 +4353,16 @@ begin
     end if;
     foreach v_n in array v_group.places loop
       v_written := false;
-      v_reached := v_account.limited and credits.reached_limit(
-        v_group.account_id, null, null, p_amounts[v_n], v_now) is not null;
-      if v_account.posted - v_account.held >= p_amounts[v_n] and v_account.closed_at is null
-         and not v_reached then
+      v_payable := v_account.posted - v_account.held >= p_amounts[v_n]
+        and v_account.closed_at is null;
+      if v_payable and v_account.limited and not exists (
+          select from credits.entries e
+           where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n])
+      then
+        v_payable := credits.use_limits(
+          v_group.account_id, null, null, p_amounts[v_n], v_now, false);
+      end if;
+      if v_payable then
         v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
           || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
           || int8send(v_account.held::bigint) || sha256(record_send(row(
@@ -4373,9 +4380,6 @@ begin
         v_written := found;
       end if;
       if v_written then
-        if v_account.limited then
-          perform credits.count_usage(v_group.account_id, null, null, p_amounts[v_n], v_now);
-        end if;
         v_account.posted := v_account.posted - p_amounts[v_n];
         v_account.axis := v_account.axis + p_amounts[v_n];
         v_account.entry_no := v_account.entry_no + 1;
@@ -4562,6 +4566,27 @@ $$;
 ALTER FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
+
+CREATE FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_states credits.limit_state[] := credits.limit_states(p_account_id, p_actor, p_feature, p_at);
+begin
+  if p_raise then
+    perform credits.check_limits(v_states, p_amount);
+  elsif credits.reached_limit(v_states, p_amount) is not null then
+    return false;
+  end if;
+  perform credits.count_usage(v_states, p_amount, p_at);
+  return true;
+end;
+$$;
+
+ALTER FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) IS 'Checks an amount against the limits that it counts towards, and counts it. When one would be passed it counts nothing and raises CRLIM, or returns false.';
 
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -6214,7 +6239,7 @@ GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_befor
 
 REVOKE ALL ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.check_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
@@ -6226,7 +6251,7 @@ REVOKE ALL ON FUNCTION credits.content_hash(p_entry credits.entries) FROM PUBLIC
 GRANT ALL ON FUNCTION credits.content_hash(p_entry credits.entries) TO service_role;
 GRANT ALL ON FUNCTION credits.content_hash(p_entry credits.entries) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.count_usage(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.current_account() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.current_account() TO postgres;
@@ -6361,7 +6386,7 @@ REVOKE ALL ON FUNCTION credits.raise_insufficient(p_available bigint, p_required
 
 REVOKE ALL ON FUNCTION credits.raise_key_reused(p_idempotency_key text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.reached_limit(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO authenticated;
@@ -6459,6 +6484,8 @@ GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO se
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) TO service_role;

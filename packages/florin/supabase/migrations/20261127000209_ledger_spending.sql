@@ -37,9 +37,8 @@ begin
      or p_idempotency_key is null or p_idempotency_key = '' or length(p_idempotency_key) > 255
      or starts_with(p_idempotency_key, 'florin:') then
     -- What a meter counts may cost nothing.
-    perform credits.check_input(
-      p_account_id, case when p_meter is not null and p_amount = 0 then 1 else p_amount end,
-      p_idempotency_key);
+    perform credits.check_input(p_account_id,
+      case when p_meter is not null and p_amount = 0 then 1 else p_amount end, p_idempotency_key);
   end if;
   if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) > 0 then
     perform credits.check_usage(p_actor, p_feature, p_meter, p_quantity, p_pricing);
@@ -92,12 +91,10 @@ begin
 
     v_account := credits.lock_account(p_account_id, p_amount = 0);
     -- What was metered is the input, and what it cost follows from the card of that day.
-    v_entry := credits.replayed(
-      p_account_id, p_idempotency_key, 'spend', v_metadata,
+    v_entry := credits.replayed(p_account_id, p_idempotency_key, 'spend', v_metadata,
       p_amount => case when p_meter is null then -p_amount end);
     if v_entry.entry_no is not null then
-      if (v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity,
-          v_entry.pricing -> 'usage')
+      if (v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity, v_entry.pricing -> 'usage')
          is distinct from (p_actor, p_feature, p_meter, p_quantity, p_pricing -> 'usage') then
         perform credits.raise_key_reused(p_idempotency_key);
       end if;
@@ -119,9 +116,7 @@ begin
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
     elsif v_account.limited then
-      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
-      perform credits.count_usage(p_account_id, p_actor, p_feature, p_amount, v_now);
-      v_counted := true;
+      v_counted := credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
     end if;
   end loop;
 end;
@@ -152,7 +147,7 @@ declare
   v_group record;
   v_account credits.accounts;
   v_chain bytea;
-  v_reached boolean;
+  v_payable boolean;
   v_written boolean;
   v_entry credits.entries;
   v_result credits.batch_result;
@@ -188,10 +183,16 @@ begin
     end if;
     foreach v_n in array v_group.places loop
       v_written := false;
-      v_reached := v_account.limited and credits.reached_limit(
-        v_group.account_id, null, null, p_amounts[v_n], v_now) is not null;
-      if v_account.posted - v_account.held >= p_amounts[v_n] and v_account.closed_at is null
-         and not v_reached then
+      v_payable := v_account.posted - v_account.held >= p_amounts[v_n]
+        and v_account.closed_at is null;
+      if v_payable and v_account.limited and not exists (
+          select from credits.entries e
+           where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n])
+      then
+        v_payable := credits.use_limits(
+          v_group.account_id, null, null, p_amounts[v_n], v_now, false);
+      end if;
+      if v_payable then
         v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
           || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
           || int8send(v_account.held::bigint) || sha256(record_send(row(
@@ -209,9 +210,6 @@ begin
         v_written := found;
       end if;
       if v_written then
-        if v_account.limited then
-          perform credits.count_usage(v_group.account_id, null, null, p_amounts[v_n], v_now);
-        end if;
         v_account.posted := v_account.posted - p_amounts[v_n];
         v_account.axis := v_account.axis + p_amounts[v_n];
         v_account.entry_no := v_account.entry_no + 1;

@@ -55,7 +55,8 @@ begin
         coalesce(v_account.posted - v_account.held, 0), p_amount);
     end if;
     if v_account.limited then
-      perform credits.check_limits(p_account_id, p_actor, p_feature, p_amount, v_now);
+      perform credits.check_limits(
+        credits.limit_states(p_account_id, p_actor, p_feature, v_now), p_amount);
     end if;
     v_hold.account_id := p_account_id;
     v_hold.hold_id := gen_random_uuid();

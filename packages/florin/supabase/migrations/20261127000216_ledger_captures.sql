@@ -77,8 +77,8 @@ begin
   if p_hold.overage = 'up_to_available' then
     if p_account.limited then
       select least(p_excess, min((s.rule).amount - s.used - s.reserved)) into v_room
-        from credits.limit_states(
-          p_account.account_id, p_hold.actor, p_hold.feature, p_at) s
+        from unnest(credits.limit_states(
+          p_account.account_id, p_hold.actor, p_hold.feature, p_at)) s
        where not (s.rule).soft;
     end if;
     return greatest(least(v_room, v_available), 0);
@@ -88,7 +88,7 @@ begin
   end if;
   if p_account.limited then
     perform credits.check_limits(
-      p_account.account_id, p_hold.actor, p_hold.feature, p_excess, p_at);
+      credits.limit_states(p_account.account_id, p_hold.actor, p_hold.feature, p_at), p_excess);
   end if;
   return p_excess;
 end;
@@ -182,7 +182,8 @@ begin
     v_hold.uncovered := v_asked - v_hold.captured;
     if v_account.limited then
       perform credits.count_usage(
-        p_account_id, v_hold.actor, v_hold.feature, v_hold.captured, v_now);
+        credits.limit_states(p_account_id, v_hold.actor, v_hold.feature, v_now),
+        v_hold.captured, v_now);
     end if;
     v_step := credits.end_hold(v_account, v_hold, v_hold.captured - v_excess, v_now);
     if v_excess > 0 then

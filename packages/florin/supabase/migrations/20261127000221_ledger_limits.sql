@@ -114,7 +114,7 @@ comment on function credits.window_end(credits.limit_window, timestamptz, text) 
 
 create function credits.limit_states(
   p_account_id uuid, p_actor text, p_feature text, p_at timestamptz)
-returns setof credits.limit_state
+returns credits.limit_state[]
 language plpgsql
 stable
 set search_path = ''
@@ -123,6 +123,7 @@ as $$
 declare
   v_rule credits.limits;
   v_state credits.limit_state;
+  v_states credits.limit_state[] := array[]::credits.limit_state[];
 begin
   for v_rule in
     select l.* from credits.limits l
@@ -153,15 +154,15 @@ begin
      where h.account_id = p_account_id and h.status = 'open' and h.expires_at > p_at
        and (v_rule.actor = '' or h.actor = p_actor)
        and (v_rule.feature = '' or h.feature = p_feature);
-    return next v_state;
+    v_states := v_states || v_state;
   end loop;
+  return v_states;
 end;
 $$;
 comment on function credits.limit_states(uuid, text, text, timestamptz) is
   'The limits that a use by this actor in this feature counts towards, and how each stands at that instant. Call it with the account locked.';
 
-create function credits.reached_limit(
-  p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamptz)
+create function credits.reached_limit(p_states credits.limit_state[], p_amount bigint)
 returns jsonb
 language plpgsql
 stable
@@ -175,25 +176,24 @@ begin
                'window', (s.rule).per, 'timeZone', (s.rule).time_zone),
              'used', s.used + s.reserved, 'limit', (s.rule).amount,
              'resetsAt', to_char(s.resets_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
-      from credits.limit_states(p_account_id, p_actor, p_feature, p_at) s
+      from unnest(p_states) s
      where not (s.rule).soft and p_amount > 0
        and s.used + s.reserved + p_amount > (s.rule).amount
      order by s.resets_at desc nulls first
      limit 1);
 end;
 $$;
-comment on function credits.reached_limit(uuid, text, text, bigint, timestamptz) is
+comment on function credits.reached_limit(credits.limit_state[], bigint) is
   'The limit that this amount would pass, of several the one that lasts longest; null when there is none.';
 
-create function credits.check_limits(
-  p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamptz)
+create function credits.check_limits(p_states credits.limit_state[], p_amount bigint)
 returns void
 language plpgsql
 stable
 set search_path = ''
 as $$
 declare
-  v_reached jsonb := credits.reached_limit(p_account_id, p_actor, p_feature, p_amount, p_at);
+  v_reached jsonb := credits.reached_limit(p_states, p_amount);
 begin
   if v_reached is not null then
     raise exception 'The limit of % credits (%) is reached: % are used or reserved, % more are asked for.',
@@ -203,11 +203,11 @@ begin
   end if;
 end;
 $$;
-comment on function credits.check_limits(uuid, text, text, bigint, timestamptz) is
+comment on function credits.check_limits(credits.limit_state[], bigint) is
   'Raises CRLIM, with rule, used, limit and resetsAt as JSON in the detail, when this amount would pass a limit.';
 
 create function credits.count_usage(
-  p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamptz)
+  p_states credits.limit_state[], p_amount bigint, p_at timestamptz)
 returns void
 language plpgsql
 set search_path = ''
@@ -215,14 +215,37 @@ as $$
 begin
   insert into credits.limit_counters as c (
     account_id, limit_id, actor, feature, window_start, used, passed_at)
-  select p_account_id, (s.rule).limit_id, s.actor, s.feature, s.window_start, s.used + p_amount,
+  select (s.rule).account_id, (s.rule).limit_id, s.actor, s.feature, s.window_start,
+         s.used + p_amount,
          case when (s.rule).soft and s.used + p_amount > (s.rule).amount then p_at end
-    from credits.limit_states(p_account_id, p_actor, p_feature, p_at) s
+    from unnest(p_states) s
   on conflict (account_id, limit_id, actor, feature, window_start)
     do update set used = excluded.used, passed_at = coalesce(c.passed_at, excluded.passed_at);
 end;
 $$;
-comment on function credits.count_usage(uuid, text, text, bigint, timestamptz) is
-  'Adds what was spent or captured to every limit that it counts towards. Call it with the account locked, before its entry is written.';
+comment on function credits.count_usage(credits.limit_state[], bigint, timestamptz) is
+  'Adds what is spent or captured to every limit that it counts towards. Call it with the account locked, before its entry is written.';
+
+create function credits.use_limits(
+  p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamptz,
+  p_raise boolean)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_states credits.limit_state[] := credits.limit_states(p_account_id, p_actor, p_feature, p_at);
+begin
+  if p_raise then
+    perform credits.check_limits(v_states, p_amount);
+  elsif credits.reached_limit(v_states, p_amount) is not null then
+    return false;
+  end if;
+  perform credits.count_usage(v_states, p_amount, p_at);
+  return true;
+end;
+$$;
+comment on function credits.use_limits(uuid, text, text, bigint, timestamptz, boolean) is
+  'Checks an amount against the limits that it counts towards, and counts it. When one would be passed it counts nothing and raises CRLIM, or returns false.';
 
 call florin.end_migration();

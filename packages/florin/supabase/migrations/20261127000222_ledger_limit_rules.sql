@@ -65,7 +65,8 @@ begin
   update credits.accounts a set limited = true
    where a.account_id = p_account_id and not a.limited;
   if coalesce(p_actor, '') <> '*' and coalesce(p_feature, '') <> '*' then
-    perform credits.count_usage(p_account_id, p_actor, p_feature, 0, v_now);
+    perform credits.count_usage(
+      credits.limit_states(p_account_id, p_actor, p_feature, v_now), 0, v_now);
   end if;
 end;
 $$;
@@ -117,8 +118,8 @@ begin
   return query
     select nullif(l.actor, ''), nullif(l.feature, ''), l.per, l.amount, l.soft, l.time_zone,
            (select s.used + s.reserved
-              from credits.limit_states(
-                l.account_id, nullif(l.actor, ''), nullif(l.feature, ''), v_now) s
+              from unnest(credits.limit_states(
+                l.account_id, nullif(l.actor, ''), nullif(l.feature, ''), v_now)) s
              where (s.rule).limit_id = l.limit_id and l.actor <> '*' and l.feature <> '*'),
            credits.window_end(l.per, credits.window_start(l.per, v_now, l.time_zone), l.time_zone)
       from credits.limits l
@@ -161,9 +162,10 @@ revoke all on function
   credits.window_start(credits.limit_window, timestamptz, text),
   credits.window_end(credits.limit_window, timestamptz, text),
   credits.limit_states(uuid, text, text, timestamptz),
-  credits.reached_limit(uuid, text, text, bigint, timestamptz),
-  credits.check_limits(uuid, text, text, bigint, timestamptz),
-  credits.count_usage(uuid, text, text, bigint, timestamptz),
+  credits.reached_limit(credits.limit_state[], bigint),
+  credits.check_limits(credits.limit_state[], bigint),
+  credits.count_usage(credits.limit_state[], bigint, timestamptz),
+  credits.use_limits(uuid, text, text, bigint, timestamptz, boolean),
   credits.limit_id(uuid, text, text, credits.limit_window, boolean),
   credits.set_limit(uuid, bigint, credits.limit_window, text, text, boolean, text),
   credits.remove_limit(uuid, credits.limit_window, text, text, boolean),

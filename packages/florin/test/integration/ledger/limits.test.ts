@@ -410,11 +410,10 @@ describe('the window of a limit', () => {
       await tx.query('set local role florin_owner');
       for (const [index, at] of edges.entries()) {
         const instant = `2030-01-01T${at}Z`;
-        await tx.query('select credits.count_usage($1, null, null, $2, $3)', [
-          accountId,
-          10 ** index,
-          instant,
-        ]);
+        await tx.query(
+          'select credits.count_usage(credits.limit_states($1, null, null, $3), $2, $3)',
+          [accountId, 10 ** index, instant],
+        );
       }
       return tx.query<{ hour: string; used: number }>(
         `select to_char(window_start at time zone 'UTC', 'HH24') as hour, used
