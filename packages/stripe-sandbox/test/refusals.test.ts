@@ -1,6 +1,8 @@
 import type Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
+import { PARAMETERS } from '../src/api/parameters.ts';
 import { ROUTES } from '../src/app.ts';
+import { SANDBOX_API_VERSION } from '../src/settings.ts';
 import { KEY, sandboxUnderTest } from './sandbox-under-test.ts';
 
 const card = { payment_method: 'pm_card_visa', confirm: true };
@@ -211,6 +213,28 @@ describe('the sandbox refuses, as Stripe does,', () => {
         `${method} ${path}`,
         true,
         'invalid_request_error',
+      ]);
+    }
+  });
+
+  it('at every route that must be told something a request that tells nothing', async () => {
+    const { sandbox } = await sandboxUnderTest();
+    const table = JSON.parse(PARAMETERS) as Record<string, object>;
+    const demanding = Object.entries(table).flatMap(([route, parameters]) => {
+      const needed = Object.keys(parameters).find((name) => name.endsWith('!'));
+      return needed === undefined ? [] : [[route, needed.slice(0, -1)] as const];
+    });
+    expect(demanding.length).toBeGreaterThan(20);
+    for (const [route, param] of demanding) {
+      const [method = '', path = ''] = route.split(' ');
+      const answer = await fetch(`${sandbox.url}${path.replaceAll(/:\w+/g, 'none_1')}`, {
+        method: method.toUpperCase(),
+        headers: { authorization: `Bearer ${KEY}`, 'stripe-version': SANDBOX_API_VERSION },
+      });
+      expect([route, answer.status, await answer.json()]).toMatchObject([
+        route,
+        400,
+        { error: { type: 'invalid_request_error', code: 'parameter_missing', param } },
       ]);
     }
   });

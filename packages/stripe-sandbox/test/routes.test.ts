@@ -1,3 +1,4 @@
+import type Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
 import { sandboxUnderTest, types } from './sandbox-under-test.ts';
 
@@ -349,5 +350,69 @@ describe('a portal configuration', () => {
     expect(await priceNow()).toBe('price_PRO_MONTHLY');
     sandbox.advance({ months: 1 });
     expect(await priceNow()).toBe('price_BASIC_MONTHLY');
+  });
+});
+
+describe('the lines of a draft invoice', () => {
+  it('are added and taken off; what is taken off waits, or is gone', async () => {
+    const { stripe } = await sandboxUnderTest();
+    const customer = await stripe.customers.create();
+    const waiting = await stripe.invoiceItems.create({
+      customer: customer.id,
+      amount: 400,
+      currency: 'usd',
+    });
+    const draft = await stripe.invoices.create({
+      customer: customer.id,
+      pending_invoice_items_behavior: 'exclude',
+    });
+    const added = await stripe.invoices.addLines(draft.id, {
+      lines: [
+        { amount: 700, description: 'Help' },
+        { pricing: { price: 'price_QUICK_SCAN' }, quantity: 2 },
+        { invoice_item: waiting.id },
+      ],
+    });
+    expect([added.total, added.lines.data.map((line) => line.amount)]).toEqual([
+      2100,
+      [700, 1000, 400],
+    ]);
+    const [help, , old] = added.lines.data;
+    const left = await stripe.invoices.removeLines(draft.id, {
+      lines: [
+        { id: help?.id ?? '', behavior: 'delete' },
+        { id: old?.id ?? '', behavior: 'unassign' },
+      ],
+    });
+    expect(left.lines.data.map((line) => line.id)).toEqual([added.lines.data[1]?.id]);
+    expect((await stripe.invoiceItems.retrieve(waiting.id)).invoice).toBeNull();
+    for (const lines of [[{ description: 'Nothing' }], [{ invoice_item: 'ii_none' }]]) {
+      await expect(stripe.invoices.addLines(draft.id, { lines })).rejects.toMatchObject({
+        statusCode: 400,
+      });
+    }
+    await stripe.invoices.finalizeInvoice(draft.id);
+    await expect(
+      stripe.invoices.addLines(draft.id, { lines: [{ amount: 1, description: 'Late' }] }),
+    ).rejects.toMatchObject({ code: 'invoice_not_editable' });
+  });
+});
+
+describe('an invoice that a browser will pay', () => {
+  it('tells the secret of its payment where it is asked for', async () => {
+    const { stripe } = await sandboxUnderTest();
+    const customer = await stripe.customers.create();
+    const made = await stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: 'price_BASIC_MONTHLY' }],
+      payment_behavior: 'default_incomplete',
+      expand: ['latest_invoice.confirmation_secret'],
+    });
+    const invoice = made.latest_invoice as Stripe.Invoice;
+    const secret = invoice.confirmation_secret?.client_secret ?? '';
+    const [intent = ''] = secret.split('_secret_');
+    expect(invoice.confirmation_secret?.type).toBe('payment_intent');
+    await stripe.paymentIntents.confirm(intent, { payment_method: 'pm_card_visa' });
+    expect((await stripe.subscriptions.retrieve(made.id)).status).toBe('active');
   });
 });

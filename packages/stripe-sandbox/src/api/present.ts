@@ -73,6 +73,8 @@ export function includable(world: World, object: Shown, field: string): unknown 
       return refundsOf(world, object as unknown as Charge);
     case 'invoice.payments':
       return listOf(world.store.where('invoice_payment', 'invoice', id), '/v1/invoice_payments');
+    case 'invoice.confirmation_secret':
+      return confirmationSecret(world, id);
     case 'checkout.session.line_items':
       return linesShown(world.store.get('session_plan', id)?.lines ?? [], {
         url: `/v1/checkout/sessions/${id}/line_items`,
@@ -115,6 +117,17 @@ function currencyOptions(price: Price): Record<string, object> {
 export function refundsOf(world: World, charge: Charge): WireList<Refund> {
   const refunds = world.store.where('refund', 'charge', charge.id).toReversed();
   return listOf(refunds, `/v1/charges/${charge.id}/refunds`);
+}
+
+/** What a browser confirms the payment of an open invoice with. */
+function confirmationSecret(world: World, invoice: string): object | null {
+  const payment = world.store
+    .where('invoice_payment', 'invoice', invoice)
+    .find((one) => one.status === 'open');
+  const intent = world.store.get('payment_intent', payment?.payment.payment_intent ?? '');
+  return intent?.client_secret == null
+    ? null
+    : { client_secret: intent.client_secret, type: 'payment_intent' };
 }
 
 function linesShown<T>(lines: readonly T[], page: { url: string }) {

@@ -9,6 +9,7 @@ import type { Invoice } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { addDiscount, readDiscounts } from './discounts.ts';
 import { releaseItems, takePendingItems } from './invoice-items.ts';
+import { addLines, removeLines } from './invoice-lines.ts';
 import {
   addInvoice,
   finalizeInvoice,
@@ -156,6 +157,8 @@ export const invoiceRoutes: readonly Route[] = [
     '/v1/invoices/:id/finalize',
     onInvoice((world, invoice) => finalizeInvoice(world, invoice)),
   ],
+  ['post', '/v1/invoices/:id/add_lines', onInvoice(addLines)],
+  ['post', '/v1/invoices/:id/remove_lines', onInvoice(removeLines)],
   ['post', '/v1/invoices/:id/pay', onInvoice(pay)],
   [
     'post',

@@ -158,14 +158,14 @@ function parentOf(input: NewInvoice): Invoice['parent'] {
 /** Puts lines on a draft, takes the discounts off, and counts it. */
 export function setLines(world: World, invoice: Invoice, drafts: readonly DraftLine[]): Invoice {
   const offs = discountsOff(world, invoice, drafts);
-  const before = world.store.get('invoice_lines', invoice.id)?.lines ?? [];
+  const kept = linesBefore(world, invoice.id);
   const lines = drafts.map((draft, at) => ({
     ...buildLine(
       invoice.id,
       draft,
       offs.map(({ discount, amounts }) => ({ discount, amount: amounts[at] ?? 0 })),
     ),
-    ...(before[at] === undefined ? {} : { id: before[at].id }),
+    ...(kept.has(nameOf(draft)) ? { id: kept.get(nameOf(draft)) ?? '' } : {}),
   }));
   const plan = world.store.get('invoice_plan', invoice.id);
   world.store.put('invoice_plan', {
@@ -189,6 +189,22 @@ export function setLines(world: World, invoice: Invoice, drafts: readonly DraftL
     total_discount_amounts: totals,
     ...due(total, invoice.starting_balance),
   });
+}
+
+/** The ids of a draft's lines, by what they are of: a line keeps its own. */
+function linesBefore(world: World, invoice: string): ReadonlyMap<string, string> {
+  const lines = world.store.get('invoice_lines', invoice)?.lines ?? [];
+  const drafts = world.store.get('invoice_plan', invoice)?.drafts ?? [];
+  return new Map(
+    lines.flatMap((line, at) => {
+      const draft = drafts[at];
+      return draft === undefined ? [] : [[nameOf(draft), line.id] as const];
+    }),
+  );
+}
+
+function nameOf({ invoiceItem, subscriptionItem, description }: DraftLine): string {
+  return invoiceItem ?? `${subscriptionItem ?? ''} ${description}`;
 }
 
 /** Adds a line to a draft that has some. */

@@ -1,0 +1,117 @@
+import { invalid, missingParameter } from '../api/errors.ts';
+import type { Params } from '../api/params.ts';
+import { needPrice, priceOfLine } from '../catalog/prices.ts';
+import { emit } from '../events/emit.ts';
+import type { Invoice } from '../shapes.ts';
+import type { World } from '../world.ts';
+import { addInvoiceItem, lineOfItem } from './invoice-items.ts';
+import { needInvoice, setLines } from './invoices.ts';
+import { type DraftLine, priceAmount } from './lines.ts';
+
+function mustBeDraft(invoice: Invoice): Invoice {
+  if (invoice.status !== 'draft') {
+    throw invalid(`Invoice ${invoice.id} is no longer editable.`, {
+      code: 'invoice_not_editable',
+    });
+  }
+  return invoice;
+}
+
+function linesIn(params: Params): Params[] {
+  const lines = params.objects('lines');
+  if (lines.length === 0) {
+    throw missingParameter('lines');
+  }
+  return lines;
+}
+
+/** Adds lines to a draft: each is an invoice item, new or one that waits. */
+export function addLines(world: World, invoice: Invoice, params: Params): Invoice {
+  mustBeDraft(invoice);
+  const added = linesIn(params).map((line) => draftOf(world, invoice, line));
+  const drafts = world.store.get('invoice_plan', invoice.id)?.drafts ?? [];
+  const after = setLines(world, invoice, [...drafts, ...added]);
+  emit(world, 'invoice.updated', after, invoice);
+  return after;
+}
+
+function draftOf(world: World, invoice: Invoice, line: Params): DraftLine {
+  const waiting = line.text('invoice_item');
+  if (waiting !== undefined) {
+    const item = world.store.get('invoice_item', waiting);
+    if (item === undefined || item.invoice !== null || item.customer !== invoice.customer) {
+      throw invalid(`No such pending invoice item: '${waiting}'`, {
+        param: line.name('invoice_item'),
+        code: 'resource_missing',
+      });
+    }
+    world.store.put('counter', { id: `taken:${item.id}`, value: 1 });
+    return lineOfItem(world, world.store.put('invoice_item', { ...item, invoice: invoice.id }));
+  }
+  const named = line.object('pricing')?.text('price');
+  const price =
+    named !== undefined
+      ? needPrice(world, named, line.name('pricing[price]'))
+      : line.has('price_data')
+        ? priceOfLine(world, line)
+        : null;
+  const quantity = line.integer('quantity') ?? 1;
+  const amount =
+    line.integer('amount') ?? (price === null ? undefined : priceAmount(price, quantity));
+  if (amount === undefined) {
+    throw missingParameter(line.name('amount'));
+  }
+  const item = addInvoiceItem(world, {
+    customer: invoice.customer ?? '',
+    currency: invoice.currency,
+    amount,
+    quantity,
+    price,
+    description: line.text('description') ?? null,
+    period: { start: world.now(), end: world.now() },
+    invoice: invoice.id,
+    metadata: line.metadata(),
+  });
+  return lineOfItem(world, item);
+}
+
+/** Takes lines off a draft; their items are deleted, or wait for another invoice. */
+export function removeLines(world: World, before: Invoice, params: Params): Invoice {
+  mustBeDraft(before);
+  for (const asked of linesIn(params)) {
+    const id = asked.need('id');
+    const behavior = asked.oneOf('behavior', ['delete', 'unassign']);
+    if (behavior === undefined) {
+      throw missingParameter(asked.name('behavior'));
+    }
+    const at = (world.store.get('invoice_lines', before.id)?.lines ?? []).findIndex(
+      (line) => line.id === id,
+    );
+    if (at < 0) {
+      throw invalid(`No such invoice line item: '${id}'`, {
+        param: asked.name('id'),
+        code: 'resource_missing',
+      });
+    }
+    const drafts = world.store.get('invoice_plan', before.id)?.drafts ?? [];
+    freeItem(world, drafts[at]?.invoiceItem ?? '', behavior);
+    setLines(world, needInvoice(world, before.id), drafts.toSpliced(at, 1));
+  }
+  const after = needInvoice(world, before.id);
+  emit(world, 'invoice.updated', after, before);
+  return after;
+}
+
+function freeItem(world: World, id: string, behavior: 'delete' | 'unassign'): void {
+  const item = world.store.get('invoice_item', id);
+  if (item === undefined) {
+    return;
+  }
+  world.store.remove('counter', `taken:${id}`);
+  if (behavior === 'unassign') {
+    world.store.put('invoice_item', { ...item, invoice: null });
+    return;
+  }
+  world.store.remove('invoice_item', id);
+  emit(world, 'invoiceitem.deleted', item);
+}
