@@ -3,10 +3,11 @@ import type { Params } from '../api/params.ts';
 import { needPrice, priceOfLine } from '../catalog/prices.ts';
 import { emit } from '../events/emit.ts';
 import type { Invoice } from '../shapes.ts';
+import type { DraftLine } from '../store/records.ts';
 import type { World } from '../world.ts';
 import { addInvoiceItem, lineOfItem } from './invoice-items.ts';
 import { needInvoice, setLines } from './invoices.ts';
-import { type DraftLine, priceAmount } from './lines.ts';
+import { priceAmount } from './lines.ts';
 
 function mustBeDraft(invoice: Invoice): Invoice {
   if (invoice.status !== 'draft') {
