@@ -196,41 +196,31 @@ describe('reconcile', () => {
     expect((await run()).findings).toHaveLength(1);
   });
 
-  it.each([
-    ['in its envelope', (text: string) => text, true],
-    [
-      'with a number where its mode belongs',
-      (text: string) => text.replace('"mode":"payment"', '"mode":1e400'),
-      false,
-    ],
-  ])(
-    'credits a purchase whose event was kept %s, and finishes the event',
-    async (_how, spoil, refuses) => {
-      const { stripe, shop, run, buy } = await cutOffShop();
-      await buy();
-      const { data } = await stripe.events.list({ type: 'checkout.session.completed' });
-      const [told] = data;
-      const body = spoil(JSON.stringify(told));
-      const { deps } = refuses ? shop.with({ db: holdingNoSession(shop.fresh.db) }) : shop;
-      const outcome = await receiveWebhook(deps, signed(body));
-      expect(outcome).toMatchObject({ outcome: { status: 'failed' } });
-      const inbox = () => shop.inbox(String(told?.id));
-      expect(await inbox()).toMatchObject({ needsAttention: true, keptBytes: body.length });
-      expect((await run()).remaining).not.toEqual([]);
-      expect(await inbox()).toMatchObject({ status: 'failed', needsAttention: true });
-      expect((await run({ repair: true })).remaining).toEqual([]);
-      expect(await shop.balance()).toBe(50);
-      const finished = {
-        status: 'processed',
-        needsAttention: false,
-        error: null,
-        nextAttemptAt: null,
-      };
-      expect(await inbox()).toMatchObject(finished);
-      await replayEvent(deps, String(told?.id));
-      expect(await shop.balance()).toBe(50);
-    },
-  );
+  it('credits a purchase whose event was kept in its envelope, and finishes the event', async () => {
+    const { stripe, shop, run, buy } = await cutOffShop();
+    await buy();
+    const { data } = await stripe.events.list({ type: 'checkout.session.completed' });
+    const [told] = data;
+    const body = JSON.stringify(told);
+    const { deps } = shop.with({ db: holdingNoSession(shop.fresh.db) });
+    const outcome = await receiveWebhook(deps, signed(body));
+    expect(outcome).toMatchObject({ outcome: { status: 'failed' } });
+    const inbox = () => shop.inbox(String(told?.id));
+    expect(await inbox()).toMatchObject({ needsAttention: true, keptBytes: body.length });
+    expect((await run()).remaining).not.toEqual([]);
+    expect(await inbox()).toMatchObject({ status: 'failed', needsAttention: true });
+    expect((await run({ repair: true })).remaining).toEqual([]);
+    expect(await shop.balance()).toBe(50);
+    const finished = {
+      status: 'processed',
+      needsAttention: false,
+      error: null,
+      nextAttemptAt: null,
+    };
+    expect(await inbox()).toMatchObject(finished);
+    await replayEvent(deps, String(told?.id));
+    expect(await shop.balance()).toBe(50);
+  });
 
   it('leaves an event waiting whose purchase it could not credit', async () => {
     const { stripe, shop, run, buy } = await cutOffShop();
