@@ -90,8 +90,10 @@ export type FlorinLedger = {
    */
   placeHold(request: PlaceHold): ReturnType<typeof placeHold>;
   /**
-   * Charges all of a hold, or `amount` of it, and gives the rest back. Named by the hold: repeating with
-   * the same amount replays. Throws `hold_not_open`, `amount_not_allowed` above what is held.
+   * Charges all of a hold, or `amount` of it, and gives the rest back; more than it reserves by `overage`
+   * alone, debt at most up to the catalogue's `debtLimit`. Named by the hold: repeating with the same amount
+   * and overage replays. Throws `hold_not_open`, `amount_not_allowed`, `insufficient_credits` (more debt
+   * than allowed), `limit_reached`.
    */
   captureHold(hold: CaptureHold): ReturnType<typeof captureHold>;
   /** Gives a hold more time, at most 30 days from now. */
@@ -138,14 +140,14 @@ export type FlorinLedger = {
 const PAUSE_MS = { first: 200, max: 5_000 };
 
 /** The ledger's functions over a database that the caller opened and closes. */
-export function createLedger(db: Database, logger: Logger): FlorinLedger {
+export function createLedger(db: Database, logger: Logger, debtLimit = 0): FlorinLedger {
   const pause = (attempt: number) => wait(backoff(attempt, PAUSE_MS));
   return {
     spend: createSpendBatcher(db),
     grant: (request) => issueGrant(db, request),
     withHold: (request, work) => withHold({ db, logger, pause }, request, work),
     placeHold: (request) => placeHold(db, request),
-    captureHold: (hold) => captureHold(db, hold),
+    captureHold: (hold) => captureHold(db, { debtLimit, ...hold }),
     extendHold: (hold) => extendHold(db, hold),
     releaseHold: (hold) => releaseHold(db, hold),
     balance: (accountId) => readBalance(db, accountId),
@@ -246,7 +248,7 @@ export function createFlorin(options: FlorinOptions): Florin {
     onAlert ?? (url === undefined ? undefined : postAlerts({ url, secrets, clock: systemClock }));
   const alerts =
     tell === undefined ? undefined : { db, logger, tell, lowBalance: catalog.lowBalance };
-  const ledger = createLedger(db, logger);
+  const ledger = createLedger(db, logger, catalog.debtLimit);
   const background = { client: stripe, alerts };
   const due = (jobs?: { forMs?: number }) => runJobs(webhooks, background, jobs);
   const charges = createCharges({ db, card: catalog.usage });

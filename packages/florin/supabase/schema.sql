@@ -3061,6 +3061,20 @@ ALTER FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text,
 
 COMMENT ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) IS 'The id of the limit on this scope: setting it again changes it.';
 
+CREATE FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  return credits.reached_limit(
+    credits.limit_states(p_account_id, p_actor, p_feature, clock_timestamp()), p_amount);
+end;
+$$;
+
+ALTER FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) IS 'The limit that a use of this amount would pass in this instant: rule, used, limit and resetsAt; null when it would pass none. Writes and locks nothing, so that it promises nothing either.';
+
 CREATE FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) RETURNS credits.limit_state[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -6332,6 +6346,10 @@ GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO service_role;
+GRANT ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) FROM PUBLIC;
 

@@ -30,6 +30,14 @@ describe('a catalogue', () => {
     expect(catalog.find({ priceId: '__proto__' })).toBeUndefined();
   });
 
+  it('allows no debt unless it says how much', () => {
+    expect(parseCatalog({ prices: {} }).debtLimit).toBe(0);
+    expect(parseCatalog({ prices: {}, debtLimit: 50 }).debtLimit).toBe(50);
+    for (const debtLimit of [-1, 0.5, '5', 2 ** 53, null]) {
+      expect(faultsOf({}, { debtLimit })).toEqual([expect.stringContaining('debtLimit')]);
+    }
+  });
+
   it('takes every optional field', () => {
     const full = {
       ...PLAN,

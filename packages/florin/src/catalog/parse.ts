@@ -61,6 +61,11 @@ const catalog = z.strictObject(
       .enum(['ignore', 'freeze'], { error: 'must be "ignore" or "freeze"' })
       .default('ignore'),
     lowBalance: credits.optional(),
+    debtLimit: z
+      .int({ error: 'must be a whole number of credits' })
+      .min(0, { error: 'must be at least 0' })
+      .max(MAX_CREDITS, { error: `must be at most ${MAX_CREDITS}` })
+      .default(0),
     usage: rateCard.default({}),
     checkout: z
       .strictObject({
@@ -113,13 +118,14 @@ export function parseCatalog(input: unknown): Catalog {
   if (faults.length > 0) {
     throw new InvalidConfigurationError(faults);
   }
-  const { earlyFraudWarnings } = settings;
+  const { earlyFraudWarnings, debtLimit } = settings;
   return createCatalog({
     prices,
     ignore,
     checkout,
     earlyFraudWarnings,
     lowBalance,
+    debtLimit,
     usage: toRateCard(usage),
   });
 }
@@ -130,9 +136,10 @@ function createCatalog(checked: {
   checkout: Catalog['checkout'];
   earlyFraudWarnings: Catalog['earlyFraudWarnings'];
   lowBalance: Catalog['lowBalance'];
+  debtLimit: Catalog['debtLimit'];
   usage: Catalog['usage'];
 }): Catalog {
-  const { prices, checkout, earlyFraudWarnings, lowBalance, usage } = checked;
+  const { prices, checkout, earlyFraudWarnings, lowBalance, debtLimit, usage } = checked;
   const byId = new Map(prices.map((one) => [one.id, one]));
   const byLookupKey = new Map(prices.map((one) => [one.lookupKey, one]));
   const ignored = new Set(checked.ignore);
@@ -141,6 +148,7 @@ function createCatalog(checked: {
     checkout,
     earlyFraudWarnings,
     lowBalance,
+    debtLimit,
     usage,
     find({ priceId, lookupKey }) {
       const direct = byId.get(priceId);

@@ -62,6 +62,11 @@ export type Catalog = {
   readonly earlyFraudWarnings: FraudPolicy;
   /** Available credits below which a buyer's account is told of as low; null: never. */
   readonly lowBalance: number | null;
+  /**
+   * Credits of debt that a capture with the overage `debt` may leave, for accounts without a limit of
+   * their own. Default 0: no debt.
+   */
+  readonly debtLimit: number;
   /** What usage costs, by meter; empty: nothing is charged by meters. */
   readonly usage: RateCard;
   /** By price id first, then by lookup_key. */
@@ -82,6 +87,7 @@ export type CatalogInput = {
   readonly checkout?: Partial<CheckoutSettings>;
   readonly earlyFraudWarnings?: FraudPolicy;
   readonly lowBalance?: number;
+  readonly debtLimit?: number;
   /** The rate card: what each meter costs in credits. */
   readonly usage?: Readonly<Record<string, MeterInput>>;
 };

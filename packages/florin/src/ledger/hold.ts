@@ -54,7 +54,10 @@ export type CaptureHold = {
   amount?: number;
   /** Default: `refuse`. */
   overage?: Overage;
-  /** Credits of debt that `debt` may leave where the account has no limit of its own. Default: 0. */
+  /**
+   * Credits of debt that `debt` may leave where the account has no limit of its own. Default: the
+   * catalogue's `debtLimit`, and 0 where there is no catalogue.
+   */
   debtLimit?: number;
 };
 

@@ -44,6 +44,7 @@ export {
 export { expiresInSeconds, limitScope, overage, priority, source, usedBy } from './input.ts';
 export {
   forgetCounters,
+  isWithinLimits,
   type Limit,
   type LimitScope,
   listLimits,

@@ -77,6 +77,21 @@ export async function listLimits(db: Executor, accountId: string): Promise<Limit
   return db.query<Limit>(LIST, [account.accountId]);
 }
 
+const WITHIN: Statement = {
+  name: 'ledger_within_limits',
+  text: 'select credits.limit_reached_by($1, $2, $3, $4) is null as within',
+};
+
+/** Whether a use by this actor in this feature would pass no limit in this instant. Writes nothing. */
+export async function isWithinLimits(
+  db: Executor,
+  use: { accountId: string; amount: number } & Pick<LimitScope, 'actor' | 'feature'>,
+): Promise<boolean> {
+  const values = [use.accountId, use.amount, use.actor ?? null, use.feature ?? null];
+  const [row] = await db.query<{ within: boolean }>(WITHIN, values);
+  return row?.within === true;
+}
+
 const FORGET: Statement = {
   name: 'ledger_forget_counters',
   text: 'select credits.forget_counters($1) as forgotten',

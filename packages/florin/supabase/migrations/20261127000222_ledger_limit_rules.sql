@@ -130,6 +130,22 @@ $$;
 comment on function credits.read_limits(uuid) is
   'The limits of the account and how they stand: used counts what open holds reserve; null where a limit is for each actor or feature.';
 
+create function credits.limit_reached_by(
+  p_account_id uuid, p_amount bigint, p_actor text default null, p_feature text default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  return credits.reached_limit(
+    credits.limit_states(p_account_id, p_actor, p_feature, clock_timestamp()), p_amount);
+end;
+$$;
+comment on function credits.limit_reached_by(uuid, bigint, text, text) is
+  'The limit that a use of this amount would pass in this instant: rule, used, limit and resetsAt; null when it would pass none. Writes and locks nothing, so that it promises nothing either.';
+
 create function credits.forget_counters(p_limit integer)
 returns bigint
 language plpgsql
@@ -170,12 +186,14 @@ revoke all on function
   credits.set_limit(uuid, bigint, credits.limit_window, text, text, boolean, text),
   credits.remove_limit(uuid, credits.limit_window, text, text, boolean),
   credits.read_limits(uuid),
+  credits.limit_reached_by(uuid, bigint, text, text),
   credits.forget_counters(integer)
   from public, anon, authenticated, service_role;
 grant execute on function
   credits.set_limit(uuid, bigint, credits.limit_window, text, text, boolean, text),
   credits.remove_limit(uuid, credits.limit_window, text, text, boolean),
   credits.read_limits(uuid),
+  credits.limit_reached_by(uuid, bigint, text, text),
   credits.forget_counters(integer)
   to service_role;
 

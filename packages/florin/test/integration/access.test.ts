@@ -145,6 +145,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute credits.explain_balance(uuid)',
     'execute credits.forget_counters(integer)',
     'execute credits.first_entry_at(uuid,timestamp with time zone)',
+    'execute credits.limit_reached_by(uuid,bigint,text,text)',
     'execute credits.issue_grant(uuid,bigint,text,text,integer,timestamp with time zone,timestamp with time zone,jsonb)',
     'execute credits.place_hold(uuid,bigint,text,interval,jsonb,text,text)',
     'execute credits.read_limits(uuid)',

@@ -167,7 +167,7 @@ export function addAccounts(app: App, parts: Parts): void {
           description: 'The balance after it',
           schema: written.extend({ captured: z.int(), uncovered: z.int() }),
         },
-        { ...PROBLEMS, 402: 'More debt than the account may have' },
+        { ...PROBLEMS, 402: 'More debt than the account may have, or `limit_reached`' },
       ),
     },
     handler: write(async (c, { accountId: id }) => {
@@ -178,6 +178,7 @@ export function addAccounts(app: App, parts: Parts): void {
         holdId,
         ...(amount === undefined ? {} : { amount }),
         ...(overage === undefined ? {} : { overage }),
+        debtLimit: parts.catalog.debtLimit,
       });
     }),
   });

@@ -20,6 +20,8 @@ const asking = z
     meter: z.string(),
     quantity: z.string().optional(),
     model: z.string().optional(),
+    actor: usedBy.optional(),
+    feature: usedBy.optional(),
   })
   .catchall(z.string());
 
@@ -66,7 +68,7 @@ export function addCharges(app: App, parts: Parts): void {
     method: 'get',
     path: '/api/accounts/{id}/quote',
     docs: {
-      summary: 'What a use would cost, and whether the account can pay it now',
+      summary: 'What a use would cost, and whether the account can pay it now, within its limits',
       tags: ['Server'],
       security: SERVER,
       request: { params: account, query: asking },
@@ -81,9 +83,10 @@ export function addCharges(app: App, parts: Parts): void {
     },
     async handler(c) {
       await callers.server(c);
-      const { meter, quantity, model, ...units } = readQuery(c, asking);
+      const { meter, quantity, model, actor, feature, ...units } = readQuery(c, asking);
       const usage = model === undefined ? undefined : { ...units, model };
-      return json(await charges.quote({ accountId: uuidOf(c, 'id'), meter, quantity, usage }));
+      const used = { meter, quantity, usage, actor, feature };
+      return json(await charges.quote({ accountId: uuidOf(c, 'id'), ...used }));
     },
   });
 }

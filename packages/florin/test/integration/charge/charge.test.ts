@@ -8,6 +8,7 @@ import {
   issueGrant,
   listEntries,
   readBalance,
+  setLimit,
   spend,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
@@ -124,6 +125,52 @@ describe('a charge', () => {
     expect(again).toEqual({ ...first, replayed: true });
     expect((await dearer.charge({ ...use, idempotencyKey: 'next' })).credits).toBe(30);
     expect((await readBalance(database.db, accountId)).available).toBe(100 - 3 - 30);
+  });
+
+  it.each([
+    ['the meter', {}],
+    ['the model', { tokens: { ...tokens(3), rates: { 'c/d': { input: 3 } } } }],
+    ['the price of that version', { tokens: tokens(4) }],
+    ['the models of the meter', { tokens: { credits: 3 } }],
+  ] as [string, Record<string, MeterInput>][])(
+    'is repeated also when the card has lost %s, and a new one is refused',
+    async (_what, usage) => {
+      const accountId = await granted(100);
+      const use = { accountId, meter: 'tokens', usage: { model: 'a/b', input: 1_500_000 } };
+      const first = await charges.charge({ ...use, idempotencyKey: 'job' });
+      const changed = createCharges({ db: database.db, card: cardOf(usage) });
+      const again = await changed.charge({ ...use, idempotencyKey: 'job' });
+      expect(again).toEqual({ ...first, replayed: true });
+      for (const other of [
+        { ...use, usage: { model: 'a/b', input: 1 } },
+        { ...use, actor: 'ada' },
+        { accountId, meter: 'gone', quantity: 1 },
+      ]) {
+        await expect(changed.charge({ ...other, idempotencyKey: 'job' })).rejects.toMatchObject({
+          code: 'idempotency_key_reused',
+        });
+      }
+      await expect(changed.charge({ ...use, idempotencyKey: 'next' })).rejects.toMatchObject({
+        code: expect.stringMatching(
+          /^(meter_unknown|rate_missing|invalid_configuration|invalid_input)$/,
+        ),
+      });
+      expect((await readBalance(database.db, accountId)).available).toBe(95);
+    },
+  );
+
+  it('is quoted as not affordable where a limit leaves less, of its actor or feature too', async () => {
+    const accountId = await granted(100);
+    const use = { accountId, meter: 'page', quantity: 6 };
+    await setLimit(database.db, { accountId, credits: 5, window: 'day', actor: 'ada' });
+    await setLimit(database.db, { accountId, credits: 50, window: 'day', soft: true });
+    const affordable = async (more: object) =>
+      (await charges.quote({ ...use, ...more })).affordable;
+    expect(await affordable({})).toBe(true);
+    expect(await affordable({ actor: 'bob' })).toBe(true);
+    expect(await affordable({ actor: 'ada' })).toBe(false);
+    expect(await affordable({ actor: 'ada', quantity: 5 })).toBe(true);
+    expect(await affordable({ quantity: 60 })).toBe(true);
   });
 
   it.each([

@@ -86,6 +86,21 @@ describe('the server, over HTTP,', () => {
     expect((await service.ask(quote, { as: account })).status).toBe(403);
   });
 
+  it('is quoted within the limits of an actor', async () => {
+    const account = await granted(10);
+    await service.ask(`/api/accounts/${account}/limits`, {
+      method: 'PUT',
+      as: 'server',
+      body: { window: 'day', actor: 'ada', credits: 2 },
+    });
+    const quote = async (query: string) =>
+      (await service.ask(`/api/accounts/${account}/quote?meter=page&quantity=3${query}`, {
+        as: 'server',
+      })) as { body: unknown };
+    expect((await quote('')).body).toMatchObject({ credits: 3, affordable: true });
+    expect((await quote('&actor=ada')).body).toMatchObject({ credits: 3, affordable: false });
+  });
+
   it('says with a spend who used the credits and for what', async () => {
     const account = await granted(10);
     const body = { amount: 2, actor: 'ada', feature: 'scan' };
