@@ -1,8 +1,8 @@
+import type { Balance } from '../contract/index.ts';
 import { FlorinClientError, isRecord } from './error.ts';
 import { createEventParser } from './event-stream.ts';
 import type { Host } from './host.ts';
 import { json, type Send } from './request.ts';
-import type { Balance } from './shapes.ts';
 
 export type WatchOptions = {
   /** Told of each failure; the watch goes on by itself. */

@@ -1,8 +1,8 @@
+import type { PlanSession } from '../contract/index.ts';
 import { FlorinClientError } from './error.ts';
 import type { Host } from './host.ts';
 import { CHOICE_KEY, CHOICE_MINUTES, createChoiceStore, type PlanChoice } from './plan-choice.ts';
 import { json, type Send } from './request.ts';
-import type { PlanSession } from './shapes.ts';
 
 /** The name under which a hand-off carries the token, behind the address's `#`. */
 export const HAND_OFF_PARAMETER = 'plan_session';

@@ -1,11 +1,8 @@
-export {
-  type AccountHit,
-  findAccounts,
-  type Hold,
-  listHolds,
-  showAccount,
-} from './accounts.ts';
-export { type Backlog, type Overview, readBacklog, readOverview } from './health.ts';
+export { type AccountReport, type GrantReport, readAccountReport } from './account-report.ts';
+export { type AccountHit, type Hold, showAccount } from './accounts.ts';
+export type { ConsoleDeps } from './deps.ts';
+export { type Found, findByText } from './find.ts';
+export { type Backlog, type Health, readBacklog, readHealth } from './health.ts';
 export {
   type KeptFinding,
   type ReconcileFigures,
@@ -22,4 +19,4 @@ export {
   type SearchText,
   type Whereabouts,
 } from './search.ts';
-export { showTopUps } from './top-ups.ts';
+export type { AccountTopUps } from './top-ups.ts';

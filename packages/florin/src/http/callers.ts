@@ -106,3 +106,14 @@ export function createCallers(options: {
 function digest(text: string): Buffer {
   return hash('sha256', text, 'buffer');
 }
+
+/** What an anonymous user buys is lost with their browser: they sign up first (docs/decisions/0032). */
+export function refuseAnonymous(caller: Caller, anonymousBuyers: boolean): void {
+  if (caller.kind === 'buyer' && caller.isAnonymous && !anonymousBuyers) {
+    throw new FlorinError(
+      'forbidden',
+      'Create an account before buying, so that it can be found again.',
+      { details: { reason: 'anonymous_user' } },
+    );
+  }
+}

@@ -19,8 +19,12 @@ export { type IdSource, isUuid, randomIds } from './ids.ts';
 export {
   check,
   credits,
+  expiresInSeconds,
   type Issue,
   metadata,
+  overage,
+  priority,
+  source,
   text,
   toInvalidInput,
   uuid,

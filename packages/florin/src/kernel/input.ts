@@ -10,6 +10,8 @@ import { isStorableText } from './text.ts';
 /** What an entry may carry: a note, not a document. */
 export const METADATA_LIMITS: JsonLimits = { maxDepth: 32, maxBytes: 64 * 1024 };
 
+const MAX_HOLD_SECONDS = 30 * 86_400;
+
 export const text = z
   .string({ error: 'must be a text' })
   .refine(isStorableText, { error: 'must be well-formed Unicode without NUL' });
@@ -22,6 +24,19 @@ export const uuid = z
 
 const CREDITS = { error: `must be a whole number of credits from 1 to ${MAX_CREDITS}` };
 export const credits = z.int(CREDITS).min(1, CREDITS).max(MAX_CREDITS, CREDITS);
+
+/** Where credits come from. */
+export const source = text
+  .min(1, { error: 'must not be empty' })
+  .max(100, { error: 'must be at most 100 characters' });
+export const priority = z.int32({ error: 'must be a whole number of 32 bits' });
+export const expiresInSeconds = z
+  .number({ error: 'must be a number of seconds' })
+  .positive({ error: 'must be above 0' })
+  .max(MAX_HOLD_SECONDS, { error: `must be at most ${MAX_HOLD_SECONDS}` });
+export const overage = z.enum(['refuse', 'up_to_available', 'debt'], {
+  error: 'must be refuse, up_to_available or debt',
+});
 
 /** Free fields, as plain JSON. */
 export const metadata = z

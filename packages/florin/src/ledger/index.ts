@@ -13,7 +13,6 @@ export { createSpendBatcher } from './batcher.ts';
 export {
   type Allocation,
   type DailyUsage,
-  dailyUsage,
   type Entry,
   listAllocations,
   listEntries,
@@ -39,8 +38,16 @@ export {
   readHold,
   releaseHold,
 } from './hold.ts';
-export { expiresInSeconds, overage, priority, source } from './input.ts';
 export { type BatchItem, type BatchResult, type Spend, spend, spendBatch } from './spend.ts';
+export {
+  type LiveGrant,
+  readBalanceReport,
+  readStatement,
+  readUsage,
+  type StatementEntry,
+  type StatementPage,
+  textOf,
+} from './statement.ts';
 export {
   type HoldOutcome,
   type HoldRequest,

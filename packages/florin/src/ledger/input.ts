@@ -3,28 +3,18 @@ import {
   AmountNotAllowedError,
   check,
   credits,
+  expiresInSeconds,
   type FlorinError,
   type Issue,
   metadata,
+  overage,
+  priority,
+  source,
   text,
   toInvalidInput,
   uuid,
 } from '../kernel/index.ts';
 
-const MAX_HOLD_SECONDS = 30 * 86_400;
-
-/** Where credits come from. */
-export const source = text
-  .min(1, { error: 'must not be empty' })
-  .max(100, { error: 'must be at most 100 characters' });
-export const priority = z.int32({ error: 'must be a whole number of 32 bits' });
-export const expiresInSeconds = z
-  .number({ error: 'must be a number of seconds' })
-  .positive({ error: 'must be above 0' })
-  .max(MAX_HOLD_SECONDS, { error: `must be at most ${MAX_HOLD_SECONDS}` });
-export const overage = z.enum(['refuse', 'up_to_available', 'debt'], {
-  error: 'must be refuse, up_to_available or debt',
-});
 const date = z.date({ error: 'must be a date' });
 
 const account = z.object({ accountId: uuid });

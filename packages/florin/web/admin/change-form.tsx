@@ -1,9 +1,9 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react';
+import type { AdminAccount } from '../../src/contract/index.ts';
 import { Button } from '../frame/button.tsx';
 import { credits, formatCredits } from '../frame/format.ts';
 import { sentence } from '../frame/notice.tsx';
 import type { AccountChange, AdminApi } from './api.ts';
-import type { AdminAccount } from './shapes.ts';
 
 type Kind = AccountChange['kind'];
 

@@ -1,10 +1,10 @@
 import { useCallback, useEffect } from 'react';
+import type { AdminHealth } from '../../src/contract/index.ts';
 import { type Loaded, useLoaded } from '../../src/react/index.ts';
 import { classes } from '../frame/button.tsx';
 import { formatCredits, formatRelative } from '../frame/format.ts';
 import { LoadFailed } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
-import type { AdminHealth } from './shapes.ts';
 
 const EVERY_MS = 15_000;
 

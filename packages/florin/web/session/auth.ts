@@ -1,4 +1,4 @@
-import type { SiteConfig } from './config.ts';
+import type { SiteSettings } from '../../src/contract/index.ts';
 
 export type User = { readonly id: string; readonly email: string; readonly role: string | null };
 
@@ -55,7 +55,7 @@ type TokenAnswer = {
 
 /** The few calls of Supabase Auth's HTTP API that a password sign-in needs. */
 export function createAuth(
-  config: Pick<SiteConfig, 'supabaseUrl' | 'supabasePublishableKey'>,
+  config: Pick<SiteSettings, 'supabaseUrl' | 'supabasePublishableKey'>,
 ): Auth {
   const base = `${(config.supabaseUrl ?? '').replace(/\/+$/, '')}/auth/v1`;
 

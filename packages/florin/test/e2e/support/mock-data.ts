@@ -1,4 +1,9 @@
 import type {
+  AdminAccount,
+  AdminEvent,
+  AdminHealth,
+  AdminReconcileRun,
+  AdminSearch,
   BalanceReport,
   Plan,
   TopUp,
@@ -6,14 +11,7 @@ import type {
   TopUpState,
   Transaction,
   Usage,
-} from '../../../src/browser/index.ts';
-import type {
-  AdminAccount,
-  AdminEvent,
-  AdminHealth,
-  AdminReconcileRun,
-  AdminSearch,
-} from '../../../web/admin/shapes.ts';
+} from '../../../src/contract/index.ts';
 import type { Mock } from './mock-service.ts';
 
 const HOUR = 3_600_000;
@@ -255,6 +253,8 @@ export function someEvents(now: number): readonly AdminEvent[] {
     accountId: ACCOUNT,
     customerId: 'cus_1',
     objectId: null,
+    apiVersion: '2026-10-28.endive',
+    livemode: false,
     createdAt: new Date(now - hoursAgo * HOUR).toISOString(),
     receivedAt: new Date(now - hoursAgo * HOUR).toISOString(),
     processedAt: new Date(now - hoursAgo * HOUR + 40).toISOString(),
@@ -482,6 +482,7 @@ export const FOUND: AdminSearch = {
       accountId: ACCOUNT,
       customerId: 'cus_PqR5tZ',
       email: 'ada@example.com',
+      closedAt: null,
       posted: 312,
       held: 12,
       available: 300,
