@@ -4,6 +4,7 @@ import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { createSandbox, type Sandbox } from 'stripe-sandbox';
 import { type Catalog, parseCatalog } from '../../../src/catalog/index.ts';
 import { type Config, parseConfig } from '../../../src/config.ts';
+import type { Operation } from '../../../src/contract/index.ts';
 import { type AppDeps, createApp, type FlorinApp } from '../../../src/http/index.ts';
 import { type Clock, type Logger, randomIds, systemClock } from '../../../src/kernel/index.ts';
 import { listen } from '../../../src/server.ts';
@@ -13,6 +14,7 @@ import {
   type StripeClient,
 } from '../../../src/stripe/index.ts';
 import type { WebhookDeps } from '../../../src/webhooks/index.ts';
+import { contractFault, operationOf } from '../../support/contract.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
 
 export const SERVER_KEY = 'Zq4w8Ns1Vb6Kx0Tj3Ry9Mh2Lf7Pd5CgA';
@@ -99,6 +101,8 @@ export type TestService = {
   readonly stripe: StripeClient;
   readonly webhooks: WebhookDeps;
   readonly logs: LogLine[];
+  /** The operations that answered with success. */
+  readonly answered: ReadonlySet<Operation>;
   /** Asks the app without a network. `as` signs the request. */
   ask(path: string, options?: Ask): Promise<Answer>;
   close(): Promise<void>;
@@ -190,7 +194,10 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     ids: randomIds,
   };
   const limits = { stripe: 10_000, ...more.limits };
-  const app = createApp({ config, webhooks, stripe, development: false, ...more, limits });
+  const checked = checkAnswers(
+    createApp({ config, webhooks, stripe, development: false, ...more, limits }),
+  );
+  const { app } = checked;
   const server = await listen({ fetch: app.fetch, host: '127.0.0.1', port: 0 });
   if (options.deliver !== false) {
     sandbox.addEndpoint({ url: `${server.url}/api/stripe/webhook`, secret: WEBHOOK_SECRET });
@@ -205,6 +212,7 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     stripe,
     webhooks,
     logs,
+    answered: checked.answered,
     async ask(path, { method, body, headers = {}, as } = {}) {
       const response = await app.request(path, {
         method: method ?? (body === undefined ? 'GET' : 'POST'),
@@ -224,8 +232,44 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
       await sandbox.stop();
       await server.close();
       await Promise.all([fresh.close(), project.close()]);
+      if (checked.faults.length > 0) {
+        throw new Error(checked.faults.join('\n'));
+      }
     },
   };
+}
+
+/** The app, every answer of which is compared with the contract; a wrong one fails its test. */
+function checkAnswers(app: FlorinApp) {
+  const faults: string[] = [];
+  const answered = new Set<Operation>();
+  async function check(call: { method: string; path: string }, response: Response) {
+    const operation = operationOf(call);
+    if (operation !== undefined && response.ok) {
+      answered.add(operation);
+    }
+    const type = response.headers.get('content-type') ?? '';
+    const { status, body } = type.includes('json') ? await read(response.clone()) : response;
+    const fault = contractFault(call, { status, type, body: body ?? undefined });
+    if (fault !== undefined) {
+      faults.push(fault);
+      throw new Error(fault);
+    }
+    return response;
+  }
+  const checked: FlorinApp = {
+    ...app,
+    async fetch(request, env) {
+      const call = { method: request.method, path: new URL(request.url).pathname };
+      return check(call, await app.fetch(request, env));
+    },
+    async request(input, init, ...rest) {
+      const response = await app.request(input, init, ...rest);
+      const path = new URL(String(input), 'http://localhost').pathname;
+      return check({ method: init?.method ?? 'GET', path }, response);
+    },
+  };
+  return { app: checked, answered, faults };
 }
 
 export async function read(response: Response): Promise<Answer> {
