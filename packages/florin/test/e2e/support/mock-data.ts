@@ -499,6 +499,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
   const { answers } = mock;
   answers.clear();
   mock.asked.length = 0;
+  mock.faults.length = 0;
   answers.set('GET /api/config', {
     body: {
       supabaseUrl: mock.url,
@@ -526,16 +527,17 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
   });
   answers.set('GET /api/usage', { body: someUsage(now) });
   answers.set('GET /api/top-up', { body: topUp() });
-  answers.set('GET /api/plan-session', { status: 404, body: { code: 'not_found', title: 'None' } });
+  answers.set('GET /api/plan-session', { status: 204 });
   answers.set('POST /api/plan-session', (body) => ({
     body: {
       token: 'plan-token',
       priceId: (body as { priceId?: string }).priceId,
       planType: 'credits',
+      metadata: {},
       expiresAt: new Date(Date.now() + 900_000).toISOString(),
     },
   }));
-  answers.set('DELETE /api/plan-session', { body: {} });
+  answers.set('DELETE /api/plan-session', { status: 204 });
   answers.set('POST /api/create-checkout-session', {
     body: { sessionId: 'cs_1', url: `${mock.url}/elsewhere?checkout` },
   });
@@ -543,7 +545,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
     body: { url: `${mock.url}/elsewhere?portal` },
   });
   answers.set('POST /api/demo/scan', {
-    body: { posted: 309, held: 12, available: 297, nextExpiryAt: null },
+    body: { entryId: 'e10', posted: 309, held: 12, available: 297, replayed: false },
   });
   answers.set('GET /api/admin/health', { body: someHealth(now) });
   answers.set('GET /api/admin/reconcile', { body: { runs: someRuns(now) } });
@@ -552,6 +554,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
     body: {
       ...someEvents(now)[1],
       payload: { id: 'evt_1QaaE', type: 'checkout.session.completed' },
+      body: null,
     },
   });
   answers.set('POST /api/admin/events/evt_1QaaE/replay', {
