@@ -1,23 +1,14 @@
 import type { SeedPrice } from 'stripe-sandbox';
-import type { Catalog } from '../catalog/index.ts';
+import { type Catalog, OCR_AMOUNTS } from '../catalog/index.ts';
 
 type CatalogPrice = Catalog['prices'][number];
 
-/** What the OCR service's prices cost in the sandbox, in cents. */
-const KNOWN_AMOUNTS: Readonly<Record<string, number>> = {
-  price_BASIC_MONTHLY: 900,
-  price_PRO_MONTHLY: 2_900,
-  price_MAX_MONTHLY: 7_900,
-  price_QUICK_SCAN: 500,
-  price_POWER_PACK: 2_000,
-  price_PROFESSIONAL: 4_200,
-  price_ENTERPRISE: 6_500,
-};
+const KNOWN_AMOUNTS: Readonly<Record<string, number>> = OCR_AMOUNTS;
 const CENTS_A_CREDIT = 8;
 
 /**
  * The catalogue's prices as Stripe would have them, for `florin dev`: the catalogue says what a price
- * grants and not what it costs, so amounts are for show. A dripped price is a yearly one.
+ * grants and not what it costs, so that the amounts of others than the OCR service's are made up. A dripped price is a yearly one.
  */
 export function demoPrices(catalog: Catalog): SeedPrice[] {
   return catalog.prices.map((price) => ({

@@ -1,3 +1,4 @@
+import { OCR_AMOUNTS, OCR_CATALOG, parseCatalog } from '../../../src/catalog/index.ts';
 import type {
   AdminAccount,
   AdminEvent,
@@ -20,66 +21,28 @@ const ACCOUNT = '6b3c0a52-7c1e-4f0f-9a55-0d8a5f0e7c11';
 
 export const PASSWORD = 'correct horse';
 
-function plan(
-  part: Partial<Plan> & Pick<Plan, 'priceId' | 'name' | 'credits' | 'amountMinor'>,
-): Plan {
-  return {
-    description: null,
-    kind: 'one_time',
-    planType: 'credits',
-    currency: 'usd',
-    interval: null,
-    intervalCount: null,
-    expiresAfter: null,
-    expires: null,
-    ...part,
-  };
-}
+const TOLD: Readonly<Record<string, Partial<Plan>>> = {
+  price_QUICK_SCAN: { description: 'For one stack of papers' },
+  price_ENTERPRISE: { expiresAfter: 'P1Y' },
+};
+const AMOUNTS: Readonly<Record<string, number>> = OCR_AMOUNTS;
 
-const monthly = { kind: 'recurring', interval: 'month', intervalCount: 1 } as const;
-
-export const PLANS: readonly Plan[] = [
-  plan({
-    ...monthly,
-    priceId: 'price_BASIC_MONTHLY',
-    name: 'Basic',
-    planType: 'basic',
-    credits: 100,
-    amountMinor: 900,
-  }),
-  plan({
-    ...monthly,
-    priceId: 'price_PRO_MONTHLY',
-    name: 'Vision Pro',
-    planType: 'vision_pro',
-    credits: 500,
-    amountMinor: 2900,
-  }),
-  plan({
-    ...monthly,
-    priceId: 'price_MAX_MONTHLY',
-    name: 'Vision Max',
-    planType: 'vision_max',
-    credits: 2000,
-    amountMinor: 8900,
-  }),
-  plan({
-    priceId: 'price_QUICK_SCAN',
-    name: 'Quick Scan',
-    credits: 50,
-    amountMinor: 500,
-    description: 'For one stack of papers',
-  }),
-  plan({ priceId: 'price_POWER_PACK', name: 'Power Pack', credits: 250, amountMinor: 1900 }),
-  plan({ priceId: 'price_PROFESSIONAL', name: 'Professional', credits: 600, amountMinor: 3900 }),
-  plan({
-    priceId: 'price_ENTERPRISE',
-    name: 'Enterprise',
-    credits: 1000,
-    amountMinor: 5900,
-    expiresAfter: 'P1Y',
-  }),
-];
+/** The OCR service's plans, one with a description, and one whose credits expire. */
+export const PLANS: readonly Plan[] = parseCatalog(OCR_CATALOG).prices.map((price) => ({
+  priceId: price.id,
+  name: price.name ?? price.id,
+  description: null,
+  kind: price.kind,
+  planType: price.planType,
+  credits: price.credits,
+  amountMinor: AMOUNTS[price.id] ?? null,
+  currency: 'usd',
+  interval: price.kind === 'recurring' ? 'month' : null,
+  intervalCount: price.kind === 'recurring' ? 1 : null,
+  expiresAfter: null,
+  expires: null,
+  ...TOLD[price.id],
+}));
 
 export function someBalance(now: number): BalanceReport {
   return {

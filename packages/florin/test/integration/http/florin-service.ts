@@ -2,7 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { createSandbox, type Sandbox } from 'stripe-sandbox';
-import { type Catalog, parseCatalog } from '../../../src/catalog/index.ts';
+import { type Catalog, OCR_CATALOG, parseCatalog } from '../../../src/catalog/index.ts';
+import { demoPrices } from '../../../src/cli/demo-prices.ts';
 import { type Config, parseConfig } from '../../../src/config.ts';
 import type { Operation } from '../../../src/contract/index.ts';
 import { type AppDeps, createApp, type FlorinApp } from '../../../src/http/index.ts';
@@ -119,30 +120,16 @@ export type Ask = {
 // biome-ignore lint/suspicious/noExplicitAny: tests look into any answer.
 export type Answer = { status: number; headers: Headers; body: any; text: string };
 
-const PRICES = [
-  { id: 'price_BASIC_MONTHLY', name: 'Basic', unitAmount: 900, recurring: { interval: 'month' } },
-  { id: 'price_PRO_MONTHLY', name: 'Pro', unitAmount: 2900, recurring: { interval: 'month' } },
-  { id: 'price_QUICK_SCAN', name: 'Quick Scan', unitAmount: 500 },
-  { id: 'price_POWER_PACK', name: 'Power Pack', unitAmount: 2000 },
-] as const;
+const { price_BASIC_MONTHLY, price_PRO_MONTHLY, price_QUICK_SCAN, price_POWER_PACK } =
+  OCR_CATALOG.prices;
 
-const pack = { reason: 'pack_purchase', planType: 'credits', kind: 'one_time' };
+/** Four of the OCR service's prices: none for auto top-up, one that only Stripe names, one whose credits expire. */
 export const CATALOG = {
   prices: {
-    price_BASIC_MONTHLY: {
-      credits: 100,
-      reason: 'basic_plan_monthly',
-      planType: 'basic',
-      kind: 'recurring',
-    },
-    price_PRO_MONTHLY: {
-      credits: 500,
-      reason: 'vision_pro_monthly',
-      planType: 'vision_pro',
-      kind: 'recurring',
-    },
-    price_QUICK_SCAN: { ...pack, credits: 50, name: 'Quick Scan' },
-    price_POWER_PACK: { ...pack, credits: 250, expiresAfter: 'P1Y' },
+    price_BASIC_MONTHLY: { ...price_BASIC_MONTHLY, name: undefined },
+    price_PRO_MONTHLY,
+    price_QUICK_SCAN: { ...price_QUICK_SCAN, topUp: false },
+    price_POWER_PACK: { ...price_POWER_PACK, topUp: false, expiresAfter: 'P1Y' },
   },
 };
 
@@ -160,7 +147,11 @@ export type ServiceOptions = Partial<Omit<AppDeps, 'config' | 'webhooks' | 'stri
 export async function openService(options: ServiceOptions = {}): Promise<TestService> {
   const { environment, catalog = parseCatalog(CATALOG), clock = systemClock, ...more } = options;
   const [fresh, project] = await Promise.all([options.database ?? freshDatabase(), openProject()]);
-  const sandbox = createSandbox({ port: 0, apiKeys: [STRIPE_KEY], prices: PRICES });
+  const sandbox = createSandbox({
+    port: 0,
+    apiKeys: [STRIPE_KEY],
+    prices: demoPrices(parseCatalog(OCR_CATALOG)),
+  });
   await sandbox.start();
   const config = parseConfig({
     DATABASE_URL: fresh.url,
