@@ -18,7 +18,7 @@ const hit = balance.extend({
   closedAt: instant.nullable(),
 });
 /** One account as a list shows it. */
-export type AdminAccountHit = Shown<typeof hit>;
+export interface AdminAccountHit extends Shown<typeof hit> {}
 
 const found = z.object({
   /** The id of Stripe's within what was pasted; null for an account or an address. */
@@ -32,7 +32,7 @@ const found = z.object({
   atStripe: z.enum(['known', 'unknown']).nullable(),
 });
 /** Whose something is, and the events about it. */
-export type AdminSearch = Shown<typeof found>;
+export interface AdminSearch extends Shown<typeof found> {}
 
 const grant = liveGrant.extend({
   priority: z.int(),
@@ -47,7 +47,7 @@ const grant = liveGrant.extend({
   internalNote: z.string().nullable(),
 });
 /** amount = remaining + burned + expired + voided + reversed, always. */
-export type AdminGrant = Shown<typeof grant>;
+export interface AdminGrant extends Shown<typeof grant> {}
 
 const hold = z.object({
   holdId: z.string(),
@@ -57,7 +57,7 @@ const hold = z.object({
   expiresAt: instant,
   createdAt: instant,
 });
-export type AdminHold = Shown<typeof hold>;
+export interface AdminHold extends Shown<typeof hold> {}
 
 const entry = transaction.extend({
   idempotencyKey: z.string(),
@@ -66,7 +66,7 @@ const entry = transaction.extend({
   /** What operators noted for each other. */
   internalNote: z.string().nullable(),
 });
-export type AdminEntry = Shown<typeof entry>;
+export interface AdminEntry extends Shown<typeof entry> {}
 
 const topUps = z.object({
   /** Null when the account never agreed to it. */
@@ -100,7 +100,7 @@ const topUps = z.object({
     }),
   ),
 });
-export type AdminTopUps = Shown<typeof topUps>;
+export interface AdminTopUps extends Shown<typeof topUps> {}
 
 const account = z.object({
   accountId: z.string(),
@@ -115,7 +115,7 @@ const account = z.object({
   nextCursor: cursor,
 });
 /** An account's ledger with its lineage. */
-export type AdminAccount = Shown<typeof account>;
+export interface AdminAccount extends Shown<typeof account> {}
 
 const wholeCredits = z.int({ error: 'must be a whole number of credits' }).max(MAX_CREDITS);
 const change = {
@@ -138,7 +138,7 @@ const adjustment = z.strictObject({
   ...change,
 });
 /** What an operator changes by hand: a gift, above 0, or a correction, up or down. */
-export type AdminChange = Shown<typeof adjustment>;
+export interface AdminChange extends Readonly<z.output<typeof adjustment>> {}
 
 /** What operators look up about accounts, and what they change by hand. */
 export const ADMIN_ACCOUNTS = {

@@ -33,16 +33,16 @@ export const adminEvent = z.object({
   keptBytes: z.int().nullable(),
 });
 /** An event of the inbox. */
-export type AdminEvent = Shown<typeof adminEvent>;
+export interface AdminEvent extends Shown<typeof adminEvent> {}
 
 const page = z.object({ events: z.array(adminEvent), nextCursor: cursor });
-export type AdminEventPage = Shown<typeof page>;
+export interface AdminEventPage extends Shown<typeof page> {}
 
 const detail = adminEvent.extend({
   payload: z.unknown(),
   body: z.string().nullable().meta({ description: 'The kept bytes, in base64' }),
 });
-export type AdminEventDetail = Shown<typeof detail>;
+export interface AdminEventDetail extends Shown<typeof detail> {}
 
 const params = z.object({ id: z.string().meta({ example: 'evt_1QaaF' }) });
 

@@ -33,7 +33,7 @@ const health = z.object({
   version: z.string(),
 });
 /** The state of the database, of Stripe, of the inbox and of the ledger. */
-export type AdminHealth = Shown<typeof health>;
+export interface AdminHealth extends Shown<typeof health> {}
 
 const finding = z.object({
   kind: z.string(),
@@ -49,7 +49,7 @@ const finding = z.object({
   repairable: z.boolean(),
 });
 /** A fault that a comparison of Stripe with the ledger found. */
-export type AdminFinding = Shown<typeof finding>;
+export interface AdminFinding extends Shown<typeof finding> {}
 
 const run = z.object({
   runId: z.string(),
@@ -67,7 +67,7 @@ const run = z.object({
   error: z.string().nullable(),
 });
 /** One comparison of Stripe with the ledger. */
-export type AdminReconcileRun = Shown<typeof run>;
+export interface AdminReconcileRun extends Shown<typeof run> {}
 
 const runs = { 200: { description: 'The newest runs', schema: z.object({ runs: z.array(run) }) } };
 

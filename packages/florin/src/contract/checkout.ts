@@ -15,10 +15,10 @@ const request = z.strictObject({
   userId: accountId.optional().meta({ description: 'Of a server only: whose checkout it is' }),
   planType: z.string().optional().meta({ description: "Optional; must be the price's own" }),
 });
-export type CheckoutBody = Shown<typeof request>;
+export interface CheckoutBody extends Readonly<z.output<typeof request>> {}
 
 const session = z.object({ sessionId: z.string(), url: z.string() });
-export type CheckoutSession = Shown<typeof session>;
+export interface CheckoutSession extends Shown<typeof session> {}
 
 const status = z.object({
   sessionId: z.string(),
@@ -29,7 +29,7 @@ const status = z.object({
   credits: z.int().nullable(),
 });
 /** What became of a checkout. */
-export type CheckoutStatus = Shown<typeof status>;
+export interface CheckoutStatus extends Shown<typeof status> {}
 /**
  * `open`: not finished by the buyer. `processing`: paid or about to be, credits not written yet.
  * `pending`: a payment method that takes days (SEPA) is on its way. `paid`: the credits are there.

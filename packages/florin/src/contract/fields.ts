@@ -40,7 +40,7 @@ const amounts = {
 export const balance = z
   .object({ ...amounts, nextExpiryAt: instant.nullable() })
   .meta({ id: 'Balance' });
-export type Balance = Shown<typeof balance>;
+export interface Balance extends Shown<typeof balance> {}
 
 /** What every write of the ledger answers. */
 export const written = z
@@ -50,7 +50,7 @@ export const written = z
     replayed: z.boolean().meta({ description: 'True when the key was used before.' }),
   })
   .meta({ id: 'Written' });
-export type Written = Shown<typeof written>;
+export interface Written extends Shown<typeof written> {}
 
 /** RFC 9457, with the details of its `code` beside the fields that all have. */
 export const problem = z

@@ -44,7 +44,17 @@ export type Sent<T> = T extends string
     ? { readonly [Key in keyof T]: Sent<T[Key]> }
     : T;
 
-/** The type of a schema's values, for those who only read them. */
-export type Shown<S extends ZodType> = DeepReadonly<z.output<S>>;
-
-type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
+/**
+ * The type of a schema's values, for those who only read them. Keys keep their comments, which
+ * zod's own inference loses.
+ */
+export type Shown<S> =
+  S extends z.ZodObject<infer Shape>
+    ? { readonly [Key in keyof Shape]: Shown<Shape[Key]> }
+    : S extends z.ZodNullable<infer Inner>
+      ? Shown<Inner> | null
+      : S extends z.ZodArray<infer Item>
+        ? readonly Shown<Item>[]
+        : S extends ZodType
+          ? z.output<S>
+          : never;

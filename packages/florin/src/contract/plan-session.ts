@@ -12,7 +12,7 @@ const remembered = z.object({
   expiresAt: instant,
 });
 /** The chosen plan, as the service has verified it. */
-export type PlanSession = Shown<typeof remembered>;
+export interface PlanSession extends Shown<typeof remembered> {}
 
 const choice = z.strictObject({ priceId, metadata: textMetadata.optional() });
 const handOff = z.strictObject({ token: z.string().min(1) });

@@ -21,7 +21,7 @@ const plan = z.object({
   expires: z.literal('period_end').nullable(),
 });
 /** One thing on sale. */
-export type Plan = Shown<typeof plan>;
+export interface Plan extends Shown<typeof plan> {}
 export type PlanKind = Plan['kind'];
 
 const settings = z.object({
@@ -31,7 +31,7 @@ const settings = z.object({
   development: z.boolean(),
 });
 /** What the pages need to know of this deployment. */
-export type SiteSettings = Shown<typeof settings>;
+export interface SiteSettings extends Shown<typeof settings> {}
 
 /** What a page needs before anybody has signed in. */
 export const SHOP = {

@@ -16,11 +16,11 @@ export const liveGrant = z.object({
   expiresAt: instant.nullable(),
 });
 /** A grant that still has credits. */
-export type LiveGrant = Shown<typeof liveGrant>;
+export interface LiveGrant extends Shown<typeof liveGrant> {}
 
 const report = balance.extend({ grants: z.array(liveGrant) });
 /** The balance with the grants behind it, soonest expiry first. */
-export type BalanceReport = Shown<typeof report>;
+export interface BalanceReport extends Shown<typeof report> {}
 
 const allocation = z.object({
   grantId: z.string().nullable(),
@@ -28,7 +28,7 @@ const allocation = z.object({
   reason: z.string().nullable(),
 });
 /** Which grant paid for (part of) an entry; none: it became debt. */
-export type Allocation = Shown<typeof allocation>;
+export interface Allocation extends Shown<typeof allocation> {}
 
 export const transaction = z.object({
   entryId: z.string(),
@@ -58,12 +58,12 @@ export const transaction = z.object({
   createdAt: instant,
 });
 /** One line of the ledger. */
-export type Transaction = Shown<typeof transaction>;
+export interface Transaction extends Shown<typeof transaction> {}
 /** The last five move no credits: a grant of the future, a hold placed, prolonged or ended, a closing. */
 export type EntryKind = Transaction['kind'];
 
 const page = z.object({ transactions: z.array(transaction), nextCursor: cursor });
-export type TransactionPage = Shown<typeof page>;
+export interface TransactionPage extends Shown<typeof page> {}
 
 /** Of a page: the number of the entry that the last page ended with. */
 export const entryCursor = z.object({
@@ -80,7 +80,7 @@ const usage = z.object({
   to: day,
   days: z.array(z.object({ day, spent: z.int(), granted: z.int() })),
 });
-export type Usage = Shown<typeof usage>;
+export interface Usage extends Shown<typeof usage> {}
 /** One UTC day, `YYYY-MM-DD`. */
 export type UsageDay = Usage['days'][number];
 

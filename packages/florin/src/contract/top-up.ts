@@ -32,7 +32,7 @@ const agreement = z.strictObject({
     .regex(/^[a-z]{3}$/, { error: 'must be three small letters, as Stripe writes it' }),
 });
 /** What a buyer agrees to: below `threshold` available credits, one purchase at this price. */
-export type TopUpTerms = Omit<Shown<typeof agreement>, 'consent'>;
+export interface TopUpTerms extends Readonly<Omit<z.output<typeof agreement>, 'consent'>> {}
 
 const consent = z.object({
   status: z.enum(['active', 'paused', 'off']),
@@ -50,7 +50,7 @@ const consent = z.object({
   consentedAt: instant,
 });
 /** What a buyer has agreed to: below `threshold` available, one purchase of `credits`. */
-export type TopUpConsent = Shown<typeof consent>;
+export interface TopUpConsent extends Shown<typeof consent> {}
 
 const topUp = z.object({
   topUpId: z.uuid(),
@@ -63,7 +63,7 @@ const topUp = z.object({
   payUrl: z.string().nullable(),
   createdAt: instant,
 });
-export type TopUp = Shown<typeof topUp>;
+export interface TopUp extends Shown<typeof topUp> {}
 
 const state = z.object({
   consent: consent.nullable(),
@@ -72,7 +72,7 @@ const state = z.object({
   /** What may be chosen. */
   offers: z.array(z.object({ priceId: z.string(), credits: z.int() })),
 });
-export type TopUpState = Shown<typeof state>;
+export interface TopUpState extends Shown<typeof state> {}
 
 const shown = { 200: { description: 'What is agreed to, and the latest top-ups', schema: state } };
 
