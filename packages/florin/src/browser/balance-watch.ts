@@ -5,7 +5,7 @@ import type { Host } from './host.ts';
 import { json, type Send } from './request.ts';
 
 export type WatchOptions = {
-  /** Told of each failure; the watch goes on by itself. */
+  /** Called with each failure; the watch continues by itself. */
   readonly onError?: (error: unknown) => void;
   /** Milliseconds between questions while streaming does not work. Default 15,000. */
   readonly pollEvery?: number;

@@ -53,7 +53,7 @@ export function createCheckout(host: Host, send: Send) {
       if (!stale || planSession === undefined || rest.priceId === undefined) {
         throw error;
       }
-      // Expired or used meanwhile: the buyer's choice still stands by itself.
+      // The plan session has expired or was used meanwhile; the price alone still says what to buy.
       return json(await send({ ...call, body: rest }));
     }
   }

@@ -40,7 +40,7 @@ type Minted = { readonly token: string; readonly expiresAt: string } & Partial<P
 
 export function createPlanSessions(host: Host, send: Send): PlanSessions {
   const choices = createChoiceStore(host);
-  // Only in this page's memory: a token in storage could be read by any script of the origin.
+  // The token is kept in this page's memory: any script of the origin could read it in storage.
   let minted: { token: string; expiresAt: string } | null = null;
   let carried: string | null = null;
   let accepting: Promise<PlanSession | null> | null = null;

@@ -13,7 +13,7 @@ type Overview = {
   readonly accounts: number;
 };
 
-/** Counts of everything; asked by an operator now and then, and remembered by the caller. */
+/** Counts all events and accounts, which is too slow to be done for every request. */
 async function readOverview(db: Executor): Promise<Overview> {
   const [row] = await db.query<
     Row & {
@@ -82,7 +82,7 @@ export type Health = Overview & {
 const MAX_ACCOUNTS_PROVEN = 1_000;
 const STRIPE_TIMEOUT_MS = 2_000;
 
-/** Reads all of it anew: ask now and then. Throws `database_unavailable`. */
+/** Counts and asks anew each time, so ask now and then. Throws `database_unavailable`. */
 export async function readHealth({
   db,
   stripe,

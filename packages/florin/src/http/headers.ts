@@ -1,6 +1,6 @@
 import type { RequestContext } from './context.ts';
 
-/** For everything that is not a page: nothing in it may run, be framed or be kept by a cache. */
+/** Headers of everything that is not a page: nothing in it may run, be framed or be kept by a cache. */
 export const API_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",

@@ -10,7 +10,7 @@ export type Session = {
   readonly user: User;
 };
 
-/** What Supabase Auth said no to, in words for the person at the form. */
+/** A refusal of Supabase Auth, in words for the person at the form. */
 export class SignInError extends Error {
   readonly code: string;
   /** 0 when there was no answer. */

@@ -17,12 +17,12 @@ import { type App, addRoute } from '../route.ts';
 
 const REPLAYED = { 'idempotent-replayed': 'true' };
 
-/** For your own server, with FLORIN_SECRET_KEY. Every write has a key, so that it may be repeated. */
+/** Adds the routes for the app's own server. Every write has a key, so that it may be repeated. */
 export function addAccounts(app: App, parts: Parts): void {
   const { callers, feed, spend } = parts;
   const { db } = parts.webhooks;
 
-  /** One write: who calls, the key, the body, the ledger, and the first result again for a repetition. */
+  /** Checks the caller and the key, lets `work` write, and says when the answer is that of an earlier call. */
   function write<T extends { replayed: boolean }>(
     work: (c: RequestContext, call: { accountId: string; idempotencyKey: string }) => Promise<T>,
   ) {
@@ -129,7 +129,7 @@ function uuidOf(c: RequestContext, name: string): string {
   return value.toLowerCase();
 }
 
-/** The header of the IETF draft: a text in quotes, or bare as Stripe writes it. */
+/** Reads the key: a text in quotes, as the IETF draft has it, or a bare one, as Stripe writes it. */
 function keyOf(c: RequestContext): string {
   const header = c.req.header('idempotency-key')?.trim() ?? '';
   if (header === '') {

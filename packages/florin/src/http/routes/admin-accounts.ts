@@ -7,7 +7,7 @@ import type { RequestContext } from '../context.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
-/** What operators look up about accounts, and what they change by hand. */
+/** Adds what operators look up about accounts, and what they change by hand. */
 export function addAdminAccounts(app: App, { callers, stripe, webhooks }: Parts): void {
   const { db, logger } = webhooks;
   const deps = { db, stripe, logger };
@@ -58,7 +58,7 @@ export function addAdminAccounts(app: App, { callers, stripe, webhooks }: Parts)
     return written;
   });
 
-  /** A change by hand never makes an account: a typing error would be one. */
+  /** A change by hand never makes an account: a mistyped id would become one. */
   async function needAccount(c: RequestContext): Promise<string> {
     return found(await showAccount(db, idOf(c))).accountId;
   }

@@ -8,7 +8,7 @@ import { type App, addRoute } from '../route.ts';
 
 const PAGE = 50;
 
-/** The inbox, as operators see it, and the replay of an event. */
+/** Adds the inbox as operators see it, and the replay of an event. */
 export function addAdminEvents(app: App, { callers, webhooks }: Parts): void {
   const { db, logger } = webhooks;
 

@@ -13,7 +13,7 @@ import { packageVersion } from './documents.ts';
 
 const HEALTH_KEPT_MS = 5_000;
 
-/** Whether all is well, what the comparisons of Stripe with the ledger found, and another one now. */
+/** Adds the service's health, what reconcile found, and a run of it by hand. */
 export function addAdminHealth(app: App, { callers, webhooks, stripe }: Parts): void {
   const { db, clock, logger } = webhooks;
   let recent: { at: number; health: Promise<Health> } | undefined;

@@ -13,7 +13,7 @@ import { cookieHeader } from '../headers.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
-/** Buying: the ways to Stripe's pages, and the way back. */
+/** Adds the routes to Stripe's checkout and portal, and the one that says what became of a checkout. */
 export function addCheckout(app: App, parts: Parts): void {
   const { callers, planCookie, rateLimits, catchUpSession, recentSessions, webhooks } = parts;
   const checkoutFor = (c: RequestContext, accountId: string): CheckoutDeps => ({

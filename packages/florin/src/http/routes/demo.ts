@@ -4,7 +4,7 @@ import { readJson } from '../body.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
-/** `florin dev` only: a pretended scan, so that there is something to spend credits on. */
+/** Adds a pretend scan, in `florin dev` alone, so that there is something to spend credits on. */
 export function addDemo(app: App, { callers, feed, rateLimits, spend, development }: Parts): void {
   if (!development) {
     return;

@@ -9,7 +9,7 @@ import { type App, addRoute } from '../route.ts';
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 const READY_KEPT_MS = 1_000;
 
-/** For whoever keeps the service running. */
+/** Adds the routes for whoever keeps the service running. */
 export function addHealth(app: App, parts: Parts): void {
   const { callers, config, deliveries, webhooks } = parts;
   const { clock } = webhooks;
@@ -30,7 +30,7 @@ export function addHealth(app: App, parts: Parts): void {
   }
 }
 
-/** `/metrics` alone, without a key: for a port that the public does not reach. */
+/** Answers `/metrics` alone and without a key, for a port that the public does not reach. */
 export async function answerMetrics(parts: Parts, request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);
   return pathname === OPERATING.metrics.path && request.method === 'GET'

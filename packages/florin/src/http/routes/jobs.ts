@@ -4,7 +4,7 @@ import type { Parts } from '../parts.ts';
 import { statusOf } from '../problem.ts';
 import { type App, addRoute } from '../route.ts';
 
-/** For a cron call, where no process keeps running to do it. */
+/** Adds the route that runs the background jobs where no process keeps running to do it. */
 export function addJobs(app: App, { callers, runJobs }: Parts): void {
   addRoute(app, OPERATING.runJobs, async (c) => {
     await callers.server(c);

@@ -11,8 +11,8 @@ import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
 /**
- * The chosen plan, before sign-in: a cookie for this site, and a token for a page of another domain,
- * which hands it back here behind its address's `#` and in a body, never in an address.
+ * Adds the routes that remember the chosen plan before sign-in: in a cookie for this site, and as a token
+ * for a page of another domain, which sends it here in a body. No address that a server sees holds it.
  */
 export function addPlanSession(app: App, parts: Parts): void {
   const { addressOf, config, checkout, planCookie, rateLimits } = parts;

@@ -3,7 +3,7 @@ import { SHOP } from '../../contract/index.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
-/** What a page needs before anybody has signed in. */
+/** Adds what a page reads before anybody has signed in. */
 export function addShop(app: App, parts: Parts): void {
   const { addressOf, config, checkout, development, rateLimits } = parts;
 

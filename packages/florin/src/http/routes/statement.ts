@@ -6,7 +6,7 @@ import { API_HEADERS } from '../headers.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
-/** What a buyer sees of their own account, and of no other. */
+/** Adds what a buyer reads of their own account, and of no other. */
 export function addStatement(app: App, parts: Parts): void {
   const { addressOf, callers, feed, rateLimits } = parts;
   const { db, clock } = parts.webhooks;
@@ -50,7 +50,7 @@ export function addStatement(app: App, parts: Parts): void {
       headers: {
         ...API_HEADERS,
         'content-type': 'text/event-stream',
-        // Asks nginx and its kind to pass events on as they come.
+        // This header asks nginx and similar proxies to pass events on at once.
         'x-accel-buffering': 'no',
       },
     });

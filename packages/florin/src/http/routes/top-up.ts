@@ -13,7 +13,7 @@ import type { RequestContext } from '../context.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
-/** Auto top-up: a buyer's consent, and what was bought under it. */
+/** Adds the routes of auto top-up: a buyer's consent, and what was bought under it. */
 export function addTopUp(app: App, parts: Parts): void {
   const { callers, checkout, rateLimits, webhooks } = parts;
   const depsFor = (c: RequestContext, accountId: string): TopUpDeps => ({

@@ -5,7 +5,7 @@ import { readBytes } from '../body.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
-/** Stripe's deliveries: 200 as soon as one is stored, 5xx only when it could not be. */
+/** Takes Stripe's deliveries: answers 200 once one is stored, and 5xx only when it could not be. */
 export function addWebhook(app: App, { config, deliveries, metrics }: Parts): void {
   addRoute(app, OPERATING.webhook, async (c) => {
     const rawBody = await readBytes(c, MAX_BODY_BYTES);
