@@ -167,7 +167,7 @@ describe('the comparison with the contract', () => {
   };
   const fault = (body: unknown, status = 200) => contractFault(call, { status, type, body });
 
-  it('lets through what the contract says, and finds every other answer', () => {
+  it('accepts what the contract says, and finds a fault in every other answer', () => {
     expect(fault(session)).toBeUndefined();
     expect(fault({ ...session, price: 'price_QUICK_SCAN' })).toContain('price');
     expect(fault({ ...session, expiresAt: undefined })).toContain('expiresAt');
@@ -178,7 +178,7 @@ describe('the comparison with the contract', () => {
     expect(text).toContain('text/html');
   });
 
-  it('wants of a problem what all problems have', () => {
+  it('expects the common fields in every problem', () => {
     const answer = { status: 404, type: 'application/problem+json', body: { code: 'not_found' } };
     expect(contractFault(call, answer)).toContain('is no problem');
   });

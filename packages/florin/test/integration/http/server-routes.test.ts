@@ -94,7 +94,7 @@ describe('the server', () => {
     });
   });
 
-  it('is told how many credits are there and how many are needed', async () => {
+  it('learns how many credits are available and how many it needs', async () => {
     const account = await granted(5);
     const answer = await write('spend', { amount: 6 }, { account });
     expect(answer.status).toBe(402);
@@ -402,7 +402,7 @@ describe('an operator', () => {
     expect((await service.ask('/api/admin/events?status=lost', { as: 'server' })).status).toBe(400);
   });
 
-  it('is told why a replayed event fails again', async () => {
+  it('learns why a replayed event fails again', async () => {
     const shop = await openService();
     onTestFinished(() => shop.close());
     const eventId = await deliverUnknownPrice(shop);
