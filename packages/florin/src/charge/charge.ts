@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Executor } from '../db/index.ts';
-import { check, FlorinError, text, uuid } from '../kernel/index.ts';
+import { check, FlorinError, measured, uuid } from '../kernel/index.ts';
 import { findEntry, readBalance, type Spend, spendMetered, type Written } from '../ledger/index.ts';
 import {
   type Measured,
@@ -43,25 +43,6 @@ export type Charges = {
   /** The price of a use, and whether the account could pay it now. Writes nothing. Throws as `charge` does. */
   quote(request: QuoteRequest): Promise<Quote>;
 };
-
-const decimal = z.union([z.number(), z.string()], {
-  error: 'must be a number, or a decimal as text',
-});
-
-/** What was used: one quantity, or units of each kind and whose. */
-export const measured = z.object({
-  meter: text
-    .min(1, { error: 'must not be empty' })
-    .max(200, { error: 'must be at most 200 characters' }),
-  quantity: decimal.optional(),
-  usage: z
-    .object(
-      { model: text.max(200, { error: 'must be at most 200 characters' }) },
-      { error: 'must be an object with a model' },
-    )
-    .catchall(decimal.optional())
-    .optional(),
-});
 
 const charging = z.looseObject(measured.shape, { error: 'must be an object' });
 const quoting = measured.extend({ accountId: uuid });
