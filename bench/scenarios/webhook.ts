@@ -1,6 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { defineCatalog } from '../../packages/florin/src/catalog/index.ts';
+import { defineCatalog, OCR_CATALOG } from '../../packages/florin/src/catalog/index.ts';
 import { connect } from '../../packages/florin/src/db/index.ts';
 import { randomIds, silentLogger, systemClock } from '../../packages/florin/src/kernel/index.ts';
 import { verifySignature } from '../../packages/florin/src/stripe/index.ts';
@@ -12,7 +12,7 @@ import { moveFloor, openFloor, run } from '../statements.ts';
 const CLIENTS = 8;
 const SECRET = 'whsec_of_the_benchmark_7f3a9c';
 const PRICE = 'price_QUICK_SCAN';
-const CREDITS = 50;
+const { credits: CREDITS, reason: REASON } = OCR_CATALOG.prices[PRICE];
 const SEED_USERS = 1_000;
 /** More than one slice takes; past it deliveries are made as they are needed. */
 const PREPARED = 3_000;
@@ -101,12 +101,7 @@ function depsOver(db: WebhookDeps['db']): WebhookDeps {
     db,
     catalog: defineCatalog({
       prices: {
-        [PRICE]: {
-          credits: CREDITS,
-          reason: 'quick_scan_purchase',
-          planType: 'credits',
-          kind: 'one_time',
-        },
+        [PRICE]: OCR_CATALOG.prices[PRICE],
       },
     }),
     stripe: null,
@@ -211,7 +206,7 @@ async function openSeed(db: BenchDatabase, rows: number): Promise<string[]> {
     `insert into seed.credits_transactions
        (user_id, stripe_event_id, stripe_payment_id, stripe_price_id, delta, reason, plan_type)
      select (array['${users.join("','")}']::uuid[])[1 + n % ${SEED_USERS}], 'cs_past_' || n,
-            'pi_past_' || n, '${PRICE}', ${CREDITS}, 'quick_scan_purchase', 'credits'
+            'pi_past_' || n, '${PRICE}', ${CREDITS}, '${REASON}', 'credits'
        from generate_series(1, ${rows}) as n`,
     `create materialized view seed.credits_balance_mv as
      select user_id, sum(delta) as balance, count(*) as transaction_count,
@@ -241,7 +236,7 @@ async function grantAsSeed(client: pg.Client | undefined, delivery: Delivery): P
     'seed_grant',
     `insert into seed.credits_transactions
        (user_id, stripe_event_id, stripe_payment_id, stripe_price_id, delta, reason, plan_type)
-     values ($1, $2, $3, '${PRICE}', ${CREDITS}, 'quick_scan_purchase', 'credits')`,
+     values ($1, $2, $3, '${PRICE}', ${CREDITS}, '${REASON}', 'credits')`,
     [delivery.account, delivery.sessionId, delivery.paymentId],
   );
   await run(

@@ -15,4 +15,5 @@ export {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from './postgres/server.ts';
+export { demoPrices } from './prices.ts';
 export { DevError } from './surroundings.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { createIssuer } from './issuer/issuer.ts';
-import { type CatalogPrice, demoPrices, type SandboxPrice } from './prices.ts';
+import { type Amounts, type CatalogPrice, demoPrices, type SandboxPrice } from './prices.ts';
 import type { Logger } from './surroundings.ts';
 
 /** What Florin brings to its own development: this package imports nothing of it. */
@@ -10,6 +10,8 @@ export type FlorinParts = {
   readonly loadCatalog: (
     path: string | undefined,
   ) => Promise<{ readonly prices: readonly CatalogPrice[] }>;
+  /** What the default catalogue's prices cost in the sandbox. */
+  readonly amounts: Amounts;
   readonly webhookEventTypes: () => readonly string[];
   readonly createSandbox: (options: {
     host: string;
@@ -71,7 +73,7 @@ export async function startSandbox(
     publicUrl: environment['STRIPE_API_BASE'],
     storage: join(part.folder, 'sandbox.jsonl'),
     apiKeys: [environment['STRIPE_SECRET_KEY'] ?? ''],
-    prices: demoPrices(catalog.prices),
+    prices: demoPrices(catalog.prices, florin.amounts),
     endpoints: [
       {
         url: `${part.service}/api/stripe/webhook`,

@@ -20,29 +20,23 @@ export type SandboxPrice = {
   readonly recurring: { readonly interval: 'month' | 'year' } | undefined;
 };
 
-/** What the OCR service's prices cost in the sandbox, in cents. */
-const KNOWN_AMOUNTS: Readonly<Record<string, number>> = {
-  price_BASIC_MONTHLY: 900,
-  price_PRO_MONTHLY: 2_900,
-  price_MAX_MONTHLY: 7_900,
-  price_QUICK_SCAN: 500,
-  price_POWER_PACK: 2_000,
-  price_PROFESSIONAL: 4_200,
-  price_ENTERPRISE: 6_500,
-};
 const CENTS_A_CREDIT = 8;
+
+/** What prices cost by their id, in the smallest unit. */
+export type Amounts = Readonly<Record<string, number>>;
 
 /**
  * The catalogue's prices as Stripe would have them, for `florin dev`: the catalogue says what a price
- * grants and not what it costs, so amounts are for show. A dripped price is a yearly one.
+ * grants and not what it costs, so that amounts which are not in `amounts` are made up. A dripped price is
+ * a yearly one.
  */
-export function demoPrices(prices: readonly CatalogPrice[]): SandboxPrice[] {
+export function demoPrices(prices: readonly CatalogPrice[], amounts: Amounts): SandboxPrice[] {
   return prices.map((price) => ({
     id: price.id,
     lookupKey: price.lookupKey,
     name: price.name ?? nameOf(price),
     description: price.description,
-    unitAmount: KNOWN_AMOUNTS[price.id] ?? price.credits * CENTS_A_CREDIT,
+    unitAmount: amounts[price.id] ?? price.credits * CENTS_A_CREDIT,
     recurring:
       price.kind === 'recurring'
         ? { interval: price.drip === 'monthly' ? 'year' : 'month' }

@@ -1,11 +1,11 @@
+import type { Balance } from '../contract/index.ts';
 import { FlorinClientError, isRecord } from './error.ts';
 import { createEventParser } from './event-stream.ts';
 import type { Host } from './host.ts';
 import { json, type Send } from './request.ts';
-import type { Balance } from './shapes.ts';
 
 export type WatchOptions = {
-  /** Told of each failure; the watch goes on by itself. */
+  /** Called with each failure; the watch continues by itself. */
   readonly onError?: (error: unknown) => void;
   /** Milliseconds between questions while streaming does not work. Default 15,000. */
   readonly pollEvery?: number;

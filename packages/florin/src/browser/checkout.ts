@@ -1,7 +1,7 @@
+import type { CheckoutBody, CheckoutSession } from '../contract/index.ts';
 import { FlorinClientError } from './error.ts';
 import type { Host } from './host.ts';
 import { json, type Send } from './request.ts';
-import type { CheckoutSession } from './shapes.ts';
 
 export type CheckoutInput = {
   readonly quantity?: number;
@@ -11,8 +11,6 @@ export type CheckoutInput = {
   | { readonly priceId: string; readonly planSession?: string | null }
   | { readonly planSession: string; readonly priceId?: undefined }
 );
-
-type Body = Omit<CheckoutInput, 'planSession'> & { readonly planSession?: string };
 
 /** How long a finished call still answers a repeated click, while the browser leaves the page. */
 const LEAVING_MS = 10_000;
@@ -28,7 +26,7 @@ export function createCheckout(host: Host, send: Send) {
 
   return function checkout(input: CheckoutInput): Promise<CheckoutSession> {
     const { planSession, ...rest } = input;
-    const body: Body = planSession == null ? rest : { ...rest, planSession };
+    const body: CheckoutBody = planSession == null ? rest : { ...rest, planSession };
     const key = JSON.stringify(body);
     const first = running.get(key);
     if (first !== undefined) {
@@ -45,7 +43,7 @@ export function createCheckout(host: Host, send: Send) {
     return started;
   };
 
-  async function create(body: Body): Promise<CheckoutSession> {
+  async function create(body: CheckoutBody): Promise<CheckoutSession> {
     const call = { path: '/api/create-checkout-session', method: 'POST', cookies: true } as const;
     try {
       return await json(await send({ ...call, body }));
@@ -55,7 +53,7 @@ export function createCheckout(host: Host, send: Send) {
       if (!stale || planSession === undefined || rest.priceId === undefined) {
         throw error;
       }
-      // Expired or used meanwhile: the buyer's choice still stands by itself.
+      // The plan session has expired or was used meanwhile; the price alone still says what to buy.
       return json(await send({ ...call, body: rest }));
     }
   }

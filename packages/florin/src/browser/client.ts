@@ -1,8 +1,3 @@
-import { createWatchBalance, type WatchOptions } from './balance-watch.ts';
-import { type CheckoutInput, createCheckout, verified } from './checkout.ts';
-import { browserHost, type Host } from './host.ts';
-import { createPlanSessions, type PlanSessions } from './plan-session.ts';
-import { createSend, type GetAccessToken, json } from './request.ts';
 import type {
   Balance,
   BalanceReport,
@@ -17,7 +12,12 @@ import type {
   TopUpTerms,
   TransactionPage,
   Usage,
-} from './shapes.ts';
+} from '../contract/index.ts';
+import { createWatchBalance, type WatchOptions } from './balance-watch.ts';
+import { type CheckoutInput, createCheckout, verified } from './checkout.ts';
+import { browserHost, type Host } from './host.ts';
+import { createPlanSessions, type PlanSessions } from './plan-session.ts';
+import { createSend, type GetAccessToken, json } from './request.ts';
 
 export type FlorinClientOptions = {
   /** Where the service is; default: this page's own origin. */

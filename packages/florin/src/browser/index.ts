@@ -1,3 +1,28 @@
+export type {
+  Allocation,
+  Balance,
+  BalanceReport,
+  CheckoutSession,
+  CheckoutState,
+  CheckoutStatus,
+  CurrentPlan,
+  EntryKind,
+  LiveGrant,
+  Plan,
+  PlanChanged,
+  PlanChangeInput,
+  PlanChangePreview,
+  PlanKind,
+  PlanSession,
+  TopUp,
+  TopUpConsent,
+  TopUpState,
+  TopUpTerms,
+  Transaction,
+  TransactionPage,
+  Usage,
+  UsageDay,
+} from '../contract/index.ts';
 export type { WatchOptions } from './balance-watch.ts';
 export type { CheckoutInput } from './checkout.ts';
 export { createFlorinClient, type FlorinClient, type FlorinClientOptions } from './client.ts';
@@ -6,4 +31,3 @@ export type { Host, Signal } from './host.ts';
 export type { PlanChoice } from './plan-choice.ts';
 export type { PlanSessions } from './plan-session.ts';
 export type { GetAccessToken } from './request.ts';
-export type * from './shapes.ts';

@@ -1,8 +1,8 @@
+import type { PlanSession } from '../contract/index.ts';
 import { FlorinClientError } from './error.ts';
 import type { Host } from './host.ts';
 import { CHOICE_KEY, CHOICE_MINUTES, createChoiceStore, type PlanChoice } from './plan-choice.ts';
 import { json, type Send } from './request.ts';
-import type { PlanSession } from './shapes.ts';
 
 /** The name under which a hand-off carries the token, behind the address's `#`. */
 export const HAND_OFF_PARAMETER = 'plan_session';
@@ -40,7 +40,7 @@ type Minted = { readonly token: string; readonly expiresAt: string } & Partial<P
 
 export function createPlanSessions(host: Host, send: Send): PlanSessions {
   const choices = createChoiceStore(host);
-  // Only in this page's memory: a token in storage could be read by any script of the origin.
+  // The token is kept in this page's memory: any script of the origin could read it in storage.
   let minted: { token: string; expiresAt: string } | null = null;
   let carried: string | null = null;
   let accepting: Promise<PlanSession | null> | null = null;

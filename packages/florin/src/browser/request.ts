@@ -25,7 +25,7 @@ export type Call = {
 
 export type Send = (call: Call) => Promise<Response>;
 
-/** No answer by then is a failure that the user hears of. */
+/** A call without an answer fails with `timeout` after this long. */
 export const TIMEOUT_MS = 20_000;
 
 /** Sends calls to the service; what is not a success is thrown as FlorinClientError. */

@@ -1,6 +1,7 @@
 export { defineCatalog } from './define.ts';
 export { forSale } from './for-sale.ts';
 export { loadCatalog } from './load.ts';
+export { OCR_AMOUNTS, OCR_CATALOG } from './ocr.ts';
 export { parseCatalog } from './parse.ts';
 export type {
   Catalog,

@@ -1,13 +1,20 @@
 import { z } from 'zod';
 import type { Executor } from '../db/index.ts';
-import { check, FlorinError, IdempotencyKeyReusedError, text, uuid } from '../kernel/index.ts';
+import {
+  check,
+  FlorinError,
+  IdempotencyKeyReusedError,
+  measured,
+  text,
+  usedBy,
+  uuid,
+} from '../kernel/index.ts';
 import {
   findEntry,
   isWithinLimits,
   readBalance,
   type Spend,
   spendMetered,
-  usedBy,
   type Written,
 } from '../ledger/index.ts';
 import {
@@ -54,25 +61,6 @@ export type Charges = {
    */
   quote(request: QuoteRequest): Promise<Quote>;
 };
-
-const decimal = z.union([z.number(), z.string()], {
-  error: 'must be a number, or a decimal as text',
-});
-
-/** What was used: one quantity, or units of each kind and whose. */
-export const measured = z.object({
-  meter: text
-    .min(1, { error: 'must not be empty' })
-    .max(200, { error: 'must be at most 200 characters' }),
-  quantity: decimal.optional(),
-  usage: z
-    .object(
-      { model: text.max(200, { error: 'must be at most 200 characters' }) },
-      { error: 'must be an object with a model' },
-    )
-    .catchall(decimal.optional())
-    .optional(),
-});
 
 const charging = z.looseObject(
   { ...measured.shape, accountId: uuid, idempotencyKey: text },

@@ -4,7 +4,6 @@ export {
   type Charges,
   type Cost,
   createCharges,
-  measured,
   type Quote,
   type QuoteRequest,
 } from './charge.ts';

@@ -92,17 +92,23 @@ async function start(dev: {
 
 /** Most of the program's weight, which no other command needs. */
 async function florinParts(): Promise<FlorinParts> {
-  const [{ createSandbox }, { loadCatalog }, { parseConfig }, { startService }, webhooks] =
-    await Promise.all([
-      import('stripe-sandbox'),
-      import('../catalog/index.ts'),
-      import('../config.ts'),
-      import('../main.ts'),
-      import('../webhooks/index.ts'),
-    ]);
+  const [
+    { createSandbox },
+    { loadCatalog, OCR_AMOUNTS },
+    { parseConfig },
+    { startService },
+    webhooks,
+  ] = await Promise.all([
+    import('stripe-sandbox'),
+    import('../catalog/index.ts'),
+    import('../config.ts'),
+    import('../main.ts'),
+    import('../webhooks/index.ts'),
+  ]);
   return {
     migrate,
     loadCatalog,
+    amounts: OCR_AMOUNTS,
     createSandbox,
     webhookEventTypes: webhooks.webhookEventTypes,
     startService: (environment, logger) =>

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { type CatalogInput, OCR_CATALOG } from '../catalog/index.ts';
 import { listMigrations } from '../db/index.ts';
 
 /** A file that `florin init` puts into a project: its path in the project, and what it holds. */
@@ -15,70 +16,25 @@ export async function projectFiles(): Promise<ProjectFile[]> {
   );
   return [
     ...migrations,
-    { path: 'florin.config.ts', content: CATALOGUE },
+    { path: 'florin.config.ts', content: catalogFile(OCR_CATALOG) },
     { path: '.env.example', content: ENVIRONMENT },
   ];
 }
 
-/** The OCR service's catalogue, to be changed: the same that Florin sells from when it is given none. */
-const CATALOGUE = `import { defineCatalog } from 'florin';
+/** The catalogue that Florin sells from when it is given none, written down so that it can be changed. */
+function catalogFile({ prices }: CatalogInput): string {
+  const written = Object.entries(prices).map(([id, price]) => {
+    const fields = FIELDS.filter((name) => price[name] !== undefined).map(
+      (name) => `      ${name}: ${literal(price[name])},`,
+    );
+    return [`    ${id}: {`, ...fields, '    },'].join('\n');
+  });
+  return `import { defineCatalog } from 'florin';
 
 // What each Stripe price grants. The key is the id of a price, or its lookup_key.
 export default defineCatalog({
   prices: {
-    price_BASIC_MONTHLY: {
-      credits: 100,
-      reason: 'basic_plan_monthly',
-      planType: 'basic',
-      kind: 'recurring',
-      name: 'Basic',
-    },
-    price_PRO_MONTHLY: {
-      credits: 500,
-      reason: 'vision_pro_monthly',
-      planType: 'vision_pro',
-      kind: 'recurring',
-      name: 'Vision Pro',
-    },
-    price_MAX_MONTHLY: {
-      credits: 2000,
-      reason: 'vision_max_monthly',
-      planType: 'vision_max',
-      kind: 'recurring',
-      name: 'Vision Max',
-    },
-    price_QUICK_SCAN: {
-      credits: 50,
-      reason: 'quick_scan_purchase',
-      planType: 'credits',
-      kind: 'one_time',
-      name: 'Quick Scan',
-      topUp: true,
-    },
-    price_POWER_PACK: {
-      credits: 250,
-      reason: 'power_pack_purchase',
-      planType: 'credits',
-      kind: 'one_time',
-      name: 'Power Pack',
-      topUp: true,
-    },
-    price_PROFESSIONAL: {
-      credits: 600,
-      reason: 'professional_purchase',
-      planType: 'credits',
-      kind: 'one_time',
-      name: 'Professional',
-      topUp: true,
-    },
-    price_ENTERPRISE: {
-      credits: 1000,
-      reason: 'enterprise_purchase',
-      planType: 'credits',
-      kind: 'one_time',
-      name: 'Enterprise',
-      topUp: true,
-    },
+${written.join('\n')}
   },
   // What usage costs, in credits: florin.charge({ meter: 'page', quantity: 3, … }).
   usage: {
@@ -87,6 +43,13 @@ export default defineCatalog({
   },
 });
 `;
+}
+
+const FIELDS = ['credits', 'reason', 'planType', 'kind', 'name', 'topUp'] as const;
+
+function literal(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : String(value);
+}
 
 const ENVIRONMENT = `# Copy to .env and fill in; .env does not belong into version control. Check with: npx florin doctor
 

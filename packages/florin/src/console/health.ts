@@ -1,7 +1,9 @@
 import type { Executor, Row } from '../db/index.ts';
+import { verifyLedger } from '../ledger/index.ts';
+import type { ConsoleDeps } from './deps.ts';
 
 /** The state of the inbox and the size of the ledger. */
-export type Overview = {
+type Overview = {
   readonly events: Readonly<
     Record<'received' | 'processed' | 'skipped' | 'failed' | 'dead', number>
   >;
@@ -116,4 +118,37 @@ export async function readBacklog(db: Executor): Promise<Backlog> {
              from billing.events where status in ('received', 'failed')`,
   });
   return row ?? { waiting: 0, needingAttention: 0, lagSeconds: 0 };
+}
+
+/** The state of the service in figures, as far as the database and Stripe tell. */
+export type Health = Overview & {
+  readonly database: 'ok';
+  readonly stripe: 'ok' | 'unavailable';
+  readonly lagSeconds: number;
+  /** Null for a ledger so large that proving it is work for `florin verify`. */
+  readonly ledgerFaults: number | null;
+};
+
+const STRIPE_TIMEOUT_MS = 2_000;
+
+/** Counts or estimates, and asks anew each time, so ask now and then. Throws `database_unavailable`. */
+export async function readHealth({
+  db,
+  stripe,
+}: Pick<ConsoleDeps, 'db' | 'stripe'>): Promise<Health> {
+  const [overview, { lagSeconds }, stripeState] = await Promise.all([
+    readOverview(db),
+    readBacklog(db),
+    stripe.balance.retrieve({}, { timeout: STRIPE_TIMEOUT_MS, maxNetworkRetries: 0 }).then(
+      () => 'ok' as const,
+      () => 'unavailable' as const,
+    ),
+  ]);
+  return {
+    database: 'ok',
+    stripe: stripeState,
+    ...overview,
+    lagSeconds,
+    ledgerFaults: (await isLedgerSmall(db)) ? (await verifyLedger(db)).length : null,
+  };
 }

@@ -1,11 +1,15 @@
+export { type AccountReport, type GrantReport, readAccountReport } from './account-report.ts';
+export { type AccountHit, type Hold, showAccount } from './accounts.ts';
+export type { ConsoleDeps } from './deps.ts';
+export { type Found, findByText } from './find.ts';
 export {
-  type AccountHit,
-  findAccounts,
-  type Hold,
-  listHolds,
-  showAccount,
-} from './accounts.ts';
-export { type Backlog, isLedgerSmall, type Overview, readBacklog, readOverview } from './health.ts';
+  type Backlog,
+  type Health,
+  isLedgerSmall,
+  readBacklog,
+  readHealth,
+  readOverview,
+} from './health.ts';
 export {
   type KeptFinding,
   type ReconcileFigures,
@@ -22,4 +26,4 @@ export {
   type SearchText,
   type Whereabouts,
 } from './search.ts';
-export { showTopUps } from './top-ups.ts';
+export type { AccountTopUps } from './top-ups.ts';

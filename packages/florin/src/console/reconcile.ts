@@ -33,7 +33,7 @@ export type ReconcileRun = {
   readonly error: string | null;
 };
 
-/** Of each kind the newest run that compared, and what has begun since; newest first. */
+/** Reads, of each kind, the newest run with an answer and the runs begun since; newest first. */
 export async function readReconcileRuns(db: Executor): Promise<ReconcileRun[]> {
   return db.query<Row & ReconcileRun>(
     `with runs as (
@@ -56,9 +56,9 @@ export async function readReconcileRuns(db: Executor): Promise<ReconcileRun[]> {
   );
 }
 
-/** What is known to be wrong now, in a line. */
+/** The faults that are known now, in a line. */
 export type ReconcileSummary = {
-  /** Different faults of the runs that nothing later has compared again; null before the first run. */
+  /** How many different faults are known; null before the first run. */
   readonly found: number | null;
   /** When a scheduled run last ended with an answer; null when none ever has. */
   readonly scheduledAt: Date | null;
@@ -102,8 +102,8 @@ export type ReconcileFigures = {
 
 /**
  * A scheduled run's faults count until a scheduled run of at least its reach has looked again, or one
- * by hand has not found them any more. What only a run by hand found is not counted: such a run also
- * tells what is merely on its way.
+ * by hand no longer finds them. What only a run by hand found is not counted: such a run also reports
+ * what is still on its way.
  */
 export function reconcileFigures(runs: readonly ReconcileRun[]): ReconcileFigures {
   const done = runs.filter(({ state }) => state === 'done');

@@ -1,7 +1,7 @@
 import type { Executor, Row } from '../db/index.ts';
 import { isUuid } from '../kernel/index.ts';
 
-/** Where to ask what the database does not know. */
+/** Asks Stripe what the database does not know. */
 export type AskStripe = {
   /** An object's other names; null when Stripe does not know it, undefined when it cannot be asked. */
   related(id: string): Promise<
@@ -53,8 +53,9 @@ export type Whereabouts = {
 };
 
 /**
- * Whose a payment, a refund, a subscription, a customer, an event or an address is. The database is
- * asked first, and Stripe only about what it does not know. Reads only; raises what `stripe` raises.
+ * Finds the accounts that a payment, a refund, a subscription, a customer, an event or an address belongs
+ * to. The database is asked first, and Stripe only about what it does not know. Writes nothing; throws
+ * what `stripe` throws.
  */
 export async function findWhereabouts(
   db: Executor,
@@ -66,10 +67,10 @@ export async function findWhereabouts(
   }
   if ('email' in search) {
     const customers = await stripe.customers(search.email);
-    const whose = await whoseAre(db, customers);
-    return { ...whose, atStripe: customers.length === 0 ? 'unknown' : 'known' };
+    const known = await findKnown(db, customers);
+    return { ...known, atStripe: customers.length === 0 ? 'unknown' : 'known' };
   }
-  const known = await whoseAre(db, [search.stripeId]);
+  const known = await findKnown(db, [search.stripeId]);
   if (known.accountIds.length > 0 || known.hasEvents) {
     return { ...known, atStripe: null };
   }
@@ -77,7 +78,7 @@ export async function findWhereabouts(
   if (related == null) {
     return { ...known, atStripe: related === null ? 'unknown' : null };
   }
-  const { accountIds, ...found } = await whoseAre(db, [search.stripeId, ...related.ids]);
+  const { accountIds, ...found } = await findKnown(db, [search.stripeId, ...related.ids]);
   const hinted = related.accountIds.filter((id) => isUuid(id)).map((id) => id.toLowerCase());
   return {
     ...found,
@@ -92,8 +93,8 @@ type Known = {
   readonly hasEvents: boolean;
 };
 
-/** The accounts of Stripe's objects by what billing knows of them, each by an index. */
-async function whoseAre(db: Executor, ids: readonly string[]): Promise<Known> {
+/** Looks Stripe's objects up in billing's tables, each by an index. */
+async function findKnown(db: Executor, ids: readonly string[]): Promise<Known> {
   const rows = await db.query<Row & Known>(
     `with given as materialized (
        select unnest($1::text[]) as name

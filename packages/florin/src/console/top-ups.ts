@@ -1,6 +1,6 @@
 import type { Executor, Row } from '../db/index.ts';
 
-/** Auto top-up of one account, as whoever is asked about a charge needs it. */
+/** What an operator needs to know of an account's auto top-up when its owner asks about a charge. */
 export type AccountTopUps = {
   /** Null when the account never agreed to it. */
   readonly consent: {

@@ -99,7 +99,7 @@ describe('a paid invoice', () => {
       stripe_invoice_id: 'in_1',
       stripe_price_id: 'price_QUICK_SCAN',
       reason: 'quick_scan_purchase',
-      plan_type: 'basic',
+      plan_type: 'credits',
       stripe_event_id: 'evt_1',
     });
   });

@@ -68,7 +68,7 @@ describe('money that goes back', () => {
           stripe_session_id: 'cs_1',
           stripe_price_id: 'price_QUICK_SCAN',
           reason: 'refund_quick_scan_purchase',
-          plan_type: 'basic',
+          plan_type: 'credits',
           stripe_event_id: 'evt_1',
         },
       },

@@ -45,7 +45,7 @@ describe('a paid checkout session', () => {
           stripe_session_id: 'cs_1',
           stripe_price_id: 'price_QUICK_SCAN',
           reason: 'quick_scan_purchase',
-          plan_type: 'basic',
+          plan_type: 'credits',
           stripe_event_id: 'evt_1',
         },
       },

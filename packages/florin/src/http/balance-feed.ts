@@ -12,7 +12,7 @@ export type BalanceFeed = {
    */
   open(stream: {
     accountId: string;
-    /** Whose share of the streams it takes; absent where the host has not said. */
+    /** The address whose share of the streams it takes; absent where the host does not know it. */
     address?: string | undefined;
     until: Date;
     lastEventId: string | undefined;
@@ -28,13 +28,13 @@ type Subscriber = {
   readonly end: () => void;
 };
 
-/** Beside LISTEN: what other processes spend is not announced, and a pooler announces nothing. */
+/** Polling complements LISTEN: spends of other processes are not announced, and a pooler announces nothing. */
 const POLL_MS = 3_000;
 const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 2_000;
 const MAX_STREAMS = 2_000;
 const MAX_STREAMS_AN_ACCOUNT = 10;
-/** A tenth of all: free sign-ups at one address leave the others theirs. */
+/** A tenth of all, so that free sign-ups from one address cannot take everybody's streams. */
 const MAX_STREAMS_AN_ADDRESS = 200;
 const MAX_ACCOUNTS_A_READ = 500;
 /** Chunks that a browser may leave unread before its stream is ended. */
@@ -42,9 +42,9 @@ const MAX_UNREAD = 100;
 const MAX_MS = 12 * 60 * 60_000;
 
 /**
- * Live balances for browsers: announced by Postgres, by this process, and polled beside both. However
- * many streams are open, their balances are read by one query at a time, so that they never hold
- * more than one of the database's connections, and one account is read once for all its streams.
+ * Sends live balances to browsers. Postgres and this process announce changes, and balances are polled
+ * as well. One query at a time reads the balances of all open streams, so that they never hold more
+ * than one of the database's connections; an account is read once for all its streams.
  */
 export function createBalanceFeed(options: {
   db: Database;
@@ -125,8 +125,9 @@ export function createBalanceFeed(options: {
       timer.unref();
     }
     const listening = db.listen(BALANCE_CHANNEL, changed);
-    const warn = (error: Error) => logger.warn({ error: error.message }, 'not listening');
-    // What changed before the database listened was announced to nobody.
+    const warn = (error: Error) =>
+      logger.warn({ error: error.message }, 'the database announces no balances: they are polled');
+    // Changes from before the database listened were announced to nobody.
     listening.then(changedAll, warn);
     return () => {
       for (const timer of timers) {

@@ -5,7 +5,7 @@ import type { AppEnv } from './context.ts';
 
 type Bindings = AppEnv['Bindings'];
 
-/** Far above any body of ours; the webhook has its own limit. */
+/** No body of the API comes near this; the webhook has its own limit. */
 const MAX_BODY = 64 * 1024;
 const JSON_TYPE = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
 
@@ -36,7 +36,7 @@ export function readQuery<S extends ZodType>(c: Context, schema: S): z.infer<S> 
   return check(schema, checkJson(c.req.query()));
 }
 
-/** No text that Postgres or Stripe could not take, in any field of any route. */
+/** Refuses text that Postgres or Stripe could not take, in any field of any route. */
 function checkJson(value: unknown): unknown {
   return toPlainJson(value, 'body');
 }
@@ -59,7 +59,7 @@ export async function readBytes(c: Context, limit: number): Promise<Uint8Array> 
     : new Uint8Array(await whole(c.req.arrayBuffer()));
 }
 
-/** A sender that goes away, or is too slow, is no error of ours. */
+/** Answers a sender that goes away, or is too slow, with `body_incomplete`: the service has not failed. */
 async function whole<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
@@ -70,7 +70,7 @@ async function whole<T>(reading: Promise<T>): Promise<T> {
   }
 }
 
-/** A parser in front, such as express.json(), leaves nothing to verify Stripe's signature over. */
+/** Throws when a parser such as express.json() has read the body: no signature could be verified. */
 function refuseReadBody(c: Context): void {
   if (isBodyGone(c)) {
     throw new FlorinError(
@@ -87,7 +87,7 @@ function isBodyGone(c: Context): boolean {
     : incoming.readableDidRead === true && !(incoming.rawBody instanceof Uint8Array);
 }
 
-/** What Content-Length says, which the server holds the sender to; undefined for a chunked body. */
+/** Returns the Content-Length, which the server enforces; undefined for a chunked body. */
 function declaredLength(c: Context, limit: number): number | undefined {
   const header = c.req.header('content-length');
   if (header === undefined) {
@@ -107,7 +107,7 @@ async function readCounted(c: Context, limit: number): Promise<Uint8Array> {
   for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
     length += part.value.byteLength;
     if (length > limit) {
-      // Not awaited: the sender may never end.
+      // This is not awaited, because the sender may never end.
       reader?.cancel().catch(() => undefined);
       throw tooLarge(limit);
     }

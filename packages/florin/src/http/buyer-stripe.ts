@@ -7,10 +7,10 @@ import type { RequestContext } from './context.ts';
 import type { RateLimits } from './limits.ts';
 import { createPace, type Pace } from './pace.ts';
 
-/** Stripe on behalf of one account, asked from one request. */
+/** Makes the Stripe client for one account and one request. */
 export type StripeFor = (c: RequestContext, accountId: string) => StripeClient;
 
-/** A crowd waits this long for its turn, twice at most; it is part of the time that one request may take. */
+/** How long a call waits for its turn, at most twice; the wait is part of its request's time. */
 const MAX_WAIT_MS = 2_000;
 
 /**

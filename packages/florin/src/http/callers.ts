@@ -9,7 +9,7 @@ export type Caller = ({ readonly kind: 'buyer' } & Buyer) | Server;
 export type Callers = {
   /** A signed-in user. The server key has no account and is `forbidden`. */
   buyer(c: RequestContext): Promise<Buyer>;
-  /** The server key. Synchronous: it stands on the way of every spend. A user is `forbidden`. */
+  /** The server key. Synchronous, since every spend passes it. A user is `forbidden`. */
   server(c: RequestContext): Promise<void> | undefined;
   /** A signed-in user or the server key. */
   buyerOrServer(c: RequestContext): Promise<Caller>;
@@ -19,7 +19,7 @@ export type Callers = {
 
 const BEARER = /^Bearer +([^\s,]+)$/i;
 
-/** Tells who calls. Every failure is counted against the caller's address, a success never. */
+/** Identifies callers. Each failure counts against the caller's address, a success never does. */
 export function createCallers(options: {
   serverKeys: readonly string[];
   userTokens: UserTokens;
@@ -29,7 +29,7 @@ export function createCallers(options: {
   const { userTokens, onRefused } = options;
   const digests = options.serverKeys.map(digest);
 
-  /** Compares in the same time whatever was sent, and with every key. */
+  /** Takes the same time whatever was sent, because it compares with every key. */
   function isServerKey(candidate: string): boolean {
     const given = digest(candidate);
     let found = false;
@@ -105,4 +105,15 @@ export function createCallers(options: {
 
 function digest(text: string): Buffer {
   return hash('sha256', text, 'buffer');
+}
+
+/** Refuses anonymous users: what they buy would be lost with their browser (docs/decisions/0032). */
+export function refuseAnonymous(caller: Caller, anonymousBuyers: boolean): void {
+  if (caller.kind === 'buyer' && caller.isAnonymous && !anonymousBuyers) {
+    throw new FlorinError(
+      'forbidden',
+      'Create an account before buying, so that it can be found again.',
+      { details: { reason: 'anonymous_user' } },
+    );
+  }
 }

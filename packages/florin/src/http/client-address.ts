@@ -3,9 +3,9 @@ import type { Logger } from '../kernel/index.ts';
 import type { RequestContext } from './context.ts';
 
 /**
- * The address to count a request by: the connection's, or what the trusted proxies say it was. An IPv6
- * user has a /64 to choose from. Undefined where the app is mounted and no connection is seen: the
- * host has its own limits there.
+ * Returns the address to count a request by: the connection's, or the one that trusted proxies name. Of
+ * an IPv6 address only the /64 counts, since a user may choose any address within it. Undefined where
+ * the app is mounted and sees no connection: the host has its own limits there.
  */
 export type AddressOf = (c: RequestContext) => string | undefined;
 
@@ -30,7 +30,7 @@ export function createAddressOf(options: { trustedProxies: number; logger: Logge
   };
 }
 
-/** Some gateways write `1.2.3.4:5678` and `[2001:db8::1]:443`: the port is another for each connection. */
+/** Some gateways append the port (`1.2.3.4:5678`, `[2001:db8::1]:443`), which differs by connection. */
 function withoutPort(entry: string): string {
   const [, bracketed, plain] = /^(?:\[([^\]]*)\](?::\d+)?|([^:]*):\d+)$/.exec(entry) ?? [];
   return bracketed ?? plain ?? entry;

@@ -1,6 +1,6 @@
 import type { RequestContext } from './context.ts';
 
-/** For everything that is not a page: nothing in it may run, be framed or be kept by a cache. */
+/** Headers of everything that is not a page: nothing in it may run, be framed or be kept by a cache. */
 export const API_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -10,11 +10,14 @@ export const API_HEADERS: Readonly<Record<string, string>> = {
 
 const JSON_HEADERS = { ...API_HEADERS, 'content-type': 'application/json' };
 
+/** A response that is known to carry this body. */
+export type Answered<Body> = Response & { readonly _body?: Body };
+
 /** A JSON answer with the headers of the API. */
-export function json(
-  body: unknown,
+export function json<Body>(
+  body: Body,
   options: { status?: number; headers?: Readonly<Record<string, string>> } = {},
-): Response {
+): Answered<Body> {
   const { status = 200, headers } = options;
   return new Response(JSON.stringify(body), {
     status,
@@ -23,7 +26,7 @@ export function json(
 }
 
 /** An answer without a body. */
-export function noContent(): Response {
+export function noContent(): Answered<never> {
   return new Response(null, { status: 204, headers: { ...API_HEADERS } });
 }
 
@@ -58,7 +61,7 @@ export function pageHeaders(connectTo: readonly string[]): Record<string, string
 export const STRICT_TRANSPORT = 'max-age=63072000; includeSubDomains';
 
 /** Adds Set-Cookie lines to an answer that is not sent yet. */
-export function withCookies(response: Response, cookies: readonly string[]): Response {
+export function withCookies<R extends Response>(response: R, cookies: readonly string[]): R {
   for (const cookie of cookies) {
     response.headers.append('set-cookie', cookie);
   }

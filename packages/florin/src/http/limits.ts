@@ -34,9 +34,9 @@ export type RateLimits = {
 const WINDOW_SECONDS = 60;
 
 /**
- * Counted in this process's memory: with several parts behind one balancer each counts its own.
- * Neither the webhook nor a server with its key is limited: the first must never be turned away by
- * somebody else's noise, the second is ours.
+ * Counts requests in this process's memory: of several processes behind one balancer, each counts its
+ * own. Neither the webhook nor a server with its key is limited: Stripe must never be turned away
+ * because others are noisy, and the server is the app's own.
  */
 export function createRateLimits(limits: Limits): RateLimits {
   const limiters = Object.fromEntries(

@@ -3,7 +3,7 @@ import { createMetrics } from './observe.ts';
 
 const POOL = { open: 4, waiting: 3, lent: 100, waitedSeconds: 1.5, refused: 2 };
 
-it('a database that does not answer is told as 0, and what was known of the inbox stays', async () => {
+it('a database that does not answer counts as 0, and the last figures of the inbox stay', async () => {
   const metrics = createMetrics({ figures: () => POOL });
   const backlog = { waiting: 3, needingAttention: 2, lagSeconds: 0.5 };
   const figures = async () =>
@@ -23,7 +23,7 @@ it('a database that does not answer is told as 0, and what was known of the inbo
   expect(await figures()).toEqual(['florin_database_up 0', ...inbox]);
 });
 
-it('what reconcile found is told by kind, zeros too, and stays while the database does not answer', async () => {
+it('what reconcile found is counted by kind, zeros too, and stays while the database is away', async () => {
   const metrics = createMetrics({ figures: () => POOL });
   const figures = async () =>
     (await metrics.registry.metrics()).split('\n').filter((line) => /^florin_reconcile/.test(line));

@@ -136,7 +136,7 @@ function reconcileGauges(registers: Registry[]): Metrics['measureReconcile'] {
       completed.set((figures.completedAt?.getTime() ?? 0) / 1000);
       failing.set(figures.failing ? 1 : 0);
     } catch {
-      // As with the inbox: florin_database_up says that these are what was last known.
+      // As with the inbox, the figures stay as they were last known, and florin_database_up says so.
     }
   };
 }
@@ -174,5 +174,5 @@ export function observe(options: { logger: Logger; metrics: Metrics; ids: IdSour
   };
 }
 
-/** Asked every few seconds by machines: worth a line only when they fail. */
+/** Machines ask these every few seconds: only a failure is worth a line. */
 const QUIET = new Set(['/healthz', '/readyz', '/metrics', '/assets/*']);

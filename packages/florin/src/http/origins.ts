@@ -6,7 +6,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 const PREFLIGHT_SECONDS = '600';
 
 /**
- * Which pages may call (CORS), and which may not even be believed to mean it (CSRF). Origins are
+ * Decides which pages may call (CORS), and rejects requests that another site made up (CSRF). Origins are
  * compared with ALLOWED_ORIGINS; none is echoed that is not on it, and no address is made of one.
  * A writing request that names another origin, or comes from another site, is `forbidden`.
  */
@@ -63,7 +63,7 @@ function isPreflight(c: RequestContext): boolean {
   return c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined;
 }
 
-/** Browsers always name the origin of a writing request; a cross-site one without it is made up. */
+/** A browser names the origin of every writing request; one that lacks it does not come from a page. */
 function refuseForeignWrites(c: RequestContext): void {
   if (!SAFE_METHODS.has(c.req.method) && c.req.header('sec-fetch-site') === 'cross-site') {
     throw notAllowed();

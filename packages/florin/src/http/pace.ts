@@ -1,4 +1,4 @@
-/** Milliseconds until a call of this key may go on; undefined: it would have to wait too long. */
+/** Returns how many milliseconds a call of this key has to wait; undefined when that is too long. */
 export type Pace = (key: string) => number | undefined;
 
 /** Keys whose turn has passed are forgotten when there are more than this. */

@@ -1,29 +1,59 @@
-import { type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
+import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
+import { type AnswerOf, type Operation, problem, type Sent } from '../contract/index.ts';
 import { FlorinError, isStorableText } from '../kernel/index.ts';
-import type { AppEnv, RouteHandler } from './context.ts';
+import type { AppEnv, RequestContext } from './context.ts';
+import { type Answered, json } from './headers.ts';
 
 export type App = OpenAPIHono<AppEnv>;
 
-/** One operation: its documentation, and what answers it. */
-export type Route = {
-  readonly method: 'get' | 'post' | 'put' | 'delete';
-  /** With parameters as OpenAPI writes them: `/api/accounts/{id}`. */
-  readonly path: string;
-  readonly docs: Omit<RouteConfig, 'method' | 'path'>;
-  readonly handler: RouteHandler;
-};
+/** Answers an operation, with the body alone or, by {@link json}, with a status and headers as well. */
+type Handler<Body> = (c: RequestContext) => Promise<Body | Answered<Body>> | Body | Answered<Body>;
 
 /** Adds an operation to the service and to its OpenAPI document, so that neither lacks the other. */
-export function addRoute(app: App, { method, path, docs, handler }: Route): void {
-  const request = { params: namesOf(path), ...docs.request };
-  app.openAPIRegistry.registerPath({ method, path, ...docs, request });
-  app.on(method.toUpperCase(), toHonoPath(path), (c, next) => {
+export function addRoute<const O extends Operation>(
+  app: App,
+  operation: O,
+  handler: Handler<Sent<AnswerOf<O>>>,
+): void {
+  const { method, path } = operation;
+  app.openAPIRegistry.registerPath(toDocumented(operation));
+  app.on(method.toUpperCase(), toHonoPath(path), async (c) => {
     c.set('route', path);
     if (!Object.values<string>(c.req.param()).every(isStorableText)) {
       throw new FlorinError('invalid_input', 'The path must be well-formed Unicode without NUL.');
     }
-    return handler(c, next);
+    const answer = await handler(c);
+    return answer instanceof Response ? answer : json(answer);
   });
+}
+
+function toDocumented(operation: Operation): RouteConfig {
+  const { method, path, summary, tag, callers, params, query, headers, body } = operation;
+  const answers = Object.entries(operation.answers).map(([status, success]) => {
+    const { description, schema, type = 'application/json' } = success;
+    const content = schema === undefined ? {} : { content: { [type]: { schema } } };
+    return [status, { description, ...content }];
+  });
+  const problems = Object.entries(operation.problems ?? {}).map(([status, description]) => [
+    status,
+    { description, content: { 'application/problem+json': { schema: problem } } },
+  ]);
+  return {
+    method,
+    path,
+    summary,
+    tags: [tag],
+    ...(callers === undefined ? {} : { security: callers.map((caller) => ({ [caller]: [] })) }),
+    request: {
+      ...(params === undefined ? {} : { params }),
+      ...(query === undefined ? {} : { query }),
+      ...(headers === undefined ? {} : { headers }),
+      ...(body === undefined
+        ? {}
+        : { body: { required: true, content: { 'application/json': { schema: body } } } }),
+    },
+    responses: Object.fromEntries([...answers, ...problems]),
+  };
 }
 
 /** Answers a known path with an unknown method by `method_not_allowed`, anything else by `not_found`. */
@@ -49,12 +79,6 @@ export function addFallback(app: App): void {
     }
     throw new FlorinError('not_found', 'There is nothing at this address.');
   });
-}
-
-/** Any text for each name in the path; a route that knows more of them says so itself. */
-function namesOf(path: string) {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
-  return z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
 }
 
 function toHonoPath(path: string): string {

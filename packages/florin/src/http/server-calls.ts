@@ -1,21 +1,20 @@
-import { z } from '@hono/zod-openapi';
+import { MAX_KEY } from '../contract/index.ts';
 import { FlorinError, isUuid } from '../kernel/index.ts';
 import type { RequestContext } from './context.ts';
-import { json } from './headers.ts';
+import { type Answered, json } from './headers.ts';
 import type { Parts } from './parts.ts';
 
-const MAX_KEY = 255;
 const REPLAYED = { 'idempotent-replayed': 'true' };
 
-export const key = z.object({
-  'Idempotency-Key': z.string().min(1).max(MAX_KEY).openapi({ example: 'scan:job_81' }),
-});
-/** What your own server calls: who calls, the account, the key, and the first result again for a repetition. */
+/**
+ * Returns what wraps a write of the app's own server: it checks the caller and the key, lets `work`
+ * write, and says when the answer is that of an earlier call.
+ */
 export function createServerWrite({ callers, feed }: Pick<Parts, 'callers' | 'feed'>) {
   return function write<T extends { replayed: boolean }>(
     work: (c: RequestContext, call: { accountId: string; idempotencyKey: string }) => Promise<T>,
   ) {
-    return async (c: RequestContext) => {
+    return async (c: RequestContext): Promise<Answered<T>> => {
       const refusing = callers.server(c);
       if (refusing !== undefined) {
         await refusing;
@@ -36,7 +35,7 @@ export function uuidOf(c: RequestContext, name: string): string {
   return value.toLowerCase();
 }
 
-/** The header of the IETF draft: a text in quotes, or bare as Stripe writes it. */
+/** Reads the key: a text in quotes, as the IETF draft has it, or a bare one, as Stripe writes it. */
 function keyOf(c: RequestContext): string {
   const header = c.req.header('idempotency-key')?.trim() ?? '';
   if (header === '') {

@@ -19,7 +19,7 @@ export type Buyer = {
 };
 
 export type UserTokens = {
-  /** Throws `unauthenticated` for any token that is not right, `identity_unavailable` when the keys cannot be had. */
+  /** Throws `unauthenticated` for any invalid token, `identity_unavailable` when the keys cannot be fetched. */
   verify(token: string): Promise<Buyer>;
 };
 
@@ -33,7 +33,7 @@ export type UserTokenOptions = {
 
 const PUBLISHED_ALGORITHMS = ['ES256', 'RS256'];
 const SHARED_ALGORITHM = 'HS256';
-/** Supabase's header. Anything else (jku, jwk, x5u, crit, b64) wants to choose the key or the rules. */
+/** The header as Supabase sends it. Any other field (jku, jwk, x5u, crit, b64) would choose the key or the rules. */
 const HEADER = new Set(['alg', 'kid', 'typ']);
 const MAX_TOKEN = 8 * 1024;
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -144,7 +144,7 @@ function toBuyer(token: z.infer<typeof claims>): Buyer {
   };
 }
 
-/** What failed is the token, unless it was the way to the keys. */
+/** Blames the token, unless the keys could not be fetched. */
 function explain(error: unknown): FlorinError {
   if (error instanceof FlorinError) {
     return error;

@@ -22,10 +22,17 @@ export { type IdSource, isUuid, randomIds } from './ids.ts';
 export {
   check,
   credits,
+  expiresInSeconds,
   type Issue,
+  limitScope,
+  measured,
   metadata,
+  overage,
+  priority,
+  source,
   text,
   toInvalidInput,
+  usedBy,
   uuid,
 } from './input.ts';
 export {

@@ -10,6 +10,8 @@ import { isStorableText } from './text.ts';
 /** What an entry may carry: a note, not a document. */
 export const METADATA_LIMITS: JsonLimits = { maxDepth: 32, maxBytes: 64 * 1024 };
 
+const MAX_HOLD_SECONDS = 30 * 86_400;
+
 export const text = z
   .string({ error: 'must be a text' })
   .refine(isStorableText, { error: 'must be well-formed Unicode without NUL' });
@@ -22,6 +24,54 @@ export const uuid = z
 
 const CREDITS = { error: `must be a whole number of credits from 1 to ${MAX_CREDITS}` };
 export const credits = z.int(CREDITS).min(1, CREDITS).max(MAX_CREDITS, CREDITS);
+
+/** Where credits come from. */
+export const source = text
+  .min(1, { error: 'must not be empty' })
+  .max(100, { error: 'must be at most 100 characters' });
+export const priority = z.int32({ error: 'must be a whole number of 32 bits' });
+export const expiresInSeconds = z
+  .number({ error: 'must be a number of seconds' })
+  .positive({ error: 'must be above 0' })
+  .max(MAX_HOLD_SECONDS, { error: `must be at most ${MAX_HOLD_SECONDS}` });
+export const overage = z.enum(['refuse', 'up_to_available', 'debt'], {
+  error: 'must be refuse, up_to_available or debt',
+});
+
+/** The app's own name for who used credits, or for what. */
+export const usedBy = text
+  .min(1, { error: 'must not be empty' })
+  .max(200, { error: 'must be at most 200 characters' })
+  .refine((name) => name !== '*', { error: 'must not be *' });
+
+/** What a limit is about; `*` stands for each actor, or each feature, on its own. */
+export const limitScope = {
+  window: z.enum(['hour', 'day', 'month', 'lifetime'], {
+    error: 'must be hour, day, month or lifetime',
+  }),
+  actor: z.union([usedBy, z.literal('*')]).optional(),
+  feature: z.union([usedBy, z.literal('*')]).optional(),
+  soft: z.boolean({ error: 'must be true or false' }).default(false),
+};
+
+const decimal = z.union([z.number(), z.string()], {
+  error: 'must be a number, or a decimal as text',
+});
+
+/** What was used: one quantity, or units of each kind and whose. */
+export const measured = z.object({
+  meter: text
+    .min(1, { error: 'must not be empty' })
+    .max(200, { error: 'must be at most 200 characters' }),
+  quantity: decimal.optional(),
+  usage: z
+    .object(
+      { model: text.max(200, { error: 'must be at most 200 characters' }) },
+      { error: 'must be an object with a model' },
+    )
+    .catchall(decimal.optional())
+    .optional(),
+});
 
 /** Free fields, as plain JSON. */
 export const metadata = z

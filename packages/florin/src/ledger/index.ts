@@ -41,7 +41,6 @@ export {
   readHold,
   releaseHold,
 } from './hold.ts';
-export { expiresInSeconds, limitScope, overage, priority, source, usedBy } from './input.ts';
 export {
   forgetCounters,
   isWithinLimits,
@@ -60,6 +59,15 @@ export {
   spendBatch,
   spendMetered,
 } from './spend.ts';
+export {
+  type LiveGrant,
+  readBalanceReport,
+  readStatement,
+  readUsage,
+  type StatementEntry,
+  type StatementPage,
+  textOf,
+} from './statement.ts';
 export {
   type HoldOutcome,
   type HoldRequest,

@@ -3,50 +3,27 @@ import {
   AmountNotAllowedError,
   check,
   credits,
+  expiresInSeconds,
   type FlorinError,
   type Issue,
+  limitScope,
   MAX_CREDITS,
   metadata,
+  overage,
+  priority,
+  source,
   text,
   toInvalidInput,
+  usedBy,
   uuid,
 } from '../kernel/index.ts';
 
-const MAX_HOLD_SECONDS = 30 * 86_400;
-
-/** Where credits come from. */
-export const source = text
-  .min(1, { error: 'must not be empty' })
-  .max(100, { error: 'must be at most 100 characters' });
-export const priority = z.int32({ error: 'must be a whole number of 32 bits' });
-export const expiresInSeconds = z
-  .number({ error: 'must be a number of seconds' })
-  .positive({ error: 'must be above 0' })
-  .max(MAX_HOLD_SECONDS, { error: `must be at most ${MAX_HOLD_SECONDS}` });
-export const overage = z.enum(['refuse', 'up_to_available', 'debt'], {
-  error: 'must be refuse, up_to_available or debt',
-});
 const date = z.date({ error: 'must be a date' });
-
-/** The app's own name for who used credits, or for what. */
-export const usedBy = text
-  .min(1, { error: 'must not be empty' })
-  .max(200, { error: 'must be at most 200 characters' })
-  .refine((name) => name !== '*', { error: 'must not be *' });
 
 const account = z.object({ accountId: uuid });
 const write = account.extend({ idempotencyKey: text, metadata: metadata.default({}) });
 const ofHold = account.extend({ holdId: uuid });
 const ofGrant = write.extend({ grantId: uuid });
-/** What a limit is about; `*` stands for each actor, or each feature, on its own. */
-export const limitScope = {
-  window: z.enum(['hour', 'day', 'month', 'lifetime'], {
-    error: 'must be hour, day, month or lifetime',
-  }),
-  actor: z.union([usedBy, z.literal('*')]).optional(),
-  feature: z.union([usedBy, z.literal('*')]).optional(),
-  soft: z.boolean({ error: 'must be true or false' }).default(false),
-};
 const limited = account.extend(limitScope);
 const batchItem = account.extend({ amount: credits, idempotencyKey: text });
 

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useState } from 'react';
 
 export type Loaded<T> = {
   readonly status: 'loading' | 'ready' | 'error';
-  /** Kept while it is loaded again. */
+  /** The last value, which is kept while it is loaded again. */
   readonly data: T | null;
   readonly error: unknown;
   reload(): void;

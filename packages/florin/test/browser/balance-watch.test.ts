@@ -177,7 +177,7 @@ describe('watching the balance', () => {
     stop();
   });
 
-  it('asks instead of streaming where another source tells of changes', async () => {
+  it('asks instead of streaming where another source announces changes', async () => {
     let available = 10;
     let changed = () => {};
     let left = 0;

@@ -58,7 +58,7 @@ describe('checkout in the browser', () => {
     expect(await client.checkout({ priceId: 'price_A' })).toEqual(session);
   });
 
-  it('goes on with the price when the plan session is used up', async () => {
+  it('continues with the price when the plan session is used up', async () => {
     host.answer = ({ body }) =>
       'planSession' in (body as object)
         ? problem(409, 'plan_session_invalid')

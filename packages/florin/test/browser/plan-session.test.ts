@@ -120,7 +120,7 @@ describe('the plan session in the browser', () => {
     expect(await client.readPlan()).toMatchObject({ priceId: 'price_B' });
   });
 
-  it('tells what the service refused and remembers nothing of it', async () => {
+  it('passes on what the service refuses, and remembers nothing of it', async () => {
     service(host, { cookies: true });
     await expect(client.rememberPlan('price_X')).rejects.toMatchObject({ code: 'price_unknown' });
     expect(client.planHint()).toBeNull();
@@ -191,7 +191,7 @@ describe('the hand-off to another domain', () => {
     expect(address).toContain('#plan_session=');
   });
 
-  it('goes on with the plan of this domain when the carried token is refused', async () => {
+  it('continues with the plan of this domain when the carried token is refused', async () => {
     service(host, { cookies: true });
     await client.rememberPlan('price_A');
     host.url = 'https://app.example/#plan_session=forged';

@@ -60,7 +60,7 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
 
   afterEach(async () => {
     await page.context().close();
-    expect(faults).toEqual([]);
+    expect([...faults, ...mock.faults]).toEqual([]);
   });
 
   type Opening = BrowserContextOptions & { as?: 'buyer' | 'operator'; storage?: 'blocked' };
@@ -217,6 +217,7 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
           token: 'secret-token',
           priceId: (asked as { priceId?: string }).priceId ?? 'price_BASIC_MONTHLY',
           planType: 'basic',
+          metadata: {},
           expiresAt: new Date(Date.now() + 900_000).toISOString(),
         },
       }));
@@ -405,7 +406,9 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
         body: { posted: 0, held: 0, available: 0, nextExpiryAt: null, grants: [] },
       });
       mock.answers.set('GET /api/transactions', { body: { transactions: [], nextCursor: null } });
-      mock.answers.set('GET /api/usage', { body: { from: '', to: '', days: [] } });
+      mock.answers.set('GET /api/usage', {
+        body: { from: '2026-11-01', to: '2026-11-30', days: [] },
+      });
       await open('/index.html', { ...PHONE, as: 'buyer' });
       await page.getByText('No credits available').waitFor();
       await page.getByText('Nothing has happened yet').waitFor();
@@ -656,7 +659,9 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await expectAccessible();
       await page.getByRole('button', { name: 'Back' }).click();
       await look.click();
-      mock.answers.set(`POST ${path}`, { body: { available: 275, replayed: false } });
+      mock.answers.set(`POST ${path}`, {
+        body: { entryId: 'e10', posted: 287, held: 12, available: 275, replayed: false },
+      });
       await page.getByRole('button', { name: 'Confirm' }).click();
       await page.getByRole('status').getByText('275 credits available now').waitFor();
       const keys = new Set(

@@ -61,7 +61,7 @@ describe.skipIf(!hasBrowser)('the widgets of florin/react in an app', () => {
     const packs = page.locator('.packs [data-florin="plan"]');
     await packs.first().waitFor();
     expect(await packs.count()).toBe(4);
-    expect(await page.locator('[data-chosen]').textContent()).toContain('250 credits$19');
+    expect(await page.locator('[data-chosen]').textContent()).toContain('250 credits$20');
     await page.getByRole('button', { name: 'Choose Quick Scan' }).click();
     await page.waitForURL('**/elsewhere?checkout');
     await page.goBack();

@@ -1,6 +1,8 @@
 import { createServer, request as forward, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { demoPrices } from 'florin-dev';
 import { createSandbox, type Sandbox } from 'stripe-sandbox';
+import { OCR_AMOUNTS, OCR_CATALOG, parseCatalog } from '../../src/catalog/index.ts';
 import {
   JWT_SECRET,
   openProject,
@@ -46,15 +48,7 @@ export async function startServed(
   const sandbox = createSandbox({
     port: 0,
     apiKeys: [STRIPE_KEY],
-    prices: [
-      {
-        id: 'price_BASIC_MONTHLY',
-        name: 'Basic',
-        unitAmount: 900,
-        recurring: { interval: 'month' },
-      },
-      { id: 'price_QUICK_SCAN', name: 'Quick Scan', unitAmount: 500 },
-    ],
+    prices: demoPrices(parseCatalog(OCR_CATALOG).prices, OCR_AMOUNTS),
   });
   await sandbox.start();
   const asked: string[] = [];

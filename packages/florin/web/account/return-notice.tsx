@@ -5,7 +5,7 @@ import { credits } from '../frame/format.ts';
 import { Notice, sentence } from '../frame/notice.tsx';
 import { type Return, useReturn } from './use-return.ts';
 
-/** The return from checkout, told as it is: never a failure that is none, never a success too early. */
+/** Says what became of a checkout: no failure before it is final, no success before the credits are there. */
 export function ReturnNotice(props: { onSettled: () => void; version: string | null }) {
   const found = useReturn(props.onSettled, props.version);
   const [dismissed, setDismissed] = useState(false);

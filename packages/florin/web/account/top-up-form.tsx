@@ -51,7 +51,7 @@ export function TopUpForm(props: {
     });
   }
 
-  // Other terms are another consent.
+  // Changed terms need a new consent.
   const edit = (set: (value: string) => void) => (event: { target: { value: string } }) => {
     set(event.target.value);
     setAgreed(false);

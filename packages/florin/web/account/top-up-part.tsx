@@ -54,7 +54,7 @@ type Changing = {
   run(work: () => Promise<TopUpState | null>): Promise<void>;
 };
 
-/** One change at a time; what it says is shown until the next. */
+/** Runs one change at a time, and shows its message until the next one. */
 function useChange(onChange: (state: TopUpState) => void): Changing {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -158,7 +158,7 @@ function Agreement(props: {
   );
 }
 
-/** The return from the page that saves a card: goes on with it, once. */
+/** Resumes top-up, once, on the return from the page that saves a card. */
 function useSavedCard(run: Changing['run']): void {
   const client = useFlorin();
   const done = useRef(false);

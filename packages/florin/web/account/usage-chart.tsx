@@ -101,7 +101,7 @@ export function UsageTable({ days }: { days: readonly UsageDay[] }) {
   );
 }
 
-/** A bar that is there can be seen, however small it is beside the largest. */
+/** Keeps the smallest bar visible beside the largest. */
 function barHeight(spent: number, top: number): number {
   return spent === 0 ? 0 : Math.max(2, (HEIGHT * spent) / top);
 }

@@ -1,7 +1,7 @@
 import type { Usage, UsageDay } from '../../src/browser/index.ts';
 
 const DAY_MS = 86_400_000;
-/** More bars than this are no chart of days any more. */
+/** A chart with more bars than this can no longer show days. */
 const MAX_DAYS = 92;
 
 /** Every day of the range, the quiet ones as zeros; at most the last 92. */

@@ -13,7 +13,7 @@ export type Return = {
 const QUICK_MS = 1_000;
 const QUICK_ROUNDS = 15;
 const SLOW_MS = 5_000;
-/** A bank transfer takes days; the page only keeps half an eye on it. */
+/** A bank transfer takes days, so the page asks rarely. */
 const PENDING_MS = 60_000;
 
 /**
@@ -46,7 +46,7 @@ export function useReturn(onSettled: () => void, version: string | null): Return
         setState({ status, error: null, slow });
         if (status.state === 'paid') {
           onSettled();
-          // Bought: the choice must not come back on the pricing page.
+          // The plan is bought, so the pricing page must not show it as chosen any more.
           client.forgetPlan().catch(() => {});
         }
         if (status.state === 'paid' || status.state === 'failed' || status.state === 'expired') {
@@ -80,7 +80,7 @@ function readSessionId(): string | null {
   return query.get('success') === 'true' ? query.get('session_id') : null;
 }
 
-/** Not this person's checkout, or none at all: asking again cannot help. */
+/** True when the checkout is not this person's or does not exist: asking again cannot help. */
 function isFinalRefusal(error: unknown): boolean {
   const status = (error as { status?: number }).status;
   return status === 403 || status === 404 || status === 400;

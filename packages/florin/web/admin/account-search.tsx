@@ -1,11 +1,11 @@
 import { type FormEvent, useCallback, useEffect, useState } from 'react';
+import type { AdminAccountHit, AdminSearch } from '../../src/contract/index.ts';
 import { useLoaded } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { formatCredits } from '../frame/format.ts';
 import { LoadFailed, Notice } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
 import { EventTable } from './event-timeline.tsx';
-import type { AdminAccountHit, AdminSearch } from './shapes.ts';
 
 /** Finds an account by what an operator has in hand: its id, an email, any id of Stripe's. */
 export function AccountSearch({ api, openId }: { api: AdminApi; openId: string | null }) {

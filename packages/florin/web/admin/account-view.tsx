@@ -1,4 +1,5 @@
 import { useCallback, useState } from 'react';
+import type { AdminAccount } from '../../src/contract/index.ts';
 import { useLoaded } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { formatCredits, formatInstant } from '../frame/format.ts';
@@ -8,7 +9,6 @@ import { ChangeForm } from './change-form.tsx';
 import { EventTable } from './event-timeline.tsx';
 import { GrantTable, HoldTable } from './grant-table.tsx';
 import { LedgerTable } from './ledger-table.tsx';
-import type { AdminAccount } from './shapes.ts';
 import { TopUpView } from './top-up-view.tsx';
 
 /** "Why does he have 37?": an account's balance, grants, holds, entries and events, with their lineage. */

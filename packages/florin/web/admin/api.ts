@@ -1,7 +1,7 @@
 import { FlorinClientError } from '../../src/browser/index.ts';
-import type { SessionStore } from '../session/store.ts';
 import type {
   AdminAccount,
+  AdminChange,
   AdminEvent,
   AdminEventDetail,
   AdminEventPage,
@@ -9,7 +9,9 @@ import type {
   AdminReconcileRun,
   AdminSearch,
   EventStatus,
-} from './shapes.ts';
+  Written,
+} from '../../src/contract/index.ts';
+import type { SessionStore } from '../session/store.ts';
 
 export type EventQuery = {
   readonly status?: EventStatus | null;
@@ -26,22 +28,14 @@ export type AdminApi = {
   search(query: string): Promise<AdminSearch>;
   account(accountId: string, cursor?: string | null): Promise<AdminAccount>;
   /** Gives (`grant`) or corrects (`adjust`) by hand; the same key again has no second effect. */
-  change(accountId: string, change: AccountChange): Promise<ChangedBalance>;
+  change(accountId: string, change: AccountChange): Promise<Written>;
   health(): Promise<AdminHealth>;
   reconcileRuns(): Promise<readonly AdminReconcileRun[]>;
   /** Compares now, and repairs nothing. */
   reconcile(days: number): Promise<readonly AdminReconcileRun[]>;
 };
 
-export type AccountChange = {
-  readonly kind: 'grant' | 'adjust';
-  readonly amount: number;
-  readonly reason: string;
-  readonly internalNote: string;
-  readonly idempotencyKey: string;
-};
-
-export type ChangedBalance = { readonly available: number; readonly replayed: boolean };
+export type AccountChange = AdminChange & { readonly kind: 'grant' | 'adjust' };
 
 /** The operator's routes, with the signed-in person's token. */
 export function createAdminApi(store: SessionStore): AdminApi {

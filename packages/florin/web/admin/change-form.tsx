@@ -1,9 +1,9 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react';
+import type { AdminAccount } from '../../src/contract/index.ts';
 import { Button } from '../frame/button.tsx';
 import { credits, formatCredits } from '../frame/format.ts';
 import { sentence } from '../frame/notice.tsx';
 import type { AccountChange, AdminApi } from './api.ts';
-import type { AdminAccount } from './shapes.ts';
 
 type Kind = AccountChange['kind'];
 
@@ -25,7 +25,7 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
   const effect = useRef<HTMLParagraphElement>(null);
   const field = useRef<HTMLInputElement>(null);
   const looked = useRef(false);
-  /** What was last looked at and is not known to be written: the same again keeps its key. */
+  /** The change whose outcome is unknown: when it is tried again it keeps its key. */
   const unanswered = useRef<AccountChange | null>(null);
 
   useEffect(() => {

@@ -1,11 +1,11 @@
 import { useCallback, useState } from 'react';
+import type { AdminEventDetail } from '../../src/contract/index.ts';
 import { useLoaded } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { formatInstant, formatRelative } from '../frame/format.ts';
 import { LoadFailed, sentence } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
 import { AccountLink, StatusMark } from './event-marks.tsx';
-import type { AdminEventDetail } from './shapes.ts';
 
 /** One event: what became of it, why, and another try. */
 export function EventDetail(props: { api: AdminApi; eventId: string; onReplayed: () => void }) {

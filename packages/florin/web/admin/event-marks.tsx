@@ -1,4 +1,4 @@
-import type { AdminEvent } from './shapes.ts';
+import type { AdminEvent } from '../../src/contract/index.ts';
 
 export function StatusMark({ event }: { event: AdminEvent }) {
   return (

@@ -1,4 +1,10 @@
 import { useCallback, useState } from 'react';
+import type {
+  AdminEvent,
+  AdminEventPage,
+  AdminHealth,
+  EventStatus,
+} from '../../src/contract/index.ts';
 import { useLoaded } from '../../src/react/index.ts';
 import { Button, classes } from '../frame/button.tsx';
 import { formatCredits, formatInstant, formatLength, formatRelative } from '../frame/format.ts';
@@ -7,7 +13,6 @@ import type { AdminApi } from './api.ts';
 import { EventDetail } from './event-detail.tsx';
 import { AccountLink, StatusMark } from './event-marks.tsx';
 import { isLate } from './health-summary.tsx';
-import type { AdminEvent, AdminEventPage, AdminHealth, EventStatus } from './shapes.ts';
 
 type Filter = EventStatus | 'attention' | 'all';
 

@@ -1,6 +1,6 @@
+import type { AdminGrant, AdminHold } from '../../src/contract/index.ts';
 import { formatCredits, formatInstant, humanize } from '../frame/format.ts';
 import { ByHand } from './ledger-table.tsx';
-import type { AdminGrant, AdminHold } from './shapes.ts';
 
 const PARTS = ['burned', 'reversed', 'expired', 'voided', 'remaining'] as const;
 

@@ -1,14 +1,14 @@
 import { useCallback, useEffect } from 'react';
+import type { AdminHealth } from '../../src/contract/index.ts';
 import { type Loaded, useLoaded } from '../../src/react/index.ts';
 import { classes } from '../frame/button.tsx';
 import { formatCredits, formatRelative } from '../frame/format.ts';
 import { LoadFailed } from '../frame/notice.tsx';
 import type { AdminApi } from './api.ts';
-import type { AdminHealth } from './shapes.ts';
 
 const EVERY_MS = 15_000;
 
-/** The state of the house, asked again while the page is looked at. */
+/** Shows the service's health, and asks again while the page is visible. */
 export function useHealth(api: AdminApi): Loaded<AdminHealth> {
   const health = useLoaded(useCallback(() => api.health(), [api]));
   const { reload } = health;
@@ -92,12 +92,12 @@ function compared({ reconcile: { found, scheduledAt, error } }: AdminHealth) {
 const LATE_SECONDS = 60;
 const STALE_MS = 2 * 3_600_000;
 
-/** Nobody works the inbox off. */
+/** True when events wait longer than a running service lets them. */
 export function isLate({ lagSeconds }: AdminHealth): boolean {
   return lagSeconds > LATE_SECONDS;
 }
 
-/** Nobody compares: it is due each hour. */
+/** True when no comparison has ended for two hours: one is due each hour. */
 export function isStale(scheduledAt: string | null): boolean {
   return scheduledAt !== null && Date.now() - Date.parse(scheduledAt) > STALE_MS;
 }

@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import type { AdminAccount, AdminEntry } from '../../src/contract/index.ts';
 import { Button } from '../frame/button.tsx';
 import {
   formatCredits,
@@ -8,7 +9,6 @@ import {
   humanizeWithin,
 } from '../frame/format.ts';
 import { sentence } from '../frame/notice.tsx';
-import type { AdminAccount, AdminEntry } from './shapes.ts';
 
 type Marking = { marked: string | null; onMark: (grantId: string | null) => void };
 

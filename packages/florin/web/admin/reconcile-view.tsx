@@ -1,5 +1,6 @@
 import { type FormEvent, useCallback, useEffect, useState } from 'react';
 import { FlorinClientError } from '../../src/browser/index.ts';
+import type { AdminFinding, AdminReconcileRun } from '../../src/contract/index.ts';
 import { useLoaded } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { formatCredits, formatInstant, formatRelative, humanize } from '../frame/format.ts';
@@ -8,7 +9,6 @@ import type { AdminApi } from './api.ts';
 import { AccountLink } from './event-marks.tsx';
 import { isStale } from './health-summary.tsx';
 import { actorName } from './ledger-table.tsx';
-import type { AdminFinding, AdminReconcileRun } from './shapes.ts';
 
 const WATCH_MS = 5_000;
 

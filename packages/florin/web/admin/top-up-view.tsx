@@ -1,6 +1,6 @@
+import type { AdminTopUps } from '../../src/contract/index.ts';
 import { formatMoney } from '../../src/react/index.ts';
 import { credits, formatInstant, humanize, times } from '../frame/format.ts';
-import type { AdminTopUps } from './shapes.ts';
 
 /** "Why was my card charged?", and why it was not: what was agreed to, and each top-up. */
 export function TopUpView({ topUp }: { topUp: AdminTopUps }) {

@@ -4,7 +4,7 @@ export type ButtonProps = ComponentProps<'button'> & {
   primary?: boolean;
   slim?: boolean;
   bare?: boolean;
-  /** Under way: says so, and does not fire twice. */
+  /** While true, the button is marked as busy and ignores clicks. */
   busy?: boolean;
 };
 

@@ -7,10 +7,10 @@ import { Mark } from './mark.tsx';
 
 export type Place = 'pricing' | 'account' | 'admin';
 
-/** Below this many credits the buyer is told. */
+/** Below this many credits the page warns the buyer. */
 export const LOW_BALANCE = 10;
 
-/** What stands around every page. */
+/** Puts the header and the footer around a page. */
 export function Frame({ place, children }: { place: Place; children: ReactNode }) {
   const session = useSession();
   const { config } = useSite();

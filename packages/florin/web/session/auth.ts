@@ -1,4 +1,4 @@
-import type { SiteConfig } from './config.ts';
+import type { SiteSettings } from '../../src/contract/index.ts';
 
 export type User = { readonly id: string; readonly email: string; readonly role: string | null };
 
@@ -10,7 +10,7 @@ export type Session = {
   readonly user: User;
 };
 
-/** What Supabase Auth said no to, in words for the person at the form. */
+/** A refusal of Supabase Auth, in words for the person at the form. */
 export class SignInError extends Error {
   readonly code: string;
   /** 0 when there was no answer. */
@@ -55,7 +55,7 @@ type TokenAnswer = {
 
 /** The few calls of Supabase Auth's HTTP API that a password sign-in needs. */
 export function createAuth(
-  config: Pick<SiteConfig, 'supabaseUrl' | 'supabasePublishableKey'>,
+  config: Pick<SiteSettings, 'supabaseUrl' | 'supabasePublishableKey'>,
 ): Auth {
   const base = `${(config.supabaseUrl ?? '').replace(/\/+$/, '')}/auth/v1`;
 

@@ -1,16 +1,16 @@
 import { createContext, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react';
 import { createFlorinClient } from '../../src/browser/index.ts';
+import type { SiteSettings } from '../../src/contract/index.ts';
 import { FlorinProvider } from '../../src/react/index.ts';
 import { createAuth, type Session } from './auth.ts';
-import type { SiteConfig } from './config.ts';
 import { createSessionStore, type SessionStore } from './store.ts';
 
-type Site = { readonly config: SiteConfig; readonly store: SessionStore };
+type Site = { readonly config: SiteSettings; readonly store: SessionStore };
 
 const Context = createContext<Site | null>(null);
 
 /** Signs in against the configured Supabase project and gives Florin's client its tokens. */
-export function SiteProvider({ config, children }: { config: SiteConfig; children: ReactNode }) {
+export function SiteProvider({ config, children }: { config: SiteSettings; children: ReactNode }) {
   const site = useMemo(() => ({ config, store: createSessionStore(createAuth(config)) }), [config]);
   return (
     <Context.Provider value={site}>

@@ -1,7 +1,7 @@
 import { type Auth, type Credentials, type Session, SignInError } from './auth.ts';
 
 const KEY = 'florin.session';
-/** Refreshed this long before it ends, so that no request travels with a dying token. */
+/** A token is refreshed this long before it ends, so that it does not end while a request is sent. */
 const EARLY_MS = 60_000;
 
 export type SessionStore = {
@@ -38,7 +38,7 @@ export function createSessionStore(auth: Auth): SessionStore {
         localStorage.setItem(KEY, JSON.stringify(next));
       }
     } catch {
-      // Storage is blocked: this page's memory has to do.
+      // Storage is blocked, so this page's memory is used.
     }
     tell(next);
   }

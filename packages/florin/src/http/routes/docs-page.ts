@@ -81,7 +81,7 @@ ${status.startsWith('2') ? Object.values(response.content ?? {}).map(({ schema }
 </article>`;
 }
 
-/** A schema in the words of a type: short, and read at a glance. */
+/** Writes a schema as a type, which is short and read at a glance. */
 function describe(schema: Schema, indent = ''): string {
   if (schema.$ref !== undefined) {
     return schema.$ref.split('/').at(-1) ?? '';

@@ -5,7 +5,7 @@ import { renderDocs } from './docs-page.ts';
 
 type Document = ReturnType<App['getOpenAPI31Document']>;
 
-/** `/openapi.json`, and `/docs`: the same for people, made here, with nothing from elsewhere. */
+/** Adds `/openapi.json`, and `/docs`, which shows it to people and loads nothing from elsewhere. */
 export function addDocuments(app: App): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'user', {
     type: 'http',
@@ -54,7 +54,7 @@ export function addDocuments(app: App): void {
   });
 }
 
-/** The same file from the sources and from the built code. */
+/** Reads package.json, which lies at the same distance from the sources and from the built code. */
 export function packageVersion(): string {
   const file = new URL('../../../package.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;

@@ -1,4 +1,10 @@
+import { OCR_AMOUNTS, OCR_CATALOG, parseCatalog } from '../../../src/catalog/index.ts';
 import type {
+  AdminAccount,
+  AdminEvent,
+  AdminHealth,
+  AdminReconcileRun,
+  AdminSearch,
   BalanceReport,
   CurrentPlan,
   Plan,
@@ -8,14 +14,7 @@ import type {
   TopUpState,
   Transaction,
   Usage,
-} from '../../../src/browser/index.ts';
-import type {
-  AdminAccount,
-  AdminEvent,
-  AdminHealth,
-  AdminReconcileRun,
-  AdminSearch,
-} from '../../../web/admin/shapes.ts';
+} from '../../../src/contract/index.ts';
 import type { Mock } from './mock-service.ts';
 
 const HOUR = 3_600_000;
@@ -24,66 +23,28 @@ const ACCOUNT = '6b3c0a52-7c1e-4f0f-9a55-0d8a5f0e7c11';
 
 export const PASSWORD = 'correct horse';
 
-function plan(
-  part: Partial<Plan> & Pick<Plan, 'priceId' | 'name' | 'credits' | 'amountMinor'>,
-): Plan {
-  return {
-    description: null,
-    kind: 'one_time',
-    planType: 'credits',
-    currency: 'usd',
-    interval: null,
-    intervalCount: null,
-    expiresAfter: null,
-    expires: null,
-    ...part,
-  };
-}
+const TOLD: Readonly<Record<string, Partial<Plan>>> = {
+  price_QUICK_SCAN: { description: 'For one stack of papers' },
+  price_ENTERPRISE: { expiresAfter: 'P1Y' },
+};
+const AMOUNTS: Readonly<Record<string, number>> = OCR_AMOUNTS;
 
-const monthly = { kind: 'recurring', interval: 'month', intervalCount: 1 } as const;
-
-export const PLANS: readonly Plan[] = [
-  plan({
-    ...monthly,
-    priceId: 'price_BASIC_MONTHLY',
-    name: 'Basic',
-    planType: 'basic',
-    credits: 100,
-    amountMinor: 900,
-  }),
-  plan({
-    ...monthly,
-    priceId: 'price_PRO_MONTHLY',
-    name: 'Vision Pro',
-    planType: 'vision_pro',
-    credits: 500,
-    amountMinor: 2900,
-  }),
-  plan({
-    ...monthly,
-    priceId: 'price_MAX_MONTHLY',
-    name: 'Vision Max',
-    planType: 'vision_max',
-    credits: 2000,
-    amountMinor: 8900,
-  }),
-  plan({
-    priceId: 'price_QUICK_SCAN',
-    name: 'Quick Scan',
-    credits: 50,
-    amountMinor: 500,
-    description: 'For one stack of papers',
-  }),
-  plan({ priceId: 'price_POWER_PACK', name: 'Power Pack', credits: 250, amountMinor: 1900 }),
-  plan({ priceId: 'price_PROFESSIONAL', name: 'Professional', credits: 600, amountMinor: 3900 }),
-  plan({
-    priceId: 'price_ENTERPRISE',
-    name: 'Enterprise',
-    credits: 1000,
-    amountMinor: 5900,
-    expiresAfter: 'P1Y',
-  }),
-];
+/** The OCR service's plans, one with a description, and one whose credits expire. */
+export const PLANS: readonly Plan[] = parseCatalog(OCR_CATALOG).prices.map((price) => ({
+  priceId: price.id,
+  name: price.name ?? price.id,
+  description: null,
+  kind: price.kind,
+  planType: price.planType,
+  credits: price.credits,
+  amountMinor: AMOUNTS[price.id] ?? null,
+  currency: 'usd',
+  interval: price.kind === 'recurring' ? 'month' : null,
+  intervalCount: price.kind === 'recurring' ? 1 : null,
+  expiresAfter: null,
+  expires: null,
+  ...TOLD[price.id],
+}));
 
 export function someBalance(now: number): BalanceReport {
   return {
@@ -134,6 +95,9 @@ export function someTransactions(now: number): readonly Transaction[] {
     holdId: null,
     reason: null,
     planType: null,
+    feature: null,
+    meter: null,
+    quantity: null,
     allocations: [],
     eventId: null,
     createdAt: new Date(now - (20 - part.entryNo) * HOUR).toISOString(),
@@ -321,6 +285,8 @@ export function someEvents(now: number): readonly AdminEvent[] {
     accountId: ACCOUNT,
     customerId: 'cus_1',
     objectId: null,
+    apiVersion: '2026-10-28.endive',
+    livemode: false,
     createdAt: new Date(now - hoursAgo * HOUR).toISOString(),
     receivedAt: new Date(now - hoursAgo * HOUR).toISOString(),
     processedAt: new Date(now - hoursAgo * HOUR + 40).toISOString(),
@@ -536,6 +502,7 @@ export function someAccount(now: number): AdminAccount {
       idempotencyKey: `florin:checkout:cs_test_${'bVpHnn'.repeat(10)}:line:li_${entry.entryNo}`,
       actor: null,
       internalNote: null,
+      pricing: null,
     })),
     nextCursor: null,
   };
@@ -548,6 +515,7 @@ export const FOUND: AdminSearch = {
       accountId: ACCOUNT,
       customerId: 'cus_PqR5tZ',
       email: 'ada@example.com',
+      closedAt: null,
       posted: 312,
       held: 12,
       available: 300,
@@ -564,6 +532,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
   const { answers } = mock;
   answers.clear();
   mock.asked.length = 0;
+  mock.faults.length = 0;
   answers.set('GET /api/config', {
     body: {
       supabaseUrl: mock.url,
@@ -592,16 +561,17 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
   answers.set('GET /api/usage', { body: someUsage(now) });
   answers.set('GET /api/top-up', { body: topUp() });
   answers.set('GET /api/subscriptions', { body: { subscriptions: [] } });
-  answers.set('GET /api/plan-session', { status: 404, body: { code: 'not_found', title: 'None' } });
+  answers.set('GET /api/plan-session', { status: 204 });
   answers.set('POST /api/plan-session', (body) => ({
     body: {
       token: 'plan-token',
       priceId: (body as { priceId?: string }).priceId,
       planType: 'credits',
+      metadata: {},
       expiresAt: new Date(Date.now() + 900_000).toISOString(),
     },
   }));
-  answers.set('DELETE /api/plan-session', { body: {} });
+  answers.set('DELETE /api/plan-session', { status: 204 });
   answers.set('POST /api/create-checkout-session', {
     body: { sessionId: 'cs_1', url: `${mock.url}/elsewhere?checkout` },
   });
@@ -609,7 +579,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
     body: { url: `${mock.url}/elsewhere?portal` },
   });
   answers.set('POST /api/demo/scan', {
-    body: { posted: 309, held: 12, available: 297, credits: 3, nextExpiryAt: null },
+    body: { entryId: 'e10', posted: 309, held: 12, available: 297, credits: 3, replayed: false },
   });
   answers.set('GET /api/admin/health', { body: someHealth(now) });
   answers.set('GET /api/admin/reconcile', { body: { runs: someRuns(now) } });
@@ -618,6 +588,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
     body: {
       ...someEvents(now)[1],
       payload: { id: 'evt_1QaaE', type: 'checkout.session.completed' },
+      body: null,
     },
   });
   answers.set('POST /api/admin/events/evt_1QaaE/replay', {

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
+import { contractFault } from '../../support/contract.ts';
 
 /**
  * The service as the pages see it, with every answer settable: for the states of the pages only
@@ -13,6 +14,8 @@ export type Mock = {
   /** Answers by `METHOD /path`; a function is called with the body. */
   readonly answers: Map<string, Answer>;
   readonly asked: { method: string; path: string; body: unknown }[];
+  /** Answers that the service could not give: the contract says otherwise. */
+  readonly faults: string[];
   /** Sends the balance to every open stream. */
   pushBalance(balance: unknown): void;
   close(): Promise<void>;
@@ -34,9 +37,13 @@ const TYPES: Readonly<Record<string, string>> = {
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+const NOT_FOUND = { status: 404, body: { code: 'not_found', title: 'Not found' } };
+const PROBLEM = { type: 'urn:florin:problem', title: '', code: '', detail: '', requestId: 'mock' };
+
 export async function startMock(pages: string): Promise<Mock> {
   const answers = new Map<string, Answer>();
   const asked: Mock['asked'] = [];
+  const faults: string[] = [];
   const streams = new Set<ServerResponse>();
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -66,15 +73,20 @@ export async function startMock(pages: string): Promise<Mock> {
     if (answer !== undefined && 'never' in answer && answer.never === true) {
       return;
     }
-    const status = answer === undefined ? 404 : (answer.status ?? 200);
-    response.writeHead(status, {
-      'content-type': status < 400 ? 'application/json' : 'application/problem+json',
-    });
-    response.end(
-      JSON.stringify(
-        answer === undefined ? { code: 'not_found', title: 'Not found' } : answer.body,
-      ),
+    const { status = 200, body: given } = answer ?? NOT_FOUND;
+    const isProblem = status >= 400 && pathname.startsWith('/api/');
+    const type = isProblem ? 'application/problem+json' : 'application/json';
+    const said = isProblem ? { ...PROBLEM, status, ...(given as object) } : given;
+    const json = said === undefined ? undefined : JSON.stringify(said);
+    const fault = contractFault(
+      { method, path: pathname },
+      { status, type, body: json === undefined ? undefined : JSON.parse(json) },
     );
+    if (fault !== undefined) {
+      faults.push(fault);
+    }
+    response.writeHead(status, { 'content-type': type });
+    response.end(json);
   }
 
   const server = createServer((request, response) => {
@@ -90,6 +102,7 @@ export async function startMock(pages: string): Promise<Mock> {
     url: `http://localhost:${port}`,
     answers,
     asked,
+    faults,
     pushBalance(balance) {
       for (const stream of streams) {
         stream.write(`event: balance\ndata: ${JSON.stringify(balance)}\n\n`);

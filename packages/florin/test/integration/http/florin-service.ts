@@ -1,9 +1,16 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { demoPrices } from 'florin-dev';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { createSandbox, type Sandbox } from 'stripe-sandbox';
-import { type Catalog, parseCatalog } from '../../../src/catalog/index.ts';
+import {
+  type Catalog,
+  OCR_AMOUNTS,
+  OCR_CATALOG,
+  parseCatalog,
+} from '../../../src/catalog/index.ts';
 import { type Config, parseConfig } from '../../../src/config.ts';
+import type { Operation } from '../../../src/contract/index.ts';
 import { type AppDeps, createApp, type FlorinApp } from '../../../src/http/index.ts';
 import { type Clock, type Logger, randomIds, systemClock } from '../../../src/kernel/index.ts';
 import { listen } from '../../../src/server.ts';
@@ -13,6 +20,7 @@ import {
   type StripeClient,
 } from '../../../src/stripe/index.ts';
 import type { WebhookDeps } from '../../../src/webhooks/index.ts';
+import { contractFault, operationOf } from '../../support/contract.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
 
 export const SERVER_KEY = 'Zq4w8Ns1Vb6Kx0Tj3Ry9Mh2Lf7Pd5CgA';
@@ -99,6 +107,8 @@ export type TestService = {
   readonly stripe: StripeClient;
   readonly webhooks: WebhookDeps;
   readonly logs: LogLine[];
+  /** The operations that answered with success. */
+  readonly answered: ReadonlySet<Operation>;
   /** Asks the app without a network. `as` signs the request. */
   ask(path: string, options?: Ask): Promise<Answer>;
   close(): Promise<void>;
@@ -115,30 +125,16 @@ export type Ask = {
 // biome-ignore lint/suspicious/noExplicitAny: tests look into any answer.
 export type Answer = { status: number; headers: Headers; body: any; text: string };
 
-const PRICES = [
-  { id: 'price_BASIC_MONTHLY', name: 'Basic', unitAmount: 900, recurring: { interval: 'month' } },
-  { id: 'price_PRO_MONTHLY', name: 'Pro', unitAmount: 2900, recurring: { interval: 'month' } },
-  { id: 'price_QUICK_SCAN', name: 'Quick Scan', unitAmount: 500 },
-  { id: 'price_POWER_PACK', name: 'Power Pack', unitAmount: 2000 },
-] as const;
+const { price_BASIC_MONTHLY, price_PRO_MONTHLY, price_QUICK_SCAN, price_POWER_PACK } =
+  OCR_CATALOG.prices;
 
-const pack = { reason: 'pack_purchase', planType: 'credits', kind: 'one_time' };
+/** Four of the OCR service's prices: none for auto top-up, one that only Stripe names, one whose credits expire. */
 export const CATALOG = {
   prices: {
-    price_BASIC_MONTHLY: {
-      credits: 100,
-      reason: 'basic_plan_monthly',
-      planType: 'basic',
-      kind: 'recurring',
-    },
-    price_PRO_MONTHLY: {
-      credits: 500,
-      reason: 'vision_pro_monthly',
-      planType: 'vision_pro',
-      kind: 'recurring',
-    },
-    price_QUICK_SCAN: { ...pack, credits: 50, name: 'Quick Scan' },
-    price_POWER_PACK: { ...pack, credits: 250, expiresAfter: 'P1Y' },
+    price_BASIC_MONTHLY: { ...price_BASIC_MONTHLY, name: undefined },
+    price_PRO_MONTHLY,
+    price_QUICK_SCAN: { ...price_QUICK_SCAN, topUp: false },
+    price_POWER_PACK: { ...price_POWER_PACK, topUp: false, expiresAfter: 'P1Y' },
   },
   usage: {
     page: { credits: 1 },
@@ -166,7 +162,11 @@ export type ServiceOptions = Partial<Omit<AppDeps, 'config' | 'webhooks' | 'stri
 export async function openService(options: ServiceOptions = {}): Promise<TestService> {
   const { environment, catalog = parseCatalog(CATALOG), clock = systemClock, ...more } = options;
   const [fresh, project] = await Promise.all([options.database ?? freshDatabase(), openProject()]);
-  const sandbox = createSandbox({ port: 0, apiKeys: [STRIPE_KEY], prices: PRICES });
+  const sandbox = createSandbox({
+    port: 0,
+    apiKeys: [STRIPE_KEY],
+    prices: demoPrices(parseCatalog(OCR_CATALOG).prices, OCR_AMOUNTS),
+  });
   await sandbox.start();
   const config = parseConfig({
     DATABASE_URL: fresh.url,
@@ -200,15 +200,18 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     ids: randomIds,
   };
   const limits = { stripe: 10_000, ...more.limits };
-  const app = createApp({
-    ...webhooks,
-    config,
-    webhooks,
-    stripe,
-    development: false,
-    ...more,
-    limits,
-  });
+  const checked = checkAnswers(
+    createApp({
+      ...webhooks,
+      config,
+      webhooks,
+      stripe,
+      development: false,
+      ...more,
+      limits,
+    }),
+  );
+  const { app } = checked;
   const server = await listen({ fetch: app.fetch, host: '127.0.0.1', port: 0 });
   if (options.deliver !== false) {
     sandbox.addEndpoint({ url: `${server.url}/api/stripe/webhook`, secret: WEBHOOK_SECRET });
@@ -223,6 +226,7 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     stripe,
     webhooks,
     logs,
+    answered: checked.answered,
     async ask(path, { method, body, headers = {}, as } = {}) {
       const response = await app.request(path, {
         method: method ?? (body === undefined ? 'GET' : 'POST'),
@@ -242,8 +246,44 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
       await sandbox.stop();
       await server.close();
       await Promise.all([fresh.close(), project.close()]);
+      if (checked.faults.length > 0) {
+        throw new Error(checked.faults.join('\n'));
+      }
     },
   };
+}
+
+/** The app, every answer of which is compared with the contract; a wrong one fails its test. */
+function checkAnswers(app: FlorinApp) {
+  const faults: string[] = [];
+  const answered = new Set<Operation>();
+  async function check(call: { method: string; path: string }, response: Response) {
+    const operation = operationOf(call);
+    if (operation !== undefined && response.ok) {
+      answered.add(operation);
+    }
+    const type = response.headers.get('content-type') ?? '';
+    const { status, body } = type.includes('json') ? await read(response.clone()) : response;
+    const fault = contractFault(call, { status, type, body: body ?? undefined });
+    if (fault !== undefined) {
+      faults.push(fault);
+      throw new Error(fault);
+    }
+    return response;
+  }
+  const checked: FlorinApp = {
+    ...app,
+    async fetch(request, env) {
+      const call = { method: request.method, path: new URL(request.url).pathname };
+      return check(call, await app.fetch(request, env));
+    },
+    async request(input, init, ...rest) {
+      const response = await app.request(input, init, ...rest);
+      const path = new URL(String(input), 'http://localhost').pathname;
+      return check({ method: init?.method ?? 'GET', path }, response);
+    },
+  };
+  return { app: checked, answered, faults };
 }
 
 export async function read(response: Response): Promise<Answer> {

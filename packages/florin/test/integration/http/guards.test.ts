@@ -143,7 +143,7 @@ describe("the plan session's cookie", () => {
     }
   });
 
-  it('is none, invalid, and forgotten', async () => {
+  it('may be absent, is refused when invalid, and can be forgotten', async () => {
     expect((await service.ask(PLAN)).status).toBe(204);
     const forged = await service.ask(PLAN, { headers: { cookie: '__Host-plan_session=a.b.c' } });
     expect(forged.status).toBe(400);
@@ -321,7 +321,7 @@ describe('rates', () => {
     }
   });
 
-  it('of one user do not touch another, and X-Forwarded-For buys no second life', async () => {
+  it('of one user do not limit another, and X-Forwarded-For does not reset them', async () => {
     const own = await openService({ limits: { buyer: 2, anyone: 2 } });
     try {
       const statuses = async (as: string) => [

@@ -116,7 +116,7 @@ describe('a hostile request', () => {
     },
   );
 
-  it('is told from a good one: that one does reach Stripe', async () => {
+  it('differs from a good one, which does reach Stripe', async () => {
     const body = { priceId: 'price_QUICK_SCAN', metadata: { a: 'zwei 🧾' } };
     expect((await service.ask('/api/create-checkout-session', { as: ADA, body })).status).toBe(503);
     expect(asked).toBeGreaterThan(0);

@@ -57,7 +57,7 @@ const openStreams = async () => {
 };
 
 describe('the live balance', () => {
-  it('is told now and after each change, by this process and by the database', async () => {
+  it('arrives at once and after each change, from this process and from the database', async () => {
     const account = crypto.randomUUID();
     const { response, reader, stop } = await watch(account);
     expect(response.headers.get('content-type')).toBe('text/event-stream');

@@ -38,7 +38,7 @@ describe('the pages', () => {
     }
   });
 
-  it('are asked for again, their hashed assets never', async () => {
+  it('are revalidated each time, their hashed assets never', async () => {
     const asset = await service.ask('/assets/main-a1b2.js');
     expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
     expect(asset.text).toBe('export {};');

@@ -94,7 +94,7 @@ describe('the server', () => {
     });
   });
 
-  it('is told how many credits are there and how many are needed', async () => {
+  it('learns how many credits are available and how many it needs', async () => {
     const account = await granted(5);
     const answer = await write('spend', { amount: 6 }, { account });
     expect(answer.status).toBe(402);
@@ -353,7 +353,7 @@ describe('an operator', () => {
     const { body } = await service.ask(`/api/admin/accounts/${buyer}`, { as: 'server' });
     expect(body).toMatchObject({ accountId: buyer, email, closedAt: null });
     expect(body.grants).toMatchObject([
-      { amount: 50, remaining: 25, burned: 25, reversed: 0, reason: 'pack_purchase' },
+      { amount: 50, remaining: 25, burned: 25, reversed: 0, reason: 'quick_scan_purchase' },
     ]);
     expect(body.holds).toMatchObject([{ status: 'open', amount: 5, captured: null }]);
     expect(body.entries.map((entry: { kind: string }) => entry.kind)).toEqual([
@@ -361,7 +361,9 @@ describe('an operator', () => {
       'spend',
       'grant',
     ]);
-    expect(body.entries[1].allocations).toMatchObject([{ amount: 20, reason: 'pack_purchase' }]);
+    expect(body.entries[1].allocations).toMatchObject([
+      { amount: 20, reason: 'quick_scan_purchase' },
+    ]);
     const unknown = await service.ask(`/api/admin/accounts/${crypto.randomUUID()}`, {
       as: 'server',
     });
@@ -400,7 +402,7 @@ describe('an operator', () => {
     expect((await service.ask('/api/admin/events?status=lost', { as: 'server' })).status).toBe(400);
   });
 
-  it('is told why a replayed event fails again', async () => {
+  it('learns why a replayed event fails again', async () => {
     const shop = await openService();
     onTestFinished(() => shop.close());
     const eventId = await deliverUnknownPrice(shop);

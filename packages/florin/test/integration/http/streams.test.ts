@@ -54,7 +54,7 @@ const heard = (streams: { text: string }[], part: string) =>
   streams.filter(({ text }) => text.includes(part)).length;
 
 describe('a thousand live balances', () => {
-  it('are told by two connections, which stay free for others, and all end at the stop', async () => {
+  it('need two connections, which stay free for others, and all end when the service stops', async () => {
     const running = { now: 0, most: 0 };
     const counting: Database = {
       ...db,
@@ -90,7 +90,7 @@ describe('a thousand live balances', () => {
     expect(open()).toBe(0);
   });
 
-  it('go on by themselves after the database could not be asked for a while', async () => {
+  it('continue by themselves after the database has been away for a while', async () => {
     let isDown = false;
     const failing: Database = {
       ...db,

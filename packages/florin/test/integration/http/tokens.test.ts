@@ -124,7 +124,7 @@ describe("a user's token", () => {
     expect(accepted).toEqual([]);
   });
 
-  it('is asked for in words when there is none', async () => {
+  it('is asked for by a clear message when there is none', async () => {
     for (const authorization of ['', 'Basic YTpi', 'Bearer', 'Bearer  ', 'Token abc']) {
       const answer = await service.ask('/api/balance', { headers: { authorization } });
       expect(answer.status).toBe(401);
@@ -189,7 +189,7 @@ describe("a user's token of the shared secret", () => {
 });
 
 describe('the published keys', () => {
-  it('answer 503 while they cannot be had, and work when they are back', async () => {
+  it('lead to 503 while they cannot be fetched, and work again afterwards', async () => {
     const own = await openService();
     try {
       own.project.setUp(false);

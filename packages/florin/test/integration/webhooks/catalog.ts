@@ -1,4 +1,4 @@
-import type { Catalog, CatalogPrice } from '../../../src/catalog/index.ts';
+import { type Catalog, type CatalogPrice, OCR_CATALOG } from '../../../src/catalog/index.ts';
 
 function price(id: string, credits: number, more: Partial<CatalogPrice> = {}): CatalogPrice {
   return {
@@ -17,10 +17,7 @@ export function testCatalog(
   earlyFraudWarnings: Catalog['earlyFraudWarnings'] = 'ignore',
 ): Catalog {
   const prices: readonly CatalogPrice[] = [
-    price('price_BASIC_MONTHLY', 100, { reason: 'basic_plan_monthly' }),
-    price('price_PRO_MONTHLY', 500, { reason: 'vision_pro_monthly', planType: 'vision_pro' }),
-    price('price_QUICK_SCAN', 50, { kind: 'one_time', reason: 'quick_scan_purchase' }),
-    price('price_POWER_PACK', 250, { kind: 'one_time', reason: 'power_pack_purchase' }),
+    ...Object.entries(OCR_CATALOG.prices).map(([id, one]) => ({ id, ...one })),
     price('price_TRIAL', 100, { trialCredits: 20 }),
     price('price_ANNUAL', 1200, { drip: 'monthly' }),
     price('price_USE_OR_LOSE', 100, { expires: 'period_end' }),

@@ -55,7 +55,7 @@ describe('a checkout', () => {
           stripe_payment_id: 'pi_1',
           stripe_price_id: 'price_QUICK_SCAN',
           reason: 'quick_scan_purchase',
-          plan_type: 'basic',
+          plan_type: 'credits',
         },
       },
     ]);

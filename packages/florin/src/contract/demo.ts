@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { written } from './fields.ts';
+import type { Operations } from './operation.ts';
+
+/** `florin dev` only. */
+export const DEMO = {
+  scan: {
+    method: 'post',
+    path: '/api/demo/scan',
+    summary:
+      'Charges the signed-in user by the rate card: meter page, or page.vision (development only)',
+    tag: 'Development',
+    callers: ['user'],
+    body: z.strictObject({
+      pages: z.int().min(1).max(500),
+      vision: z.boolean({ error: 'must be true or false' }).default(false),
+    }),
+    answers: {
+      200: {
+        description: 'The balance after it, and the price',
+        schema: written.extend({ credits: z.int() }),
+      },
+    },
+  },
+} satisfies Operations;

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { limitScope, MAX_CREDITS, text } from '../kernel/index.ts';
+import { instant, ofAccount } from './fields.ts';
+import type { Operations } from './operation.ts';
+
+const limit = z.object({
+  window: limitScope.window,
+  actor: z.string().nullable().meta({ description: '`*`: each actor on its own; null: any' }),
+  feature: z.string().nullable(),
+  credits: z.int(),
+  soft: z.boolean(),
+  timeZone: z.string(),
+  used: z.int().nullable().meta({ description: 'In this window, with what holds reserve' }),
+  resetsAt: instant.nullable(),
+});
+const schema = z.object({ limits: z.array(limit) });
+
+const path = '/api/accounts/{id}/limits';
+const shared = { path, tag: 'Server', callers: ['server'], params: ofAccount } as const;
+const problems = { 400: 'Not a limit that can be set', 401: 'Not the server key' };
+
+/** What an account, its actors and its features may use at most. */
+export const LIMITS = {
+  list: {
+    ...shared,
+    method: 'get',
+    summary: 'The limits of an account, and how they stand',
+    answers: { 200: { description: 'The limits of the account', schema } },
+    problems,
+  },
+  set: {
+    ...shared,
+    method: 'put',
+    summary: 'Sets the limit of one scope and window, or changes it',
+    body: z.strictObject({
+      credits: z.int().min(0).max(MAX_CREDITS).meta({ example: 1_000_000 }),
+      ...limitScope,
+      timeZone: text.optional(),
+    }),
+    answers: { 200: { description: 'The limits of the account', schema } },
+    problems,
+  },
+  remove: {
+    ...shared,
+    method: 'delete',
+    summary: 'Removes the limit of one scope and window',
+    query: z.object({
+      ...limitScope,
+      soft: z.enum(['true', 'false'], { error: 'must be true or false' }).default('false'),
+    }),
+    answers: { 200: { description: 'The limits that are left', schema } },
+    problems: { ...problems, 404: 'There is no such limit' },
+  },
+} satisfies Operations;
