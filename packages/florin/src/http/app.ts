@@ -25,6 +25,7 @@ import { addPlanChange } from './routes/plan-change.ts';
 import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
 import { addTopUp } from './routes/top-up.ts';
+import { addUsage } from './routes/usage.ts';
 import { addWebhook } from './routes/webhook.ts';
 
 export type FlorinApp = {
@@ -66,6 +67,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addPlanChange(app, parts);
   addTopUp(app, parts);
   addBalance(app, parts);
+  addUsage(app, parts);
   addAdmin(app, parts);
   addAdminReconcile(app, parts);
   addDemo(app, parts);

@@ -61,6 +61,13 @@ export {
   spendMetered,
 } from './spend.ts';
 export {
+  readUsage,
+  rollUpUsage,
+  USAGE_GROUPS,
+  type UsageGroup,
+  type UsageGrouping,
+} from './usage.ts';
+export {
   type HoldOutcome,
   type HoldRequest,
   type HoldWork,

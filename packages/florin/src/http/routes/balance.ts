@@ -1,8 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { FlorinError } from '../../kernel/index.ts';
 import {
   type BalanceItem,
-  dailyUsage,
   type Entry,
   explainBalance,
   type Grant,
@@ -18,17 +16,12 @@ import { type App, addRoute } from '../route.ts';
 import { answers, BUYER, balance, liveGrant } from '../shapes.ts';
 
 const PAGE = 50;
-const DAY_MS = 86_400_000;
-const USUAL_DAYS = 30;
-const MAX_DAYS = 366;
 
 const cursor = z
   .string()
   .regex(/^[1-9]\d{0,15}$/, { error: 'is not a cursor of this list' })
   .transform(Number)
   .optional();
-
-const day = z.iso.date({ error: 'must be a day such as 2026-11-23' }).optional();
 
 export const transaction = z.object({
   entryId: z.string(),
@@ -52,7 +45,7 @@ export const transaction = z.object({
 /** What a buyer sees of their own account, and of no other. */
 export function addBalance(app: App, parts: Parts): void {
   const { addressOf, callers, feed, rateLimits } = parts;
-  const { db, clock } = parts.webhooks;
+  const { db } = parts.webhooks;
   const own = { tags: ['Buyer'], security: BUYER };
 
   addRoute(app, {
@@ -106,43 +99,6 @@ export function addBalance(app: App, parts: Parts): void {
         ),
         nextCursor: page.nextCursor,
       });
-    },
-  });
-
-  addRoute(app, {
-    method: 'get',
-    path: '/api/usage',
-    docs: {
-      ...own,
-      summary: 'Credits spent and granted by day (UTC), both days included',
-      request: { query: z.object({ from: z.string().optional(), to: z.string().optional() }) },
-      responses: answers(
-        {
-          description: 'Every day of the range, also those without movement',
-          schema: z.object({
-            from: z.string(),
-            to: z.string(),
-            days: z.array(z.object({ day: z.string(), spent: z.int(), granted: z.int() })),
-          }),
-        },
-        { 400: 'Not a range of days, or longer than a year', 401: 'Not signed in' },
-      ),
-    },
-    async handler(c) {
-      const { accountId } = await callers.buyer(c);
-      await rateLimits.take('buyer', accountId);
-      const range = toRange(readQuery(c, z.object({ from: day, to: day })), clock.now());
-      const used = await dailyUsage(db, {
-        accountId,
-        from: new Date(range.from),
-        to: new Date(range.to + DAY_MS),
-      });
-      const byDay = new Map(used.map((one) => [one.day, one]));
-      const days = Array.from({ length: (range.to - range.from) / DAY_MS + 1 }, (_, index) => {
-        const each = toDay(range.from + index * DAY_MS);
-        return byDay.get(each) ?? { day: each, spent: 0, granted: 0 };
-      });
-      return json({ from: toDay(range.from), to: toDay(range.to), days });
     },
   });
 
@@ -263,23 +219,4 @@ function toLiveGrant(item: BalanceItem): z.infer<typeof liveGrant> {
 export function textOf(metadata: Readonly<Record<string, unknown>> | null, key: string) {
   const value = metadata?.[key];
   return typeof value === 'string' ? value : null;
-}
-
-function toRange(
-  asked: { from?: string | undefined; to?: string | undefined },
-  now: Date,
-): { from: number; to: number } {
-  const to = Date.parse(asked.to ?? toDay(now.getTime()));
-  const from = asked.from === undefined ? to - (USUAL_DAYS - 1) * DAY_MS : Date.parse(asked.from);
-  if (from > to || to - from >= MAX_DAYS * DAY_MS) {
-    throw new FlorinError(
-      'invalid_input',
-      `from, to: must be in order and span at most ${MAX_DAYS} days.`,
-    );
-  }
-  return { from, to };
-}
-
-function toDay(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
 }
