@@ -92,7 +92,7 @@ const NO_LONGER_PRICED = new Set([
   'amount_not_allowed',
 ]);
 /** As many as any meter may have. */
-const MOST_DECIMALS = 9;
+const MAX_DECIMALS = 9;
 
 export function createCharges({ db, card }: { db: Executor; card: RateCard }): Charges {
   const keepRate = createRateKeeper(db);
@@ -167,7 +167,7 @@ async function cardOfEntry(
   const { version, rate, usage } = entry.pricing as Pricing;
   const rates = new Map([[usage?.['model'] ?? '', rate]]);
   const byModel = rate.kinds !== undefined;
-  return new Map([[meter, { meter, version, decimals: MOST_DECIMALS, rates, byModel }]]);
+  return new Map([[meter, { meter, version, decimals: MAX_DECIMALS, rates, byModel }]]);
 }
 
 /** What the entry says: the card may have changed since. */
