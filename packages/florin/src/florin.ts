@@ -195,7 +195,8 @@ export type Florin = FlorinLedger &
      */
     drain(limit?: number): Promise<void>;
     /**
-     * Runs once whatever is due of all background jobs (drain, expire, drip, forget, top-up, alert, reconcile):
+     * Runs once whatever is due of all background jobs (drain, expire, drip, usage, forget, top-up, alert,
+     * reconcile):
      * for a cron call, once a minute, where nothing runs on. Takes about `forMs` milliseconds (default
      * 25 000), a comparison with Stripe that has begun as long as it needs. Any number of instances may
      * call it at once, also through a transaction-mode pooler: each piece of work is done by one of them.

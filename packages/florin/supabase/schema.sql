@@ -3619,6 +3619,44 @@ ALTER FUNCTION credits.read_limits(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.read_limits(p_account_id uuid) IS 'The limits of the account and how they stand: used counts what open holds reserve; null where a limit is for each actor or feature.';
 
+CREATE FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer DEFAULT 10000) RETURNS TABLE(day date, meter text, feature text, actor text, spent bigint, quantity numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  v_mark bigint := coalesce((
+    select m.entry_no from credits.usage_marks m where m.account_id = p_account_id), 0);
+begin
+  return query
+    select case when 'day' = any (p_by) then u.day end as day,
+           case when 'meter' = any (p_by) then nullif(u.meter, '') end as meter,
+           case when 'feature' = any (p_by) then nullif(u.feature, '') end as feature,
+           case when 'actor' = any (p_by) then nullif(u.actor, '') end as actor,
+           sum(u.spent)::bigint, sum(u.quantity)
+      from (
+        select d.day, d.meter, d.feature, d.actor, d.spent, d.quantity
+          from credits.usage_days d
+         where d.account_id = p_account_id and d.day >= p_from and d.day <= p_to
+        union all
+        select (e.created_at at time zone 'UTC')::date, coalesce(e.meter, ''),
+               coalesce(e.feature, ''), coalesce(e.actor, ''), -e.amount, coalesce(e.quantity, 0)
+          from credits.entries e
+         where e.account_id = p_account_id and e.entry_no > v_mark
+           and e.kind in ('spend', 'capture')
+           and e.created_at >= p_from::timestamp at time zone 'UTC'
+           and e.created_at < (p_to + 1)::timestamp at time zone 'UTC') u
+     group by 1, 2, 3, 4
+     order by 1, 2, 3, 4
+     limit p_limit;
+end;
+$$;
+
+ALTER FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) IS 'Credits spent and captured from p_from to p_to (UTC, both included), grouped by any of day, meter, feature and actor; exact to the last entry, however far the rollup is behind. Null: not asked for, or the entry did not say. quantity adds up units: ask by meter to tell them apart.';
+
 CREATE FUNCTION credits.recompute_balances() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3899,6 +3937,68 @@ $$;
 ALTER FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'Takes back credits of a grant whose money went back: from what it has left, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN, CRKEY, CRDUP.';
+
+CREATE FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  v_from bigint;
+  v_to bigint;
+begin
+  insert into credits.usage_marks (account_id, entry_no) values (p_account_id, 0)
+  on conflict (account_id) do nothing;
+  select m.entry_no into v_from from credits.usage_marks m
+   where m.account_id = p_account_id for update;
+  v_to := least(p_last_no, v_from + p_limit);
+  if v_to <= v_from then
+    return 0;
+  end if;
+  insert into credits.usage_days as d (account_id, day, meter, feature, actor, spent, quantity)
+  select p_account_id, (e.created_at at time zone 'UTC')::date, coalesce(e.meter, ''),
+         coalesce(e.feature, ''), coalesce(e.actor, ''), -sum(e.amount),
+         coalesce(sum(e.quantity), 0)
+    from credits.entries e
+   where e.account_id = p_account_id and e.entry_no > v_from and e.entry_no <= v_to
+     and e.kind in ('spend', 'capture')
+   group by 2, 3, 4, 5
+  on conflict (account_id, day, meter, feature, actor)
+    do update set spent = d.spent + excluded.spent, quantity = d.quantity + excluded.quantity;
+  update credits.usage_marks m set entry_no = v_to where m.account_id = p_account_id;
+  return v_to - v_from;
+end;
+$$;
+
+ALTER FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) IS 'Adds up to p_limit entries that come behind the account''s mark, up to the entry p_last_no, to its days; returns how many it looked at. Locks the mark, never the account''s row.';
+
+CREATE FUNCTION credits.roll_up_usage(p_limit bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_behind record;
+  v_count bigint := 0;
+begin
+  for v_behind in
+    select a.account_id, a.entry_no from credits.accounts a
+      left join credits.usage_marks m on m.account_id = a.account_id
+     where a.entry_no > coalesce(m.entry_no, 0)
+     limit p_limit
+  loop
+    v_count := v_count + credits.roll_up_account(
+      v_behind.account_id, v_behind.entry_no, p_limit - v_count);
+    exit when v_count >= p_limit;
+  end loop;
+  return v_count;
+end;
+$$;
+
+ALTER FUNCTION credits.roll_up_usage(p_limit bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.roll_up_usage(p_limit bigint) IS 'Adds up to p_limit new entries of any accounts to credits.usage_days; returns how many. Repeatable; overlapping runs count nothing twice.';
 
 CREATE FUNCTION credits.room_above(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_debt_limit bigint, p_at timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -5676,6 +5776,31 @@ COMMENT ON COLUMN credits.limit_counters.passed_at IS 'When a soft limit was pas
 
 COMMENT ON COLUMN credits.limit_counters.noted_at IS 'When an alert was written for it.';
 
+CREATE TABLE credits.usage_days (
+    account_id uuid NOT NULL,
+    day date NOT NULL,
+    meter text NOT NULL,
+    feature text NOT NULL,
+    actor text NOT NULL,
+    spent bigint NOT NULL,
+    quantity numeric NOT NULL
+);
+
+ALTER TABLE credits.usage_days OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.usage_days IS 'Credits spent and captured on a day (UTC), by what was measured, what for and by whom, up to the entry in credits.usage_marks. Empty: the entry did not say.';
+
+COMMENT ON COLUMN credits.usage_days.quantity IS 'The meter''s units; 0 where nothing was measured.';
+
+CREATE TABLE credits.usage_marks (
+    account_id uuid NOT NULL,
+    entry_no bigint NOT NULL
+);
+
+ALTER TABLE credits.usage_marks OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.usage_marks IS 'Up to which entry an account''s usage is in credits.usage_days.';
+
 CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
  SELECT credits.entry_id(e.account_id, e.entry_no) AS id,
     e.account_id AS user_id,
@@ -5796,6 +5921,12 @@ ALTER TABLE ONLY credits.limit_counters
 
 ALTER TABLE ONLY credits.limits
     ADD CONSTRAINT limits_pkey PRIMARY KEY (account_id, limit_id);
+
+ALTER TABLE ONLY credits.usage_days
+    ADD CONSTRAINT usage_days_pkey PRIMARY KEY (account_id, day, meter, feature, actor);
+
+ALTER TABLE ONLY credits.usage_marks
+    ADD CONSTRAINT usage_marks_pkey PRIMARY KEY (account_id);
 
 CREATE INDEX alerts_by_account ON billing.alerts USING btree (account_id, created_at);
 
@@ -6024,6 +6155,18 @@ ALTER TABLE credits.limits ENABLE ROW LEVEL SECURITY;
 CREATE POLICY limits_service_reads ON credits.limits FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY limits_service_reads ON credits.limits IS 'The service reads every account. Writing is for functions alone.';
+
+ALTER TABLE credits.usage_days ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY usage_days_service_reads ON credits.usage_days FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY usage_days_service_reads ON credits.usage_days IS 'The service reads every account. Writing is for functions alone.';
+
+ALTER TABLE credits.usage_marks ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY usage_marks_service_reads ON credits.usage_marks FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY usage_marks_service_reads ON credits.usage_marks IS 'The service reads every account. Writing is for functions alone.';
 
 GRANT USAGE ON SCHEMA billing TO service_role;
 GRANT USAGE ON SCHEMA billing TO postgres;
@@ -6420,6 +6563,10 @@ REVOKE ALL ON FUNCTION credits.read_limits(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.read_limits(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION credits.read_limits(p_account_id uuid) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.recompute_balances() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO service_role;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO postgres;
@@ -6445,6 +6592,12 @@ REVOKE ALL ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amo
 REVOKE ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.roll_up_usage(p_limit bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.roll_up_usage(p_limit bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.roll_up_usage(p_limit bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.room_above(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_debt_limit bigint, p_at timestamp with time zone) FROM PUBLIC;
 
@@ -6671,6 +6824,12 @@ GRANT SELECT ON TABLE credits.entry_allocations TO postgres;
 
 GRANT SELECT ON TABLE credits.limit_counters TO service_role;
 GRANT SELECT ON TABLE credits.limit_counters TO postgres;
+
+GRANT SELECT ON TABLE credits.usage_days TO service_role;
+GRANT SELECT ON TABLE credits.usage_days TO postgres;
+
+GRANT SELECT ON TABLE credits.usage_marks TO service_role;
+GRANT SELECT ON TABLE credits.usage_marks TO postgres;
 
 GRANT SELECT ON TABLE public.credits_transactions TO authenticated;
 GRANT SELECT ON TABLE public.credits_transactions TO service_role;

@@ -13,6 +13,7 @@ import { PLAN_SESSION } from './plan-session.ts';
 import { SHOP } from './shop.ts';
 import { STATEMENT } from './statement.ts';
 import { TOP_UP } from './top-up.ts';
+import { USAGE } from './usage.ts';
 
 /** Every operation of the service. */
 export const OPERATIONS: readonly Operation[] = [
@@ -22,6 +23,7 @@ export const OPERATIONS: readonly Operation[] = [
   PLAN_CHANGE,
   TOP_UP,
   STATEMENT,
+  USAGE,
   ACCOUNTS,
   CHARGES,
   LIMITS,
@@ -62,10 +64,9 @@ export type {
   LiveGrant,
   Transaction,
   TransactionPage,
-  Usage,
-  UsageDay,
 } from './statement.ts';
 export type { TopUp, TopUpConsent, TopUpState, TopUpTerms } from './top-up.ts';
+export type { Usage, UsageDay } from './usage.ts';
 export {
   ACCOUNTS,
   ADMIN_ACCOUNTS,
@@ -81,4 +82,5 @@ export {
   SHOP,
   STATEMENT,
   TOP_UP,
+  USAGE,
 };

@@ -81,16 +81,6 @@ export const entryCursor = z.object({
     .optional(),
 });
 
-const day = z.iso.date({ error: 'must be a day such as 2026-11-23' });
-const usage = z.object({
-  from: day,
-  to: day,
-  days: z.array(z.object({ day, spent: z.int(), granted: z.int() })),
-});
-export interface Usage extends Shown<typeof usage> {}
-/** One UTC day, `YYYY-MM-DD`. */
-export type UsageDay = Usage['days'][number];
-
 /** What a buyer sees of their own account, and of no other. */
 export const STATEMENT = {
   balance: {
@@ -111,21 +101,6 @@ export const STATEMENT = {
     query: entryCursor,
     answers: { 200: { description: 'A page, and where the next one begins', schema: page } },
     problems: { 401: 'Not signed in' },
-  },
-  usage: {
-    method: 'get',
-    path: '/api/usage',
-    summary: 'Credits spent and granted by day (UTC), both days included',
-    tag,
-    callers,
-    query: z.object({ from: day.optional(), to: day.optional() }),
-    answers: {
-      200: {
-        description: 'Every day of the range, also those without movement',
-        schema: usage,
-      },
-    },
-    problems: { 400: 'Not a range of days, or longer than a year', 401: 'Not signed in' },
   },
   stream: {
     method: 'get',

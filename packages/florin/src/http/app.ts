@@ -26,6 +26,7 @@ import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
 import { addStatement } from './routes/statement.ts';
 import { addTopUp } from './routes/top-up.ts';
+import { addUsage } from './routes/usage.ts';
 import { addWebhook } from './routes/webhook.ts';
 
 export type FlorinApp = {
@@ -67,6 +68,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addPlanChange(app, parts);
   addTopUp(app, parts);
   addStatement(app, parts);
+  addUsage(app, parts);
   addAdminEvents(app, parts);
   addAdminAccounts(app, parts);
   addAdminHealth(app, parts);

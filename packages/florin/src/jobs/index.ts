@@ -1,5 +1,5 @@
 import { type AlertDeps, forgetAlerts, tellAlerts } from '../alerts/index.ts';
-import { expireDue, forgetCounters } from '../ledger/index.ts';
+import { expireDue, forgetCounters, rollUpUsage } from '../ledger/index.ts';
 import { keepFirstAccount, reconcileWhenDue } from '../reconcile/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
 import { runTopUps } from '../top-up/index.ts';
@@ -18,12 +18,15 @@ const ALERT_EVERY_MS = 15_000;
 /** How often it is asked whether a comparison is due: see reconcileWhenDue. */
 const RECONCILE_EVERY_MS = 300_000;
 const FORGET_EVERY_MS = 600_000;
+const USAGE_EVERY_MS = 60_000;
 const BATCH = 100;
 const EXPIRE_BATCH = 1_000;
+/** Entries added to the days of usage in one transaction. */
+const USAGE_BATCH = 20_000;
 
 /**
  * What a service does beside answering requests: works off events that wait for another attempt,
- * writes down what has expired, grants the parts of yearly plans that fall due, forgets used plan
+ * writes down what has expired, grants the parts of yearly plans that fall due, adds up usage by day, forgets used plan
  * sessions and checkouts nobody came back to. Any number of
  * services may do it at once; the database hands each piece of work to one.
  */
@@ -43,6 +46,11 @@ export function backgroundJobs(deps: WebhookDeps): Job[] {
       name: 'drip',
       everyMs: DRIP_EVERY_MS,
       run: async () => (await grantDueDrips(deps, { limit: BATCH })) >= BATCH,
+    },
+    {
+      name: 'usage',
+      everyMs: USAGE_EVERY_MS,
+      run: async () => (await rollUpUsage(deps.db, USAGE_BATCH)) >= USAGE_BATCH,
     },
     {
       name: 'forget',

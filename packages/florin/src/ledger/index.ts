@@ -63,11 +63,18 @@ export {
   type LiveGrant,
   readBalanceReport,
   readStatement,
-  readUsage,
   type StatementEntry,
   type StatementPage,
   textOf,
 } from './statement.ts';
+export {
+  readUsage,
+  rollUpUsage,
+  type UsageByDay,
+  type UsageByGroup,
+  type UsageGroup,
+  type UsageGrouping,
+} from './usage.ts';
 export {
   type HoldOutcome,
   type HoldRequest,

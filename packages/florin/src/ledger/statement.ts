@@ -1,20 +1,11 @@
 import type { Executor } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import { type BalanceItem, explainBalance, readBalance } from './balance.ts';
-import {
-  type DailyUsage,
-  dailyUsage,
-  type Entry,
-  listAllocations,
-  listEntries,
-} from './entries.ts';
+import { type Entry, listAllocations, listEntries } from './entries.ts';
 import { type Grant, listGrants } from './grant.ts';
 import type { Balance, Metadata } from './written.ts';
 
 const PAGE = 50;
-const DAY_MS = 86_400_000;
-const USUAL_DAYS = 30;
-const MAX_DAYS = 366;
 
 /** A grant that still has credits. */
 export type LiveGrant = {
@@ -104,44 +95,6 @@ export async function readStatement(
   };
 }
 
-/**
- * Credits spent and granted by day (UTC), also on days without movement. The days are `YYYY-MM-DD`, both
- * included; without them the last thirty. Throws `invalid_input` when they are out of order or span
- * more than a year. Writes nothing.
- */
-export async function readUsage(
-  db: Executor,
-  asked: { accountId: string; from?: string | undefined; to?: string | undefined; now: Date },
-): Promise<{ readonly from: string; readonly to: string; readonly days: readonly DailyUsage[] }> {
-  const { from, to } = toRange(asked);
-  const used = await dailyUsage(db, {
-    accountId: asked.accountId,
-    from: new Date(from),
-    to: new Date(to + DAY_MS),
-  });
-  const byDay = new Map(used.map((one) => [one.day, one]));
-  const days = Array.from({ length: (to - from) / DAY_MS + 1 }, (_, index) => {
-    const day = toDay(from + index * DAY_MS);
-    return byDay.get(day) ?? { day, spent: 0, granted: 0 };
-  });
-  return { from: toDay(from), to: toDay(to), days };
-}
-
-function toRange(asked: { from?: string | undefined; to?: string | undefined; now: Date }): {
-  from: number;
-  to: number;
-} {
-  const to = Date.parse(asked.to ?? toDay(asked.now.getTime()));
-  const from = asked.from === undefined ? to - (USUAL_DAYS - 1) * DAY_MS : Date.parse(asked.from);
-  if (from > to || to - from >= MAX_DAYS * DAY_MS) {
-    throw new FlorinError(
-      'invalid_input',
-      `from, to: must be in order and span at most ${MAX_DAYS} days.`,
-    );
-  }
-  return { from, to };
-}
-
 /** A text of an entry's or a grant's metadata; null where there is none. */
 export function textOf(metadata: Metadata | null, key: string): string | null {
   const value = metadata?.[key];
@@ -187,8 +140,4 @@ function toLiveGrant(item: BalanceItem): LiveGrant {
     effectiveAt: issuedAt,
     expiresAt: item.expiresAt,
   };
-}
-
-function toDay(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
 }

@@ -28,6 +28,8 @@ select create_distributed_table('credits.holds', 'account_id', colocate_with => 
 select create_distributed_table('credits.allocations', 'account_id', colocate_with => 'credits.accounts');
 select create_distributed_table('credits.limits', 'account_id', colocate_with => 'credits.accounts');
 select create_distributed_table('credits.limit_counters', 'account_id', colocate_with => 'credits.accounts');
+select create_distributed_table('credits.usage_days', 'account_id', colocate_with => 'credits.accounts');
+select create_distributed_table('credits.usage_marks', 'account_id', colocate_with => 'credits.accounts');
 
 -- The inbox is claimed with skip locked, which a distributed table refuses: it stays on the coordinator
 -- and is told to Citus, so that one transaction may write both.

@@ -28,7 +28,7 @@ import {
 } from './webhooks/objects.ts';
 import { asOwner } from './webhooks/shop.ts';
 
-const JOBS = ['drain', 'expire', 'drip', 'forget', 'top-up', 'reconcile'];
+const JOBS = ['drain', 'expire', 'drip', 'usage', 'forget', 'top-up', 'reconcile'];
 const DAY_SECONDS = 86_400;
 const outcomes = (failures: Readonly<Record<string, string>> = {}) =>
   JOBS.map((job) => ({ job, more: job in failures, failure: failures[job] ?? null }));

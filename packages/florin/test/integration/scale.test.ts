@@ -54,7 +54,7 @@ const RULES: Record<string, string> = {
       from pg_proc p
      cross join lateral regexp_split_to_table(p.prosrc, ';') as statement
      where p.pronamespace = 'credits'::regnamespace
-       and statement ~* '(from|join|update|into) credits\\.(accounts|entries|grants|holds|allocations|limits|limit_counters)\\M'
+       and statement ~* '(from|join|update|into) credits\\.(accounts|entries|grants|holds|allocations|limits|limit_counters|usage_days|usage_marks)\\M'
        and statement !~* 'account_id'
        and p.proname not in ('expire_due', 'recompute_balances', 'verify_ledger')`,
   'every write takes the account': `
@@ -62,7 +62,7 @@ const RULES: Record<string, string> = {
      where p.pronamespace = 'credits'::regnamespace and p.provolatile = 'v' and p.prosecdef
        and has_function_privilege('service_role', p.oid, 'execute')
        and not coalesce(p.proargnames && array['p_account_id', 'p_account_ids'], false)
-       and p.proname not in ('expire_due', 'recompute_balances', 'forget_counters')`,
+       and p.proname not in ('expire_due', 'recompute_balances', 'forget_counters', 'roll_up_usage')`,
 };
 
 describe('the ledger can be distributed by account', () => {

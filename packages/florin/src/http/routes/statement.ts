@@ -1,5 +1,5 @@
 import { STATEMENT } from '../../contract/index.ts';
-import { readBalanceReport, readStatement, readUsage } from '../../ledger/index.ts';
+import { readBalanceReport, readStatement } from '../../ledger/index.ts';
 import { readQuery } from '../body.ts';
 import type { RequestContext } from '../context.ts';
 import { API_HEADERS } from '../headers.ts';
@@ -9,7 +9,7 @@ import { type App, addRoute } from '../route.ts';
 /** Adds what a buyer reads of their own account, and of no other. */
 export function addStatement(app: App, parts: Parts): void {
   const { addressOf, callers, feed, rateLimits } = parts;
-  const { db, clock } = parts.webhooks;
+  const { db } = parts;
 
   async function buyerOf(c: RequestContext) {
     const buyer = await callers.buyer(c);
@@ -30,12 +30,6 @@ export function addStatement(app: App, parts: Parts): void {
       ({ idempotencyKey: _, actor: __, internalNote: ___, pricing: ____, ...shown }) => shown,
     );
     return { transactions, nextCursor };
-  });
-
-  addRoute(app, STATEMENT.usage, async (c) => {
-    const { accountId } = await buyerOf(c);
-    const days = readQuery(c, STATEMENT.usage.query);
-    return readUsage(db, { accountId, ...days, now: clock.now() });
   });
 
   addRoute(app, STATEMENT.stream, async (c) => {

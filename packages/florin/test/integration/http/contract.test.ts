@@ -164,6 +164,10 @@ describe('what the service answers', () => {
       new Set(['spend', 'release', 'hold', 'capture', 'extension', 'schedule', 'grant']),
     );
     await ok('/api/usage', { as: BOB });
+    const groups = await ok('/api/usage?by=day,meter,feature,actor', { as: BOB });
+    expect(groups.body.groups).toContainEqual(
+      expect.objectContaining({ meter: 'tokens', feature: 'chat', actor: 'ada' }),
+    );
     const stream = await service.app.request('/api/balance/stream', {
       headers: { authorization: `Bearer ${await service.project.token({ sub: BOB })}` },
     });
@@ -189,6 +193,7 @@ describe('what the service answers', () => {
     }
     await ok(`${admin}/accounts/${ADA}`, { as });
     await ok(`${admin}/accounts/${BOB}`, { as });
+    await ok(`${admin}/accounts/${BOB}/usage?by=meter`, { as });
     await ok(`${admin}/reconcile`, { as, body: { days: 30 } });
     await ok(`${admin}/reconcile`, { as });
     await ok(`${admin}/health`, { as });

@@ -12,6 +12,7 @@ afterAll(() => service.close());
 
 const post = (path: string, body: unknown, key: string = randomUUID()) =>
   service.ask(`/api/accounts/${path}`, {
+    method: 'POST',
     as: 'server',
     body,
     headers: { 'idempotency-key': key },

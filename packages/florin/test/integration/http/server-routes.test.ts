@@ -548,6 +548,7 @@ describe('the documents', () => {
         'GET /api/accounts/{id}/quote',
         'GET /api/admin/accounts',
         'GET /api/admin/accounts/{id}',
+        'GET /api/admin/accounts/{id}/usage',
         'GET /api/admin/events',
         'GET /api/admin/events/{id}',
         'GET /api/admin/health',
