@@ -54,11 +54,6 @@ export type CaptureHold = {
   amount?: number;
   /** Default: `refuse`. */
   overage?: Overage;
-  /**
-   * Credits of debt that `debt` may leave where the account has no limit of its own. Default: the
-   * catalogue's `debtLimit`, and 0 where there is no catalogue.
-   */
-  debtLimit?: number;
 };
 
 export type ExtendHold = {
@@ -79,7 +74,7 @@ const CAPTURE: Statement = {
  * Spends all of a hold, or `amount` credits of it, and releases the rest. More than it reserves only
  * by `overage`: `up_to_available` takes what is available and answers how much was left `uncovered`,
  * `debt` takes all as long as the debt stays within the account's limit (`credits.set_debt_limit`), or
- * within `debtLimit` where the account has none. A repeat with the same amount and overage returns the
+ * within `debtLimit`, the catalogue's, where the account has none. A repeat with the same amount and overage returns the
  * first result with `replayed` true. Throws `hold_not_open` (released, expired or unknown),
  * `amount_not_allowed` (0, or more than is held), `insufficient_credits` (more debt than allowed) and
  * `idempotency_key_reused` (captured before with another amount or overage).
@@ -87,8 +82,9 @@ const CAPTURE: Statement = {
 export async function captureHold(
   db: Executor,
   hold: CaptureHold,
+  debtLimit = 0,
 ): Promise<Written & { readonly captured: number; readonly uncovered: number }> {
-  const { accountId, holdId, amount, overage, debtLimit } = read(REQUESTS.captureHold, hold);
+  const { accountId, holdId, amount, overage } = read(REQUESTS.captureHold, hold);
   return writeTo(db, CAPTURE, [accountId, holdId, amount ?? null, overage, debtLimit]);
 }
 

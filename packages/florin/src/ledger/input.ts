@@ -63,7 +63,6 @@ export const REQUESTS = {
   captureHold: ofHold.extend({
     amount: credits.optional(),
     overage: overage.default('refuse'),
-    debtLimit: z.int().min(0).default(0),
   }),
   extendHold: ofHold.extend({ expiresInSeconds, idempotencyKey: text }),
   hold: ofHold,

@@ -292,9 +292,9 @@ class Pair {
       );
     } else {
       const { amount, overage, debtLimit } = command;
-      const asked = { ...ref, amount, overage, debtLimit };
+      const asked = { ...ref, amount, overage };
       await this.#expect(this.#model.capture(hold, amount, overage, debtLimit), async () => {
-        const answer = await captureHold(this.#db, asked);
+        const answer = await captureHold(this.#db, asked, debtLimit);
         const { captured, uncovered } = hold;
         expect(answer).toMatchObject({ captured, uncovered });
         return answer;

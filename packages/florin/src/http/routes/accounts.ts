@@ -78,13 +78,13 @@ export function addAccounts(app: App, parts: Parts): void {
     write(async (c, { accountId }) => {
       const { amount, overage } = await readJson(c, ACCOUNTS.captureHold.body);
       const holdId = uuidOf(c, 'holdId');
-      return captureHold(db, {
+      const hold = {
         accountId,
         holdId,
         ...(amount === undefined ? {} : { amount }),
         ...(overage === undefined ? {} : { overage }),
-        debtLimit: parts.catalog.debtLimit,
-      });
+      };
+      return captureHold(db, hold, parts.catalog.debtLimit);
     }),
   );
 

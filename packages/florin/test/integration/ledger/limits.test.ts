@@ -228,7 +228,7 @@ describe('a limit', () => {
     const { holdId } = await hold(accountId, 4, by);
     await use(accountId, 3, by);
     const above = { accountId, holdId, amount: 9 } as const;
-    const debt = captureHold(database.db, { ...above, overage: 'debt', debtLimit: 1_000_000 });
+    const debt = captureHold(database.db, { ...above, overage: 'debt' }, 1_000_000);
     await expect(debt).rejects.toMatchObject({ code: 'limit_reached', used: 7, limit: 10 });
     const taken = await captureHold(database.db, { ...above, overage: 'up_to_available' });
     expect(taken).toMatchObject({ captured: 7, uncovered: 2 });
