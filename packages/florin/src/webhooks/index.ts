@@ -15,13 +15,8 @@ export {
   putBack,
   showEvent,
 } from './inbox.ts';
-export { previewInvoice } from './preview-invoice.ts';
-export {
-  type PreviewedStates,
-  type ProcessOutcome,
-  previewEvent,
-  processEvent,
-} from './process.ts';
+export { type PreviewedStates, previewEvent, previewInvoice } from './preview.ts';
+export { type ProcessOutcome, processEvent } from './process.ts';
 export {
   MAX_BODY_BYTES,
   type ReceiveOutcome,

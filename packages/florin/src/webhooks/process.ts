@@ -4,9 +4,7 @@ import {
   aliasesOf,
   decide,
   EMPTY_PAYMENT,
-  mergePayments,
   type Obstacle,
-  type PaymentState,
   type Plan,
 } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
@@ -19,6 +17,7 @@ import { applyPlan, type EventStatus, readState, type StateRead } from './inbox.
 import { type CollectedDetails, collectDetails } from './lookups.ts';
 import { fetchNamedObject, needsObject } from './named-object.ts';
 import { MAX_ATTEMPTS, secondsUntilRetry } from './retry.ts';
+import { notOurs, planOf } from './undecided.ts';
 
 export type ProcessOutcome = {
   readonly status: EventStatus | 'duplicate';
@@ -76,81 +75,6 @@ async function keep(
     }
     return store(deps, inEnvelope(inHand), { plan });
   }
-}
-
-/** What earlier previews came to, by payment: the next one is made as if they had been written. */
-export type PreviewedStates = Map<string, PaymentState>;
-
-/**
- * What processing an event would do now, whatever became of it before: reads the state and asks
- * Stripe, writes nothing. Undefined for an event that is not ours or says nothing.
- */
-export async function previewEvent(
-  deps: WebhookDeps,
-  event: StripeEvent,
-  previewed: PreviewedStates = new Map(),
-): Promise<Plan | undefined> {
-  if (notOurs(deps, event) !== undefined) {
-    return undefined;
-  }
-  const details = collectDetails(deps.stripe, deps.logger);
-  const named = needsObject(event)
-    ? await fetchNamedObject(event, { stripe: deps.stripe, details })
-    : { event };
-  if ('obstacle' in named) {
-    return planOf({ status: 'failed', reason: '', obstacle: named.obstacle });
-  }
-  const fact = factOf(named.event);
-  if (fact.kind === 'nothing') {
-    return undefined;
-  }
-  const { catalog, clock, mend = false } = deps;
-  const decided = await decideWith({
-    fact,
-    eventId: event.id,
-    catalog,
-    clock,
-    details,
-    mend,
-    read: async (request) =>
-      aheadOf(await readState(deps.db, { eventId: event.id, ...request }), previewed),
-  });
-  if (decided === undefined) {
-    return undefined;
-  }
-  const { plan, read } = decided;
-  const [kept] = read.payments;
-  if (kept !== undefined && plan.payment !== null) {
-    previewed.set(kept.id, plan.payment.state);
-  }
-  for (const { id, state } of plan.relatives ?? []) {
-    previewed.set(id, state);
-  }
-  return plan;
-}
-
-/** What was read, with payments as earlier previews left them. */
-function aheadOf(read: StateRead, previewed: PreviewedStates): StateRead {
-  const ahead = <P extends { id: string; state: PaymentState }>(one: P): P => ({
-    ...one,
-    state: previewed.get(one.id) ?? one.state,
-  });
-  const payment = read.payments
-    .map(ahead)
-    .reduce((merged, one) => mergePayments(merged, one.state), EMPTY_PAYMENT);
-  return { ...read, known: { ...read.known, payment, relatives: read.relatives.map(ahead) } };
-}
-
-/** Events of another mode or of a connected account are not ours; they stay visible in the inbox. */
-function notOurs(deps: WebhookDeps, event: StripeEvent): string | undefined {
-  if (event.livemode !== deps.livemode) {
-    const mode = (live: boolean) => (live ? 'live' : 'test');
-    return `A ${mode(event.livemode)}-mode event, and STRIPE_SECRET_KEY is of ${mode(deps.livemode)} mode.`;
-  }
-  if (event.account !== null && event.account !== (deps.stripeAccount ?? null)) {
-    return `An event of the connected account ${event.account}: not ours.`;
-  }
-  return undefined;
 }
 
 async function decideAndStore(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessOutcome> {
@@ -290,20 +214,6 @@ async function store(
     deps.announce?.(accountId);
   }
   return { status, reason: plan.obstacle?.message ?? plan.reason };
-}
-
-function planOf(plan: Pick<Plan, 'status' | 'reason'> & { obstacle?: Obstacle }): Plan {
-  return {
-    accountId: null,
-    customerId: null,
-    payment: null,
-    customer: null,
-    deletedCustomerId: null,
-    subscription: null,
-    commands: [],
-    obstacle: null,
-    ...plan,
-  };
 }
 
 /** Nothing can be stored now: the sender keeps the event, and comes again. */

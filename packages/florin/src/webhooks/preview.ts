@@ -1,0 +1,103 @@
+import {
+  EMPTY_PAYMENT,
+  type KnownState,
+  mergePayments,
+  type PaymentState,
+  type Plan,
+} from '../fulfillment/index.ts';
+import { FlorinError } from '../kernel/index.ts';
+import type { InvoiceFact, StripeEvent } from '../stripe/index.ts';
+import { decideWith } from './decide-with.ts';
+import type { WebhookDeps } from './deps.ts';
+import { factOf } from './handlers.ts';
+import { readState, type StateRead } from './inbox.ts';
+import { collectDetails } from './lookups.ts';
+import { fetchNamedObject, needsObject } from './named-object.ts';
+import { notOurs, planOf } from './undecided.ts';
+
+/** What earlier previews came to, by payment: the next one is made as if they had been written. */
+export type PreviewedStates = Map<string, PaymentState>;
+
+/**
+ * What processing an event would do now, whatever became of it before: reads the state and asks
+ * Stripe, writes nothing. Undefined for an event that is not ours or says nothing.
+ */
+export async function previewEvent(
+  deps: WebhookDeps,
+  event: StripeEvent,
+  previewed: PreviewedStates = new Map(),
+): Promise<Plan | undefined> {
+  if (notOurs(deps, event) !== undefined) {
+    return undefined;
+  }
+  const details = collectDetails(deps.stripe, deps.logger);
+  const named = needsObject(event)
+    ? await fetchNamedObject(event, { stripe: deps.stripe, details })
+    : { event };
+  if ('obstacle' in named) {
+    return planOf({ status: 'failed', reason: '', obstacle: named.obstacle });
+  }
+  const fact = factOf(named.event);
+  if (fact.kind === 'nothing') {
+    return undefined;
+  }
+  const { catalog, clock, mend = false } = deps;
+  const decided = await decideWith({
+    fact,
+    eventId: event.id,
+    catalog,
+    clock,
+    details,
+    mend,
+    read: async (request) =>
+      aheadOf(await readState(deps.db, { eventId: event.id, ...request }), previewed),
+  });
+  if (decided === undefined) {
+    return undefined;
+  }
+  const { plan, read } = decided;
+  const [kept] = read.payments;
+  if (kept !== undefined && plan.payment !== null) {
+    previewed.set(kept.id, plan.payment.state);
+  }
+  for (const { id, state } of plan.relatives ?? []) {
+    previewed.set(id, state);
+  }
+  return plan;
+}
+
+/** What was read, with payments as earlier previews left them. */
+function aheadOf(read: StateRead, previewed: PreviewedStates): StateRead {
+  const ahead = <P extends { id: string; state: PaymentState }>(one: P): P => ({
+    ...one,
+    state: previewed.get(one.id) ?? one.state,
+  });
+  const payment = read.payments
+    .map(ahead)
+    .reduce((merged, one) => mergePayments(merged, one.state), EMPTY_PAYMENT);
+  return { ...read, known: { ...read.known, payment, relatives: read.relatives.map(ahead) } };
+}
+
+/**
+ * What an invoice that does not exist yet would do to credits once it is paid, by the decision that
+ * its event would bring about. Reads the state and asks Stripe; writes nothing.
+ */
+export async function previewInvoice(
+  deps: WebhookDeps,
+  invoice: InvoiceFact,
+): Promise<{ readonly plan: Plan; readonly known: KnownState }> {
+  const fact: InvoiceFact = { ...invoice, paid: true, status: 'paid' };
+  const details = collectDetails(deps.stripe, deps.logger);
+  const decided = await decideWith({
+    fact,
+    details,
+    eventId: fact.id,
+    catalog: deps.catalog,
+    clock: deps.clock,
+    read: (request) => readState(deps.db, { eventId: null, ...request, aliases: [] }),
+  });
+  if (decided === undefined) {
+    throw new FlorinError('internal', 'No event can have finished an invoice that does not exist.');
+  }
+  return { plan: decided.plan, known: decided.read.known };
+}
