@@ -16,7 +16,7 @@ import { createServerWrite, uuidOf } from '../server-calls.ts';
 /** Adds the routes for the app's own server. Every write has a key, so that it may be repeated. */
 export function addAccounts(app: App, parts: Parts): void {
   const { callers, spend } = parts;
-  const { db } = parts.webhooks;
+  const { db } = parts;
   const write = createServerWrite(parts);
 
   addRoute(

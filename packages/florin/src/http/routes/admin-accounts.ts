@@ -8,8 +8,7 @@ import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
 /** Adds what operators look up about accounts, and what they change by hand. */
-export function addAdminAccounts(app: App, { callers, stripe, webhooks }: Parts): void {
-  const { db, logger } = webhooks;
+export function addAdminAccounts(app: App, { callers, db, logger, stripe }: Parts): void {
   const deps = { db, stripe, logger };
 
   addRoute(app, ADMIN_ACCOUNTS.search, async (c) => {

@@ -9,9 +9,7 @@ import { type App, addRoute } from '../route.ts';
 const PAGE = 50;
 
 /** Adds the inbox as operators see it, and the replay of an event. */
-export function addAdminEvents(app: App, { callers, webhooks }: Parts): void {
-  const { db, logger } = webhooks;
-
+export function addAdminEvents(app: App, { callers, db, logger, webhooks }: Parts): void {
   addRoute(app, ADMIN_EVENTS.list, async (c) => {
     await callers.operator(c);
     const { status, attention, account, type, cursor } = readQuery(c, ADMIN_EVENTS.list.query);

@@ -14,8 +14,10 @@ import { packageVersion } from './documents.ts';
 const HEALTH_KEPT_MS = 5_000;
 
 /** Adds the service's health, what reconcile found, and a run of it by hand. */
-export function addAdminHealth(app: App, { callers, webhooks, stripe }: Parts): void {
-  const { db, clock, logger } = webhooks;
+export function addAdminHealth(
+  app: App,
+  { callers, clock, db, logger, stripe, webhooks }: Parts,
+): void {
   let recent: { at: number; health: Promise<Health> } | undefined;
 
   function readRecentHealth(): Promise<Health> {

@@ -15,7 +15,7 @@ import { type App, addRoute } from '../route.ts';
 
 /** Adds the routes to Stripe's checkout and portal, and the one that says what became of a checkout. */
 export function addCheckout(app: App, parts: Parts): void {
-  const { callers, planCookie, rateLimits, catchUpSession, recentSessions, webhooks } = parts;
+  const { callers, planCookie, rateLimits, catchUpSession, recentSessions, logger } = parts;
   const checkoutFor = (c: RequestContext, accountId: string): CheckoutDeps => ({
     ...parts.checkout,
     stripe: parts.stripeFor(c, accountId),
@@ -35,7 +35,7 @@ export function addCheckout(app: App, parts: Parts): void {
     const { userId: _, planSession = fromCookie, ...rest } = body;
     const deps = checkoutFor(c, accountId);
     const made = await createCheckout(deps, { ...rest, ...buyer, planSession });
-    webhooks.logger.info({ accountId, sessionId: made.sessionId }, 'checkout started');
+    logger.info({ accountId, sessionId: made.sessionId }, 'checkout started');
     return made;
   });
 

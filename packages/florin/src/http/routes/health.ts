@@ -11,8 +11,7 @@ const READY_KEPT_MS = 1_000;
 
 /** Adds the routes for whoever keeps the service running. */
 export function addHealth(app: App, parts: Parts): void {
-  const { callers, config, deliveries, webhooks } = parts;
-  const { clock } = webhooks;
+  const { callers, clock, config, deliveries } = parts;
   const ready = createMemory<unknown>({ forMs: READY_KEPT_MS, atMost: 1, clock });
 
   addRoute(app, OPERATING.alive, () => ({ status: 'ok' }) as const);
@@ -38,7 +37,7 @@ export async function answerMetrics(parts: Parts, request: Request): Promise<Res
     : json({ title: 'Not found', status: 404, code: 'not_found' }, { status: 404 });
 }
 
-async function showMetrics({ metrics, webhooks: { db } }: Parts): Promise<Response> {
+async function showMetrics({ db, metrics }: Parts): Promise<Response> {
   const { registry } = metrics;
   await metrics.measureInbox(() => readBacklog(db));
   await metrics.measureReconcile(async () => reconcileFigures(await readReconcileRuns(db)));

@@ -15,7 +15,7 @@ import { type App, addRoute } from '../route.ts';
 
 /** Adds the routes of auto top-up: a buyer's consent, and what was bought under it. */
 export function addTopUp(app: App, parts: Parts): void {
-  const { callers, checkout, rateLimits, webhooks } = parts;
+  const { callers, checkout, logger, rateLimits } = parts;
   const depsFor = (c: RequestContext, accountId: string): TopUpDeps => ({
     ...checkout,
     stripe: parts.stripeFor(c, accountId),
@@ -39,14 +39,14 @@ export function addTopUp(app: App, parts: Parts): void {
     const { accountId, email } = buyer;
     const { consent: _, ...terms } = await readJson(c, TOP_UP.agree.body);
     await consentToTopUp(depsFor(c, accountId), { ...terms, accountId, email });
-    webhooks.logger.info({ accountId, ...terms }, 'auto top-up was agreed to');
+    logger.info({ accountId, ...terms }, 'auto top-up was agreed to');
     return readTopUp(checkout, accountId);
   });
 
   addRoute(app, TOP_UP.stop, async (c) => {
     const { accountId } = await buyerOf(c);
     await stopTopUp(checkout.db, accountId);
-    webhooks.logger.info({ accountId }, 'auto top-up was turned off');
+    logger.info({ accountId }, 'auto top-up was turned off');
     return readTopUp(checkout, accountId);
   });
 
@@ -59,7 +59,7 @@ export function addTopUp(app: App, parts: Parts): void {
     const { accountId } = await buyerOf(c);
     const { sessionId: setupSessionId } = await readJson(c, TOP_UP.resume.body);
     await resumeTopUp(depsFor(c, accountId), { accountId, setupSessionId });
-    webhooks.logger.info({ accountId }, 'auto top-up was resumed');
+    logger.info({ accountId }, 'auto top-up was resumed');
     return readTopUp(checkout, accountId);
   });
 }
