@@ -69,6 +69,11 @@ export async function changePlan(
   const target = await toTarget(deps, { subscription: before, price, quantity });
   const now = await look(deps, { accountId: buyer.accountId, target, prorationDate });
   if (!isDeepStrictEqual(now.shown, shown)) {
+    // Of two calls at once the other may have carried it out between the two looks of this one.
+    const after = await withInvoice(deps, before.id);
+    if (after.metadata[CHANGE_KEY] === nonce) {
+      return answer(after, true);
+    }
     throw outdated('It would cost or bring something else now.');
   }
   const params = toParams(target, { prorationDate, nonce });

@@ -222,7 +222,7 @@ describe.each(hosts)('mounted in %s', (_name, start) => {
     expect((await call('nobody')).status).toBe(401);
     const ran = await read(await call(SERVER_KEY));
     expect(ran.status, ran.text).toBe(200);
-    expect(ran.body.jobs).toHaveLength(6);
+    expect(ran.body.jobs).toHaveLength(7);
   });
 
   it.skipIf(start === undefined)('refuses an altered delivery, and one too large', async () => {
