@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CatalogPrice, createPriceDirectory } from '../../../src/catalog/index.ts';
+import { changePlan, createConfirmations } from '../../../src/plan-change/index.ts';
+import { createPlanSessions } from '../../../src/plan-session/index.ts';
 import { openPlanService, type PlanService, type Subscriber } from './plan-service.ts';
 
 let service: PlanService;
@@ -168,6 +171,35 @@ describe('a preview that is confirmed', () => {
     await service.sandbox.settled();
     const later = await service.confirm(buyer.id, shown.preview);
     expect(later.body).toMatchObject({ replayed: true, payment: 'paid' });
+    expect(await invoicesOf(service, buyer)).toHaveLength(2);
+    expect(await service.available(buyer.id)).toBe(500);
+  });
+
+  it('is one change of two calls at once, wherever the other one comes between', async () => {
+    const buyer = await service.subscribed('price_BASIC_MONTHLY');
+    const { body: shown } = await service.preview(buyer.id, { priceId: 'price_PRO_MONTHLY' });
+    const { config, stripe, webhooks } = service;
+    const prices = createPriceDirectory({ ...webhooks, stripe });
+    const tokens = { ...webhooks, secrets: config.planSessionSecrets };
+    const between = {
+      ...webhooks,
+      stripe,
+      webhooks,
+      appUrl: config.appUrl,
+      planSessions: createPlanSessions(tokens),
+      confirmations: createConfirmations(tokens),
+      // Asked after the subscription was read, and before the money is.
+      prices: {
+        ...prices,
+        resolve: async (price: CatalogPrice) => {
+          expect((await service.confirm(buyer.id, shown.preview)).body.replayed).toBe(false);
+          return prices.resolve(price);
+        },
+      },
+    };
+    const asked = { accountId: buyer.id, preview: shown.preview };
+    expect(await changePlan(between, asked)).toMatchObject({ replayed: true, payment: 'paid' });
+    await service.sandbox.settled();
     expect(await invoicesOf(service, buyer)).toHaveLength(2);
     expect(await service.available(buyer.id)).toBe(500);
   });
