@@ -5,7 +5,7 @@
 
 import { createSandbox, type Sandbox, type SandboxOptions } from 'stripe-sandbox';
 import { randomIds } from './kernel/index.ts';
-import { createStripeClient, type StripeClient } from './stripe/index.ts';
+import { createStripeClient, idOf, type StripeClient } from './stripe/index.ts';
 
 export {
   type Advance,
@@ -149,8 +149,4 @@ async function subscribe(parts: Parts, purchase: Purchase): Promise<Subscribed> 
     subscriptionId: idOf(session.subscription) ?? '',
     invoiceId: idOf(session.invoice) ?? '',
   };
-}
-
-function idOf(reference: string | { id: string } | null | undefined): string | null {
-  return typeof reference === 'string' ? reference : (reference?.id ?? null);
 }

@@ -1,7 +1,7 @@
 import { isSessionOf } from '../customers/index.ts';
 import type { Row } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
-import { explainStripe, isUnknownToStripe, type StripeClient } from '../stripe/index.ts';
+import { explainStripe, idOf, isUnknownToStripe, type StripeClient } from '../stripe/index.ts';
 import type { CheckoutDeps } from './deps.ts';
 
 /**
@@ -144,8 +144,4 @@ async function readCredited({ db }: CheckoutDeps, session: Session): Promise<Cre
     [name],
   );
   return rows[0];
-}
-
-function idOf(reference: string | { id: string } | null): string | null {
-  return typeof reference === 'string' ? reference : (reference?.id ?? null);
 }

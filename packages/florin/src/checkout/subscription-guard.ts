@@ -1,6 +1,6 @@
 import { findPrimaryCustomer } from '../customers/index.ts';
 import { FlorinError } from '../kernel/index.ts';
-import { explainStripe, type StripeClient } from '../stripe/index.ts';
+import { explainStripe, idOf, type StripeClient } from '../stripe/index.ts';
 import type { CheckoutDeps } from './deps.ts';
 import { type Buyer, listOwnSubscriptions } from './own-subscriptions.ts';
 
@@ -50,7 +50,7 @@ export async function refuseWhileLive(
   stripe: StripeClient,
   reference: string | { id: string } | null,
 ): Promise<void> {
-  const id = typeof reference === 'string' ? reference : (reference?.id ?? null);
+  const id = idOf(reference);
   if (id === null) {
     return;
   }

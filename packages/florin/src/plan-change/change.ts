@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { abandonAttempt, type Buyer, beginCheckout } from '../checkout/index.ts';
 import { FlorinError } from '../kernel/index.ts';
-import { explainStripe, isOtherParameters, type StripeClient } from '../stripe/index.ts';
+import { explainStripe, idOf, isOtherParameters, type StripeClient } from '../stripe/index.ts';
 import { outdated, type Shown } from './confirmation.ts';
 import type { PlanChangeDeps, Subscription, UpdateParams } from './deps.ts';
 import { look, type PlanNamed, paramsOf } from './preview.ts';
@@ -155,10 +155,6 @@ function paymentOf(
     return { payment: 'later', invoiceId: null };
   }
   return { payment: invoice.status === 'paid' ? 'paid' : 'processing', invoiceId: invoice.id };
-}
-
-function idOf(reference: Subscription['latest_invoice']): string | undefined {
-  return typeof reference === 'string' ? reference : reference?.id;
 }
 
 function explain(error: unknown, subscriptionId: string): FlorinError {

@@ -40,11 +40,11 @@ export async function creditsOf(
 }
 
 async function movedBy(
-  { db, webhooks, logger }: PlanChangeDeps,
+  { clock, db, webhooks, logger }: PlanChangeDeps,
   asked: { invoice: Invoice; accountId: string; subscriptionId: string },
 ): Promise<CreditsMoved> {
   const { invoice, accountId, subscriptionId } = asked;
-  const asOf = Math.floor(webhooks.clock.now().getTime() / 1000);
+  const asOf = Math.floor(clock.now().getTime() / 1000);
   const fact = readInvoice(invoice, { asOf });
   const { plan, known } = await previewInvoice(webhooks, {
     ...fact,

@@ -136,12 +136,12 @@ async function askPreview(
 }
 
 function describe(
-  { webhooks }: PlanChangeDeps,
+  { clock }: PlanChangeDeps,
   target: Target,
   { invoice, credits, shown }: Look,
 ): Omit<PlanChangePreview, 'preview' | 'expiresAt'> {
   const { subscription, item, from, to, quantity, billedNow } = target;
-  const effectiveAt = shown.prorationDate === null ? webhooks.clock.now() : at(shown.prorationDate);
+  const effectiveAt = shown.prorationDate === null ? clock.now() : at(shown.prorationDate);
   const periodEnd = at(item.current_period_end);
   return {
     subscriptionId: subscription.id,

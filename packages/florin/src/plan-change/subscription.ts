@@ -1,6 +1,6 @@
 import { type Buyer, listOwnSubscriptions, type OwnSubscription } from '../checkout/index.ts';
 import { FlorinError } from '../kernel/index.ts';
-import { explainStripe } from '../stripe/index.ts';
+import { explainStripe, idOf } from '../stripe/index.ts';
 import type { PlanChangeDeps, Subscription, SubscriptionItem } from './deps.ts';
 
 /** A plan that the buyer has, as the webhooks told of it. */
@@ -88,10 +88,6 @@ async function read({ stripe }: PlanChangeDeps, subscriptionId: string): Promise
 
 function noSuch(): FlorinError {
   return new FlorinError('not_found', 'There is no such live subscription of this account.');
-}
-
-function idOf(reference: string | { readonly id: string }): string {
-  return typeof reference === 'string' ? reference : reference.id;
 }
 
 type Refusal = { readonly reason: string; readonly message: string };

@@ -13,6 +13,7 @@ export {
   toStripeFlorinError,
 } from './lookups.ts';
 export { type FetchedObject, isObjectId, type ObjectKind } from './objects.ts';
+export { idOf } from './reference.ts';
 export { askCustomers, askRelated, type RelatedNames } from './related.ts';
 export {
   type SignatureCheck,

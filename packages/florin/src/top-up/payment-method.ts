@@ -1,5 +1,10 @@
 import { FlorinError } from '../kernel/index.ts';
-import { isUnknownToStripe, type StripeClient, toStripeFlorinError } from '../stripe/index.ts';
+import {
+  idOf,
+  isUnknownToStripe,
+  type StripeClient,
+  toStripeFlorinError,
+} from '../stripe/index.ts';
 
 export type PaymentMethod = { readonly id: string; readonly label: string };
 
@@ -19,7 +24,7 @@ export async function findPaymentMethod(
     const chosen = customer.deleted
       ? null
       : (customer.invoice_settings?.default_payment_method ?? null);
-    const defaultId = typeof chosen === 'string' ? chosen : chosen?.id;
+    const defaultId = idOf(chosen);
     const { data } = await stripe.customers.listPaymentMethods(customerId, { limit: MOST });
     const usable = data.filter(({ type }) => AT_ONCE.has(type));
     const method = usable.find(({ id }) => id === defaultId) ?? usable[0];
@@ -35,7 +40,7 @@ export async function isStillSaved(
   { customerId, paymentMethodId }: { customerId: string; paymentMethodId: string },
 ): Promise<boolean> {
   const { customer } = await stripe.paymentMethods.retrieve(paymentMethodId);
-  return (typeof customer === 'string' ? customer : customer?.id) === customerId;
+  return idOf(customer) === customerId;
 }
 
 /** What a setup session has saved. Throws `not_found` for a session that is not this customer's. */
@@ -47,8 +52,7 @@ export async function paymentMethodOf(
     const session = await stripe.checkout.sessions.retrieve(setupSessionId, {
       expand: ['setup_intent.payment_method'],
     });
-    const owner = typeof session.customer === 'string' ? session.customer : session.customer?.id;
-    if (owner !== customerId || session.mode !== 'setup') {
+    if (idOf(session.customer) !== customerId || session.mode !== 'setup') {
       throw new FlorinError('not_found', 'That page did not save a card for this account.');
     }
     const intent = typeof session.setup_intent === 'string' ? null : session.setup_intent;
