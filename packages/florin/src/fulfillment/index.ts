@@ -2,20 +2,21 @@ export type { Command, CommandMetadata } from './command.ts';
 export { aliasesOf, decide, subjectsOf } from './decide.ts';
 export type { MoneyBack } from './money-back.ts';
 export { convergePayment } from './payment.ts';
-export type {
-  Answer,
-  Answers,
-  CustomerLink,
-  Decision,
-  DecisionInput,
-  Details,
-  KnownState,
-  Need,
-  Obstacle,
-  PaymentWrite,
-  Plan,
-  StoredSubscription,
-  SubscriptionLink,
+export {
+  type Answer,
+  type Answers,
+  type CustomerLink,
+  type Decision,
+  type DecisionInput,
+  type Details,
+  emptyPlan,
+  type KnownState,
+  type Need,
+  type Obstacle,
+  type PaymentWrite,
+  type Plan,
+  type StoredSubscription,
+  type SubscriptionLink,
 } from './plan.ts';
 export { mayReturn } from './returns.ts';
 export { EMPTY_PAYMENT, mergePayments, type PaymentState, type Purchase } from './state.ts';

@@ -144,16 +144,21 @@ const NOTHING: Plan = {
   commands: [],
 };
 
+/** A plan that moves nothing beyond what is given. */
+export function emptyPlan(given: Pick<Plan, 'status' | 'reason'> & Partial<Plan>): Plan {
+  return { ...NOTHING, ...given };
+}
+
 export function skipped(reason: string, more: Partial<Plan> = {}): Decision {
-  return { plan: { ...NOTHING, ...more, status: 'skipped', reason } };
+  return { plan: emptyPlan({ ...more, status: 'skipped', reason }) };
 }
 
 export function processed(reason: string, more: Partial<Plan> = {}): Decision {
-  return { plan: { ...NOTHING, ...more, status: 'processed', reason } };
+  return { plan: emptyPlan({ ...more, status: 'processed', reason }) };
 }
 
 export function failed(obstacle: Obstacle, more: Partial<Plan> = {}): Decision {
-  return { plan: { ...NOTHING, ...more, status: 'failed', reason: obstacle.message, obstacle } };
+  return { plan: emptyPlan({ ...more, status: 'failed', reason: obstacle.message, obstacle }) };
 }
 
 export function stripeUnavailable(what: string): Obstacle {

@@ -1,5 +1,6 @@
 import {
   EMPTY_PAYMENT,
+  emptyPlan,
   type KnownState,
   mergePayments,
   type PaymentState,
@@ -13,7 +14,7 @@ import { factOf } from './handlers.ts';
 import { readState, type StateRead } from './inbox.ts';
 import { collectDetails } from './lookups.ts';
 import { fetchNamedObject, needsObject } from './named-object.ts';
-import { notOurs, planOf } from './undecided.ts';
+import { notOurs } from './not-ours.ts';
 
 /** What earlier previews came to, by payment: the next one is made as if they had been written. */
 export type PreviewedStates = Map<string, PaymentState>;
@@ -35,7 +36,7 @@ export async function previewEvent(
     ? await fetchNamedObject(event, { stripe: deps.stripe, details })
     : { event };
   if ('obstacle' in named) {
-    return planOf({ status: 'failed', reason: '', obstacle: named.obstacle });
+    return emptyPlan({ status: 'failed', reason: '', obstacle: named.obstacle });
   }
   const fact = factOf(named.event);
   if (fact.kind === 'nothing') {

@@ -4,6 +4,7 @@ import {
   aliasesOf,
   decide,
   EMPTY_PAYMENT,
+  emptyPlan,
   type Obstacle,
   type Plan,
 } from '../fulfillment/index.ts';
@@ -16,8 +17,8 @@ import { type EventInHand, inEnvelope } from './in-hand.ts';
 import { applyPlan, type EventStatus, readState, type StateRead } from './inbox.ts';
 import { type CollectedDetails, collectDetails } from './lookups.ts';
 import { fetchNamedObject, needsObject } from './named-object.ts';
+import { notOurs } from './not-ours.ts';
 import { MAX_ATTEMPTS, secondsUntilRetry } from './retry.ts';
-import { notOurs, planOf } from './undecided.ts';
 
 export type ProcessOutcome = {
   readonly status: EventStatus | 'duplicate';
@@ -51,7 +52,7 @@ async function attempt(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessO
   try {
     return foreign === undefined
       ? await decideAndStore(deps, inHand)
-      : await store(deps, inHand, { plan: planOf({ status: 'skipped', reason: foreign }) });
+      : await store(deps, inHand, { plan: emptyPlan({ status: 'skipped', reason: foreign }) });
   } catch (error) {
     return keep(deps, inHand, error);
   }
@@ -66,7 +67,7 @@ async function keep(
   if (isUnavailable(error)) {
     throw error;
   }
-  const plan = planOf({ status: 'failed', obstacle: obstacleOf(error), reason: '' });
+  const plan = emptyPlan({ status: 'failed', obstacle: obstacleOf(error), reason: '' });
   try {
     return await store(deps, inHand, { plan });
   } catch (again) {
@@ -87,14 +88,14 @@ async function decideAndStore(deps: WebhookDeps, inHand: EventInHand): Promise<P
     }
     const named = await fetchNamedObject(event, { stripe: deps.stripe, details });
     if ('obstacle' in named) {
-      const plan = planOf({ status: 'failed', reason: '', obstacle: named.obstacle });
+      const plan = emptyPlan({ status: 'failed', reason: '', obstacle: named.obstacle });
       return store(deps, inHand, { plan, read });
     }
     event = named.event;
   }
   const fact = factOf(event);
   if (fact.kind === 'nothing') {
-    return store(deps, inHand, { plan: planOf({ status: 'skipped', reason: fact.reason }) });
+    return store(deps, inHand, { plan: emptyPlan({ status: 'skipped', reason: fact.reason }) });
   }
   const atOnce = await decideUnread(deps, inHand, fact);
   if (atOnce !== undefined) {

@@ -1,4 +1,3 @@
-import type { Obstacle, Plan } from '../fulfillment/index.ts';
 import type { StripeEvent } from '../stripe/index.ts';
 import type { WebhookDeps } from './deps.ts';
 
@@ -12,19 +11,4 @@ export function notOurs(deps: WebhookDeps, event: StripeEvent): string | undefin
     return `An event of the connected account ${event.account}: not ours.`;
   }
   return undefined;
-}
-
-/** A plan that moves nothing: what becomes of an event without a decision on it. */
-export function planOf(plan: Pick<Plan, 'status' | 'reason'> & { obstacle?: Obstacle }): Plan {
-  return {
-    accountId: null,
-    customerId: null,
-    payment: null,
-    customer: null,
-    deletedCustomerId: null,
-    subscription: null,
-    commands: [],
-    obstacle: null,
-    ...plan,
-  };
 }
