@@ -1,9 +1,9 @@
-import { useRef, useState } from 'react';
+import { useRef } from 'react';
 import type { Balance } from '../../src/browser/index.ts';
-import { useFlorin } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { formatCredits } from '../frame/format.ts';
 import { sentence } from '../frame/notice.tsx';
+import { useBillingPage } from './to-billing.tsx';
 
 /** The balance as an account states it: posted, less what is held, and the sum under a double rule. */
 export function BalanceStatement(props: {
@@ -71,37 +71,18 @@ function Statement({ balance }: { balance: Balance | null }) {
 }
 
 function Actions() {
-  const client = useFlorin();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-
-  async function manage() {
-    setBusy(true);
-    setError(null);
-    try {
-      window.location.assign((await client.portal()).url);
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  }
-
+  const { busy, open, problem } = useBillingPage();
   return (
     <>
       <div className="actions">
         <a className="button primary" href="/pricing.html">
           Buy credits
         </a>
-        <Button busy={busy} onClick={() => void manage()}>
+        <Button busy={busy} onClick={open}>
           Billing and invoices
         </Button>
       </div>
-      {error === null ? null : (
-        <p className="form-error small" role="alert">
-          {sentence(error)}
-        </p>
-      )}
+      {problem}
     </>
   );
 }

@@ -4,9 +4,9 @@ import { usePlans, useSubscriptions } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { credits, formatDay, humanize } from '../frame/format.ts';
 import { LoadFailed, Notice } from '../frame/notice.tsx';
-import { nameOf, offerOf } from '../pricing/plan-facts.ts';
+import { nameOf, offerOf, titleOf } from '../pricing/plan-facts.ts';
 import { PlanSheet } from './plan-sheet.tsx';
-import { ToBilling, titleOf } from './to-billing.tsx';
+import { ToBilling } from './to-billing.tsx';
 
 /** Which plan the buyer has, and the way to another one. Nothing for who has none. */
 export function PlanPart({

@@ -10,9 +10,10 @@ import { formatMoney, type PlanChange, usePlanChange } from '../../src/react/ind
 import { Button } from '../frame/button.tsx';
 import { credits } from '../frame/format.ts';
 import { sentence } from '../frame/notice.tsx';
-import { intervalOf, nameOf, priceOf } from '../pricing/plan-facts.ts';
+import { Sheet } from '../frame/sheet.tsx';
+import { intervalOf, nameOf, priceOf, titleOf } from '../pricing/plan-facts.ts';
 import { PreviewStatement } from './plan-preview.tsx';
-import { ToBilling, titleOf } from './to-billing.tsx';
+import { ToBilling } from './to-billing.tsx';
 
 type Changed = (changed: PlanChanged, preview: PlanChangePreview) => void;
 
@@ -27,41 +28,20 @@ export function PlanSheet(props: {
   onChanged: Changed;
 }) {
   const { current, plans, onClose } = props;
-  const dialog = useRef<HTMLDialogElement>(null);
-  const open = current !== null;
-
-  useEffect(() => {
-    const element = dialog.current;
-    if (open && element !== null && !element.open) {
-      element.showModal();
-    } else if (!open && element?.open) {
-      element.close();
-    }
-  }, [open]);
-
   return (
-    <dialog
-      ref={dialog}
-      className="sheet wide"
-      aria-labelledby="plan-sheet-title"
+    <Sheet
+      open={current !== null}
       onClose={onClose}
+      titleId="plan-sheet-title"
+      title="Change plan"
+      wide
     >
-      {current === null ? null : (
-        <div className="sheet-body">
-          <div className="sheet-head">
-            <h2 id="plan-sheet-title">Change plan</h2>
-            <button type="button" className="close" aria-label="Close" onClick={onClose}>
-              ×
-            </button>
-          </div>
-          {plans.length === 0 ? (
-            <span className="skeleton preview-skeleton" />
-          ) : (
-            <Choose {...props} current={current} />
-          )}
-        </div>
+      {current === null ? null : plans.length === 0 ? (
+        <span className="skeleton preview-skeleton" />
+      ) : (
+        <Choose {...props} current={current} />
       )}
-    </dialog>
+    </Sheet>
   );
 }
 

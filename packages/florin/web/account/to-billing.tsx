@@ -1,40 +1,47 @@
-import { useCallback, useState } from 'react';
-import type { CurrentPlan, Plan } from '../../src/browser/index.ts';
+import { type ReactNode, useState } from 'react';
 import { useFlorin } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
-import { humanize } from '../frame/format.ts';
 import { sentence } from '../frame/notice.tsx';
-import { nameOf } from '../pricing/plan-facts.ts';
 
-export function titleOf({ planType, quantity }: CurrentPlan, plan: Plan | undefined): string {
-  return plan === undefined ? humanize(planType ?? 'subscription') : nameOf(plan, quantity);
-}
-
-/** The way to Stripe's page, where cards, open payments and confirmations are. */
-export function ToBilling() {
+/** Goes to Stripe's page, where cards, invoices, open payments and confirmations are. */
+export function useBillingPage(): { busy: boolean; open: () => void; problem: ReactNode } {
   const client = useFlorin();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
-  const go = useCallback(async () => {
+
+  async function go() {
     setBusy(true);
     setError(null);
     try {
       window.location.assign((await client.portal()).url);
     } catch (failure) {
       setError(failure);
+    } finally {
       setBusy(false);
     }
-  }, [client]);
-  return (
-    <div>
-      <Button busy={busy} onClick={() => void go()}>
-        Open the billing page
-      </Button>
-      {error === null ? null : (
+  }
+
+  return {
+    busy,
+    open: () => void go(),
+    problem:
+      error === null ? null : (
         <p className="form-error small" role="alert">
           {sentence(error)}
         </p>
-      )}
+      ),
+  };
+}
+
+/** The way there where a plan cannot be changed on this page. */
+export function ToBilling() {
+  const { busy, open, problem } = useBillingPage();
+  return (
+    <div>
+      <Button busy={busy} onClick={open}>
+        Open the billing page
+      </Button>
+      {problem}
     </div>
   );
 }

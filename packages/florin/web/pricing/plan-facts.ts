@@ -1,10 +1,15 @@
-import type { Plan } from '../../src/browser/index.ts';
+import type { CurrentPlan, Plan } from '../../src/browser/index.ts';
 import { formatMoney, formatUnitPrice } from '../../src/react/index.ts';
-import { credits, formatDuration } from '../frame/format.ts';
+import { credits, formatDuration, humanize } from '../frame/format.ts';
 
 /** `Quick Scan`, or `3 × Quick Scan`. */
 export function nameOf(plan: Plan, quantity: number): string {
   return quantity === 1 ? plan.name : `${quantity} × ${plan.name}`;
+}
+
+/** What a running plan is called, also where the shop no longer knows its price. */
+export function titleOf({ planType, quantity }: CurrentPlan, plan: Plan | undefined): string {
+  return plan === undefined ? humanize(planType ?? 'subscription') : nameOf(plan, quantity);
 }
 
 /** `$29` for so many of it, or null while the amount is not known. */
