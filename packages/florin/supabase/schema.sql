@@ -1120,9 +1120,9 @@ begin
   return query
     select t.account_id
       from billing.top_up_consents t
-      left join credits.balances b on b.account_id = t.account_id
+     cross join lateral credits.read_balance(t.account_id) b
      where t.status = 'active' and t.not_before <= v_now
-       and coalesce(b.available, 0) < t.threshold
+       and b.available < t.threshold
        and not exists (
          select 1 from billing.top_ups u
           where u.account_id = t.account_id and u.closed_at is null)
@@ -1233,30 +1233,32 @@ CREATE FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) RETUR
     AS $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_low record;
+  v_account_id uuid;
+  v_available bigint;
   v_noted bigint := 0;
 begin
   delete from billing.low_balances l
-   where not exists (
-     select 1 from credits.balances b
-      where b.account_id = l.account_id and b.available < p_below);
-  for v_low in
-    select b.account_id, b.available
+   where (select b.available from credits.read_balance(l.account_id) b) >= p_below;
+  for v_account_id in
+    with may_be_low as materialized (
+      select a.account_id from credits.accounts a
+       where a.posted - a.held < p_below or a.next_change_at <= v_now)
+    select distinct c.account_id
       from billing.customers c
-      join credits.balances b on b.account_id = c.account_id
-     where b.available < p_below
-       and not exists (
-         select 1 from billing.low_balances l where l.account_id = c.account_id)
-     group by b.account_id, b.available
-     limit p_limit
+      join may_be_low m on m.account_id = c.account_id
+     where not exists (
+       select 1 from billing.low_balances l where l.account_id = c.account_id)
   loop
+    exit when v_noted >= p_limit;
+    select b.available into v_available from credits.read_balance(v_account_id) b;
+    continue when v_available >= p_below;
     insert into billing.low_balances (account_id, available, since)
-      values (v_low.account_id, v_low.available, v_now)
+      values (v_account_id, v_available, v_now)
       on conflict do nothing;
     if found then
       v_noted := v_noted + 1;
-      perform billing.add_alert(v_low.account_id, 'balance_low',
-        jsonb_build_object('available', v_low.available, 'below', p_below));
+      perform billing.add_alert(v_account_id, 'balance_low',
+        jsonb_build_object('available', v_available, 'below', p_below));
     end if;
   end loop;
   return v_noted;
@@ -1826,18 +1828,26 @@ CREATE FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_t
 declare
   v_account credits.accounts;
   v_paid credits.paid_stretch[];
+  v_numbers bigint[];
+  v_places bigint[];
+  v_amounts bigint[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
   v_paid := credits.paid_stretches(
     array(select c from credits.due_changes(v_account, clock_timestamp()) c), null);
+  -- Into variables first: paid_for reads tables, and may not be called from a row of another table
+  -- (docs/scale.md).
+  select array_agg(e.entry_no), array_agg(e.axis_from), array_agg(-e.amount)
+    into v_numbers, v_places, v_amounts
+    from credits.entries e
+   where e.account_id = p_account_id and e.entry_no between p_from_no and p_to_no
+     and e.axis_from is not null and e.amount < 0;
   return query
     with paid as (
-      select e.entry_no, -e.amount as needed, p.grant_id, p.amount
-        from credits.entries e
-        left join lateral credits.paid_for(p_account_id, e.axis_from, e.axis_from - e.amount, v_paid) p
-          on true
-       where e.account_id = p_account_id and e.entry_no between p_from_no and p_to_no
-         and e.axis_from is not null and e.amount < 0)
+      select e.entry_no, e.needed, p.grant_id, p.amount
+        from unnest(v_numbers, v_places, v_amounts) as e (entry_no, axis_from, needed)
+        left join lateral credits.paid_for(p_account_id, e.axis_from, e.axis_from + e.needed, v_paid) p
+          on true)
     select p.entry_no, p.grant_id, p.amount from paid p where p.grant_id is not null
     union all
     select p.entry_no, null, (p.needed - coalesce(sum(p.amount), 0))::bigint
@@ -2314,11 +2324,12 @@ CREATE FUNCTION credits.deallocate(p_account_id uuid, p_axis_from bigint, p_axis
     AS $$
 declare
   v_row credits.allocations;
+  v_first bigint := credits.stretch_at(p_account_id, p_axis_from);
 begin
   for v_row in
     delete from credits.allocations c
      where c.account_id = p_account_id
-       and c.axis_from >= credits.stretch_at(p_account_id, p_axis_from)
+       and c.axis_from >= v_first
        and c.axis_from < p_axis_to and c.axis_to > p_axis_from
     returning c.*
   loop
@@ -2419,7 +2430,15 @@ CREATE FUNCTION credits.due_instants(p_account_id uuid, p_payers credits.payer[]
     SET search_path TO ''
     AS $$
 #variable_conflict use_column
+declare
+  v_holds uuid[];
+  v_grants uuid[];
+  v_amounts bigint[];
 begin
+  -- Into variables first: due_parts reads tables, and may not be called beside one (docs/scale.md).
+  select array_agg(d.hold_id), array_agg(d.grant_id), array_agg(d.amount)
+    into v_holds, v_grants, v_amounts
+    from credits.due_parts(p_account_id, p_at) d;
   -- What was burned so far was burned before the first of these instants: whoever burns after one of
   -- them settles first.
   return query
@@ -2430,7 +2449,7 @@ begin
                as p (grant_id, issued_no, credits_left, ends, live, place)),
     paid as (
       select d.hold_id, array_agg(row(p.place, d.amount)::credits.part) as parts
-        from credits.due_parts(p_account_id, p_at) d
+        from unnest(v_holds, v_grants, v_amounts) as d (hold_id, grant_id, amount)
         join payers p on p.grant_id = d.grant_id
        group by d.hold_id)
     select i.at, i.what, i.id, i.place, i.axis_from, i.axis_to, i.parts
@@ -2473,7 +2492,9 @@ begin
      cross join lateral (
              select a.grant_id, a.axis_from, a.axis_to from credits.allocations a
               where a.account_id = p_account_id
-                and a.axis_from >= credits.stretch_at(p_account_id, h.axis_from)
+                and a.axis_from >= coalesce((
+                      select max(b.axis_from) from credits.allocations b
+                       where b.account_id = p_account_id and b.axis_from <= h.axis_from), 0)
                 and a.axis_from < h.axis_from + h.amount and a.axis_to > h.axis_from
               order by a.axis_from) c
      where h.account_id = p_account_id and h.status = 'open' and h.expires_at <= p_at
@@ -2622,7 +2643,7 @@ ALTER FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_grant_id
 
 COMMENT ON FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_grant_id uuid, p_amount bigint, p_at timestamp with time zone) IS 'Writes the expiry of part of a grant that nobody has spent or reserved.';
 
-CREATE FUNCTION credits.explain_balance(p_account_id uuid) RETURNS TABLE(item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint, expired bigint, voided bigint, reversed bigint, contributes bigint, expires_at timestamp with time zone, issued_at timestamp with time zone, metadata jsonb)
+CREATE FUNCTION credits.explain_balance(p_account_id uuid) RETURNS TABLE(item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint, expired bigint, voided bigint, reversed bigint, contributes bigint, expires_at timestamp with time zone, issued_at timestamp with time zone, metadata jsonb, priority integer, effective_at timestamp with time zone, idempotency_key text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2632,10 +2653,23 @@ declare
   v_account credits.accounts;
   v_due credits.change[];
   v_paid credits.paid_stretch[];
+  v_places bigint[];
+  v_amounts bigint[];
+  v_reserved credits.change[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
   v_due := array(select c from credits.due_changes(v_account, v_now) c);
   v_paid := credits.paid_stretches(v_due, null);
+  -- Into variables first: paid_for reads tables, and may not be called from a row of another table
+  -- (docs/scale.md).
+  select array_agg(h.axis_from), array_agg(h.amount) into v_places, v_amounts
+    from credits.holds h
+   where h.account_id = p_account_id and h.status = 'open' and h.expires_at > v_now;
+  v_reserved := array(
+    select row('reserve', null, null, null, p.grant_id, null, sum(p.amount), null)::credits.change
+      from unnest(v_places, v_amounts) as h (axis_from, amount)
+     cross join lateral credits.paid_for(p_account_id, h.axis_from, h.axis_from + h.amount, v_paid) p
+     group by p.grant_id);
   return query
     with due as (
       select c.grant_id,
@@ -2646,21 +2680,16 @@ begin
         from unnest(v_due) c
        where c.grant_id is not null
        group by c.grant_id),
-    reserved as (
-      select p.grant_id, sum(p.amount) as amount
-        from credits.holds h
-       cross join lateral credits.paid_for(p_account_id, h.axis_from, h.axis_from + h.amount, v_paid) p
-       where h.account_id = p_account_id and h.status = 'open' and h.expires_at > v_now
-       group by p.grant_id),
     items as (
       select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, g.metadata,
+             g.priority, g.effective_at, g.idempotency_key,
              g.effective or coalesce(d.started, false) as live,
              (g.burned + coalesce(d.burned, 0))::bigint as burned,
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
              g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
         left join due d on d.grant_id = g.grant_id
-        left join reserved r on r.grant_id = g.grant_id
+        left join unnest(v_reserved) r on r.grant_id = g.grant_id
        where g.account_id = p_account_id),
     counted as (
       select i.*, case when i.live
@@ -2673,14 +2702,16 @@ begin
     listed as (
       select case when c.live then 'grant' else 'scheduled' end as item, c.grant_id, c.source, c.amount,
              c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.contributes,
-             c.expires_at, c.created_at, c.metadata, c.issued_no
+             c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
+             c.issued_no
         from counted c
       union all
       select 'debt', null, null, d.amount::bigint, null, null, null, null, null, -d.amount::bigint,
-             null, null, null, null
+             null, null, null, null, null, null, null
         from debt d where d.amount > 0)
     select l.item, l.grant_id, l.source, l.amount, l.spent, l.reserved, l.expired, l.voided, l.reversed,
-           l.contributes, l.expires_at, l.created_at, l.metadata
+           l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
+           l.idempotency_key
       from listed l
      order by l.issued_no nulls last;
 end;
@@ -2975,6 +3006,24 @@ ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_ke
 
 COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause) and for a purchase (p_purchase_key). Internal.';
 
+CREATE FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  select coalesce(sum(g.amount), 0), coalesce(sum(g.reversed), 0), count(*)
+    into granted, taken_back, grants
+    from credits.grants g
+   where g.account_id = p_account_id and g.purchase_key = p_purchase_key;
+  select e.grant_id into grant_id from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = p_purchase_key;
+end;
+$$;
+
+ALTER FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) IS 'What the ledger holds of a purchase: the grant under its key, and the sums of all grants for it, corrections counted in. Zeros when there is none. A function, so that billing''s tables are not joined with the ledger''s (docs/scale.md).';
+
 CREATE FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) RETURNS credits.issued
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -3249,6 +3298,7 @@ CREATE FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_t
 declare
   v_near credits.paid_stretch[] :=
     p_paid[credits.first_reaching(p_paid, p_axis_from):credits.first_reaching(p_paid, p_axis_to)];
+  v_first bigint := credits.stretch_at(p_account_id, p_axis_from);
 begin
   return query
     select p.grant_id,
@@ -3256,7 +3306,7 @@ begin
       from (
         select c.grant_id, c.axis_from, c.axis_to from credits.allocations c
          where c.account_id = p_account_id
-           and c.axis_from >= credits.stretch_at(p_account_id, p_axis_from)
+           and c.axis_from >= v_first
            and c.axis_from < p_axis_to and c.axis_to > p_axis_from and c.grant_id is not null
         union all
         select d.grant_id, d.axis_from, d.axis_to from unnest(v_near) d
@@ -3359,22 +3409,28 @@ CREATE FUNCTION credits.payers_in_burn_order(p_account_id uuid, p_at timestamp w
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
+declare
+  v_getting uuid[];
+  v_payers credits.payer[];
 begin
-  return array(
-    select row(g.grant_id, g.issued_no, g.remaining, g.ends, g.effective)::credits.payer
-      from (
-        select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
-               coalesce(n.expires_at, 'infinity') as ends
-          from credits.grants n
-         where n.account_id = p_account_id and n.remaining > 0
-        union all
-        select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
-               coalesce(n.expires_at, 'infinity')
-          from credits.grants n
-         where n.account_id = p_account_id and n.remaining = 0
-           and n.grant_id in (
-             select d.grant_id from credits.due_parts(p_account_id, p_at) d)) g
-     order by g.priority, g.ends, g.issued_no);
+  -- Into a variable first: due_parts reads tables, and may not be called beside one (docs/scale.md).
+  select array_agg(distinct d.grant_id) into v_getting
+    from credits.due_parts(p_account_id, p_at) d;
+  select array_agg(row(g.grant_id, g.issued_no, g.remaining, g.ends, g.effective)::credits.payer
+           order by g.priority, g.ends, g.issued_no)
+    into v_payers
+    from (
+      select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
+             coalesce(n.expires_at, 'infinity') as ends
+        from credits.grants n
+       where n.account_id = p_account_id and n.remaining > 0
+      union all
+      select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
+             coalesce(n.expires_at, 'infinity')
+        from credits.grants n
+       where n.account_id = p_account_id and n.remaining = 0
+         and n.grant_id in (select unnest(v_getting))) g;
+  return coalesce(v_payers, array[]::credits.payer[]);
 end;
 $$;
 
@@ -3558,15 +3614,22 @@ CREATE FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT h
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
+declare
+  v_account credits.accounts;
+  v_is_due boolean;
 begin
-  select b.posted, b.held, b.available, b.next_expiry_at
-    into posted, held, available, next_expiry_at
-    from credits.balances b
-   where b.account_id = p_account_id;
-  if not found then
-    posted := 0;
-    held := 0;
-    available := 0;
+  select * into v_account from credits.accounts a where a.account_id = p_account_id;
+  v_is_due := v_account.next_change_at <= clock_timestamp();
+  posted := coalesce(v_account.posted, 0);
+  held := coalesce(v_account.held, 0);
+  if v_is_due then
+    select b.posted, b.held into posted, held from credits.balance_when_due(p_account_id) b;
+  end if;
+  available := posted - held;
+  if v_is_due or v_account.next_expiry_at is not null and v_account.settled <> v_account.axis then
+    next_expiry_at := credits.soonest_expiry(p_account_id);
+  else
+    next_expiry_at := v_account.next_expiry_at;
   end if;
 end;
 $$;
@@ -3601,17 +3664,26 @@ CREATE FUNCTION credits.read_limits(p_account_id uuid) RETURNS TABLE(actor text,
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
+  v_rule credits.limits;
 begin
-  return query
-    select nullif(l.actor, ''), nullif(l.feature, ''), l.per, l.amount, l.soft, l.time_zone,
-           (select s.used + s.reserved
-              from unnest(credits.limit_states(
-                l.account_id, nullif(l.actor, ''), nullif(l.feature, ''), v_now)) s
-             where (s.rule).limit_id = l.limit_id and l.actor <> '*' and l.feature <> '*'),
-           credits.window_end(l.per, credits.window_start(l.per, v_now, l.time_zone), l.time_zone)
-      from credits.limits l
+  -- One by one: limit_states reads tables, and may not be called from a row of another table
+  -- (docs/scale.md).
+  for v_rule in
+    select l.* from credits.limits l
      where l.account_id = p_account_id
-     order by l.actor, l.feature, l.per, l.soft;
+     order by l.actor, l.feature, l.per, l.soft
+  loop
+    return query
+      select nullif(v_rule.actor, ''), nullif(v_rule.feature, ''), v_rule.per, v_rule.amount,
+             v_rule.soft, v_rule.time_zone,
+             (select s.used + s.reserved
+                from unnest(credits.limit_states(
+                  p_account_id, nullif(v_rule.actor, ''), nullif(v_rule.feature, ''), v_now)) s
+               where (s.rule).limit_id = v_rule.limit_id
+                 and v_rule.actor <> '*' and v_rule.feature <> '*'),
+             credits.window_end(v_rule.per,
+               credits.window_start(v_rule.per, v_now, v_rule.time_zone), v_rule.time_zone);
+  end loop;
 end;
 $$;
 
@@ -4284,21 +4356,20 @@ CREATE FUNCTION credits.soonest_expiry(p_account_id uuid) RETURNS timestamp with
     SET search_path TO ''
     AS $$
 declare
+  v_now timestamptz := clock_timestamp();
+  v_account credits.accounts;
+  v_due credits.change[];
   v_expiry timestamptz;
 begin
-  with changes as (
-    select c.grant_id, c.kind, c.amount
-      from credits.accounts a
-     cross join lateral credits.due_changes(a, clock_timestamp()) c
-     where a.account_id = p_account_id
-  )
+  select * into v_account from credits.accounts a where a.account_id = p_account_id;
+  v_due := array(select c from credits.due_changes(v_account, v_now) c);
   select min(g.expires_at) into v_expiry
     from credits.grants g
    where g.account_id = p_account_id
-     and g.expires_at > clock_timestamp()
-     and (g.effective or g.effective_at <= clock_timestamp())
+     and g.expires_at > v_now
+     and (g.effective or g.effective_at <= v_now)
      and g.remaining > coalesce((
-       select sum(case c.kind when 'pay' then c.amount else -c.amount end) from changes c
+       select sum(case c.kind when 'pay' then c.amount else -c.amount end) from unnest(v_due) c
         where c.grant_id = g.grant_id and c.kind in ('pay', 'free')), 0);
   return v_expiry;
 end;
@@ -4643,15 +4714,15 @@ CREATE FUNCTION credits.unpaid_stretches(p_account credits.accounts) RETURNS cre
     SET search_path TO ''
     AS $$
 declare
-  v_unpaid credits.stretch[] := array[]::credits.stretch[];
+  v_unpaid credits.stretch[];
 begin
   if p_account.debt > 0 then
-    v_unpaid := array(
-      select row(c.axis_from, c.axis_to, true)::credits.stretch
-        from credits.allocations c
-       where c.account_id = p_account.account_id and c.grant_id is null
-       order by c.axis_from);
+    select array_agg(row(c.axis_from, c.axis_to, true)::credits.stretch order by c.axis_from)
+      into v_unpaid
+      from credits.allocations c
+     where c.account_id = p_account.account_id and c.grant_id is null;
   end if;
+  v_unpaid := coalesce(v_unpaid, array[]::credits.stretch[]);
   if p_account.axis > p_account.settled then
     v_unpaid := v_unpaid || row(p_account.settled, p_account.axis, false)::credits.stretch;
   end if;
@@ -4913,8 +4984,8 @@ begin
     raise exception 'You may read your own balance only.'
       using errcode = '42501', hint = 'Pass the signed-in user''s id, or call with the service role.';
   end if;
-  select b.posted into v_posted from credits.balances b where b.account_id = target_user_id;
-  return coalesce(v_posted, 0);
+  select b.posted into v_posted from credits.read_balance(target_user_id) b;
+  return v_posted;
 end;
 $$;
 
@@ -5384,7 +5455,7 @@ CREATE VIEW credits.broken_a_hold_ended_as_its_entry_says WITH (security_invoker
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['capture'::credits.entry_kind, 'release'::credits.entry_kind]))
           GROUP BY n.account_id, n.hold_id) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(h.*)));
+  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds)));
 
 ALTER TABLE credits.broken_a_hold_ended_as_its_entry_says OWNER TO florin_owner;
 
@@ -5466,7 +5537,7 @@ CREATE VIEW credits.entries_in_order WITH (security_invoker='true') AS
     e.entry_no,
     e.posted_after,
     e.chain,
-    e.*::credits.entries AS entry,
+    ROW(e.account_id, e.entry_no, e.amount, e.axis_from, e.posted_after, e.held_after, e.created_at, e.kind, e.cause, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata, e.actor, e.feature, e.meter, e.quantity, e.pricing, e.chain)::credits.entries AS entry,
     sum(e.amount) OVER w AS running,
     lag(e.chain, 1, '\x'::bytea) OVER w AS chain_before
    FROM credits.entries e
@@ -5524,7 +5595,7 @@ CREATE VIEW credits.broken_grants_are_unaltered WITH (security_invoker='true') A
    FROM credits.grants g
   WHERE (NOT (EXISTS ( SELECT
            FROM credits.entries e
-          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(g.*))))))
+          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.idempotency_key, g.purchase_key, g.metadata, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('grant %s'::text, e.grant_id) AS detail
@@ -5562,7 +5633,7 @@ CREATE VIEW credits.broken_holds_are_unaltered WITH (security_invoker='true') AS
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['hold'::credits.entry_kind, 'extension'::credits.entry_kind]))
           ORDER BY n.account_id, n.hold_id, n.entry_no DESC) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (e.subject_seal IS DISTINCT FROM credits.subject_seal(h.*))
+  WHERE (e.subject_seal IS DISTINCT FROM credits.subject_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('hold %s'::text, e.hold_id) AS detail
@@ -5744,7 +5815,9 @@ CREATE VIEW credits.entry_allocations WITH (security_invoker='true') AS
             n.axis_from,
             n.axis_to
            FROM credits.allocations n
-          WHERE ((n.account_id = e.account_id) AND (n.axis_from >= credits.stretch_at(e.account_id, e.axis_from)) AND (n.axis_from < (e.axis_from - e.amount)) AND (n.axis_to > e.axis_from))
+          WHERE ((n.account_id = e.account_id) AND (n.axis_from >= COALESCE(( SELECT max(b.axis_from) AS max
+                   FROM credits.allocations b
+                  WHERE ((b.account_id = e.account_id) AND (b.axis_from <= e.axis_from))), (0)::bigint)) AND (n.axis_from < (e.axis_from - e.amount)) AND (n.axis_to > e.axis_from))
           ORDER BY n.axis_from) c)
   WHERE ((e.axis_from IS NOT NULL) AND (e.amount < 0));
 
@@ -5800,6 +5873,18 @@ CREATE TABLE credits.usage_marks (
 ALTER TABLE credits.usage_marks OWNER TO florin_owner;
 
 COMMENT ON TABLE credits.usage_marks IS 'Up to which entry an account''s usage is in credits.usage_days.';
+
+CREATE VIEW credits.written_balances WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    a.posted,
+    a.held,
+    a.next_expiry_at,
+    ((a.next_change_at <= clock_timestamp()) OR ((a.next_expiry_at IS NOT NULL) AND (a.settled <> a.axis))) AS is_due
+   FROM credits.accounts a;
+
+ALTER TABLE credits.written_balances OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.written_balances IS 'The balance of each account as it was last written, and whether time has changed it since or its next expiry is not settled: then credits.read_balance says what it is.';
 
 CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
  SELECT credits.entry_id(e.account_id, e.entry_no) AS id,
@@ -6482,6 +6567,10 @@ REVOKE ALL ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_
 
 REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
@@ -6830,6 +6919,10 @@ GRANT SELECT ON TABLE credits.usage_days TO postgres;
 
 GRANT SELECT ON TABLE credits.usage_marks TO service_role;
 GRANT SELECT ON TABLE credits.usage_marks TO postgres;
+
+GRANT SELECT ON TABLE credits.written_balances TO authenticated;
+GRANT SELECT ON TABLE credits.written_balances TO service_role;
+GRANT SELECT ON TABLE credits.written_balances TO postgres;
 
 GRANT SELECT ON TABLE public.credits_transactions TO authenticated;
 GRANT SELECT ON TABLE public.credits_transactions TO service_role;

@@ -1,4 +1,5 @@
 import type { Executor, Row } from '../db/index.ts';
+import { readBalances } from '../ledger/index.ts';
 
 /** One account as a list shows it. */
 export type AccountHit = {
@@ -12,30 +13,42 @@ export type AccountHit = {
 };
 
 const MAX_HITS = 50;
-const COLUMNS = `a.account_id, a.closed_at, b.posted, b.held, b.available, b.next_expiry_at,
-  (select c.customer_id from billing.customers c
-    where c.account_id = a.account_id
-    order by c.is_primary desc, c.created_at desc limit 1) as customer_id`;
 
 /** Accounts by their ids, or (without) those who became customers last. */
 export async function findAccounts(
   db: Executor,
   accountIds?: readonly string[],
 ): Promise<AccountHit[]> {
-  return db.query<Row & AccountHit>(
-    `with wanted as (
-       select unnest($1::uuid[]) as account_id, now() as at
-        union all
-       (select account_id, created_at from billing.customers
-         where $1 is null
-         order by created_at desc limit ${MAX_HITS}))
-     select ${COLUMNS}
-       from (select account_id, max(at) as at from wanted group by account_id) w
-       join credits.accounts a using (account_id)
-       join credits.balances b using (account_id)
-      order by w.at desc limit ${MAX_HITS}`,
-    [accountIds ?? null],
+  const wanted = accountIds ?? (await latestCustomers(db));
+  const [accounts, customers, balances] = await Promise.all([
+    db.query<Row & Pick<AccountHit, 'accountId' | 'closedAt'>>(
+      'select account_id, closed_at from credits.accounts where account_id = any($1::uuid[])',
+      [wanted],
+    ),
+    db.query<Row & { accountId: string; customerId: string }>(
+      `select distinct on (account_id) account_id, customer_id
+         from billing.customers where account_id = any($1::uuid[])
+        order by account_id, is_primary desc, created_at desc`,
+      [wanted],
+    ),
+    readBalances(db, wanted),
+  ]);
+  const known = new Map(accounts.map((account) => [account.accountId, account]));
+  const customerOf = new Map(customers.map((row) => [row.accountId, row.customerId]));
+  return balances.flatMap((balance) => {
+    const account = known.get(balance.accountId);
+    return account === undefined
+      ? []
+      : [{ ...balance, ...account, customerId: customerOf.get(balance.accountId) ?? null }];
+  });
+}
+
+async function latestCustomers(db: Executor): Promise<string[]> {
+  const rows = await db.query<Row & { accountId: string }>(
+    `select account_id from billing.customers
+      group by account_id order by max(created_at) desc limit ${MAX_HITS}`,
   );
+  return rows.map(({ accountId }) => accountId);
 }
 
 /** Undefined for an account that was never granted anything and never bought. */
@@ -43,13 +56,8 @@ export async function showAccount(
   db: Executor,
   accountId: string,
 ): Promise<AccountHit | undefined> {
-  const rows = await db.query<Row & AccountHit>(
-    `select ${COLUMNS}
-       from credits.accounts a join credits.balances b using (account_id)
-      where a.account_id = $1`,
-    [accountId],
-  );
-  return rows[0];
+  const [account] = await findAccounts(db, [accountId]);
+  return account;
 }
 
 /** A hold, whatever became of it. */

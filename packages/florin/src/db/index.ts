@@ -1,4 +1,5 @@
 export { type DatabaseAddress, withDatabase } from './address.ts';
+export { inspectWorkers, type WorkerReport } from './cluster.ts';
 export { type ConnectOptions, connect } from './connect.ts';
 export type { Context } from './context.ts';
 export type {

@@ -146,11 +146,13 @@ async function applyOnce(client: pg.Client, migration: Migration): Promise<boole
       await client.query('commit');
       return false;
     }
+    await client.query(ON_A_CLUSTER);
     await client.query(sql).catch((error: Error) => {
       throw explain({ error, sql, migration });
     });
     // What a file leaves set in the session does not reach the next one.
     await client.query('reset role; reset all');
+    await client.query(ON_A_CLUSTER);
     await client.query(HISTORY_TABLE);
     await client.query(
       'insert into supabase_migrations.schema_migrations (version, name, statements) values ($1, $2, $3)',
@@ -163,6 +165,21 @@ async function applyOnce(client: pg.Client, migration: Migration): Promise<boole
     throw error;
   }
 }
+
+/**
+ * Where Citus is: before the ledger is distributed, nothing goes to the workers, which know none of its
+ * roles; afterwards, statements go to one shard after another, as a change of tables and functions in one
+ * transaction needs it.
+ */
+const ON_A_CLUSTER = `do $$ begin
+  if to_regclass('pg_catalog.pg_dist_partition') is not null then
+    perform set_config('citus.multi_shard_modify_mode', 'sequential', true);
+    if not exists (
+      select from pg_catalog.pg_dist_partition p where p.logicalrelid = to_regclass('credits.accounts')) then
+      perform set_config('citus.enable_ddl_propagation', 'off', true);
+    end if;
+  end if;
+end $$`;
 
 /** As the Supabase CLI makes it. */
 const HISTORY_TABLE = `

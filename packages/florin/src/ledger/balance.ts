@@ -4,8 +4,14 @@ import { type Balance, callOne, type Metadata } from './written.ts';
 
 const READ: Statement = {
   name: 'ledger_read_balance',
-  text: 'select posted, held, next_expiry_at from credits.balances where account_id = $1',
+  text: 'select posted, held, next_expiry_at, is_due from credits.written_balances where account_id = $1',
 };
+const READ_DUE: Statement = {
+  name: 'ledger_read_due_balance',
+  text: 'select posted, held, next_expiry_at from credits.read_balance($1)',
+};
+
+type Found = Omit<Balance, 'available'> & { readonly nextExpiryAt: Date | null };
 
 /**
  * Credits of the account in this instant, however old the last sweep, by primary key whatever the
@@ -16,17 +22,19 @@ export async function readBalance(
   accountId: string,
 ): Promise<Balance & { readonly nextExpiryAt: Date | null }> {
   const account = read(REQUESTS.account, { accountId });
-  const [row] = await db.query<Omit<Balance, 'available'> & { nextExpiryAt: Date | null }>(READ, [
-    account.accountId,
-  ]);
-  const { posted, held, nextExpiryAt } = row ?? { posted: 0, held: 0, nextExpiryAt: null };
+  const [row] = await db.query<Found & { isDue: boolean }>(READ, [account.accountId]);
+  const { posted, held, nextExpiryAt } = row?.isDue
+    ? await callOne<Found>(db, READ_DUE, [account.accountId])
+    : (row ?? UNKNOWN);
   return { posted, held, available: posted - held, nextExpiryAt };
 }
 
 const READ_MANY: Statement = {
   name: 'ledger_read_balances',
-  text: `select account_id, posted, held, next_expiry_at
-           from credits.balances where account_id = any($1::uuid[])`,
+  text: `select a.id as account_id, b.posted, b.held, b.available, b.next_expiry_at
+           from unnest($1::uuid[]) with ordinality as a (id, n)
+          cross join lateral credits.read_balance(a.id) b
+          order by a.n`,
 };
 
 /** The balances of many accounts in one round trip, in their order; zeros for unknown ones. */
@@ -34,13 +42,9 @@ export async function readBalances(
   db: Executor,
   accountIds: readonly string[],
 ): Promise<(Balance & { readonly accountId: string; readonly nextExpiryAt: Date | null })[]> {
-  type Found = Omit<Balance, 'available'> & { accountId: string; nextExpiryAt: Date | null };
-  const rows = await db.query<Found>(READ_MANY, [accountIds]);
-  const found = new Map(rows.map((row) => [row.accountId, row]));
-  return accountIds.map((accountId) => {
-    const { posted, held, nextExpiryAt } = found.get(accountId) ?? UNKNOWN;
-    return { accountId, posted, held, available: posted - held, nextExpiryAt };
-  });
+  return db.query<Balance & { accountId: string; nextExpiryAt: Date | null }>(READ_MANY, [
+    accountIds,
+  ]);
 }
 
 const UNKNOWN = { posted: 0, held: 0, nextExpiryAt: null };
@@ -64,7 +68,9 @@ export type BalanceItem = {
 
 const EXPLAIN: Statement = {
   name: 'ledger_explain_balance',
-  text: 'select * from credits.explain_balance($1)',
+  text: `select item, grant_id, source, amount, spent, reserved, expired, voided, reversed, contributes,
+                expires_at, issued_at, metadata
+           from credits.explain_balance($1)`,
 };
 
 /**

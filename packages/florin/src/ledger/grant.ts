@@ -133,12 +133,12 @@ export type Grant = {
 
 const LIST: Statement = {
   name: 'ledger_list_grants',
-  text: `select g.grant_id, g.source, g.priority, g.amount,
+  text: `select e.grant_id, e.source, e.priority, e.amount,
                 e.amount - e.spent - e.reserved - e.expired - e.voided - e.reversed as remaining,
-                e.reversed, e.expired, g.effective_at, g.expires_at, g.created_at, g.metadata
-           from credits.explain_balance($1) e
-           join credits.grants g on g.account_id = $1 and g.grant_id = e.grant_id
-          order by g.issued_no desc limit 1000`,
+                e.reversed, e.expired, e.effective_at, e.expires_at, e.issued_at as created_at, e.metadata
+           from credits.explain_balance($1) with ordinality e
+          where e.grant_id is not null
+          order by e.ordinality desc limit 1000`,
 };
 
 /** The account's grants, newest first, at most 1,000, with what each has left now. Writes nothing. */
@@ -148,11 +148,10 @@ export async function listGrants(db: Executor, accountId: string): Promise<Grant
 
 const LAPSED: Statement = {
   name: 'ledger_lapsed_of',
-  text: `select g.idempotency_key as key, e.expired + e.voided as lapsed,
+  text: `select e.idempotency_key as key, e.expired + e.voided as lapsed,
                 e.amount - e.spent - e.reserved - e.expired - e.voided - e.reversed as remaining
            from credits.explain_balance($1) e
-           join credits.grants g on g.account_id = $1 and g.grant_id = e.grant_id
-          where g.idempotency_key = any($2)`,
+          where e.idempotency_key = any($2)`,
 };
 
 /**

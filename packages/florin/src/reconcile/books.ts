@@ -21,18 +21,10 @@ export type BookedPurchase = {
 /** Net credits per purchase, corrections of earlier repairs counted in. */
 const BOOKED = `
   select p.purchase_key, p.paid_object_id, p.account_id, p.credits, p.reversed, p.source, p.expires_at, p.metadata,
-         (select e.grant_id from credits.entries e
-           where e.account_id = p.account_id and e.idempotency_key = p.purchase_key) as grant_id,
-         coalesce(g.granted, 0)::bigint as granted,
-         coalesce(g.taken_back, 0)::bigint as taken_back,
-         coalesce(g.grants, 0)::bigint as grants
+         g.grant_id, g.granted, g.taken_back, g.grants
     from billing.payments w
     join billing.purchases p on p.payment_id = w.payment_id
-    left join lateral (
-      select sum(g.amount) as granted, sum(g.reversed) as taken_back, count(*) as grants
-        from credits.grants g
-       where g.account_id = p.account_id and g.purchase_key = p.purchase_key
-    ) g on true
+   cross join lateral credits.granted_for(p.account_id, p.purchase_key) g
    where p.standing = 'issued'
      and ($1::integer is null or w.updated_at >= clock_timestamp() - make_interval(days => $1))`;
 
@@ -40,22 +32,28 @@ const BOOKED = `
 export type BookDays = number | null;
 
 /** Purchases whose net credits differ between billing and the ledger. */
-export async function differingPurchases(
-  db: Executor,
-  days: BookDays,
-): Promise<(BookedPurchase & { readonly unpaid: boolean })[]> {
-  return db.query<Row & BookedPurchase & { unpaid: boolean }>(
-    `select b.*, exists (
-              select 1 from credits.entries e
-               where e.account_id = b.account_id and e.grant_id = b.grant_id and e.cause = 'unpaid'
-            ) as unpaid
-       from (${BOOKED}) b
+export async function differingPurchases(db: Executor, days: BookDays): Promise<BookedPurchase[]> {
+  return db.query<Row & BookedPurchase>(
+    `select * from (${BOOKED}) b
       where case when b.source = 'rollover'
               then b.granted - b.taken_back > b.credits
               else b.granted - b.taken_back <> b.credits - b.reversed end
       order by b.purchase_key`,
     [days],
   );
+}
+
+/** Whether credits of a purchase were taken back because Stripe did not call it paid. */
+export async function isTakenBackUnpaid(
+  db: Executor,
+  { accountId, grantId }: BookedPurchase,
+): Promise<boolean> {
+  const rows = await db.query(
+    `select 1 from credits.entries e
+      where e.account_id = $1 and e.grant_id = $2 and e.cause = 'unpaid' limit 1`,
+    [accountId, grantId],
+  );
+  return rows.length > 0;
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   type BookedPurchase,
   creditedPurchases,
   differingPurchases,
+  isTakenBackUnpaid,
   movedAccounts,
   type UnexplainedGrant,
   unexplainedGrants,
@@ -22,11 +23,16 @@ export async function findInBooks(
   db: Executor,
   { days, paid }: { days: BookDays; paid: ReadonlySet<string> },
 ): Promise<Finding[]> {
-  const differing = await differingPurchases(db, days);
+  const differing: BookedPurchase[] = [];
+  for (const purchase of await differingPurchases(db, days)) {
+    if (paid.has(purchase.paidObjectId) || !(await isTakenBackUnpaid(db, purchase))) {
+      differing.push(purchase);
+    }
+  }
   const unexplained = await unexplainedGrants(db, days);
   const broken = days === null ? await verifyLedger(db) : await verifyMoved(db, days);
   return [
-    ...differing.filter((one) => !one.unpaid || paid.has(one.paidObjectId)).map(ofPurchase),
+    ...differing.map(ofPurchase),
     ...unexplained.map(ofGrant),
     ...broken.map(
       (row): Finding => ({

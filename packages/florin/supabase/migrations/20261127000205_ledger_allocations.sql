@@ -40,11 +40,12 @@ set search_path = ''
 as $$
 declare
   v_row credits.allocations;
+  v_first bigint := credits.stretch_at(p_account_id, p_axis_from);
 begin
   for v_row in
     delete from credits.allocations c
      where c.account_id = p_account_id
-       and c.axis_from >= credits.stretch_at(p_account_id, p_axis_from)
+       and c.axis_from >= v_first
        and c.axis_from < p_axis_to and c.axis_to > p_axis_from
     returning c.*
   loop
@@ -137,7 +138,9 @@ create view credits.entry_allocations with (security_invoker = true) as
    cross join lateral (
            select n.grant_id, n.axis_from, n.axis_to from credits.allocations n
             where n.account_id = e.account_id
-              and n.axis_from >= credits.stretch_at(e.account_id, e.axis_from)
+              and n.axis_from >= coalesce((
+                    select max(b.axis_from) from credits.allocations b
+                     where b.account_id = e.account_id and b.axis_from <= e.axis_from), 0)
               and n.axis_from < e.axis_from - e.amount
               and n.axis_to > e.axis_from
             order by n.axis_from) c
@@ -156,18 +159,26 @@ as $$
 declare
   v_account credits.accounts;
   v_paid credits.paid_stretch[];
+  v_numbers bigint[];
+  v_places bigint[];
+  v_amounts bigint[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
   v_paid := credits.paid_stretches(
     array(select c from credits.due_changes(v_account, clock_timestamp()) c), null);
+  -- Into variables first: paid_for reads tables, and may not be called from a row of another table
+  -- (docs/scale.md).
+  select array_agg(e.entry_no), array_agg(e.axis_from), array_agg(-e.amount)
+    into v_numbers, v_places, v_amounts
+    from credits.entries e
+   where e.account_id = p_account_id and e.entry_no between p_from_no and p_to_no
+     and e.axis_from is not null and e.amount < 0;
   return query
     with paid as (
-      select e.entry_no, -e.amount as needed, p.grant_id, p.amount
-        from credits.entries e
-        left join lateral credits.paid_for(p_account_id, e.axis_from, e.axis_from - e.amount, v_paid) p
-          on true
-       where e.account_id = p_account_id and e.entry_no between p_from_no and p_to_no
-         and e.axis_from is not null and e.amount < 0)
+      select e.entry_no, e.needed, p.grant_id, p.amount
+        from unnest(v_numbers, v_places, v_amounts) as e (entry_no, axis_from, needed)
+        left join lateral credits.paid_for(p_account_id, e.axis_from, e.axis_from + e.needed, v_paid) p
+          on true)
     select p.entry_no, p.grant_id, p.amount from paid p where p.grant_id is not null
     union all
     select p.entry_no, null, (p.needed - coalesce(sum(p.amount), 0))::bigint

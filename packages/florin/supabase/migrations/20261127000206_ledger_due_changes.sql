@@ -22,22 +22,28 @@ language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+  v_getting uuid[];
+  v_payers credits.payer[];
 begin
-  return array(
-    select row(g.grant_id, g.issued_no, g.remaining, g.ends, g.effective)::credits.payer
-      from (
-        select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
-               coalesce(n.expires_at, 'infinity') as ends
-          from credits.grants n
-         where n.account_id = p_account_id and n.remaining > 0
-        union all
-        select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
-               coalesce(n.expires_at, 'infinity')
-          from credits.grants n
-         where n.account_id = p_account_id and n.remaining = 0
-           and n.grant_id in (
-             select d.grant_id from credits.due_parts(p_account_id, p_at) d)) g
-     order by g.priority, g.ends, g.issued_no);
+  -- Into a variable first: due_parts reads tables, and may not be called beside one (docs/scale.md).
+  select array_agg(distinct d.grant_id) into v_getting
+    from credits.due_parts(p_account_id, p_at) d;
+  select array_agg(row(g.grant_id, g.issued_no, g.remaining, g.ends, g.effective)::credits.payer
+           order by g.priority, g.ends, g.issued_no)
+    into v_payers
+    from (
+      select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
+             coalesce(n.expires_at, 'infinity') as ends
+        from credits.grants n
+       where n.account_id = p_account_id and n.remaining > 0
+      union all
+      select n.grant_id, n.issued_no, n.remaining, n.priority, n.effective,
+             coalesce(n.expires_at, 'infinity')
+        from credits.grants n
+       where n.account_id = p_account_id and n.remaining = 0
+         and n.grant_id in (select unnest(v_getting))) g;
+  return coalesce(v_payers, array[]::credits.payer[]);
 end;
 $$;
 comment on function credits.payers_in_burn_order(uuid, timestamptz) is
@@ -50,15 +56,15 @@ stable
 set search_path = ''
 as $$
 declare
-  v_unpaid credits.stretch[] := array[]::credits.stretch[];
+  v_unpaid credits.stretch[];
 begin
   if p_account.debt > 0 then
-    v_unpaid := array(
-      select row(c.axis_from, c.axis_to, true)::credits.stretch
-        from credits.allocations c
-       where c.account_id = p_account.account_id and c.grant_id is null
-       order by c.axis_from);
+    select array_agg(row(c.axis_from, c.axis_to, true)::credits.stretch order by c.axis_from)
+      into v_unpaid
+      from credits.allocations c
+     where c.account_id = p_account.account_id and c.grant_id is null;
   end if;
+  v_unpaid := coalesce(v_unpaid, array[]::credits.stretch[]);
   if p_account.axis > p_account.settled then
     v_unpaid := v_unpaid || row(p_account.settled, p_account.axis, false)::credits.stretch;
   end if;
@@ -77,7 +83,15 @@ stable
 set search_path = ''
 as $$
 #variable_conflict use_column
+declare
+  v_holds uuid[];
+  v_grants uuid[];
+  v_amounts bigint[];
 begin
+  -- Into variables first: due_parts reads tables, and may not be called beside one (docs/scale.md).
+  select array_agg(d.hold_id), array_agg(d.grant_id), array_agg(d.amount)
+    into v_holds, v_grants, v_amounts
+    from credits.due_parts(p_account_id, p_at) d;
   -- What was burned so far was burned before the first of these instants: whoever burns after one of
   -- them settles first.
   return query
@@ -88,7 +102,7 @@ begin
                as p (grant_id, issued_no, credits_left, ends, live, place)),
     paid as (
       select d.hold_id, array_agg(row(p.place, d.amount)::credits.part) as parts
-        from credits.due_parts(p_account_id, p_at) d
+        from unnest(v_holds, v_grants, v_amounts) as d (hold_id, grant_id, amount)
         join payers p on p.grant_id = d.grant_id
        group by d.hold_id)
     select i.at, i.what, i.id, i.place, i.axis_from, i.axis_to, i.parts

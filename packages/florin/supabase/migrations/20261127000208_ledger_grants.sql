@@ -253,4 +253,27 @@ $$;
 comment on function credits.void_grant(uuid, uuid, text, jsonb) is
   'Cancels what a grant has left, neither spent nor reserved. Idempotent by key. Errors: CRGRN, CRKEY, CRDUP.';
 
+create function credits.granted_for(
+  p_account_id uuid,
+  p_purchase_key text,
+  out grant_id uuid,
+  out granted bigint,
+  out taken_back bigint,
+  out grants bigint)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  select coalesce(sum(g.amount), 0), coalesce(sum(g.reversed), 0), count(*)
+    into granted, taken_back, grants
+    from credits.grants g
+   where g.account_id = p_account_id and g.purchase_key = p_purchase_key;
+  select e.grant_id into grant_id from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = p_purchase_key;
+end;
+$$;
+comment on function credits.granted_for(uuid, text) is
+  'What the ledger holds of a purchase: the grant under its key, and the sums of all grants for it, corrections counted in. Zeros when there is none. A function, so that billing''s tables are not joined with the ledger''s (docs/scale.md).';
+
 call florin.end_migration();

@@ -50,27 +50,37 @@ stable
 set search_path = ''
 as $$
 declare
+  v_now timestamptz := clock_timestamp();
+  v_account credits.accounts;
+  v_due credits.change[];
   v_expiry timestamptz;
 begin
-  with changes as (
-    select c.grant_id, c.kind, c.amount
-      from credits.accounts a
-     cross join lateral credits.due_changes(a, clock_timestamp()) c
-     where a.account_id = p_account_id
-  )
+  select * into v_account from credits.accounts a where a.account_id = p_account_id;
+  v_due := array(select c from credits.due_changes(v_account, v_now) c);
   select min(g.expires_at) into v_expiry
     from credits.grants g
    where g.account_id = p_account_id
-     and g.expires_at > clock_timestamp()
-     and (g.effective or g.effective_at <= clock_timestamp())
+     and g.expires_at > v_now
+     and (g.effective or g.effective_at <= v_now)
      and g.remaining > coalesce((
-       select sum(case c.kind when 'pay' then c.amount else -c.amount end) from changes c
+       select sum(case c.kind when 'pay' then c.amount else -c.amount end) from unnest(v_due) c
         where c.grant_id = g.grant_id and c.kind in ('pay', 'free')), 0);
   return v_expiry;
 end;
 $$;
 comment on function credits.soonest_expiry(uuid) is
   'When the next credits of the account expire, taking into account what is burned and not settled yet.';
+
+create view credits.written_balances with (security_invoker = true) as
+  select a.account_id,
+         a.posted,
+         a.held,
+         a.next_expiry_at,
+         a.next_change_at <= clock_timestamp()
+           or a.next_expiry_at is not null and a.settled <> a.axis as is_due
+    from credits.accounts a;
+comment on view credits.written_balances is
+  'The balance of each account as it was last written, and whether time has changed it since or its next expiry is not settled: then credits.read_balance says what it is.';
 
 -- The clock is read once, in a subquery that the planner leaves whole for that reason.
 create view credits.balances with (security_invoker = true) as
@@ -99,15 +109,22 @@ language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+  v_account credits.accounts;
+  v_is_due boolean;
 begin
-  select b.posted, b.held, b.available, b.next_expiry_at
-    into posted, held, available, next_expiry_at
-    from credits.balances b
-   where b.account_id = p_account_id;
-  if not found then
-    posted := 0;
-    held := 0;
-    available := 0;
+  select * into v_account from credits.accounts a where a.account_id = p_account_id;
+  v_is_due := v_account.next_change_at <= clock_timestamp();
+  posted := coalesce(v_account.posted, 0);
+  held := coalesce(v_account.held, 0);
+  if v_is_due then
+    select b.posted, b.held into posted, held from credits.balance_when_due(p_account_id) b;
+  end if;
+  available := posted - held;
+  if v_is_due or v_account.next_expiry_at is not null and v_account.settled <> v_account.axis then
+    next_expiry_at := credits.soonest_expiry(p_account_id);
+  else
+    next_expiry_at := v_account.next_expiry_at;
   end if;
 end;
 $$;
@@ -118,7 +135,8 @@ create function credits.explain_balance(p_account_id uuid)
 returns table (
   item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint,
   expired bigint, voided bigint, reversed bigint, contributes bigint, expires_at timestamptz,
-  issued_at timestamptz, metadata jsonb)
+  issued_at timestamptz, metadata jsonb, priority integer, effective_at timestamptz,
+  idempotency_key text)
 language plpgsql
 stable
 security definer
@@ -130,10 +148,23 @@ declare
   v_account credits.accounts;
   v_due credits.change[];
   v_paid credits.paid_stretch[];
+  v_places bigint[];
+  v_amounts bigint[];
+  v_reserved credits.change[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
   v_due := array(select c from credits.due_changes(v_account, v_now) c);
   v_paid := credits.paid_stretches(v_due, null);
+  -- Into variables first: paid_for reads tables, and may not be called from a row of another table
+  -- (docs/scale.md).
+  select array_agg(h.axis_from), array_agg(h.amount) into v_places, v_amounts
+    from credits.holds h
+   where h.account_id = p_account_id and h.status = 'open' and h.expires_at > v_now;
+  v_reserved := array(
+    select row('reserve', null, null, null, p.grant_id, null, sum(p.amount), null)::credits.change
+      from unnest(v_places, v_amounts) as h (axis_from, amount)
+     cross join lateral credits.paid_for(p_account_id, h.axis_from, h.axis_from + h.amount, v_paid) p
+     group by p.grant_id);
   return query
     with due as (
       select c.grant_id,
@@ -144,21 +175,16 @@ begin
         from unnest(v_due) c
        where c.grant_id is not null
        group by c.grant_id),
-    reserved as (
-      select p.grant_id, sum(p.amount) as amount
-        from credits.holds h
-       cross join lateral credits.paid_for(p_account_id, h.axis_from, h.axis_from + h.amount, v_paid) p
-       where h.account_id = p_account_id and h.status = 'open' and h.expires_at > v_now
-       group by p.grant_id),
     items as (
       select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, g.metadata,
+             g.priority, g.effective_at, g.idempotency_key,
              g.effective or coalesce(d.started, false) as live,
              (g.burned + coalesce(d.burned, 0))::bigint as burned,
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
              g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
         left join due d on d.grant_id = g.grant_id
-        left join reserved r on r.grant_id = g.grant_id
+        left join unnest(v_reserved) r on r.grant_id = g.grant_id
        where g.account_id = p_account_id),
     counted as (
       select i.*, case when i.live
@@ -171,14 +197,16 @@ begin
     listed as (
       select case when c.live then 'grant' else 'scheduled' end as item, c.grant_id, c.source, c.amount,
              c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.contributes,
-             c.expires_at, c.created_at, c.metadata, c.issued_no
+             c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
+             c.issued_no
         from counted c
       union all
       select 'debt', null, null, d.amount::bigint, null, null, null, null, null, -d.amount::bigint,
-             null, null, null, null
+             null, null, null, null, null, null, null
         from debt d where d.amount > 0)
     select l.item, l.grant_id, l.source, l.amount, l.spent, l.reserved, l.expired, l.voided, l.reversed,
-           l.contributes, l.expires_at, l.created_at, l.metadata
+           l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
+           l.idempotency_key
       from listed l
      order by l.issued_no nulls last;
 end;

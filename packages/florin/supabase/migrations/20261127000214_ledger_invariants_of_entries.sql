@@ -21,7 +21,7 @@ create view credits.entries_in_order with (security_invoker = true) as
          e.entry_no,
          e.posted_after,
          e.chain,
-         e as entry,
+         row(e.*)::credits.entries as entry,
          sum(e.amount) over w as running,
          lag(e.chain, 1, '\x'::bytea) over w as chain_before
     from credits.entries e

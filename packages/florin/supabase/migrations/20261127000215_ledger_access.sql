@@ -21,6 +21,7 @@ grant execute on function
   credits.recompute_balances(),
   credits.explain_balance(uuid),
   credits.first_entry_at(uuid, timestamptz),
+  credits.granted_for(uuid, text),
   credits.allocations_now(uuid, bigint, bigint)
   to service_role;
 grant execute on function
@@ -40,6 +41,7 @@ grant execute on function
   credits.burned_changes(credits.accounts, timestamptz),
   credits.entry_id(uuid, bigint)
   to authenticated, service_role;
-grant select on credits.balances, credits.entry_allocations to authenticated, service_role;
+grant select on credits.balances, credits.written_balances, credits.entry_allocations
+  to authenticated, service_role;
 
 call florin.end_migration();

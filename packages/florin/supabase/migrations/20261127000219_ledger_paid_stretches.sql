@@ -87,6 +87,7 @@ as $$
 declare
   v_near credits.paid_stretch[] :=
     p_paid[credits.first_reaching(p_paid, p_axis_from):credits.first_reaching(p_paid, p_axis_to)];
+  v_first bigint := credits.stretch_at(p_account_id, p_axis_from);
 begin
   return query
     select p.grant_id,
@@ -94,7 +95,7 @@ begin
       from (
         select c.grant_id, c.axis_from, c.axis_to from credits.allocations c
          where c.account_id = p_account_id
-           and c.axis_from >= credits.stretch_at(p_account_id, p_axis_from)
+           and c.axis_from >= v_first
            and c.axis_from < p_axis_to and c.axis_to > p_axis_from and c.grant_id is not null
         union all
         select d.grant_id, d.axis_from, d.axis_to from unnest(v_near) d
@@ -121,7 +122,9 @@ begin
      cross join lateral (
              select a.grant_id, a.axis_from, a.axis_to from credits.allocations a
               where a.account_id = p_account_id
-                and a.axis_from >= credits.stretch_at(p_account_id, h.axis_from)
+                and a.axis_from >= coalesce((
+                      select max(b.axis_from) from credits.allocations b
+                       where b.account_id = p_account_id and b.axis_from <= h.axis_from), 0)
                 and a.axis_from < h.axis_from + h.amount and a.axis_to > h.axis_from
               order by a.axis_from) c
      where h.account_id = p_account_id and h.status = 'open' and h.expires_at <= p_at

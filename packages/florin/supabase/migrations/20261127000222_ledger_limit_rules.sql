@@ -114,17 +114,26 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
+  v_rule credits.limits;
 begin
-  return query
-    select nullif(l.actor, ''), nullif(l.feature, ''), l.per, l.amount, l.soft, l.time_zone,
-           (select s.used + s.reserved
-              from unnest(credits.limit_states(
-                l.account_id, nullif(l.actor, ''), nullif(l.feature, ''), v_now)) s
-             where (s.rule).limit_id = l.limit_id and l.actor <> '*' and l.feature <> '*'),
-           credits.window_end(l.per, credits.window_start(l.per, v_now, l.time_zone), l.time_zone)
-      from credits.limits l
+  -- One by one: limit_states reads tables, and may not be called from a row of another table
+  -- (docs/scale.md).
+  for v_rule in
+    select l.* from credits.limits l
      where l.account_id = p_account_id
-     order by l.actor, l.feature, l.per, l.soft;
+     order by l.actor, l.feature, l.per, l.soft
+  loop
+    return query
+      select nullif(v_rule.actor, ''), nullif(v_rule.feature, ''), v_rule.per, v_rule.amount,
+             v_rule.soft, v_rule.time_zone,
+             (select s.used + s.reserved
+                from unnest(credits.limit_states(
+                  p_account_id, nullif(v_rule.actor, ''), nullif(v_rule.feature, ''), v_now)) s
+               where (s.rule).limit_id = v_rule.limit_id
+                 and v_rule.actor <> '*' and v_rule.feature <> '*'),
+             credits.window_end(v_rule.per,
+               credits.window_start(v_rule.per, v_now, v_rule.time_zone), v_rule.time_zone);
+  end loop;
 end;
 $$;
 comment on function credits.read_limits(uuid) is

@@ -58,30 +58,32 @@ set search_path = ''
 as $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_low record;
+  v_account_id uuid;
+  v_available bigint;
   v_noted bigint := 0;
 begin
   delete from billing.low_balances l
-   where not exists (
-     select 1 from credits.balances b
-      where b.account_id = l.account_id and b.available < p_below);
-  for v_low in
-    select b.account_id, b.available
+   where (select b.available from credits.read_balance(l.account_id) b) >= p_below;
+  for v_account_id in
+    with may_be_low as materialized (
+      select a.account_id from credits.accounts a
+       where a.posted - a.held < p_below or a.next_change_at <= v_now)
+    select distinct c.account_id
       from billing.customers c
-      join credits.balances b on b.account_id = c.account_id
-     where b.available < p_below
-       and not exists (
-         select 1 from billing.low_balances l where l.account_id = c.account_id)
-     group by b.account_id, b.available
-     limit p_limit
+      join may_be_low m on m.account_id = c.account_id
+     where not exists (
+       select 1 from billing.low_balances l where l.account_id = c.account_id)
   loop
+    exit when v_noted >= p_limit;
+    select b.available into v_available from credits.read_balance(v_account_id) b;
+    continue when v_available >= p_below;
     insert into billing.low_balances (account_id, available, since)
-      values (v_low.account_id, v_low.available, v_now)
+      values (v_account_id, v_available, v_now)
       on conflict do nothing;
     if found then
       v_noted := v_noted + 1;
-      perform billing.add_alert(v_low.account_id, 'balance_low',
-        jsonb_build_object('available', v_low.available, 'below', p_below));
+      perform billing.add_alert(v_account_id, 'balance_low',
+        jsonb_build_object('available', v_available, 'below', p_below));
     end if;
   end loop;
   return v_noted;

@@ -81,9 +81,9 @@ begin
   return query
     select t.account_id
       from billing.top_up_consents t
-      left join credits.balances b on b.account_id = t.account_id
+     cross join lateral credits.read_balance(t.account_id) b
      where t.status = 'active' and t.not_before <= v_now
-       and coalesce(b.available, 0) < t.threshold
+       and b.available < t.threshold
        and not exists (
          select 1 from billing.top_ups u
           where u.account_id = t.account_id and u.closed_at is null)

@@ -56,8 +56,8 @@ begin
     raise exception 'You may read your own balance only.'
       using errcode = '42501', hint = 'Pass the signed-in user''s id, or call with the service role.';
   end if;
-  select b.posted into v_posted from credits.balances b where b.account_id = target_user_id;
-  return coalesce(v_posted, 0);
+  select b.posted into v_posted from credits.read_balance(target_user_id) b;
+  return v_posted;
 end;
 $$;
 comment on function public.get_user_credit_balance(uuid) is

@@ -1,58 +1,184 @@
--- Optional: spreads the ledger over a Citus cluster, by account. docs/scale.md says when, and why each
--- step. Run once on the coordinator, as a superuser, after all migrations:
+-- Optional: spreads the ledger over a Citus cluster, by account. docs/scale.md says when, and walks
+-- through it. On the coordinator, as a superuser, after all migrations and with the workers added:
 --   psql -v ON_ERROR_STOP=1 -f supabase/optional/distribute.sql
--- It blocks writes to each table while its rows move. Back: undistribute_table, table by table.
+-- Another node, once the ledger is distributed (citus_add_node alone trips over the ledger's views):
+--   psql -v ON_ERROR_STOP=1 -v add_host=10.0.0.4 -v add_port=5432 -f supabase/optional/distribute.sql
+-- Run again it ships what a worker lacks, and leaves the rest alone. When it fails nothing has moved: mend
+-- what it says and run it again. Nobody can use the ledger while its rows move. Back: undistribute.sql.
 
+-- It waits this long for transactions that are open on the ledger; PGOPTIONS="-c lock_timeout=1min" for longer.
+select set_config('lock_timeout', case current_setting('lock_timeout') when '0' then '10s' else current_setting('lock_timeout') end, false);
 create extension if not exists citus;
 
--- Everyone who reaches a distributed table must be able to log in on every node, the owner of the
--- functions too. Limit from where in pg_hba.conf: this opens the role, not the network.
-alter role florin_owner login;
-
--- A policy with a sub-select is refused on a distributed table.
+-- What this script cannot do is refused in words, before anything changes.
 do $$
 declare
-  v_table text;
+  -- The newest migration that this script was written for.
+  v_newest constant text := '20261127000400';
+  v_version text := (select extversion from pg_extension where extname = 'citus');
+  v_ledger text;
+  v_node record;
 begin
-  foreach v_table in array array['accounts', 'entries', 'grants', 'holds', 'allocations'] loop
-    execute format('alter policy %I on credits.%I using (account_id = credits.current_account())',
-      v_table || '_own_rows', v_table);
+  if split_part(v_version, '.', 1)::int < 13 then
+    raise exception 'Citus % is too old: Florin was tried on 13.2.', v_version
+      using hint = 'Upgrade Citus on all nodes, then run this script again.';
+  end if;
+  if to_regclass('credits.accounts') is not null
+     and to_regclass('supabase_migrations.schema_migrations') is not null then
+    select max(m.version) into v_ledger from supabase_migrations.schema_migrations m
+     where m.version = v_newest;
+  end if;
+  if v_ledger is null then
+    raise exception 'This database lacks migrations of Florin, up to %.', v_newest
+      using hint = 'Run florin migrate on the coordinator, then this script again.';
+  end if;
+  if not exists (select from pg_dist_node where groupid = 0) then
+    raise exception 'The cluster does not know its coordinator.'
+      using hint = 'Name it with select citus_set_coordinator_host(host, port), then run this script again.';
+  end if;
+  if not exists (select from citus_get_active_worker_nodes()) then
+    raise exception 'The cluster has no worker.'
+      using hint = 'Add each with select citus_add_node(host, port), then run this script again.';
+  end if;
+  for v_node in
+    select * from run_command_on_workers($sql$select extversion from pg_extension where extname = 'citus'$sql$)
+  loop
+    if not v_node.success then
+      raise exception 'The worker %:% does not answer: %', v_node.nodename, v_node.nodeport, v_node.result
+        using hint = 'Start it, or take it out with citus_remove_node, then run this script again.';
+    elsif v_node.result <> v_version then
+      raise exception 'The worker %:% has Citus %, the coordinator %.', v_node.nodename, v_node.nodeport,
+          v_node.result, v_version
+        using hint = 'Run alter extension citus update on all nodes, then this script again.';
+    end if;
   end loop;
 end;
 $$;
 
-select create_distributed_table('credits.accounts', 'account_id');
-select create_distributed_table('credits.entries', 'account_id', colocate_with => 'credits.accounts');
-select create_distributed_table('credits.grants', 'account_id', colocate_with => 'credits.accounts');
-select create_distributed_table('credits.holds', 'account_id', colocate_with => 'credits.accounts');
-select create_distributed_table('credits.allocations', 'account_id', colocate_with => 'credits.accounts');
-select create_distributed_table('credits.limits', 'account_id', colocate_with => 'credits.accounts');
-select create_distributed_table('credits.limit_counters', 'account_id', colocate_with => 'credits.accounts');
-select create_distributed_table('credits.usage_days', 'account_id', colocate_with => 'credits.accounts');
-select create_distributed_table('credits.usage_marks', 'account_id', colocate_with => 'credits.accounts');
+set citus.enable_ddl_propagation to off;
+create table if not exists florin.way_back (statement text primary key);
+comment on table florin.way_back is 'What undistribute.sql runs, for what distribute.sql changed.';
 
--- The inbox is claimed with skip locked, which a distributed table refuses: it stays on the coordinator
--- and is told to Citus, so that one transaction may write both.
-select citus_add_local_table_to_metadata(format('billing.%I', name))
-  from unnest(array['customers', 'events', 'payments', 'payment_aliases', 'subscriptions',
-                    'checkout_sessions', 'open_checkouts', 'consumed_plan_sessions',
-                    'stripe_accounts', 'alerts', 'low_balances', 'top_up_consents', 'top_ups', 'reconcile_runs',
-                    'rates']) as name;
+\ir distribute-functions.sql
 
--- A call with the account as argument, outside a transaction block, is handed over whole to the node
--- that holds the account. Elsewhere it is as right, only slower. Not for functions that are called with
--- a column as argument (that has crashed a coordinator), so not for the batch.
-select create_distributed_function(
-  'credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb)', 'p_account_id',
-  colocate_with => 'credits.accounts');
-select create_distributed_function(
-  'credits.place_hold(uuid, bigint, text, interval, jsonb, text, text)', 'p_account_id',
-  colocate_with => 'credits.accounts');
-select create_distributed_function(
-  'credits.capture_hold(uuid, uuid, bigint, credits.overage, bigint)', 'p_account_id',
-  colocate_with => 'credits.accounts');
-select create_distributed_function(
-  'credits.extend_hold(uuid, uuid, interval, text)', 'p_account_id',
-  colocate_with => 'credits.accounts');
-select create_distributed_function(
-  'credits.release_hold(uuid, uuid)', 'p_account_id', colocate_with => 'credits.accounts');
+call florin.ship_roles();
+
+insert into florin.way_back
+select pg_get_functiondef('credits.current_account()'::regprocedure)
+ where not exists (select from pg_dist_partition d where d.logicalrelid = 'credits.accounts'::regclass)
+on conflict do nothing;
+
+-- From here to commit all moves or nothing does. Nobody may be in the ledger meanwhile: waiting for them
+-- is here, in words.
+begin;
+set local citus.multi_shard_modify_mode to 'sequential';
+do $$
+declare
+  v_table regclass;
+begin
+  for v_table in
+    select c.oid from pg_class c
+     where c.relnamespace = 'credits'::regnamespace and c.relkind = 'r'
+       and not exists (select from pg_dist_partition d where d.logicalrelid = c.oid)
+  loop
+    begin
+      execute format('lock table %s in access exclusive mode', v_table);
+    exception
+      when lock_not_available then
+        raise exception 'Other transactions are open on %: %.', v_table, (
+            select string_agg(format('process %s (%s, since %s)', a.pid, a.application_name, a.xact_start), ', ')
+              from pg_locks l join pg_stat_activity a on a.pid = l.pid
+             where l.relation = v_table and l.pid <> pg_backend_pid())
+          using errcode = '55P03', hint = 'Stop the service or let them end, then run this script again.';
+    end;
+  end loop;
+end;
+$$;
+
+-- Views call functions that take a row of a table that the views read, a circle that Citus refuses to
+-- ship. They stay on the coordinator: dropped while the tables move, and made again as they were.
+\if :{?add_host}
+\else
+\set add_host ''
+\set add_port 0
+\endif
+create temporary table views_aside on commit drop as
+  select * from florin.views_of_ledger() v
+   where :'add_host' <> '' or exists (
+     select from pg_class c
+      where c.relnamespace = 'credits'::regnamespace and c.relkind = 'r'
+        and not exists (select from pg_dist_partition d where d.logicalrelid = c.oid));
+set local citus.enable_ddl_propagation to off;
+select format('drop view %s', name) from views_aside where part = 1 order by n desc \gexec
+
+-- A policy with a sub-select is refused on a distributed table.
+do $$
+declare
+  v_policy record;
+begin
+  for v_policy in
+    select format('alter policy %I on %I.%I using (%%s)', p.policyname, p.schemaname, p.tablename) as statement,
+           p.qual
+      from pg_policies p
+     where p.schemaname = 'credits' and p.policyname like '%\_own\_rows' and p.qual ilike '%select%'
+  loop
+    insert into florin.way_back values (format(v_policy.statement, v_policy.qual)) on conflict do nothing;
+    execute format(v_policy.statement, 'account_id = credits.current_account()');
+  end loop;
+end;
+$$;
+
+-- A buyer's claims do not reach the workers: row level security would find nothing there, and a
+-- balance would read 0. So a read by claims is refused.
+create or replace function credits.current_account()
+returns uuid
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  raise exception 'The ledger is spread over a cluster, where a buyer cannot read its tables.'
+    using errcode = '42501', hint = 'Read through Florin''s HTTP service.';
+end;
+$$;
+set local citus.enable_ddl_propagation to on;
+
+select format('select citus_add_node(%L, %s)', :'add_host', :'add_port') where :'add_host' <> '' \gexec
+
+-- Every table of the ledger: the accounts first, for the others lie beside their account. Billing stays on
+-- the coordinator: its inbox is claimed with skip locked, which a distributed table refuses.
+select format('select create_distributed_table(%L, %L, colocate_with => %L)', format('credits.%I', c.relname),
+         'account_id', case c.relname when 'accounts' then 'default' else 'credits.accounts' end)
+  from pg_class c
+ where c.relnamespace = 'credits'::regnamespace and c.relkind = 'r'
+   and not exists (select from pg_dist_partition d where d.logicalrelid = c.oid)
+ order by c.relname <> 'accounts', c.relname
+\gexec
+
+set local citus.enable_ddl_propagation to off;
+select statement from views_aside order by n, part \gexec
+
+-- A generic plan of two distributed tables with an unbound parameter is not found.
+do $$
+declare
+  v_function record;
+begin
+  for v_function in
+    select p.oid::regprocedure as name, c.setting
+      from pg_proc p cross join unnest(p.proconfig) as c (setting)
+     where p.pronamespace in ('credits'::regnamespace, 'billing'::regnamespace)
+       and c.setting like 'plan_cache_mode=%'
+  loop
+    insert into florin.way_back
+      values (format('alter function %s set %s', v_function.name, v_function.setting)) on conflict do nothing;
+    execute format('alter function %s reset plan_cache_mode', v_function.name);
+  end loop;
+end;
+$$;
+commit;
+
+-- Again, for a node that has just come.
+call florin.ship_roles();
+call florin.ship_functions();
+
+set citus.enable_ddl_propagation to on;

@@ -5,6 +5,7 @@ import { isRunning, startEmbeddedPostgres } from 'florin-dev';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { migrate, withDatabase } from '../../src/db/index.ts';
+import { type CitusCluster, openCitus } from './citus.ts';
 import { isInstalled } from './installed.ts';
 import { type Pooler, startPgBouncer } from './pgbouncer.ts';
 
@@ -20,6 +21,8 @@ declare module 'vitest' {
     template: string;
     /** Why the template could not be migrated; empty when it was. */
     migrationFailure: string;
+    /** The cluster of FLORIN_CITUS_URL, on which each file has a distributed database; else null. */
+    citus: CitusCluster | null;
     /** A folder of this run's own, removed at its end. */
     runFolder: string;
   }
@@ -39,7 +42,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       'FLORIN_TEST_POOLED asks for tests behind PgBouncer, which is not installed: apt-get install pgbouncer.',
     );
   }
-  const own = process.env['DATABASE_URL'];
+  const clusterUrl = process.env['FLORIN_CITUS_URL'];
+  const citus = clusterUrl ? await openCitus(clusterUrl) : null;
+  const own = citus?.serverUrl ?? process.env['DATABASE_URL'];
   const cluster = own === undefined || own === '' ? await startThrowAway() : undefined;
   const serverUrl = cluster?.url ?? String(own);
   const template = `florin_test_${process.pid}_template`;
@@ -54,17 +59,22 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await stopAll(pooler, cluster);
     throw error;
   }
-  project.provide('migrationFailure', await tryMigrations(withDatabase(serverUrl, template)));
+  // On Citus a database is not copied: each is migrated and distributed by itself.
+  const failure = citus === null ? await tryMigrations(withDatabase(serverUrl, template)) : '';
+  project.provide('migrationFailure', failure);
   const runFolder = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-run-`));
   project.provide('runFolder', runFolder);
   project.provide('serverUrl', serverUrl);
   project.provide('pooledUrl', pooler?.url ?? '');
-  project.provide('adminUrl', cluster?.adminUrl ?? '');
+  project.provide('adminUrl', citus?.adminUrl ?? cluster?.adminUrl ?? '');
+  project.provide('citus', citus);
   project.provide('template', template);
   return async () => {
     await rm(runFolder, { recursive: true, force: true });
     if (cluster === undefined) {
-      await onServer(serverUrl, (client) => dropOwn(client));
+      for (const url of citus ? [citus.adminUrl, ...citus.workerUrls] : [serverUrl]) {
+        await onServer(url, (client) => dropOwn(client));
+      }
     }
     await stopAll(pooler, cluster);
   };

@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { connect, type Database, withDatabase } from '../../src/db/index.ts';
+import { createOnCluster, dropOnCluster } from './citus.ts';
 
 export type FreshDatabase = {
   /** As `postgres`, the role that migrations and the app use; no superuser. May lead through a pooler. */
@@ -31,7 +32,12 @@ export async function freshDatabase(options: FreshOptions = {}): Promise<FreshDa
   }
   const template = inject('template');
   const name = template.replace('template', randomBytes(6).toString('hex'));
-  await onServer(`create database ${name}${options.empty ? '' : ` template ${template}`}`);
+  const citus = inject('citus');
+  if (citus === null) {
+    await onServer(`create database ${name}${options.empty ? '' : ` template ${template}`}`);
+  } else {
+    await createOnCluster(citus, { name, empty: options.empty === true });
+  }
   const url = withDatabase(inject('pooledUrl') || inject('serverUrl'), name);
   const adminUrl = inject('adminUrl');
   const db = connect({ url, maxConnections: options.maxConnections ?? 10 });
@@ -41,7 +47,7 @@ export async function freshDatabase(options: FreshOptions = {}): Promise<FreshDa
     db,
     async close() {
       await db.close();
-      await drop(name);
+      await (citus === null ? drop(name) : dropOnCluster(citus, name));
     },
   };
 }

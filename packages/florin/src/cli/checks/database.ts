@@ -1,8 +1,10 @@
 import {
   type DatabaseReport,
   inspectDatabase,
+  inspectWorkers,
   isPoolerRefusal,
   pendingMigrations,
+  type WorkerReport,
 } from '../../db/index.ts';
 import { type Check, fault, messageOf, ok, warning } from './check.ts';
 
@@ -44,7 +46,26 @@ export async function checkDatabase(url: string | undefined): Promise<Check[]> {
     checkRoles(report),
     checkRights(report),
     ...checkExposure(report),
+    ...(await inspectWorkers(url)).map(checkWorker),
   ];
+}
+
+function checkWorker({ worker, failure, stale }: WorkerReport): Check {
+  const name = `database.worker.${worker}`;
+  if (failure !== null) {
+    return fault(
+      name,
+      `does not answer: ${failure}`,
+      'Start it: what its accounts spend is refused until then.',
+    );
+  }
+  return stale.length === 0
+    ? ok(name, "has the ledger's functions")
+    : fault(
+        name,
+        `lacks or has an older ${stale.join(', ')}`,
+        'On the coordinator, as a superuser: psql -v ON_ERROR_STOP=1 -f supabase/optional/distribute.sql',
+      );
 }
 
 function checkVersion({ versionNumber }: DatabaseReport): Check {

@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { migrate, withDatabase } from '../../src/db/index.ts';
+
+/** The key of the lock that databases are made under. */
+const TURN = 0x7465;
+const ROLE = 'florin_test';
+const SCRIPT = 'packages/florin/supabase/optional/distribute.sql';
+
+/** The nodes of the cluster whose coordinator FLORIN_CITUS_URL names, and the role that tests use. */
+export type CitusCluster = {
+  /** The coordinator as a superuser. */
+  readonly adminUrl: string;
+  readonly workerUrls: readonly string[];
+  /** The coordinator as a role like the one that apps use. */
+  readonly serverUrl: string;
+};
+
+/** Looks for the workers, and makes the tests' role on every node. */
+export async function openCitus(adminUrl: string): Promise<CitusCluster> {
+  const workers = await run<{ nodename: string; nodeport: number }>(
+    adminUrl,
+    'select nodename, nodeport from pg_dist_node where isactive and shouldhaveshards and groupid > 0',
+  );
+  if (workers.length === 0) {
+    throw new Error(
+      'FLORIN_CITUS_URL leads to a database without workers: add them with citus_add_node.',
+    );
+  }
+  const workerUrls = workers.map(({ nodename, nodeport }) => {
+    const url = new URL(adminUrl);
+    url.hostname = nodename;
+    url.port = String(nodeport);
+    return url.href;
+  });
+  const password = new URL(adminUrl).password;
+  for (const url of [adminUrl, ...workerUrls]) {
+    await run(
+      url,
+      `set citus.enable_ddl_propagation to off; do $$ begin
+      if not exists (select from pg_roles where rolname = '${ROLE}') then
+        create role ${ROLE} login noinherit createrole createdb bypassrls;
+      end if;
+    end $$; ${password === '' ? '' : `alter role ${ROLE} password ${pg.escapeLiteral(decodeURIComponent(password))}`}`,
+    );
+  }
+  const server = new URL(adminUrl);
+  server.username = ROLE;
+  return { adminUrl, workerUrls, serverUrl: server.href };
+}
+
+/** A database of this name on every node; migrated and distributed unless it is to be empty. */
+export async function createOnCluster(
+  cluster: CitusCluster,
+  options: { name: string; empty: boolean },
+): Promise<void> {
+  const { adminUrl, workerUrls, serverUrl } = cluster;
+  const { name } = options;
+  await using _turn = await takeTurn(adminUrl);
+  for (const url of [adminUrl, ...workerUrls]) {
+    await run(url, `create database ${name} owner ${ROLE}`);
+    await run(
+      withDatabase(url, name),
+      `create extension citus; set citus.enable_ddl_propagation to off; alter schema public owner to ${ROLE}`,
+    );
+  }
+  const admin = withDatabase(adminUrl, name);
+  const { hostname, port } = new URL(adminUrl);
+  await run(admin, `select citus_set_coordinator_host('${hostname}', ${port || 5432})`);
+  for (const url of workerUrls.map((worker) => new URL(worker))) {
+    await run(admin, `select citus_add_node('${url.hostname}', ${url.port || 5432})`);
+  }
+  if (!options.empty) {
+    await migrate({ url: withDatabase(serverUrl, name) });
+    await run(admin, `grant florin_owner to ${ROLE}`);
+    await distribute(admin);
+  }
+}
+
+/** Roles belong to all databases of a node, which refuses two that write to one at once. */
+async function takeTurn(adminUrl: string): Promise<AsyncDisposable> {
+  const client = new pg.Client({ connectionString: adminUrl });
+  await client.connect();
+  await client.query('select pg_advisory_lock($1)', [TURN]);
+  return { [Symbol.asyncDispose]: () => client.end() };
+}
+
+/** Runs the script that users run. */
+export async function distribute(adminUrl: string, script = SCRIPT): Promise<void> {
+  const settings = { PGOPTIONS: '-c citus.shard_count=4 -c client_min_messages=warning' };
+  await promisify(execFile)(
+    'psql',
+    ['--quiet', '--no-psqlrc', '--set', 'ON_ERROR_STOP=1', '--file', script, adminUrl],
+    { env: { ...process.env, ...settings } },
+  );
+}
+
+export async function dropOnCluster(cluster: CitusCluster, name: string): Promise<void> {
+  for (const url of [cluster.adminUrl, ...cluster.workerUrls]) {
+    await run(url, `drop database if exists ${name} with (force)`);
+  }
+}
+
+async function run<R extends pg.QueryResultRow>(url: string, sql: string): Promise<R[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<R>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
