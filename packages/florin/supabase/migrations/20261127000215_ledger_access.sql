@@ -25,7 +25,6 @@ grant execute on function
   credits.allocations_now(uuid, bigint, bigint)
   to service_role;
 grant execute on function
-  credits.current_account(),
   credits.read_balance(uuid),
   credits.read_hold(uuid, uuid),
   credits.balance_when_due(uuid),
