@@ -1,10 +1,11 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Operation } from '../contract/index.ts';
-import { FlorinError, type MemberRole } from '../kernel/index.ts';
+import type { MemberRole } from '../kernel/index.ts';
 import { checkRole, chosenAccount, type RoleOf } from './acting.ts';
 import { uuidOf } from './body.ts';
 import type { RequestContext } from './context.ts';
 import type { Limits, RateLimits } from './limits.ts';
+import { RequestError } from './request-error.ts';
 import type { Buyer, UserTokens } from './user-token.ts';
 
 /** A signed-in user who acts for an account: their own, or one that they are a member of. */
@@ -72,7 +73,7 @@ export function createCallers(options: {
   async function identify(c: RequestContext): Promise<Buyer | 'server'> {
     const token = tokenOf(c);
     if (token === undefined) {
-      throw new FlorinError(
+      throw new RequestError(
         'unauthenticated',
         'Send an access token in the header Authorization: Bearer ….',
         { details: { reason: 'missing' } },
@@ -86,7 +87,7 @@ export function createCallers(options: {
       c.set('accountId', buyer.userId);
       return buyer;
     } catch (error) {
-      if (error instanceof FlorinError && error.code === 'unauthenticated') {
+      if (error instanceof RequestError && error.code === 'unauthenticated') {
         await onRefused(c);
       }
       throw error;
@@ -111,7 +112,7 @@ export function createCallers(options: {
 
   async function refuseOthers(c: RequestContext): Promise<void> {
     await identify(c);
-    throw new FlorinError('forbidden', 'This is for your server, with FLORIN_SECRET_KEY.', {
+    throw new RequestError('forbidden', 'This is for your server, with FLORIN_SECRET_KEY.', {
       details: { reason: 'server_only' },
     });
   }
@@ -121,7 +122,7 @@ export function createCallers(options: {
       const caller = await identify(c);
       if (caller === 'server') {
         const message = 'This is for signed-in users; servers use /api/accounts/{id}.';
-        throw new FlorinError('forbidden', message, { details: { reason: 'user_only' } });
+        throw new RequestError('forbidden', message, { details: { reason: 'user_only' } });
       }
       return actFor(c, caller, { operation, limit });
     },
@@ -149,7 +150,7 @@ export function createCallers(options: {
         return 'server';
       }
       if (!caller.isOperator) {
-        throw new FlorinError('forbidden', 'This is for operators.', {
+        throw new RequestError('forbidden', 'This is for operators.', {
           details: { reason: 'operator_only' },
         });
       }
@@ -166,7 +167,7 @@ function digest(text: string): Buffer {
 /** Refuses anonymous users: what they buy would be lost with their browser (docs/decisions/0032). */
 export function refuseAnonymous(caller: Caller, anonymousBuyers: boolean): void {
   if (caller.kind === 'buyer' && caller.isAnonymous && !anonymousBuyers) {
-    throw new FlorinError(
+    throw new RequestError(
       'forbidden',
       'Create an account before buying, so that it can be found again.',
       { details: { reason: 'anonymous_user' } },

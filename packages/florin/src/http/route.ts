@@ -5,6 +5,7 @@ import { FlorinError, isStorableText } from '../kernel/index.ts';
 import { CHOICE, hasAccountInPath } from './acting.ts';
 import type { AppEnv, RequestContext } from './context.ts';
 import { type Answered, json } from './headers.ts';
+import { RequestError } from './request-error.ts';
 
 export type App = OpenAPIHono<AppEnv>;
 
@@ -88,7 +89,7 @@ export function addFallback(app: App): void {
       .filter(({ pattern }) => pattern.test(c.req.path))
       .flatMap(({ methods }) => [...methods]);
     if (allowed.length > 0 && !allowed.includes(c.req.method)) {
-      throw new FlorinError('method_not_allowed', `Use ${allowed.join(' or ')} here.`, {
+      throw new RequestError('method_not_allowed', `Use ${allowed.join(' or ')} here.`, {
         details: { allowed },
       });
     }

@@ -4,6 +4,7 @@ import { uuidOf } from './body.ts';
 import type { RequestContext } from './context.ts';
 import { type Answered, json } from './headers.ts';
 import type { Parts } from './parts.ts';
+import { RequestError } from './request-error.ts';
 
 const REPLAYED = { 'idempotent-replayed': 'true' };
 
@@ -32,7 +33,7 @@ export function createServerWrite({ callers, feed }: Pick<Parts, 'callers' | 'fe
 function keyOf(c: RequestContext): string {
   const header = c.req.header('idempotency-key')?.trim() ?? '';
   if (header === '') {
-    throw new FlorinError(
+    throw new RequestError(
       'idempotency_key_missing',
       'Send the header Idempotency-Key with a name for this one operation, and repeat it on every retry.',
     );

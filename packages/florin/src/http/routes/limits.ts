@@ -4,6 +4,7 @@ import { listLimits, removeLimit, setLimit } from '../../ledger/index.ts';
 import { readJson, readQuery } from '../body.ts';
 import type { Manager } from '../callers.ts';
 import type { Parts } from '../parts.ts';
+import { RequestError } from '../request-error.ts';
 import { type App, addRoute } from '../route.ts';
 
 /** Adds what an account, its actors and its features may use at most. Setting a limit again changes it. */
@@ -41,7 +42,7 @@ export function addLimits(app: App, { callers, db }: Parts): void {
 function refuseLimitsOfTheApp({ accountId, userId }: Manager, actor: string | undefined): void {
   const isOfMembers = actor === '*' || isUuid(actor);
   if (userId !== undefined && (userId === accountId || !isOfMembers)) {
-    throw new FlorinError(
+    throw new RequestError(
       'forbidden',
       'Only limits of members of a shared account are set by its admins: actor is a user id, or * for each.',
       { details: { reason: 'server_only' } },
