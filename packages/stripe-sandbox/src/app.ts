@@ -16,6 +16,7 @@ import { entitlementRoutes } from './catalog/entitlements.ts';
 import { planRoutes } from './catalog/plan-routes.ts';
 import { priceRoutes } from './catalog/prices.ts';
 import { productRoutes } from './catalog/products.ts';
+import { taxRateRoutes } from './catalog/tax-rates.ts';
 import { paymentLinkRoutes } from './checkout/payment-links.ts';
 import { portalRoutes } from './checkout/portal.ts';
 import { portalConfigurationRoutes } from './checkout/portal-configurations.ts';
@@ -45,6 +46,7 @@ export const ROUTES: readonly Route[] = [
   ...searchRoutes,
   ...customerRoutes,
   ...taxIdRoutes,
+  ...taxRateRoutes,
   ...balanceTransactionRoutes,
   ...paymentMethodRoutes,
   ...productRoutes,

@@ -1,6 +1,7 @@
 import { invalid, missingParameter } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
 import { needPrice, priceOfLine } from '../catalog/prices.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
 import { emit } from '../events/emit.ts';
 import type { Invoice } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
@@ -72,6 +73,7 @@ function draftOf(world: World, invoice: Invoice, line: Params): DraftLine {
     period: { start: world.now(), end: world.now() },
     invoice: invoice.id,
     metadata: line.metadata(),
+    taxRates: readTaxRates(world, line, 'tax_rates'),
   });
   return lineOfItem(world, item);
 }
