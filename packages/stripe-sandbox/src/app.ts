@@ -30,6 +30,7 @@ import { eventRoutes } from './events/event-routes.ts';
 import { v2Routes } from './events/v2-routes.ts';
 import { balanceRoutes } from './payments/balance-routes.ts';
 import { chargeRoutes } from './payments/charges.ts';
+import { directChargeRoutes } from './payments/direct-charges.ts';
 import { disputeRoutes } from './payments/disputes.ts';
 import { fraudWarningRoutes } from './payments/fraud-warnings.ts';
 import { intentRoutes } from './payments/intent-routes.ts';
@@ -61,6 +62,7 @@ export const ROUTES: readonly Route[] = [
   ...intentRoutes,
   ...setupIntentRoutes,
   ...chargeRoutes,
+  ...directChargeRoutes,
   ...balanceRoutes,
   ...payoutRoutes,
   ...refundRoutes,

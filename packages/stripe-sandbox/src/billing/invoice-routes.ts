@@ -10,7 +10,7 @@ import type { Invoice } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { addDiscount, readDiscounts } from './discounts.ts';
 import { releaseItems, takePendingItems } from './invoice-items.ts';
-import { addLines, removeLines } from './invoice-lines.ts';
+import { addLines, removeLines, updateLines } from './invoice-lines.ts';
 import {
   addInvoice,
   finalizeInvoice,
@@ -169,6 +169,7 @@ export const invoiceRoutes: readonly Route[] = [
   ],
   ['post', '/v1/invoices/:id/add_lines', onInvoice(addLines)],
   ['post', '/v1/invoices/:id/remove_lines', onInvoice(removeLines)],
+  ['post', '/v1/invoices/:id/update_lines', onInvoice(updateLines)],
   ['post', '/v1/invoices/:id/pay', onInvoice(pay)],
   [
     'post',

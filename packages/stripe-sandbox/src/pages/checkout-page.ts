@@ -144,12 +144,16 @@ ${needsMethod ? methodFields(session) : ''}
 <button class="main" type="submit" data-testid="pay">${label}</button></form>`;
 }
 
-function methodFields(session: CheckoutSession): Html {
-  const sepa = session.mode !== 'setup' && session.payment_method_types.includes('sepa_debit');
+export function cardField(): Html {
   return html`<label for="card">Card number</label>
 <input id="card" type="text" name="card" inputmode="numeric" autocomplete="off" list="cards" value="4242 4242 4242 4242" aria-describedby="card-help">
 <datalist id="cards">${TEST_METHODS.map(([number, does]) => html`<option value="${number}">${does}</option>`)}</datalist>
-<details><summary id="card-help">Test cards</summary><ul>${TEST_METHODS.map(([number, does]) => html`<li><code>${number}</code> ${does}</li>`)}</ul></details>
+<details><summary id="card-help">Test cards</summary><ul>${TEST_METHODS.map(([number, does]) => html`<li><code>${number}</code> ${does}</li>`)}</ul></details>`;
+}
+
+function methodFields(session: CheckoutSession): Html {
+  const sepa = session.mode !== 'setup' && session.payment_method_types.includes('sepa_debit');
+  return html`${cardField()}
 ${
   sepa
     ? html`<fieldset><legend>Or pay by bank debit</legend>
