@@ -194,7 +194,8 @@ function answer({ request, resolve, reject }: Waiting, outcome: Outcome): boolea
         ),
       );
       break;
-    case 'busy':
+    default:
+      // Held, to be settled, or refused for a reason that it is told by itself.
       return false;
   }
   return true;

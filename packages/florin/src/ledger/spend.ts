@@ -78,7 +78,9 @@ export type BatchResult = {
     | 'insufficient_credits'
     | 'limit_reached'
     | 'idempotency_key_reused'
-    | 'account_closed';
+    | 'account_closed'
+    | 'not_a_member'
+    | 'role_too_low';
   readonly entryId: string | null;
   readonly posted: number;
   readonly held: number;

@@ -33,6 +33,7 @@ declare
   v_count int := coalesce(cardinality(p_account_ids), 0);
   v_says_who boolean :=
     num_nonnulls(p_actors, p_features, p_meters, p_quantities, p_pricings) > 0;
+  v_as_users boolean := p_actors is not null and credits.app_keeps_members();
   -- A distributed table refuses skip locked (docs/scale.md).
   v_wait boolean := p_wait or to_regclass('pg_catalog.pg_dist_partition') is not null;
   v_n int;
@@ -43,6 +44,7 @@ declare
   v_usage bytea := '\x'::bytea;
   v_chain bytea;
   v_payable boolean;
+  v_refused text;
   v_reached jsonb;
   v_written boolean;
   v_entry credits.entries;
@@ -110,18 +112,23 @@ begin
     end if;
     foreach v_n in array v_group.places loop
       v_written := false;
+      v_refused := null;
       v_reached := null;
       v_metadata := nullif(p_metadata[v_n], '{}');
       v_payable := v_account.closed_at is null
         and (v_account.posted - v_account.held >= p_amounts[v_n] or p_amounts[v_n] = 0);
-      if v_payable and v_account.limited and not exists (
+      if v_payable and (v_account.limited or v_as_users) and not exists (
           select from credits.entries e
            where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n])
       then
-        v_reached := credits.use_limits(v_group.account_id, p_actors[v_n], p_features[v_n],
-          p_amounts[v_n], v_now, false);
+        v_refused := credits.refused_actor(v_group.account_id, p_actors[v_n]);
+        if v_refused is null then
+          v_reached := credits.use_limits(v_group.account_id, p_actors[v_n], p_features[v_n],
+            p_amounts[v_n], v_now, false);
+          v_refused := case when v_reached is not null then 'limit_reached' end;
+        end if;
       end if;
-      if v_payable and v_reached is null then
+      if v_payable and v_refused is null then
         if v_says_who then
           v_usage := credits.usage_seal(p_actors[v_n], p_features[v_n], p_meters[v_n],
             p_quantities[v_n], p_pricings[v_n]);
@@ -163,8 +170,7 @@ begin
           v_result := row(
             case when v_entry.entry_no is not null then 'idempotency_key_reused'
                  when v_account.closed_at is not null then 'account_closed'
-                 when v_reached is not null then 'limit_reached'
-                 else 'insufficient_credits' end,
+                 else coalesce(v_refused, 'insufficient_credits') end,
             null, coalesce(v_account.posted, 0), coalesce(v_account.held, 0), v_reached);
         end if;
       end if;
@@ -189,7 +195,7 @@ begin
 end;
 $$;
 comment on function credits.spend_batch(uuid[], bigint[], text[], jsonb[], text[], text[], text[], numeric[], jsonb[], boolean) is
-  'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached (reached says which, as the detail of CRLIM does), idempotency_key_reused or account_closed. The other lists say for each spend what credits.spend takes; a list that is null says nothing. With p_wait false nobody is waited for: the spends of an account that another holds, or whose grants or holds time has changed, are answered busy, and nothing is done for them. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
+  'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached (reached says which, as the detail of CRLIM does), idempotency_key_reused, account_closed, not_a_member or role_too_low. The other lists say for each spend what credits.spend takes; a list that is null says nothing. With p_wait false nobody is waited for: the spends of an account that another holds, or whose grants or holds time has changed, are answered busy, and nothing is done for them. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
 
 revoke all on function
   credits.spend_batch(uuid[], bigint[], text[], jsonb[], text[], text[], text[], numeric[], jsonb[], boolean)
