@@ -176,6 +176,24 @@ describe('spends that wait', () => {
     expect(await verifyLedger(db)).toEqual([]);
   });
 
+  it('and are made by users refuse whoever is no member, or only reads', async () => {
+    const [accountId, other] = await manyFunded(2);
+    const [owner, reader, stranger] = [randomUUID(), randomUUID(), randomUUID()];
+    const member = 'select credits.set_member($1, $2, $3)';
+    await db.query(member, [accountId as string, owner, 'owner']);
+    await db.query(member, [accountId as string, reader, 'viewer']);
+    const { spend: spends } = createSpender(db);
+    const by = (actor: string) => codeOf(spends(newSpend(accountId as string, { actor })));
+    const answers = [by(owner), by(reader), by(stranger), by('agent')];
+    expect(await Promise.all([...answers, codeOf(spends(newSpend(other as string)))])).toEqual([
+      'spent',
+      'role_too_low',
+      'not_a_member',
+      'spent',
+      'spent',
+    ]);
+  });
+
   it('of one account keep their order, also when it was locked', async () => {
     const [accountId, other] = await manyFunded(2);
     const { spend: spends } = createSpender(db);
