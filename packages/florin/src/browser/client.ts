@@ -4,6 +4,10 @@ import type {
   CheckoutSession,
   CheckoutStatus,
   CurrentPlan,
+  Member,
+  MemberPage,
+  MemberRole,
+  OwnAccountPage,
   Plan,
   PlanChanged,
   PlanChangeInput,
@@ -24,6 +28,8 @@ export type FlorinClientOptions = {
   readonly baseUrl?: string;
   /** With supabase-js: `async () => (await supabase.auth.getSession()).data.session?.access_token ?? null`. */
   readonly getAccessToken?: GetAccessToken;
+  /** An account that the user is a member of, which all of this is then about; default: their own. */
+  readonly accountId?: string;
   /** For tests and unusual places; default: the browser. */
   readonly host?: Host;
 };
@@ -57,6 +63,19 @@ export type FlorinClient = PlanSessions & {
   /** Goes on: with the card that this page has just saved, or with the one on file. */
   resumeTopUp(sessionId?: string | null): Promise<TopUpState>;
   stopTopUp(): Promise<TopUpState>;
+  /** The same client for an account that the user is a member of; null: for their own. */
+  actFor(accountId: string | null): FlorinClient;
+  /** The accounts that the user is a member of; their own comes first. */
+  accounts(page?: { cursor?: string | null }): Promise<OwnAccountPage>;
+  /** For admins: who is in the account, what each may use and has used in this month. */
+  members(accountId: string, page?: { cursor?: string | null }): Promise<MemberPage>;
+  member(accountId: string, userId: string): Promise<Member>;
+  /** Adds a member, or gives one another role. Repeatable. */
+  setMember(accountId: string, userId: string, role: MemberRole): Promise<Member>;
+  /** Removes a member; anyone may remove themselves. */
+  removeMember(accountId: string, userId: string): Promise<void>;
+  /** The most credits that a member may use in a month (`*`: each member); null: as many as there are. */
+  limitMember(accountId: string, userId: string, credits: number | null): Promise<void>;
   /** The balance now and after each change, until the returned function is called. */
   watchBalance(onBalance: (balance: Balance) => void, options?: WatchOptions): () => void;
 };
@@ -68,8 +87,13 @@ export function createFlorinClient(options: FlorinClientOptions = {}): FlorinCli
     host,
     baseUrl: (options.baseUrl ?? '').replace(/\/+$/, ''),
     getAccessToken: options.getAccessToken ?? (() => null),
+    accountId: options.accountId,
   });
   const topUp = '/api/top-up';
+  const accountPath = (accountId: string, rest: string) =>
+    `/api/accounts/${encodeURIComponent(accountId)}/${rest}`;
+  const memberPath = (accountId: string, userId: string) =>
+    accountPath(accountId, `members/${encodeURIComponent(userId)}`);
   const post = async <T>(path: string, body: unknown) => ask<T>({ path, method: 'POST', body });
   const ask = async <T>(call: Parameters<typeof send>[0]) => json<T>(await send(call));
 
@@ -96,6 +120,26 @@ export function createFlorinClient(options: FlorinClientOptions = {}): FlorinCli
     balance: () => ask({ path: '/api/balance' }),
     transactions: (page = {}) => ask({ path: '/api/transactions', query: { cursor: page.cursor } }),
     usage: (range = {}) => ask({ path: '/api/usage', query: { from: range.from, to: range.to } }),
+    actFor(accountId) {
+      const { accountId: _, ...rest } = options;
+      return createFlorinClient({ ...rest, host, ...(accountId === null ? {} : { accountId }) });
+    },
+    accounts: (page = {}) => ask({ path: '/api/accounts', query: { cursor: page.cursor } }),
+    members: (accountId, page = {}) =>
+      ask({ path: accountPath(accountId, 'members'), query: { cursor: page.cursor } }),
+    member: (accountId, userId) => ask({ path: memberPath(accountId, userId) }),
+    setMember: (accountId, userId, role) =>
+      ask({ path: memberPath(accountId, userId), method: 'PUT', body: { role } }),
+    async removeMember(accountId, userId) {
+      await send({ path: memberPath(accountId, userId), method: 'DELETE' });
+    },
+    async limitMember(accountId, userId, credits) {
+      const path = accountPath(accountId, 'limits');
+      const scope = { window: 'month', actor: userId };
+      await (credits === null
+        ? send({ path, method: 'DELETE', query: scope })
+        : send({ path, method: 'PUT', body: { ...scope, credits } }));
+    },
     watchBalance: createWatchBalance(host, send),
   };
 }

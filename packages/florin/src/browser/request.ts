@@ -11,7 +11,7 @@ export type GetAccessToken = (options: {
 
 export type Call = {
   readonly path: string;
-  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly body?: unknown;
   readonly query?: Readonly<Record<string, string | null | undefined>>;
   /** False for what anyone may ask. */
@@ -33,8 +33,10 @@ export function createSend(options: {
   readonly host: Host;
   readonly baseUrl: string;
   readonly getAccessToken: GetAccessToken;
+  /** The account that the calls are about; absent: the user's own. */
+  readonly accountId?: string | undefined;
 }): Send {
-  const { host, baseUrl, getAccessToken } = options;
+  const { host, baseUrl, getAccessToken, accountId } = options;
 
   return async function send(call) {
     const token = call.signedIn === false ? null : await getAccessToken({ refresh: false });
@@ -58,6 +60,9 @@ export function createSend(options: {
     const headers: Record<string, string> = { accept: call.accept ?? 'application/json' };
     if (token !== null) {
       headers['authorization'] = `Bearer ${token}`;
+      if (accountId !== undefined && !call.path.startsWith('/api/accounts')) {
+        headers['florin-account'] = accountId;
+      }
     }
     const init: RequestInit = {
       method: call.method ?? 'GET',

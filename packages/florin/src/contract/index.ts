@@ -50,7 +50,13 @@ export type { AdminEvent, AdminEventDetail, AdminEventPage, EventStatus } from '
 export type { AdminFinding, AdminHealth, AdminReconcileRun } from './admin-health.ts';
 export type { CheckoutBody, CheckoutSession, CheckoutState, CheckoutStatus } from './checkout.ts';
 export { type Balance, MAX_KEY, problem, type Written } from './fields.ts';
-export type { Member, MemberPage, OwnAccount } from './members.ts';
+export type {
+  Member,
+  MemberPage,
+  MemberRole,
+  OwnAccount,
+  OwnAccountPage,
+} from './members.ts';
 export type { AnswerOf, Operation, Sent } from './operation.ts';
 export type {
   CurrentPlan,

@@ -14,6 +14,10 @@ const own = z.object({ accountId, role: memberRole });
 /** An account that the signed-in user may see; the one with their own id is theirs alone. */
 export interface OwnAccount extends Shown<typeof own> {}
 
+const ownPage = z.object({ accounts: z.array(own), nextCursor: cursor });
+/** The user's accounts; `nextCursor` is null on the last page. */
+export interface OwnAccountPage extends Shown<typeof ownPage> {}
+
 const member = z.object({
   userId: accountId,
   role: memberRole,
@@ -37,6 +41,8 @@ const problems = {
   401: 'Not signed in',
 };
 
+export type { MemberRole } from '../kernel/index.ts';
+
 /** Who may do what with an account that several users share. */
 export const MEMBERS = {
   mine: {
@@ -49,7 +55,7 @@ export const MEMBERS = {
     answers: {
       200: {
         description: 'A page of 100, and where the next one begins',
-        schema: z.object({ accounts: z.array(own), nextCursor: cursor }),
+        schema: ownPage,
       },
     },
     problems: { 401: 'Not signed in' },

@@ -1,11 +1,15 @@
+export { AccountSwitcher, type AccountSwitcherProps } from './account-switcher.tsx';
 export { BalanceBadge, type BalanceBadgeProps } from './balance-badge.tsx';
 export type { LiveBalance } from './balance-store.ts';
+export { MembersTable, type MembersTableProps } from './members-table.tsx';
 export { formatAmount, formatCredits, formatMoney, formatUnitPrice } from './money.ts';
 export { PricingTable, type PricingTableProps } from './pricing-table.tsx';
-export { FlorinProvider, useFlorin } from './provider.tsx';
+export { FlorinProvider, type FlorinProviderProps, useFlorin } from './provider.tsx';
+export { type Accounts, useAccounts, useChosenAccount } from './use-accounts.ts';
 export { useBalance } from './use-balance.ts';
 export { useCheckout } from './use-checkout.ts';
 export { type Loaded, useLoaded } from './use-loaded.ts';
+export { type Members, useMembers } from './use-members.ts';
 export { type PlanChange, usePlanChange } from './use-plan-change.ts';
 export { usePlanSession, usePlans, useSubscriptions } from './use-plans.ts';
 export { type Transactions, useTransactions } from './use-transactions.ts';

@@ -1,17 +1,22 @@
-import { useCallback, useEffect, useRef } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { FlorinClientError } from '../../src/browser/index.ts';
 import {
+  useAccounts,
   useBalance,
+  useChosenAccount,
   useFlorin,
   useLoaded,
   usePlans,
   useTransactions,
 } from '../../src/react/index.ts';
+import { Notice } from '../frame/notice.tsx';
 import { useSession, useSite } from '../session/context.tsx';
 import { SignInForm } from '../session/sign-in-form.tsx';
 import { BalanceNotice } from './balance-notice.tsx';
 import { BalanceStatement } from './balance-statement.tsx';
 import { ExpiryList } from './expiry-list.tsx';
 import { History } from './history.tsx';
+import { MembersPart } from './members-part.tsx';
 import { PlanPart } from './plan-part.tsx';
 import { ReturnNotice } from './return-notice.tsx';
 import { ScanDemo } from './scan-demo.tsx';
@@ -23,7 +28,7 @@ export function AccountPage() {
   const session = useSession();
   return (
     <main id="content" className="column">
-      {session === null ? <SignedOut /> : <Account key={session.user.id} />}
+      {session === null ? <SignedOut /> : <SignedIn key={session.user.id} />}
     </main>
   );
 }
@@ -50,6 +55,34 @@ function SignedOut() {
   );
 }
 
+/** The account that is chosen; a user who is no longer a member of it is back at their own. */
+function SignedIn() {
+  const { accountId, choose } = useChosenAccount();
+  const { error } = useBalance();
+  const [lost, setLost] = useState(false);
+  const isLost = accountId !== null && codeOf(error) === 'not_a_member';
+  useEffect(() => {
+    if (isLost) {
+      setLost(true);
+      choose(null);
+    }
+  }, [isLost, choose]);
+  return (
+    <>
+      {lost && accountId === null ? (
+        <Notice tone="warn" title="You are no longer a member of that account.">
+          This is your own account.
+        </Notice>
+      ) : null}
+      <Account key={accountId} />
+    </>
+  );
+}
+
+function codeOf(error: unknown): string | null {
+  return error instanceof FlorinClientError ? error.code : null;
+}
+
 function Account() {
   const client = useFlorin();
   const { config } = useSite();
@@ -58,6 +91,8 @@ function Account() {
   const plans = usePlans();
   const report = useLoaded(useCallback(() => client.balance(), [client]));
   const usage = useLoaded(useCallback(() => client.usage(), [client]));
+  const { current } = useAccounts();
+  const owns = current?.role === 'owner';
   const refresh = useRefresh([report.reload, usage.reload, transactions.reload]);
 
   // The live balance says that something happened; what it was is read anew.
@@ -78,10 +113,11 @@ function Account() {
       <div className="account">
         <BalanceStatement balance={balance ?? report.data} error={error} retry={reload} />
         <ExpiryList report={report} />
-        <PlanPart version={version} onChanged={refresh} />
+        <PlanPart version={version} onChanged={refresh} readOnly={!owns} />
         <UsagePart usage={usage} wide={!config.development} />
         {config.development ? <ScanDemo onScanned={refresh} /> : null}
-        <TopUpPart version={version} />
+        {owns ? <TopUpPart version={version} /> : null}
+        <MembersPart version={version} />
         <History
           transactions={transactions}
           grants={report.data?.grants ?? null}

@@ -12,9 +12,12 @@ import { ToBilling } from './to-billing.tsx';
 export function PlanPart({
   version,
   onChanged,
+  readOnly,
 }: {
   version: string | null;
   onChanged: () => void;
+  /** For who may see the plan and not change it. */
+  readOnly: boolean;
 }) {
   const subscriptions = useSubscriptions();
   const plans = usePlans();
@@ -47,7 +50,7 @@ export function PlanPart({
             key={one.subscriptionId}
             current={after(one, done)}
             plans={all}
-            onChange={() => setChanging(after(one, done))}
+            onChange={readOnly ? null : () => setChanging(after(one, done))}
           />
         ))}
       </ul>
@@ -111,7 +114,11 @@ function after(current: CurrentPlan, done: Done | null): CurrentPlan {
     : current;
 }
 
-function PlanRow(props: { current: CurrentPlan; plans: readonly Plan[]; onChange: () => void }) {
+function PlanRow(props: {
+  current: CurrentPlan;
+  plans: readonly Plan[];
+  onChange: (() => void) | null;
+}) {
   const { current, plans, onChange } = props;
   const plan = plans.find(({ priceId }) => priceId === current.priceId);
   const { currentPeriodEnd: end, quantity } = current;
@@ -124,7 +131,11 @@ function PlanRow(props: { current: CurrentPlan; plans: readonly Plan[]; onChange
           {describeEnd(current, end)}
         </p>
       </div>
-      {isChangeable(current) ? <Button onClick={onChange}>Change plan</Button> : <ToBilling />}
+      {onChange === null ? null : isChangeable(current) ? (
+        <Button onClick={onChange}>Change plan</Button>
+      ) : (
+        <ToBilling />
+      )}
     </li>
   );
 }

@@ -1,6 +1,6 @@
 import { useCallback, useState } from 'react';
 import type { AdminAccount } from '../../src/contract/index.ts';
-import { useLoaded } from '../../src/react/index.ts';
+import { MembersTable, useLoaded } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { formatCredits, formatInstant } from '../frame/format.ts';
 import { LoadFailed, Notice } from '../frame/notice.tsx';
@@ -48,6 +48,18 @@ export function AccountView({ api, accountId }: { api: AdminApi; accountId: stri
           <HoldTable holds={holds} />
         </section>
       )}
+      <section className="part" aria-labelledby="members-title">
+        <h3 id="members-title">Members</h3>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard. */}
+        <section className="members-scroll" tabIndex={0} aria-label="Members, as a table">
+          <MembersTable
+            className="members-table"
+            accountId={accountId}
+            ownRole="owner"
+            empty={<p className="soft">This is the account of one user.</p>}
+          />
+        </section>
+      </section>
       <TopUpView topUp={account.data.topUp} />
       <section className="part" aria-labelledby="ledger-title">
         <h3 id="ledger-title">Ledger</h3>

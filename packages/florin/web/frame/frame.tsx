@@ -1,5 +1,5 @@
 import { type ReactNode, useState } from 'react';
-import { BalanceBadge } from '../../src/react/index.ts';
+import { AccountSwitcher, BalanceBadge } from '../../src/react/index.ts';
 import { useSession, useSite } from '../session/context.tsx';
 import { SignInSheet } from '../session/sign-in-sheet.tsx';
 import { Button } from './button.tsx';
@@ -78,6 +78,7 @@ function Person({ place }: { place: Place }) {
   return (
     <div className="masthead-account">
       <span className="email">{session.user.email}</span>
+      {place === 'admin' ? null : <AccountSwitcher className="switcher" />}
       {place === 'admin' ? null : <BalanceBadge lowAt={LOW_BALANCE - 1} />}
       <Button slim onClick={() => void store.signOut()}>
         Sign out

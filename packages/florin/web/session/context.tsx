@@ -1,4 +1,11 @@
-import { createContext, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react';
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useMemo,
+  useSyncExternalStore,
+} from 'react';
 import { createFlorinClient } from '../../src/browser/index.ts';
 import type { SiteSettings } from '../../src/contract/index.ts';
 import { FlorinProvider } from '../../src/react/index.ts';
@@ -27,7 +34,42 @@ function ClientOfUser({ site, children }: { site: Site; children: ReactNode }) {
     () => createFlorinClient({ getAccessToken: site.store.getAccessToken }),
     [site, userId],
   );
-  return <FlorinProvider client={client}>{children}</FlorinProvider>;
+  const remember = useCallback(
+    (accountId: string | null) => rememberAccount(userId, accountId),
+    [userId],
+  );
+  return (
+    <FlorinProvider
+      client={client}
+      accountId={rememberedAccount(userId)}
+      onAccountChange={remember}
+    >
+      {children}
+    </FlorinProvider>
+  );
+}
+
+const ACCOUNT = 'florin.account';
+
+/** The account that this user chose last in this tab. */
+function rememberedAccount(userId: string | null): string | null {
+  try {
+    return userId === null ? null : sessionStorage.getItem(`${ACCOUNT}:${userId}`);
+  } catch {
+    return null;
+  }
+}
+
+function rememberAccount(userId: string | null, accountId: string | null): void {
+  try {
+    if (accountId === null) {
+      sessionStorage.removeItem(`${ACCOUNT}:${userId}`);
+    } else {
+      sessionStorage.setItem(`${ACCOUNT}:${userId}`, accountId);
+    }
+  } catch {
+    // Storage is blocked: the choice lasts as long as the page.
+  }
 }
 
 export function useSite(): Site {
