@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { amount } from './fields.ts';
 import type { Operations, Shown } from './operation.ts';
 
 const plan = z.object({
@@ -8,7 +9,7 @@ const plan = z.object({
   kind: z.enum(['one_time', 'recurring']),
   planType: z.string(),
   /** Credits of one unit; credits bought = credits × quantity. */
-  credits: z.int(),
+  credits: amount,
   /** Null while Stripe cannot be asked: the shop then shows no amount rather than a guess. */
   amountMinor: z.int().nullable(),
   /** ISO 4217, lower case. */

@@ -1,0 +1,3 @@
+export { checkCredits, showCredits } from './codec.ts';
+export { type Credit, createCredit, MAX_CREDIT_DECIMALS, WHOLE_CREDITS } from './credit.ts';
+export { inCredits } from './errors.ts';
