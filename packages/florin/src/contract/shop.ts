@@ -30,6 +30,8 @@ const settings = z.object({
   supabasePublishableKey: z.string().nullable(),
   appUrl: z.string(),
   development: z.boolean(),
+  /** Decimals that credits have: amounts that are not whole are decimal texts. */
+  creditDecimals: z.int(),
 });
 /** What the pages need to know of this deployment. */
 export interface SiteSettings extends Shown<typeof settings> {}

@@ -15,9 +15,25 @@ const NUMBER = /(?<![\w.:-])-?\d+(?![\w:-]|\.\d)/g;
  * message. Anything else that was thrown stays as it is.
  */
 export function inCredits(credit: Credit, thrown: unknown): unknown {
-  if (credit.decimals === 0 || !(thrown instanceof FlorinError)) {
+  if (credit.decimals === 0 || !(thrown instanceof FlorinError) || settled.has(thrown)) {
     return thrown;
   }
+  const shown = convert(credit, thrown);
+  settled.add(shown);
+  return shown;
+}
+
+/** Errors that are in credits, or are not ours to convert. */
+const settled = new WeakSet<object>();
+
+/** Leaves an error as it is, whatever edge it passes: the caller's own work threw it. */
+export function leaveAsThrown(thrown: unknown): void {
+  if (typeof thrown === 'object' && thrown !== null) {
+    settled.add(thrown);
+  }
+}
+
+function convert(credit: Credit, thrown: FlorinError): FlorinError {
   if (thrown instanceof InsufficientCreditsError) {
     const { available, required } = thrown;
     const amounts = { available: credit.show(available), required: credit.show(required) };
@@ -29,11 +45,12 @@ export function inCredits(credit: Credit, thrown: unknown): unknown {
     const until = resetsAt?.toISOString() ?? null;
     return new LimitReachedError({ rule, ...amounts, resetsAt: until }, thrown.cause);
   }
-  const options = { details: rewordFaults(credit, thrown), cause: thrown.cause };
+  const options = { details: rewordDetails(credit, thrown), cause: thrown.cause };
   if (thrown instanceof AmountNotAllowedError) {
     // All numbers in its messages are amounts: the ledger's functions speak of units.
     const message = thrown.message
       .replaceAll('a whole number of credits', 'credits')
+      .replaceAll('a whole number from', 'from')
       .replaceAll(NUMBER, (units) => credit.text(Number(units)));
     return new AmountNotAllowedError(message, options);
   }
@@ -44,9 +61,12 @@ export function inCredits(credit: Credit, thrown: unknown): unknown {
   return message === thrown.message ? thrown : new FlorinError(thrown.code, message, options);
 }
 
-function rewordFaults(credit: Credit, { details }: FlorinError): FlorinError['details'] {
-  const { faults } = details;
-  return Array.isArray(faults)
-    ? { ...details, faults: faults.map((fault) => credit.reword(String(fault))) }
-    : details;
+function rewordDetails(credit: Credit, { details }: FlorinError): FlorinError['details'] {
+  const { faults, amount, used } = details;
+  return {
+    ...details,
+    ...(Array.isArray(faults) ? { faults: faults.map((one) => credit.reword(String(one))) } : {}),
+    ...(typeof amount === 'number' ? { amount: credit.show(amount) } : {}),
+    ...(Number.isSafeInteger(used) ? { used: credit.show(used as number) } : {}),
+  };
 }

@@ -79,7 +79,12 @@ export function createParts(deps: AppDeps): Parts {
       appUrl: config.appUrl,
     },
     confirmations: createConfirmations(tokens),
-    feed: createBalanceFeed({ db, logger, open: metrics.streams }),
+    feed: createBalanceFeed({
+      db,
+      logger,
+      open: metrics.streams,
+      credit: catalog.credit,
+    }),
     spend: deps.spend ?? createSpendBatcher(db),
     charges: deps.charges ?? createCharges({ db, card: catalog.usage }),
     runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),

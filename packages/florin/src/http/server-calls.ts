@@ -1,7 +1,7 @@
 import { MAX_KEY } from '../contract/index.ts';
 import { FlorinError, isUuid } from '../kernel/index.ts';
 import type { RequestContext } from './context.ts';
-import { type Answered, json } from './headers.ts';
+import { Reply } from './headers.ts';
 import type { Parts } from './parts.ts';
 
 const REPLAYED = { 'idempotent-replayed': 'true' };
@@ -14,7 +14,7 @@ export function createServerWrite({ callers, feed }: Pick<Parts, 'callers' | 'fe
   return function write<T extends { replayed: boolean }>(
     work: (c: RequestContext, call: { accountId: string; idempotencyKey: string }) => Promise<T>,
   ) {
-    return async (c: RequestContext): Promise<Answered<T>> => {
+    return async (c: RequestContext): Promise<Reply<T>> => {
       const refusing = callers.server(c);
       if (refusing !== undefined) {
         await refusing;
@@ -22,7 +22,7 @@ export function createServerWrite({ callers, feed }: Pick<Parts, 'callers' | 'fe
       const call = { accountId: uuidOf(c, 'id'), idempotencyKey: keyOf(c) };
       const result = await work(c, call);
       feed.changed(call.accountId);
-      return json(result, result.replayed ? { headers: REPLAYED } : {});
+      return new Reply(result, result.replayed ? { headers: REPLAYED } : {});
     };
   };
 }

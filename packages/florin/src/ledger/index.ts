@@ -10,6 +10,7 @@ export {
   verifyLedger,
 } from './balance.ts';
 export { createSpendBatcher } from './batcher.ts';
+export { keepDecimals, otherDecimals, readDecimals, withDecimals } from './decimals.ts';
 export {
   type Allocation,
   type DailyUsage,
