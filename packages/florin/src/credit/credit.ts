@@ -68,10 +68,11 @@ export function createCredit(decimals: number): Credit {
       if (fraction.length > decimals) {
         return faults.decimals;
       }
-      if (typeof given === 'number' && fraction !== '' && isTooLong(whole + fraction)) {
+      const digits = whole + fraction.padEnd(decimals, '0');
+      if (typeof given === 'number' && fraction !== '' && isTooLong(digits)) {
         return faults.digits;
       }
-      const units = BigInt(whole + fraction.padEnd(decimals, '0'));
+      const units = BigInt(digits);
       return units > MAX_CREDITS ? faults.range : Number(sign === '-' ? -units : units);
     },
     reword(message) {

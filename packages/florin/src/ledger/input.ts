@@ -1,5 +1,6 @@
 import { type ZodType, z } from 'zod';
 import {
+  AMOUNT,
   AmountNotAllowedError,
   check,
   credits,
@@ -67,7 +68,7 @@ export const REQUESTS = {
   extendHold: ofHold.extend({ expiresInSeconds, idempotencyKey: text }),
   hold: ofHold,
   adjust: account.extend({
-    amount: z.int(),
+    amount: z.int().meta(AMOUNT),
     idempotencyKey: text,
     reason: text,
     actor: text,
