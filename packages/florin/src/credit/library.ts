@@ -9,7 +9,10 @@ export const AMOUNT_FIELDS: ReadonlySet<string> = new Set([
   ...['expired', 'voided', 'reversed', 'restored', 'chargedBefore'],
 ]);
 
-type Functions = Readonly<Record<string, (...given: never[]) => unknown>>;
+/** Lists within an answer that hold amounts too. */
+const LISTS: ReadonlySet<string> = new Set(['members', 'limits']);
+
+type Call = (...given: never[]) => unknown;
 
 /**
  * The library's functions for callers who speak credits with decimals: amounts that they pass are read
@@ -20,18 +23,22 @@ export function withCredits<F extends object>(credit: Credit, functions: F): F {
   if (credit.decimals === 0) {
     return functions;
   }
-  const wrapped = Object.entries(functions as Functions).map(([name, call]) => [
+  const wrapped = Object.entries(functions as Record<string, Call | object>).map(([name, one]) => [
     name,
-    async (...given: unknown[]) => {
-      try {
-        const taken = given.map((one) => readEach(credit, one)) as never[];
-        return showEach(credit, await call(...taken));
-      } catch (error) {
-        throw inCredits(credit, error);
-      }
-    },
+    typeof one === 'function' ? wrap(credit, one as Call) : withCredits(credit, one),
   ]);
   return Object.fromEntries(wrapped);
+}
+
+function wrap(credit: Credit, call: Call) {
+  return async (...given: unknown[]) => {
+    try {
+      const taken = given.map((one) => readEach(credit, one)) as never[];
+      return showEach(credit, await call(...taken));
+    } catch (error) {
+      throw inCredits(credit, error);
+    }
+  };
 }
 
 function readEach(credit: Credit, given: unknown): unknown {

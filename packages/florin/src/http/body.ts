@@ -1,8 +1,9 @@
 import type { Context } from 'hono';
 import type { ZodType, z } from 'zod';
 import { type Credit, checkCredits, WHOLE_CREDITS } from '../credit/index.ts';
-import { FlorinError, toPlainJson } from '../kernel/index.ts';
+import { FlorinError, isUuid, toPlainJson } from '../kernel/index.ts';
 import type { AppEnv, RequestContext } from './context.ts';
+import { RequestError } from './request-error.ts';
 
 type Bindings = AppEnv['Bindings'];
 
@@ -20,7 +21,7 @@ export async function readJson<S extends ZodType>(
   schema: S,
 ): Promise<z.infer<S>> {
   if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
-    throw new FlorinError(
+    throw new RequestError(
       'unsupported_media_type',
       'Send the body as JSON with the header Content-Type: application/json.',
     );
@@ -42,6 +43,15 @@ export function readQuery<S extends ZodType>(c: RequestContext, schema: S): z.in
 
 function creditOf(c: RequestContext): Credit {
   return c.get('credit') ?? WHOLE_CREDITS;
+}
+
+/** A uuid of the path, in lower case. Throws `invalid_input`. */
+export function uuidOf(c: Context, name: string): string {
+  const value = c.req.param(name);
+  if (!isUuid(value)) {
+    throw new FlorinError('invalid_input', `${name}: must be a uuid.`);
+  }
+  return value.toLowerCase();
 }
 
 /** Refuses text that Postgres or Stripe could not take, in any field of any route. */
@@ -72,16 +82,18 @@ async function whole<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch (error) {
-    throw error instanceof FlorinError
+    throw error instanceof RequestError
       ? error
-      : new FlorinError('body_incomplete', 'The body ended before it was whole.', { cause: error });
+      : new RequestError('body_incomplete', 'The body ended before it was whole.', {
+          cause: error,
+        });
   }
 }
 
 /** Throws when a parser such as express.json() has read the body: no signature could be verified. */
 function refuseReadBody(c: Context): void {
   if (isBodyGone(c)) {
-    throw new FlorinError(
+    throw new RequestError(
       'body_already_read',
       'The body was read before Florin saw it. Mount Florin before express.json() and other body parsers, or let the parser keep the bytes: express.json({ verify: (request, _response, bytes) => { request.rawBody = bytes; } }).',
     );
@@ -124,6 +136,6 @@ async function readCounted(c: Context, limit: number): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function tooLarge(limit: number): FlorinError {
-  return new FlorinError('payload_too_large', `The body is larger than ${limit} bytes.`);
+function tooLarge(limit: number): RequestError {
+  return new RequestError('payload_too_large', `The body is larger than ${limit} bytes.`);
 }
