@@ -101,6 +101,9 @@ function mapAmounts(
     return value;
   }
   return Object.fromEntries(
-    Object.entries(value).map(([name, one]) => [name, names.has(name) ? change(one, name) : one]),
+    Object.entries(value).map(([name, one]) => {
+      const inner = LISTS.has(name) ? mapAmounts(one, names, change) : one;
+      return [name, names.has(name) ? change(one, name) : inner];
+    }),
   );
 }

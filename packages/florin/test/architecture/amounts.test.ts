@@ -7,7 +7,7 @@ import { REQUESTS } from '../../src/ledger/input.ts';
 /** What amounts of credits are called, by the library's names and by those of the service alone. */
 const NAMES = new Set([
   ...AMOUNT_FIELDS,
-  ...['availableAfter', 'burned', 'required', 'limit', 'threshold'],
+  ...['availableAfter', 'burned', 'required', 'threshold'],
   ...['added', 'back', 'laterAdded', 'laterStopped'],
 ]);
 
