@@ -33,6 +33,7 @@ export {
 export {
   type CaptureHold,
   captureHold,
+  captureMetered,
   type ExtendHold,
   extendHold,
   type Hold,

@@ -25,6 +25,13 @@ const write = account.extend({ idempotencyKey: text, metadata: metadata.default(
 const ofHold = account.extend({ holdId: uuid });
 const ofGrant = write.extend({ grantId: uuid });
 const limited = account.extend(limitScope);
+const metered = {
+  amount: z.int().min(0).max(MAX_CREDITS),
+  meter: text,
+  quantity: text,
+  pricing: metadata,
+};
+const captured = ofHold.extend({ overage: overage.default('refuse') });
 const batchItem = account.extend({ amount: credits, idempotencyKey: text });
 
 /** What each function of the ledger takes. What fields alone cannot say, SQL refuses. */
@@ -37,12 +44,9 @@ export const REQUESTS = {
     feature: usedBy.optional(),
   }),
   metered: write.extend({
-    amount: z.int().min(0).max(MAX_CREDITS),
+    ...metered,
     actor: usedBy.optional(),
     feature: usedBy.optional(),
-    meter: text,
-    quantity: text,
-    pricing: metadata,
   }),
   spendBatch: z.object({ items: z.array(batchItem, { error: 'must be a list' }) }),
   issueGrant: write.extend({
@@ -60,10 +64,8 @@ export const REQUESTS = {
     feature: usedBy.optional(),
     expiresInSeconds: expiresInSeconds.default(15 * 60),
   }),
-  captureHold: ofHold.extend({
-    amount: credits.optional(),
-    overage: overage.default('refuse'),
-  }),
+  captureHold: captured.extend({ amount: credits.optional() }),
+  meteredCapture: captured.extend(metered),
   extendHold: ofHold.extend({ expiresInSeconds, idempotencyKey: text }),
   hold: ofHold,
   adjust: account.extend({

@@ -1,6 +1,6 @@
 import type { Executor, Statement } from '../db/index.ts';
 import { REQUESTS, read } from './input.ts';
-import { type Metadata, type Written, writeTo } from './written.ts';
+import { type Metadata, type Metered, type Written, writeTo } from './written.ts';
 
 export type Spend = {
   accountId: string;
@@ -43,13 +43,7 @@ const METERED: Statement = {
 };
 
 /** A spend whose amount follows from what a meter measured. */
-export type MeteredSpend = Spend & {
-  readonly meter: string;
-  /** A decimal of zero or more. */
-  readonly quantity: string;
-  /** All that the amount is computed from; `usage` in it is part of the input that the key stands for. */
-  readonly pricing: { readonly [key: string]: unknown };
-};
+export type MeteredSpend = Spend & Metered;
 
 /**
  * A spend that keeps in its entry what was metered. `amount` may be 0. The same key, meter, quantity and

@@ -9,6 +9,7 @@ grant execute on function
   credits.spend_batch(uuid[], bigint[], text[]),
   credits.place_hold(uuid, bigint, text, interval, jsonb, text, text),
   credits.release_hold(uuid, uuid),
+  credits.extend_hold(uuid, uuid, interval, text),
   credits.reverse_grant(uuid, uuid, bigint, text, jsonb),
   credits.restore_grant(uuid, uuid, bigint, text, jsonb),
   credits.void_grant(uuid, uuid, text, jsonb),

@@ -139,7 +139,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute billing.forget_alerts(integer)',
     'execute billing.note_passed_limits(integer)',
     'execute credits.adjust(uuid,bigint,text,text,text,text)',
-    'execute credits.capture_hold(uuid,uuid,bigint,credits.overage,bigint)',
+    'execute credits.capture_hold(uuid,uuid,bigint,credits.overage,bigint,text,numeric,jsonb)',
     'execute credits.close_account(uuid,text,jsonb)',
     'execute credits.ensure_account(uuid)',
     'execute credits.expire_due(integer)',
