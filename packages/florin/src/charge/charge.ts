@@ -2,10 +2,11 @@ import { z } from 'zod';
 import type { Executor } from '../db/index.ts';
 import { check, measured, text, usedBy, uuid } from '../kernel/index.ts';
 import {
+  createSpender,
   isWithinLimits,
   readBalance,
   type Spend,
-  spendMetered,
+  type Spender,
   type Written,
 } from '../ledger/index.ts';
 import { type Measured, price, type RateCard } from '../usage/index.ts';
@@ -53,8 +54,10 @@ export function createCharges(given: {
   card: RateCard;
   /** How far a capture with the overage `debt` may go below 0, in credits. */
   debtLimit?: number;
+  /** Whose calls the charges share; default: one of its own. */
+  spender?: Spender;
 }): Charges {
-  const { db, card, debtLimit = 0 } = given;
+  const { db, card, debtLimit = 0, spender = createSpender(db) } = given;
   const priceOf = createPricer({ db, card });
 
   return {
@@ -69,7 +72,7 @@ export function createCharges(given: {
         quantity,
         pricing,
       };
-      const written = await spendMetered(db, metered);
+      const written = await spender.spendMetered(metered);
       return { ...written, ...(written.replayed ? await firstCost(db, metered) : costOf(priced)) };
     },
     async quote(given) {

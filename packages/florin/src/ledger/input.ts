@@ -32,23 +32,23 @@ const metered = {
   pricing: metadata,
 };
 const captured = ofHold.extend({ overage: overage.default('refuse') });
-const batchItem = account.extend({ amount: credits, idempotencyKey: text });
+const spending = write.extend({
+  amount: credits,
+  actor: usedBy.optional(),
+  feature: usedBy.optional(),
+});
 
 /** What each function of the ledger takes. What fields alone cannot say, SQL refuses. */
 export const REQUESTS = {
   account,
   accountOrAll: z.object({ accountId: uuid.nullable() }),
-  spend: write.extend({
-    amount: credits,
-    actor: usedBy.optional(),
-    feature: usedBy.optional(),
-  }),
+  spend: spending,
   metered: write.extend({
     ...metered,
     actor: usedBy.optional(),
     feature: usedBy.optional(),
   }),
-  spendBatch: z.object({ items: z.array(batchItem, { error: 'must be a list' }) }),
+  spendBatch: z.object({ items: z.array(spending, { error: 'must be a list' }) }),
   issueGrant: write.extend({
     amount: credits,
     source,

@@ -63,7 +63,7 @@ describe('a metered model', () => {
   beforeAll(async () => {
     database = await freshDatabase();
     const charges = createCharges({ db: database.db, card: CARD, debtLimit: 5 });
-    florin = { ...createLedger(database.db, silentLogger, 5), ...charges };
+    florin = { ...createLedger(database.db, silentLogger, { debtLimit: 5 }), ...charges };
   });
   afterAll(() => database.close());
 
