@@ -1669,15 +1669,11 @@ declare
   v_fact jsonb := nullif(p_subscription -> 'fact', 'null');
 begin
   perform billing.check_keys('the subscription', p_subscription,
-    array['subscriptionId', 'customerId', 'accountId', 'fact']);
-  insert into billing.subscriptions as s (subscription_id, customer_id, account_id, status, ended,
-      as_of, current_period_end, fact)
+    array['subscriptionId', 'customerId', 'accountId', 'fact', 'replaces']);
+  insert into billing.subscriptions as s (subscription_id, customer_id, account_id)
     values (
       p_subscription ->> 'subscriptionId', p_subscription ->> 'customerId',
-      (p_subscription ->> 'accountId')::uuid, v_fact ->> 'status',
-      coalesce(v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled', false),
-      to_timestamp((v_fact ->> 'asOf')::double precision),
-      to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision), v_fact)
+      (p_subscription ->> 'accountId')::uuid)
     on conflict (subscription_id) do update
       set customer_id = coalesce(excluded.customer_id, s.customer_id),
           account_id = coalesce(s.account_id, excluded.account_id),
@@ -1690,18 +1686,17 @@ begin
            current_period_end = to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision),
            fact = v_fact
      where s.subscription_id = p_subscription ->> 'subscriptionId'
-       and (s.as_of is null
-            or (v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
-                to_timestamp((v_fact ->> 'asOf')::double precision),
-                v_fact ->> 'status' is distinct from 'incomplete')
-               >= (s.ended, s.as_of, s.status is distinct from 'incomplete'));
+       and s.fact is not distinct from nullif(p_subscription -> 'replaces', 'null');
+    if not found then
+      perform billing.raise_stale();
+    end if;
   end if;
 end;
 $$;
 
 ALTER FUNCTION billing.write_subscription(p_subscription jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription; an older fact never replaces a newer one, and ended stays ended.';
+COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription. Raises 40001 where another fact is stored than the one that it replaces: which of two is newer is decided on what stands.';
 
 CREATE FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5299,7 +5294,7 @@ CREATE TABLE billing.subscriptions (
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Ended is for ever; else the later word counts, and within one second nothing makes it incomplete again.';
+COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Which word that is, the decision says; none is written over one that it did not see.';
 
 COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
 

@@ -88,6 +88,8 @@ export type SubscriptionLink = {
   readonly customerId: string | null;
   readonly accountId: string | null;
   readonly fact: SubscriptionFact | null;
+  /** What `fact` was decided from: where something else is stored by then, it is decided again. */
+  readonly replaces?: SubscriptionFact | null;
 };
 
 /** Everything that one event writes, in one transaction. */

@@ -14,11 +14,14 @@ export type CollectedDetails = Details & {
   ask(need: Need): Promise<void>;
   /** Waits for another answer of Stripe's, in the same time; raises what it raises. */
   within<T>(answer: Promise<T>): Promise<T | 'unavailable'>;
+  /** Forgets what a subscription was: somebody wrote meanwhile, perhaps by a newer answer. */
+  forgetSubscriptions(): void;
 };
 
 export function collectDetails(stripe: StripeLookups | null, logger: Logger): CollectedDetails {
   const answers = new Map<string, Answer<unknown>>();
   let budget = BUDGET_MS;
+  let asked = 0;
   const timed = async <T>(answer: Promise<T>): Promise<T | 'unavailable'> => {
     const started = performance.now();
     try {
@@ -31,12 +34,18 @@ export function collectDetails(stripe: StripeLookups | null, logger: Logger): Co
     get: <K extends Need['ask']>(ask: K, id: string) =>
       answers.get(`${ask}:${id}`) as Answer<Answers[K]> | undefined,
     async ask(need) {
-      const exhausted = answers.size >= MAX_QUESTIONS || budget <= 0;
+      const exhausted = asked >= MAX_QUESTIONS || budget <= 0;
+      asked += 1;
       const answer =
         stripe === null || exhausted ? 'unavailable' : await timed(answerOf(stripe, need, logger));
       answers.set(`${need.ask}:${need.id}`, answer);
     },
     within: timed,
+    forgetSubscriptions() {
+      for (const key of [...answers.keys()].filter((one) => one.startsWith('subscription:'))) {
+        answers.delete(key);
+      }
+    },
   };
 }
 
