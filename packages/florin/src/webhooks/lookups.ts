@@ -21,7 +21,6 @@ export type CollectedDetails = Details & {
 export function collectDetails(stripe: StripeLookups | null, logger: Logger): CollectedDetails {
   const answers = new Map<string, Answer<unknown>>();
   let budget = BUDGET_MS;
-  let asked = 0;
   const timed = async <T>(answer: Promise<T>): Promise<T | 'unavailable'> => {
     const started = performance.now();
     try {
@@ -34,8 +33,7 @@ export function collectDetails(stripe: StripeLookups | null, logger: Logger): Co
     get: <K extends Need['ask']>(ask: K, id: string) =>
       answers.get(`${ask}:${id}`) as Answer<Answers[K]> | undefined,
     async ask(need) {
-      const exhausted = asked >= MAX_QUESTIONS || budget <= 0;
-      asked += 1;
+      const exhausted = answers.size >= MAX_QUESTIONS || budget <= 0;
       const answer =
         stripe === null || exhausted ? 'unavailable' : await timed(answerOf(stripe, need, logger));
       answers.set(`${need.ask}:${need.id}`, answer);
