@@ -24,6 +24,7 @@ import {
   type StripeSide,
   type Told,
 } from './stripe-side.ts';
+import { findUnmatchedReturns } from './unmatched-returns.ts';
 
 export type ReconcileOptions = {
   /** How far back; Stripe keeps events for 30 days. */
@@ -124,11 +125,13 @@ async function findAll(
       throw toStripeFlorinError(error);
     });
   const unpaid = await findUnpaid(deps.db, { days: sinceDays, paid, account, standingOf });
+  const ofOldBooks = await findInOldBooks(deps, { days: bookDays, invoicesOf });
   const found = [
     ...(await findUndelivered(deps, side.events)),
     ...(await findUnsettled(deps, side.objects)),
     ...unpaid.findings,
-    ...(await findInOldBooks(deps, { days: bookDays, invoicesOf })),
+    ...ofOldBooks,
+    ...(await findUnmatchedReturns(deps, { days: sinceDays, known: ofOldBooks })),
     ...(await findInBooks(deps.db, { days: bookDays, paid })),
   ];
   const findings = [...new Map(found.map((finding) => [finding.subject, finding])).values()];
