@@ -15,7 +15,7 @@ const change = fc.record({
 });
 type Change = typeof change extends fc.Arbitrary<infer T> ? T : never;
 
-/** A subscription from its first word to its last, in the order in which it happened. */
+/** A subscription from its first update to its last, in the order in which it happened. */
 const history = fc
   .record({
     made: fc.constantFrom('incomplete', 'active', 'trialing'),

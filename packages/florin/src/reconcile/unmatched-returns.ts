@@ -9,7 +9,7 @@ export async function findUnmatchedReturns(
   { db }: Pick<WebhookDeps, 'db'>,
   { days, known }: { days: number; known: readonly Finding[] },
 ): Promise<Finding[]> {
-  // Books of before 0072 have a finding of their own, which takes what they kept.
+  // Books from before 0072 have a finding of their own, which takes what they kept.
   const told = new Set(known.map(({ ids }) => ids['subscriptionId']));
   const unmatched = await listUnmatchedReturns(db, days);
   return unmatched.filter(({ subscriptionId }) => !told.has(subscriptionId ?? '')).map(toFinding);

@@ -13,7 +13,7 @@ export type Choice = {
   setQuantity(quantity: number): void;
 };
 
-const MOST_SEATS = 9_999;
+const MAX_SEATS = 9_999;
 /** Milliseconds after the last key, so that not every digit of a number asks Stripe. */
 const TYPING_MS = 300;
 
@@ -107,14 +107,14 @@ export function SeatsField({ choice, busy }: { choice: Choice; busy: boolean }) 
         type="number"
         inputMode="numeric"
         min={1}
-        max={MOST_SEATS}
+        max={MAX_SEATS}
         step={1}
         value={typed ?? choice.quantity}
         disabled={busy}
         onChange={({ currentTarget }) => {
           const wanted = currentTarget.valueAsNumber;
           setTyped(currentTarget.value);
-          if (Number.isSafeInteger(wanted) && wanted >= 1 && wanted <= MOST_SEATS) {
+          if (Number.isSafeInteger(wanted) && wanted >= 1 && wanted <= MAX_SEATS) {
             choice.setQuantity(wanted);
           }
         }}

@@ -74,7 +74,7 @@ describe("Stripe's deliveries over HTTP", () => {
 
   /**
    * Statuses of the same request, sent many times at once by a thread of its own: a sender that shares the
-   * service's busy thread is late with its headers, and the service rightly cuts its connections.
+   * service's busy thread is late with its headers, and the service correctly cuts its connections.
    */
   const sendAtOnce = (times: number, request: object) =>
     new Promise<number[]>((resolve, reject) => {
