@@ -20,8 +20,6 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** How often connections are looked at: one that is too slow is open this much longer at most. */
 const CHECK_MS = 5_000;
 const KEEP_ALIVE_MS = 65_000;
-/** Connections that may wait to be taken; beyond Node's 511 a burst of deliveries waited seconds to be tried again. */
-const BACKLOG = 4_096;
 /** What a request under way is given at the end; live streams are cut then, and reconnect elsewhere. */
 const GRACE_MS = 5_000;
 /** How long a kept-alive connection may still bring a request at the end; balancers reuse them at any time. */
@@ -62,7 +60,7 @@ export async function listen(options: {
           : error,
       );
     });
-    server.listen({ port, host, backlog: BACKLOG }, resolve);
+    server.listen(port, host, resolve);
   });
   const address = server.address();
   const bound = typeof address === 'object' && address !== null ? address.port : port;

@@ -22,6 +22,8 @@ export type KnownState = {
   readonly subscription: StoredSubscription | null;
   /** The other payments of the subscription, where lines of one take back what others granted. */
   readonly relatives?: readonly Relative[];
+  /** When other subscriptions ended that one invoice has billed with this one, in seconds since 1970. */
+  readonly ended?: Readonly<Record<string, number>>;
 };
 
 export type Relative = { readonly id: string; readonly state: PaymentState };

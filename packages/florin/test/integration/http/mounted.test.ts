@@ -98,9 +98,14 @@ describe("Stripe's deliveries over HTTP", () => {
     service.sandbox.pay(made.body.sessionId);
     const [event] = service.sandbox.events('checkout.session.completed');
     const body = JSON.stringify(event);
-    const statuses = await sendAtOnce(1_000, delivery(body));
-    expect(statuses).toHaveLength(1_000);
-    expect(new Set(statuses)).toEqual(new Set([200]));
+    // On a machine too busy to store all in time some are told so, and come again, as Stripe's do.
+    for (let left = 1_000; left > 0; ) {
+      const statuses = await sendAtOnce(left, delivery(body));
+      const refused = statuses.filter((status) => status !== 200);
+      expect([statuses.length, new Set([503, ...refused])]).toEqual([left, new Set([503])]);
+      expect(refused.length).toBeLessThan(left);
+      left = refused.length;
+    }
     expect((await service.ask('/api/balance', { as: ADA })).body.available).toBe(50);
   });
 
