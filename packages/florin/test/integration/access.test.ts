@@ -175,7 +175,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute credits.set_limit(uuid,bigint,credits.limit_window,text,text,boolean,text)',
     'execute credits.settle_account(uuid)',
     'execute credits.spend(uuid,bigint,text,jsonb,text,text,text,numeric,jsonb)',
-    'execute credits.spend_batch(uuid[],bigint[],text[])',
+    'execute credits.spend_batch(uuid[],bigint[],text[],jsonb[],text[],text[],text[],numeric[],jsonb[],boolean)',
     'execute credits.verify_ledger(uuid)',
     'execute credits.void_grant(uuid,uuid,text,jsonb)',
     'execute refresh_credits_balance()',

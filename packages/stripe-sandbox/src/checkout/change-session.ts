@@ -12,8 +12,7 @@ export function redeemOnSession(
   redemption: Redemption,
 ): CheckoutSession {
   const plan = sessionPlan(world, before.id);
-  const bare = plan.lines.map((line) => ({ ...line, amount_total: line.amount_subtotal }));
-  return requote(world, before, { lines: bare, redemptions: [redemption] });
+  return requote(world, before, { lines: plan.lines, redemptions: [redemption] });
 }
 
 /** Another quantity of an adjustable line. */
@@ -32,7 +31,7 @@ export function setQuantity(
       limits.maximum ?? 99,
     );
     const amount = Math.round((line.amount_subtotal / (line.quantity ?? 1)) * quantity);
-    return { ...line, quantity, amount_subtotal: amount, amount_total: amount };
+    return { ...line, quantity, amount_subtotal: amount };
   });
   return requote(world, before, { lines, redemptions: redemptionsOf(world, before) });
 }

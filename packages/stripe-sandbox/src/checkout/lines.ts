@@ -2,10 +2,12 @@ import { invalid } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
 import { type Redemption, takeOff } from '../billing/discounts.ts';
 import { priceAmount } from '../billing/lines.ts';
+import { onTop, sumOf, taxesOn } from '../billing/taxes.ts';
 import { needCoupon } from '../catalog/coupons.ts';
 import { needPrice, priceOfLine } from '../catalog/prices.ts';
 import { needProduct } from '../catalog/products.ts';
-import type { CheckoutSession, Price, SessionLine } from '../shapes.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
+import type { CheckoutSession, Price, SessionLine, TaxRate } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 
 const MAX_LINES = 100;
@@ -14,8 +16,12 @@ const MAX_OPTIONAL = 10;
 
 export type OptionalItem = NonNullable<CheckoutSession['optional_items']>[number];
 
-/** `line_items[]` of a session or payment link. */
-export function readLines(world: World, params: Params): SessionLine[] {
+/** `line_items[]` of a session or payment link. `defaultTaxRates` apply to those that name none. */
+export function readLines(
+  world: World,
+  params: Params,
+  defaultTaxRates: readonly TaxRate[] = [],
+): SessionLine[] {
   const items = params.objects('line_items');
   if (items.length > MAX_LINES) {
     throw invalid(`A session can have up to ${MAX_LINES} line items.`, { param: 'line_items' });
@@ -34,11 +40,13 @@ export function readLines(world: World, params: Params): SessionLine[] {
         code: 'parameter_invalid_integer',
       });
     }
+    const own = readTaxRates(world, item, 'tax_rates') ?? [];
     return lineOf(world, {
       price,
       quantity: quantity ?? 1,
       adjustable: readAdjustable(item),
       metadata: item.metadata(),
+      taxRates: own.length > 0 ? own : defaultTaxRates,
     });
   });
 }
@@ -61,11 +69,12 @@ function lineOf(
     quantity: number;
     adjustable: OptionalItem['adjustable_quantity'];
     metadata: Record<string, string>;
+    taxRates: readonly TaxRate[];
   },
 ): SessionLine {
-  const { price, quantity } = of;
+  const { price, quantity, taxRates } = of;
   const amount = priceAmount(price, quantity);
-  return {
+  return taxed({
     id: newId('li'),
     object: 'item',
     adjustable_quantity: of.adjustable,
@@ -78,7 +87,8 @@ function lineOf(
     metadata: of.metadata,
     price,
     quantity,
-  };
+    ...(taxRates.length === 0 ? {} : { taxes: taxRates.map(untaxed) }),
+  });
 }
 
 /** `optional_items[]`: what the buyer may add on the page. */
@@ -104,7 +114,14 @@ export function readOptionalItems(world: World, params: Params): OptionalItem[] 
 /** The line that an optional item becomes once the buyer adds it. */
 export function lineOfOptional(world: World, item: OptionalItem): SessionLine {
   const { price, quantity, adjustable_quantity: adjustable } = item;
-  return lineOf(world, { price: needPrice(world, price), quantity, adjustable, metadata: {} });
+  const taxRates: TaxRate[] = [];
+  return lineOf(world, {
+    price: needPrice(world, price),
+    quantity,
+    adjustable,
+    metadata: {},
+    taxRates,
+  });
 }
 
 /** The lines again with what the coupons take off. */
@@ -118,11 +135,33 @@ export function discountLines(
     const off = takeOff(needCoupon(world, coupon), left);
     left = left.map((amount, at) => amount - (off[at] ?? 0));
   }
-  return lines.map((line, at) => ({
+  return lines.map((line, at) =>
+    taxed({ ...line, amount_discount: line.amount_subtotal - (left[at] ?? 0) }),
+  );
+}
+
+function untaxed(rate: TaxRate): NonNullable<SessionLine['taxes']>[number] {
+  return { amount: 0, rate, taxability_reason: null, taxable_amount: null };
+}
+
+/** The line with its taxes and its total, after its discount. */
+function taxed(line: SessionLine): SessionLine {
+  if (line.taxes === undefined) {
+    return { ...line, amount_total: line.amount_subtotal - line.amount_discount };
+  }
+  const rates = line.taxes.map(({ rate }) => rate);
+  const net = line.amount_subtotal - line.amount_discount;
+  const taxes = taxesOn(net, rates);
+  return {
     ...line,
-    amount_total: left[at] ?? 0,
-    amount_discount: line.amount_subtotal - (left[at] ?? 0),
-  }));
+    amount_tax: sumOf(taxes),
+    amount_total: net + onTop(taxes),
+    taxes: line.taxes.map((before, at) => ({
+      ...before,
+      amount: taxes[at]?.amount ?? 0,
+      taxable_amount: taxes[at]?.taxable_amount ?? 0,
+    })),
+  };
 }
 
 /** The sums a session shows. During a trial nothing recurring is due today. */
@@ -136,7 +175,7 @@ export function totals(lines: readonly SessionLine[], { trial }: { trial: boolea
     total_details: {
       amount_discount: sum((line) => line.amount_discount),
       amount_shipping: 0,
-      amount_tax: 0,
+      amount_tax: sum((line) => line.amount_tax),
     },
   };
 }

@@ -2,6 +2,7 @@ import { invalid, missingParameter, noSuch } from '../api/errors.ts';
 import { tooSmall } from '../api/money.ts';
 import type { Params } from '../api/params.ts';
 import { addDiscount, type Redemption, readDiscounts } from '../billing/discounts.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
@@ -97,7 +98,7 @@ export function createSession(world: World, params: Params): CheckoutSession {
     automaticTax: params.object('automatic_tax')?.flag('enabled') ?? false,
     locale: params.text('locale') ?? null,
     submitType: params.text('submit_type') ?? null,
-    subscriptionData: readSubscriptionData(params.object('subscription_data')),
+    subscriptionData: readSubscriptionData(world, params.object('subscription_data')),
     paymentMetadata: intent?.metadata() ?? {},
     paymentDescription: intent?.text('description') ?? null,
     setupFutureUsage: intent?.text('setup_future_usage') ?? null,
@@ -111,7 +112,7 @@ function refuseSmallTotal(
   of: { lines: SessionLine[]; discounts: Redemption[]; data: Params | undefined },
 ): void {
   const lines = discountLines(world, of.lines, of.discounts);
-  const trial = isTrial(readSubscriptionData(of.data));
+  const trial = isTrial(readSubscriptionData(world, of.data));
   const { amount_total: total } = totals(lines, { trial });
   const what = "The Checkout Session's total amount due";
   const small = tooSmall(total, lines[0]?.currency ?? '', { what });
@@ -150,7 +151,8 @@ function readUrl(params: Params, key: string): string | undefined {
 }
 
 function readModeLines(world: World, mode: string, params: Params): SessionLine[] {
-  const lines = readLines(world, params);
+  const rates = readTaxRates(world, params.object('subscription_data'), 'default_tax_rates');
+  const lines = readLines(world, params, rates);
   if (mode === 'setup') {
     return lines;
   }
@@ -181,7 +183,7 @@ function refuseLines(mode: string, lines: readonly SessionLine[]): void {
   }
 }
 
-export function readSubscriptionData(params: Params | undefined): SubscriptionPlan {
+export function readSubscriptionData(world: World, params: Params | undefined): SubscriptionPlan {
   return {
     metadata: params?.metadata() ?? {},
     description: params?.text('description') ?? null,
@@ -191,6 +193,7 @@ export function readSubscriptionData(params: Params | undefined): SubscriptionPl
       params?.object('trial_settings')?.object('end_behavior')?.text('missing_payment_method') ??
       null,
     billingCycleAnchor: params?.integer('billing_cycle_anchor') ?? null,
+    defaultTaxRates: readTaxRates(world, params, 'default_tax_rates') ?? [],
   };
 }
 
