@@ -1157,11 +1157,15 @@ ALTER FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, 
 COMMENT ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) IS 'Keeps the rate of a version from its first use on. False: the version is in use with another price. Repeatable.';
 
 CREATE FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
     AS $$
-  select case when p_payment ->> 'subscriptionId' is null then p_payment
-              else p_payment || jsonb_build_object('subscriptionId', p_subscription_id) end
+begin
+  if p_payment ->> 'subscriptionId' is null then
+    return p_payment;
+  end if;
+  return p_payment || jsonb_build_object('subscriptionId', p_subscription_id);
+end;
 $$;
 
 ALTER FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) OWNER TO florin_owner;
