@@ -552,18 +552,23 @@ begin
   end if;
 
   if p_plan #>> '{payment,subscriptionId}' <>
-       coalesce(p_plan #>> '{subscriptionRead,id}', '') then
+       coalesce(p_plan #>> '{subscriptionRead,of}', '')
+     and not exists (
+       select 1 from billing.subscriptions s
+        where s.subscription_id = p_plan #>> '{payment,subscriptionId}'
+          and s.kept_under = p_plan #>> '{subscriptionRead,id}') then
     raise exception 'The plan writes a payment of subscription %, which was not read.',
         p_plan #>> '{payment,subscriptionId}'
       using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
   end if;
   if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
-    perform billing.claim_subscription(p_plan -> 'subscriptionRead');
+    perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
   end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(p_plan -> 'payment');
+    perform billing.write_payment(
+      billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
   end if;
-  perform billing.write_payment(r.value)
+  perform billing.write_payment(billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
     from jsonb_array_elements(coalesce(p_plan -> 'relatives', '[]')) with ordinality r
    order by r.ordinality;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then
@@ -783,27 +788,56 @@ ALTER FUNCTION billing.claim_events(p_limit integer, p_lease interval) OWNER TO 
 
 COMMENT ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) IS 'Events that are due, leased to the caller: no other worker gets them until the lease is over, and one whose worker dies is claimed again then.';
 
-CREATE FUNCTION billing.claim_subscription(p_read jsonb) RETURNS void
+CREATE FUNCTION billing.claim_subscription(p_id text, p_version bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 begin
-  perform billing.check_keys('the subscription as read', p_read, array['id', 'version']);
   -- The row may not be there yet: its first payment often comes before any event about itself.
   insert into billing.subscriptions as s (subscription_id, payments_version)
-    values (p_read ->> 'id', 1)
+    values (p_id, 1)
     on conflict (subscription_id) do update
       set payments_version = s.payments_version + 1
-      where s.payments_version = (p_read ->> 'version')::bigint;
+      where s.payments_version = p_version;
   if not found then
     perform billing.raise_stale();
   end if;
 end;
 $$;
 
-ALTER FUNCTION billing.claim_subscription(p_read jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.claim_subscription(p_id text, p_version bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.claim_subscription(p_read jsonb) IS 'Locks a subscription''s row, so that payments of it are decided on one after the other. Raises 40001 when one was written since it was read. Internal: part of apply_event.';
+COMMENT ON FUNCTION billing.claim_subscription(p_id text, p_version bigint) IS 'Locks a subscription''s row, so that payments of it are decided on one after the other. Raises 40001 when one was written since it was read. Internal: part of apply_event.';
+
+CREATE FUNCTION billing.claim_subscriptions(p_read jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_id text := p_read ->> 'id';
+  v_joined text[];
+begin
+  perform billing.check_keys('the subscription as read', p_read,
+    array['id', 'of', 'version', 'joined', 'ended']);
+  if jsonb_array_length(coalesce(p_read -> 'joined', '[]')) = 0 then
+    perform billing.claim_subscription(v_id, (p_read ->> 'version')::bigint);
+    return;
+  end if;
+  -- In the order of their ids, as every writer does.
+  perform billing.claim_subscription(r.id, r.version)
+    from (select o.value ->> 'id' as id, (o.value ->> 'version')::bigint as version
+            from jsonb_array_elements(p_read -> 'joined' || jsonb_build_array(p_read)) o
+           order by 1) r;
+  v_joined := array(select o.value ->> 'id' from jsonb_array_elements(p_read -> 'joined') o);
+  update billing.subscriptions s set kept_under = v_id
+   where s.subscription_id = any (v_joined) or s.kept_under = any (v_joined);
+  update billing.payments p set subscription_id = v_id where p.subscription_id = any (v_joined);
+end;
+$$;
+
+ALTER FUNCTION billing.claim_subscriptions(p_read jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.claim_subscriptions(p_read jsonb) IS 'Claims the subscriptions whose payments were read. Those that one invoice bills together are joined: their payments are kept under one id from then on, since lines of one may credit the other''s. Raises 40001 as claim_subscription does. Internal: part of apply_event.';
 
 CREATE FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) RETURNS SETOF uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1122,6 +1156,22 @@ ALTER FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, 
 
 COMMENT ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) IS 'Keeps the rate of a version from its first use on. False: the version is in use with another price. Repeatable.';
 
+CREATE FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if p_payment ->> 'subscriptionId' is null then
+    return p_payment;
+  end if;
+  return p_payment || jsonb_build_object('subscriptionId', p_subscription_id);
+end;
+$$;
+
+ALTER FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) IS 'A payment of a subscription as it is written: under the id that the subscription''s payments are kept under. Internal: part of apply_event.';
+
 CREATE FUNCTION billing.low_accounts(p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -1427,12 +1477,14 @@ ALTER FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known te
 
 COMMENT ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 and names the keys.';
 
-CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
+CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_subscription_id text := p_subscription_id;
+  v_kept text;
+  v_others text[] := array[]::text[];
   v_found uuid[] := array[]::uuid[];
 begin
   select e.status, e.attempts into event_status, event_attempts
@@ -1453,27 +1505,50 @@ begin
   end if;
   if v_subscription_id is not null then
     select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact),
-           jsonb_build_object('id', s.subscription_id, 'version', s.payments_version)
-      into subscription, subscription_read
+           s.kept_under
+      into subscription, v_kept
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
-    if not found then
-      subscription_read := jsonb_build_object('id', v_subscription_id, 'version', 0);
+    v_kept := coalesce(v_kept, v_subscription_id);
+    if cardinality(p_joined_subscriptions) > 0 then
+      v_others := array(
+        select distinct coalesce(s.kept_under, j.id)
+          from unnest(p_joined_subscriptions) j (id)
+          left join billing.subscriptions s on s.subscription_id = j.id
+         where coalesce(s.kept_under, j.id) <> v_kept
+         order by 1);
     end if;
-    if p_whole_subscription or exists (
+    subscription_read := jsonb_build_object('id', v_kept, 'of', v_subscription_id, 'version',
+      coalesce((select s.payments_version from billing.subscriptions s
+                 where s.subscription_id = v_kept), 0));
+    if cardinality(v_others) > 0 or exists (
+         select 1 from billing.subscriptions s where s.kept_under = v_kept) then
+      -- Several of them: which others are joined by this write, and which of them have ended.
+      subscription_read := subscription_read || jsonb_build_object(
+        'joined', coalesce((
+          select jsonb_agg(jsonb_build_object('id', o.id, 'version', coalesce(s.payments_version, 0)))
+            from unnest(v_others) o (id)
+            left join billing.subscriptions s on s.subscription_id = o.id), '[]'),
+        'ended', coalesce((
+          select jsonb_object_agg(s.subscription_id, s.fact -> 'endedAt')
+            from billing.subscriptions s
+           where (s.subscription_id = any (v_others || v_kept) or s.kept_under = any (v_others || v_kept))
+             and s.fact ->> 'endedAt' is not null), '{}'));
+    end if;
+    if p_whole_subscription or cardinality(v_others) > 0 or exists (
          select 1 from billing.payments p
-          where p.subscription_id = v_subscription_id and p.state ? 'returns') then
+          where p.subscription_id = v_kept and p.state ? 'returns') then
       select jsonb_agg(billing.payment_as_read(p) order by p.created_at, p.payment_id)
         into relatives
         from billing.payments p
-       where p.subscription_id = v_subscription_id and p.payment_id <> all (v_found);
+       where p.subscription_id = any (v_others || v_kept) and p.payment_id <> all (v_found);
     end if;
   end if;
 end;
 $$;
 
-ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them; subscription_read: the version that all of them have. Locks nothing: apply_event checks the versions it was made from.';
+COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them, and of p_joined_subscriptions, which the same invoice bills; subscription_read: the versions that they have. Locks nothing: apply_event checks the versions it was made from.';
 
 CREATE FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1681,15 +1756,11 @@ declare
   v_fact jsonb := nullif(p_subscription -> 'fact', 'null');
 begin
   perform billing.check_keys('the subscription', p_subscription,
-    array['subscriptionId', 'customerId', 'accountId', 'fact']);
-  insert into billing.subscriptions as s (subscription_id, customer_id, account_id, status, ended,
-      as_of, current_period_end, fact)
+    array['subscriptionId', 'customerId', 'accountId', 'fact', 'replaces']);
+  insert into billing.subscriptions as s (subscription_id, customer_id, account_id)
     values (
       p_subscription ->> 'subscriptionId', p_subscription ->> 'customerId',
-      (p_subscription ->> 'accountId')::uuid, v_fact ->> 'status',
-      coalesce(v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled', false),
-      to_timestamp((v_fact ->> 'asOf')::double precision),
-      to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision), v_fact)
+      (p_subscription ->> 'accountId')::uuid)
     on conflict (subscription_id) do update
       set customer_id = coalesce(excluded.customer_id, s.customer_id),
           account_id = coalesce(s.account_id, excluded.account_id),
@@ -1702,18 +1773,17 @@ begin
            current_period_end = to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision),
            fact = v_fact
      where s.subscription_id = p_subscription ->> 'subscriptionId'
-       and (s.as_of is null
-            or (v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
-                to_timestamp((v_fact ->> 'asOf')::double precision),
-                v_fact ->> 'status' is distinct from 'incomplete')
-               >= (s.ended, s.as_of, s.status is distinct from 'incomplete'));
+       and s.fact is not distinct from nullif(p_subscription -> 'replaces', 'null');
+    if not found then
+      perform billing.raise_stale();
+    end if;
   end if;
 end;
 $$;
 
 ALTER FUNCTION billing.write_subscription(p_subscription jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription; an older fact never replaces a newer one, and ended stays ended.';
+COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription. Raises 40001 where another fact is stored than the one that it replaces: which of two is newer is decided on what stands.';
 
 CREATE FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(account_id uuid, role credits.member_role)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -5925,14 +5995,17 @@ CREATE TABLE billing.subscriptions (
     current_period_end timestamp with time zone,
     fact jsonb,
     payments_version bigint DEFAULT 0 NOT NULL,
+    kept_under text,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Ended is for ever; else the later word counts, and within one second nothing makes it incomplete again.';
+COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Which word that is, the decision says; none is written over one that it did not see.';
 
 COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
+
+COMMENT ON COLUMN billing.subscriptions.kept_under IS 'The subscription under whose id its payments are kept: one invoice has billed both, so lines of one may credit lines of the other''s payments. Null: its own.';
 
 CREATE TABLE billing.top_up_consents (
     account_id uuid NOT NULL,
@@ -6718,6 +6791,8 @@ CREATE INDEX payments_that_return ON billing.payments USING btree (subscription_
 
 CREATE INDEX subscriptions_by_account ON billing.subscriptions USING btree (account_id);
 
+CREATE INDEX subscriptions_kept_under ON billing.subscriptions USING btree (kept_under) WHERE (kept_under IS NOT NULL);
+
 CREATE INDEX top_up_consents_active ON billing.top_up_consents USING btree (account_id) WHERE (status = 'active'::text);
 
 CREATE INDEX top_ups_by_account ON billing.top_ups USING btree (account_id, created_at);
@@ -6986,7 +7061,9 @@ REVOKE ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) F
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO service_role;
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO postgres;
 
-REVOKE ALL ON FUNCTION billing.claim_subscription(p_read jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION billing.claim_subscription(p_id text, p_version bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION billing.claim_subscriptions(p_read jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) TO service_role;
@@ -7036,6 +7113,8 @@ REVOKE ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_mode
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION billing.low_accounts(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO postgres;
@@ -7075,9 +7154,9 @@ REVOKE ALL ON FUNCTION billing.raise_stale() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
+REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) TO service_role;

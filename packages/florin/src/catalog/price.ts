@@ -33,6 +33,8 @@ export type CatalogPrice = {
   readonly drip?: 'monthly';
   /** Buyers may choose this one-time price for auto top-up. Default false. */
   readonly topUp?: boolean;
+  /** A recurring price is sold by the seat: buyers choose how many, here and on the account page. Default false. */
+  readonly perSeat?: boolean;
 };
 
 /** How checkouts are made. */

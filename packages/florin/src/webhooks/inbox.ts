@@ -17,7 +17,7 @@ import type { StateRequest } from './decide-with.ts';
 
 const READ_STATE: Statement = {
   name: 'billing_read_state',
-  text: 'select * from billing.read_state($1, $2, $3, $4, $5)',
+  text: 'select * from billing.read_state($1, $2, $3, $4, $5, $6)',
 };
 const APPLY_EVENT: Statement = {
   name: 'billing_apply_event',
@@ -57,7 +57,16 @@ export type StateRead = {
 };
 
 /** Whose payments were read, and how often they had been written: what the write must find unchanged. */
-export type ReadSubscription = { readonly id: string; readonly version: number };
+export type ReadSubscription = {
+  /** Under which its payments are kept: its own, or that of another one which an invoice billed with it. */
+  readonly id: string;
+  readonly of: string;
+  readonly version: number;
+  /** Others whose payments are kept under the same id from this write on. */
+  readonly joined?: readonly { readonly id: string; readonly version: number }[];
+  /** When those that are kept together ended, in seconds since 1970. */
+  readonly ended?: Readonly<Record<string, number>>;
+};
 
 /** Reads all that a decision needs, in one round trip. */
 export async function readState(db: Executor, request: ReadRequest): Promise<StateRead> {
@@ -76,6 +85,7 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
     request.aliases,
     request.customerId,
     request.subscriptionId,
+    request.joinedSubscriptions,
     request.wholeSubscription,
   ]);
   const row = rows[0];
@@ -92,6 +102,7 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
       payment: payments.reduce((merged, one) => mergePayments(merged, one.state), EMPTY_PAYMENT),
       customerAccountId: row?.customerAccountId ?? null,
       subscription: row?.subscription ?? null,
+      ...(row?.subscriptionRead?.ended === undefined ? {} : { ended: row.subscriptionRead.ended }),
     },
   };
 }

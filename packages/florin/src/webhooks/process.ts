@@ -114,6 +114,7 @@ async function decideAndStore(deps: WebhookDeps, inHand: EventInHand): Promise<P
       }
       const spread = (deps.random ?? Math.random)() * Math.min(20, round) * STALE_PAUSE_MS;
       await pause(spread);
+      details.forgetSubscriptions();
     }
   }
 }

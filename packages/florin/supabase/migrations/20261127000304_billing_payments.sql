@@ -50,6 +50,22 @@ end;
 $$;
 comment on function billing.raise_stale() is 'Raises 40001.';
 
+create function billing.kept_payment(p_payment jsonb, p_subscription_id text)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if p_payment ->> 'subscriptionId' is null then
+    return p_payment;
+  end if;
+  return p_payment || jsonb_build_object('subscriptionId', p_subscription_id);
+end;
+$$;
+comment on function billing.kept_payment(jsonb, text) is
+  'A payment of a subscription as it is written: under the id that the subscription''s payments are kept under. Internal: part of apply_event.';
+
 create function billing.write_payment(p_payment jsonb)
 returns void
 language plpgsql

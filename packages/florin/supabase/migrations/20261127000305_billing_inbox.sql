@@ -201,18 +201,23 @@ begin
   end if;
 
   if p_plan #>> '{payment,subscriptionId}' <>
-       coalesce(p_plan #>> '{subscriptionRead,id}', '') then
+       coalesce(p_plan #>> '{subscriptionRead,of}', '')
+     and not exists (
+       select 1 from billing.subscriptions s
+        where s.subscription_id = p_plan #>> '{payment,subscriptionId}'
+          and s.kept_under = p_plan #>> '{subscriptionRead,id}') then
     raise exception 'The plan writes a payment of subscription %, which was not read.',
         p_plan #>> '{payment,subscriptionId}'
       using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
   end if;
   if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
-    perform billing.claim_subscription(p_plan -> 'subscriptionRead');
+    perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
   end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(p_plan -> 'payment');
+    perform billing.write_payment(
+      billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
   end if;
-  perform billing.write_payment(r.value)
+  perform billing.write_payment(billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
     from jsonb_array_elements(coalesce(p_plan -> 'relatives', '[]')) with ordinality r
    order by r.ordinality;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then

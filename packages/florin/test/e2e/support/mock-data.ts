@@ -43,6 +43,7 @@ export const PLANS: readonly Plan[] = parseCatalog(OCR_CATALOG).prices.map((pric
   intervalCount: price.kind === 'recurring' ? 1 : null,
   expiresAfter: null,
   expires: null,
+  perSeat: false,
   ...TOLD[price.id],
 }));
 
