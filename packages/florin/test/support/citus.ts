@@ -50,14 +50,32 @@ export async function openCitus(adminUrl: string): Promise<CitusCluster> {
   return { adminUrl, workerUrls, serverUrl: server.href };
 }
 
-/** A database of this name on every node; migrated and distributed unless it is to be empty. */
+/** A migrated and distributed database on every node, closed to connections, so that it can be copied. */
+export async function makeTemplate(cluster: CitusCluster, name: string): Promise<void> {
+  const { adminUrl, serverUrl } = cluster;
+  await createEmpty(cluster, name);
+  await migrate({ url: withDatabase(serverUrl, name) });
+  const admin = withDatabase(adminUrl, name);
+  await run(admin, `grant florin_owner to ${ROLE}`);
+  await distribute(admin);
+  await closeToConnections(cluster, name);
+}
+
+/** A database of this name on every node: a copy of the template, or a cluster without a ledger. */
 export async function createOnCluster(
   cluster: CitusCluster,
-  options: { name: string; empty: boolean },
+  options: { name: string; template: string | null },
 ): Promise<void> {
-  const { adminUrl, workerUrls, serverUrl } = cluster;
-  const { name } = options;
-  await using _turn = await takeTurn(adminUrl);
+  await using _turn = await takeTurn(cluster.adminUrl);
+  if (options.template === null) {
+    await createEmpty(cluster, options.name);
+    return;
+  }
+  const { name, template } = options;
+  await onEach(cluster, `create database ${name} template ${template} owner ${ROLE}`);
+}
+
+async function createEmpty({ adminUrl, workerUrls }: CitusCluster, name: string): Promise<void> {
   for (const url of [adminUrl, ...workerUrls]) {
     await run(url, `create database ${name} owner ${ROLE}`);
     await run(
@@ -70,11 +88,6 @@ export async function createOnCluster(
   await run(admin, `select citus_set_coordinator_host('${hostname}', ${port || 5432})`);
   for (const url of workerUrls.map((worker) => new URL(worker))) {
     await run(admin, `select citus_add_node('${url.hostname}', ${url.port || 5432})`);
-  }
-  if (!options.empty) {
-    await migrate({ url: withDatabase(serverUrl, name) });
-    await run(admin, `grant florin_owner to ${ROLE}`);
-    await distribute(admin);
   }
 }
 
@@ -97,9 +110,21 @@ export async function distribute(adminUrl: string, script = SCRIPT): Promise<voi
 }
 
 export async function dropOnCluster(cluster: CitusCluster, name: string): Promise<void> {
-  for (const url of [cluster.adminUrl, ...cluster.workerUrls]) {
-    await run(url, `drop database if exists ${name} with (force)`);
-  }
+  await closeToConnections(cluster, name);
+  await onEach(cluster, `drop database if exists ${name} with (force)`);
+}
+
+/** Citus keeps connections and a process of its own in each database that it knows, from every node. */
+async function closeToConnections(cluster: CitusCluster, name: string): Promise<void> {
+  await onEach(cluster, `alter database ${name} allow_connections false`);
+  await onEach(
+    cluster,
+    `select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = '${name}'`,
+  );
+}
+
+async function onEach({ adminUrl, workerUrls }: CitusCluster, sql: string): Promise<void> {
+  await Promise.all([adminUrl, ...workerUrls].map((url) => run(url, sql)));
 }
 
 async function run<R extends pg.QueryResultRow>(url: string, sql: string): Promise<R[]> {
