@@ -8,7 +8,8 @@ import { observe } from './observe.ts';
 import { createOriginGate } from './origins.ts';
 import { addPages } from './pages.ts';
 import { createParts } from './parts.ts';
-import { asFlorinError, problemHeaders, toProblem } from './problem.ts';
+import { asAnswered, problemHeaders, toProblem } from './problem.ts';
+import type { AnsweredError } from './request-error.ts';
 import { type App, addFallback } from './route.ts';
 import { addAccounts } from './routes/accounts.ts';
 import { addAdminAccounts } from './routes/admin-accounts.ts';
@@ -92,7 +93,7 @@ function answerProblem(
   thrown: unknown,
   { c, deps }: { c: RequestContext; deps: AppDeps },
 ): Response {
-  const error = asFlorinError(fromHono(thrown));
+  const error = asAnswered(fromHono(thrown));
   const requestId = c.get('requestId') ?? '';
   const problem = toProblem(error, requestId);
   c.set('code', error.code);
@@ -120,7 +121,7 @@ function fromHono(thrown: unknown): unknown {
     : thrown;
 }
 
-function stackOf(error: FlorinError): string | undefined {
+function stackOf(error: AnsweredError): string | undefined {
   return error.code === 'internal'
     ? (error.cause instanceof Error ? error.cause : error).stack
     : undefined;

@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { ZodType, z } from 'zod';
 import { check, FlorinError, toPlainJson } from '../kernel/index.ts';
 import type { AppEnv } from './context.ts';
+import { RequestError } from './request-error.ts';
 
 type Bindings = AppEnv['Bindings'];
 
@@ -16,7 +17,7 @@ const JSON_TYPE = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
  */
 export async function readJson<S extends ZodType>(c: Context, schema: S): Promise<z.infer<S>> {
   if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
-    throw new FlorinError(
+    throw new RequestError(
       'unsupported_media_type',
       'Send the body as JSON with the header Content-Type: application/json.',
     );
@@ -64,16 +65,18 @@ async function whole<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch (error) {
-    throw error instanceof FlorinError
+    throw error instanceof RequestError
       ? error
-      : new FlorinError('body_incomplete', 'The body ended before it was whole.', { cause: error });
+      : new RequestError('body_incomplete', 'The body ended before it was whole.', {
+          cause: error,
+        });
   }
 }
 
 /** Throws when a parser such as express.json() has read the body: no signature could be verified. */
 function refuseReadBody(c: Context): void {
   if (isBodyGone(c)) {
-    throw new FlorinError(
+    throw new RequestError(
       'body_already_read',
       'The body was read before Florin saw it. Mount Florin before express.json() and other body parsers, or let the parser keep the bytes: express.json({ verify: (request, _response, bytes) => { request.rawBody = bytes; } }).',
     );
@@ -116,6 +119,6 @@ async function readCounted(c: Context, limit: number): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function tooLarge(limit: number): FlorinError {
-  return new FlorinError('payload_too_large', `The body is larger than ${limit} bytes.`);
+function tooLarge(limit: number): RequestError {
+  return new RequestError('payload_too_large', `The body is larger than ${limit} bytes.`);
 }

@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import { FlorinError } from '../kernel/index.ts';
 import type { RequestContext } from './context.ts';
+import { RequestError } from './request-error.ts';
 import type { Buyer, UserTokens } from './user-token.ts';
 
 export type Server = { readonly kind: 'server' };
@@ -46,7 +46,7 @@ export function createCallers(options: {
   async function identify(c: RequestContext): Promise<Caller> {
     const token = tokenOf(c);
     if (token === undefined) {
-      throw new FlorinError(
+      throw new RequestError(
         'unauthenticated',
         'Send an access token in the header Authorization: Bearer ….',
         { details: { reason: 'missing' } },
@@ -60,7 +60,7 @@ export function createCallers(options: {
       c.set('accountId', buyer.accountId);
       return { kind: 'buyer', ...buyer };
     } catch (error) {
-      if (error instanceof FlorinError && error.code === 'unauthenticated') {
+      if (error instanceof RequestError && error.code === 'unauthenticated') {
         await onRefused(c);
       }
       throw error;
@@ -69,7 +69,7 @@ export function createCallers(options: {
 
   async function refuseOthers(c: RequestContext): Promise<void> {
     await identify(c);
-    throw new FlorinError('forbidden', 'This is for your server, with FLORIN_SECRET_KEY.', {
+    throw new RequestError('forbidden', 'This is for your server, with FLORIN_SECRET_KEY.', {
       details: { reason: 'server_only' },
     });
   }
@@ -79,7 +79,7 @@ export function createCallers(options: {
       const caller = await identify(c);
       if (caller.kind === 'server') {
         const message = 'This is for signed-in users; servers use /api/accounts/{id}.';
-        throw new FlorinError('forbidden', message, { details: { reason: 'user_only' } });
+        throw new RequestError('forbidden', message, { details: { reason: 'user_only' } });
       }
       return caller;
     },
@@ -94,7 +94,7 @@ export function createCallers(options: {
         return 'server';
       }
       if (!caller.isOperator) {
-        throw new FlorinError('forbidden', 'This is for operators.', {
+        throw new RequestError('forbidden', 'This is for operators.', {
           details: { reason: 'operator_only' },
         });
       }
@@ -110,7 +110,7 @@ function digest(text: string): Buffer {
 /** Refuses anonymous users: what they buy would be lost with their browser (docs/decisions/0032). */
 export function refuseAnonymous(caller: Caller, anonymousBuyers: boolean): void {
   if (caller.kind === 'buyer' && caller.isAnonymous && !anonymousBuyers) {
-    throw new FlorinError(
+    throw new RequestError(
       'forbidden',
       'Create an account before buying, so that it can be found again.',
       { details: { reason: 'anonymous_user' } },

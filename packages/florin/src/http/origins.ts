@@ -1,6 +1,6 @@
-import { FlorinError } from '../kernel/index.ts';
 import type { Middleware, RequestContext } from './context.ts';
 import { noContent } from './headers.ts';
+import { RequestError } from './request-error.ts';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 const PREFLIGHT_SECONDS = '600';
@@ -76,8 +76,8 @@ function allow(response: Response, origin: string): void {
   response.headers.append('vary', 'Origin');
 }
 
-function notAllowed(): FlorinError {
-  return new FlorinError(
+function notAllowed(): RequestError {
+  return new RequestError(
     'forbidden',
     'Pages of this origin may not call the service. Add it to ALLOWED_ORIGINS if they should.',
     { details: { reason: 'origin_not_allowed' } },

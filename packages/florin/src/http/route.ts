@@ -3,6 +3,7 @@ import { type AnswerOf, type Operation, problem, type Sent } from '../contract/i
 import { FlorinError, isStorableText } from '../kernel/index.ts';
 import type { AppEnv, RequestContext } from './context.ts';
 import { type Answered, json } from './headers.ts';
+import { RequestError } from './request-error.ts';
 
 export type App = OpenAPIHono<AppEnv>;
 
@@ -73,7 +74,7 @@ export function addFallback(app: App): void {
       .filter(({ pattern }) => pattern.test(c.req.path))
       .flatMap(({ methods }) => [...methods]);
     if (allowed.length > 0 && !allowed.includes(c.req.method)) {
-      throw new FlorinError('method_not_allowed', `Use ${allowed.join(' or ')} here.`, {
+      throw new RequestError('method_not_allowed', `Use ${allowed.join(' or ')} here.`, {
         details: { allowed },
       });
     }

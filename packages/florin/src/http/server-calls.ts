@@ -3,6 +3,7 @@ import { FlorinError, isUuid } from '../kernel/index.ts';
 import type { RequestContext } from './context.ts';
 import { type Answered, json } from './headers.ts';
 import type { Parts } from './parts.ts';
+import { RequestError } from './request-error.ts';
 
 const REPLAYED = { 'idempotent-replayed': 'true' };
 
@@ -39,7 +40,7 @@ export function uuidOf(c: RequestContext, name: string): string {
 function keyOf(c: RequestContext): string {
   const header = c.req.header('idempotency-key')?.trim() ?? '';
   if (header === '') {
-    throw new FlorinError(
+    throw new RequestError(
       'idempotency_key_missing',
       'Send the header Idempotency-Key with a name for this one operation, and repeat it on every retry.',
     );

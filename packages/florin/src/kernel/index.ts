@@ -4,6 +4,7 @@ export { type Clock, systemClock } from './clock.ts';
 export {
   AccountClosedError,
   AmountNotAllowedError,
+  CodedError,
   DatabaseUnavailableError,
   type ErrorCode,
   type ErrorDetails,

@@ -37,7 +37,6 @@ grant execute on function
   credits.unpaid_stretches(credits.accounts),
   credits.due_instants(uuid, credits.payer[], timestamptz),
   credits.pay_unpaid(timestamptz, credits.payer[], credits.stretch[], credits.change[]),
-  credits.without_stretch(credits.stretch[], bigint, bigint),
   credits.burned_changes(credits.accounts, timestamptz),
   credits.entry_id(uuid, bigint)
   to authenticated, service_role;

@@ -30,6 +30,7 @@ const READ_OWN = [
   'execute credits.paid_for(uuid,bigint,bigint,credits.paid_stretch[])',
   'execute credits.paid_stretches(credits.change[],credits.payer[])',
   'execute credits.parts_of(credits.part[],credits.paid_stretch[],bigint,bigint)',
+  'execute credits.give_back(timestamp with time zone,credits.part[],credits.payer[],credits.change[])',
   'execute credits.pay_unpaid(timestamp with time zone,credits.payer[],credits.stretch[],credits.change[])',
   'execute credits.payers_in_burn_order(uuid,timestamp with time zone)',
   'execute credits.unpaid_stretches(credits.accounts)',

@@ -11,6 +11,7 @@ import { type Caller, refuseAnonymous } from '../callers.ts';
 import type { RequestContext } from '../context.ts';
 import { cookieHeader } from '../headers.ts';
 import type { Parts } from '../parts.ts';
+import { RequestError } from '../request-error.ts';
 import { type App, addRoute } from '../route.ts';
 
 /** Adds the routes to Stripe's checkout and portal, and the one that says what became of a checkout. */
@@ -70,7 +71,7 @@ function buyerOf(
     return { accountId: userId.toLowerCase() };
   }
   if (userId !== undefined && userId.toLowerCase() !== caller.accountId) {
-    throw new FlorinError('forbidden', 'A checkout is for the signed-in user only.', {
+    throw new RequestError('forbidden', 'A checkout is for the signed-in user only.', {
       details: { reason: 'another_user' },
     });
   }

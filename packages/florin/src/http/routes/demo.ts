@@ -1,7 +1,7 @@
 import { DEMO } from '../../contract/index.ts';
-import { FlorinError } from '../../kernel/index.ts';
 import { readJson } from '../body.ts';
 import type { Parts } from '../parts.ts';
+import { RequestError } from '../request-error.ts';
 import { type App, addRoute } from '../route.ts';
 
 /** Adds a pretend scan, in `florin dev` alone, so that there is something to spend credits on. */
@@ -16,7 +16,7 @@ export function addDemo(app: App, parts: Parts): void {
     await rateLimits.take('buyer', accountId);
     const key = c.req.header('idempotency-key') ?? '';
     if (!/^[\w.:-]{1,200}$/.test(key)) {
-      throw new FlorinError('idempotency_key_missing', 'Send the header Idempotency-Key.');
+      throw new RequestError('idempotency_key_missing', 'Send the header Idempotency-Key.');
     }
     const { pages, vision } = await readJson(c, DEMO.scan.body);
     const meter = vision ? 'page.vision' : 'page';
