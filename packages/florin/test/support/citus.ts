@@ -6,6 +6,8 @@ import { migrate, withDatabase } from '../../src/db/index.ts';
 /** The key of the lock that databases are made under. */
 const TURN = 0x7465;
 const ROLE = 'florin_test';
+/** Through it the role may act as florin_owner: a membership of its own ends with each migration. */
+const OWNERS = 'florin_test_owners';
 const SCRIPT = 'packages/florin/supabase/optional/distribute.sql';
 
 /** The nodes of the cluster whose coordinator FLORIN_CITUS_URL names, and the role that tests use. */
@@ -42,7 +44,10 @@ export async function openCitus(adminUrl: string): Promise<CitusCluster> {
       if not exists (select from pg_roles where rolname = '${ROLE}') then
         create role ${ROLE} login noinherit createrole createdb bypassrls;
       end if;
-    end $$; ${password === '' ? '' : `alter role ${ROLE} password ${pg.escapeLiteral(decodeURIComponent(password))}`}`,
+      if not exists (select from pg_roles where rolname = '${OWNERS}') then
+        create role ${OWNERS} nologin;
+      end if;
+    end $$; grant ${OWNERS} to ${ROLE}; ${password === '' ? '' : `alter role ${ROLE} password ${pg.escapeLiteral(decodeURIComponent(password))}`}`,
     );
   }
   const server = new URL(adminUrl);
@@ -56,7 +61,7 @@ export async function makeTemplate(cluster: CitusCluster, name: string): Promise
   await createEmpty(cluster, name);
   await migrate({ url: withDatabase(serverUrl, name) });
   const admin = withDatabase(adminUrl, name);
-  await run(admin, `grant florin_owner to ${ROLE}`);
+  await run(admin, `grant florin_owner to ${OWNERS}`);
   await distribute(admin);
   await closeToConnections(cluster, name);
 }
@@ -121,6 +126,16 @@ async function closeToConnections(cluster: CitusCluster, name: string): Promise<
     cluster,
     `select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = '${name}'`,
   );
+}
+
+/** Runs statements, in one transaction and as a role, in a database of every worker. */
+export async function onWorkers(
+  { workerUrls }: CitusCluster,
+  options: { name: string; role: string; statements: readonly string[] },
+): Promise<void> {
+  const { name, role, statements } = options;
+  const sql = ['begin', `set local role ${role}`, ...statements, 'commit'].join('; ');
+  await Promise.all(workerUrls.map((url) => run(withDatabase(url, name), sql)));
 }
 
 async function onEach({ adminUrl, workerUrls }: CitusCluster, sql: string): Promise<void> {

@@ -48,7 +48,6 @@ async function undistributed(): Promise<FreshDatabase> {
   const fresh = await freshDatabase({ empty: true });
   onTestFinished(() => fresh.close());
   await migrate({ url: fresh.url });
-  await asAdmin(fresh.adminUrl, 'grant florin_owner to florin_test');
   return fresh;
 }
 
