@@ -27,7 +27,7 @@ const SHAPE = `
     select 'relation', c.oid::regclass::text,
            coalesce(obj_description(c.oid), '') || case c.relkind when 'v' then pg_get_viewdef(c.oid) else '' end,
            (select array_agg(a::text order by a::text) from unnest(c.relacl) a)
-      from pg_class c where c.relnamespace = 'credits'::regnamespace and c.relkind in ('r', 'v', 'i')
+      from pg_class c where (c.relnamespace = 'credits'::regnamespace or c.relname = 'shown') and c.relkind in ('r', 'v', 'i')
     union all
     select 'policy', p.tablename || p.policyname, p.qual, array_agg(r::text)
       from pg_policies p cross join unnest(p.roles) r where p.schemaname = 'credits' group by 1, 2, 3) s
@@ -59,6 +59,13 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
       await issueGrant(db, { accountId, amount, idempotencyKey: 'g', source: 'test' });
       await db.query("select credits.spend($1, 3, 's')", [accountId]);
     }
+    // What an app has beside the ledger: a view of its own, and a table that belongs to no account.
+    await asAdmin(
+      adminUrl,
+      `create view public.shown as select account_id, posted from credits.written_balances;
+       comment on view public.shown is 'The app''s own'; grant select on public.shown to service_role;
+       create table credits.setting (one boolean primary key, decimals int); insert into credits.setting values (true, 2)`,
+    );
     const state = await asAdmin(adminUrl, STATE);
     const shape = await asAdmin(adminUrl, SHAPE);
     for (let turn = 0; turn < 2; turn += 1) {
