@@ -22,6 +22,7 @@ import { addDocuments } from './routes/documents.ts';
 import { addHealth, answerMetrics } from './routes/health.ts';
 import { addJobs } from './routes/jobs.ts';
 import { addLimits } from './routes/limits.ts';
+import { addMembers } from './routes/members.ts';
 import { addPlanChange } from './routes/plan-change.ts';
 import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
@@ -53,7 +54,6 @@ export function createApp(deps: AppDeps): FlorinApp {
   addWebhook(app, parts);
   addAccounts(app, parts);
   addCharges(app, parts);
-  addLimits(app, parts);
   addHealth(app, parts);
   addJobs(app, parts);
   if (isBehindHttps(deps)) {
@@ -70,6 +70,8 @@ export function createApp(deps: AppDeps): FlorinApp {
   addTopUp(app, parts);
   addStatement(app, parts);
   addUsage(app, parts);
+  addLimits(app, parts);
+  addMembers(app, parts);
   addAdminEvents(app, parts);
   addAdminAccounts(app, parts);
   addAdminHealth(app, parts);

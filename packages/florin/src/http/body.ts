@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { ZodType, z } from 'zod';
-import { check, FlorinError, toPlainJson } from '../kernel/index.ts';
+import { check, FlorinError, isUuid, toPlainJson } from '../kernel/index.ts';
 import type { AppEnv } from './context.ts';
 import { RequestError } from './request-error.ts';
 
@@ -35,6 +35,15 @@ export async function readJson<S extends ZodType>(c: Context, schema: S): Promis
 /** The query's parameters in this shape. Throws `invalid_input`. */
 export function readQuery<S extends ZodType>(c: Context, schema: S): z.infer<S> {
   return check(schema, checkJson(c.req.query()));
+}
+
+/** A uuid of the path, in lower case. Throws `invalid_input`. */
+export function uuidOf(c: Context, name: string): string {
+  const value = c.req.param(name);
+  if (!isUuid(value)) {
+    throw new FlorinError('invalid_input', `${name}: must be a uuid.`);
+  }
+  return value.toLowerCase();
 }
 
 /** Refuses text that Postgres or Stripe could not take, in any field of any route. */

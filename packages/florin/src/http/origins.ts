@@ -32,10 +32,10 @@ export function createOriginGate(allowedOrigins: readonly string[]): Middleware 
     if (isPreflight(c)) {
       const answer = noContent();
       allow(answer, origin);
-      answer.headers.set('access-control-allow-methods', 'GET, POST, DELETE');
+      answer.headers.set('access-control-allow-methods', 'GET, POST, PUT, DELETE');
       answer.headers.set(
         'access-control-allow-headers',
-        'authorization, content-type, idempotency-key, last-event-id',
+        'authorization, content-type, florin-account, idempotency-key, last-event-id',
       );
       answer.headers.set('access-control-max-age', PREFLIGHT_SECONDS);
       return answer;

@@ -39,6 +39,13 @@ const PROBLEMS = {
     retryAfter: 1,
   },
   amount_not_allowed: { status: 400, title: 'The amount is not allowed' },
+  not_a_member: { status: 403, title: 'Not a member of this account' },
+  role_too_low: {
+    status: 403,
+    title: 'The role does not allow this',
+    shows: ['role', 'required'],
+  },
+  last_owner: { status: 409, title: 'The account would have no owner' },
   grant_not_found: { status: 404, title: 'There is no such grant' },
   invalid_input: { status: 400, title: 'The request is not understood', shows: ['faults'] },
   invalid_configuration: {

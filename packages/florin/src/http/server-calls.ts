@@ -1,5 +1,6 @@
 import { MAX_KEY } from '../contract/index.ts';
-import { FlorinError, isUuid } from '../kernel/index.ts';
+import { FlorinError } from '../kernel/index.ts';
+import { uuidOf } from './body.ts';
 import type { RequestContext } from './context.ts';
 import { type Answered, json } from './headers.ts';
 import type { Parts } from './parts.ts';
@@ -26,14 +27,6 @@ export function createServerWrite({ callers, feed }: Pick<Parts, 'callers' | 'fe
       return json(result, result.replayed ? { headers: REPLAYED } : {});
     };
   };
-}
-
-export function uuidOf(c: RequestContext, name: string): string {
-  const value = c.req.param(name);
-  if (!isUuid(value)) {
-    throw new FlorinError('invalid_input', `${name}: must be a uuid.`);
-  }
-  return value.toLowerCase();
 }
 
 /** Reads the key: a text in quotes, as the IETF draft has it, or a bare one, as Stripe writes it. */

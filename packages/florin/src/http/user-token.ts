@@ -11,7 +11,7 @@ import { type AnsweredError, isAnsweredError, RequestError } from './request-err
 
 /** A signed-in Supabase user, as their access token says. */
 export type Buyer = {
-  readonly accountId: string;
+  readonly userId: string;
   readonly email: string | undefined;
   /** Signed in without any identity: Supabase's anonymous sign-in. */
   readonly isAnonymous: boolean;
@@ -137,7 +137,7 @@ async function bySecret(
 
 function toBuyer(token: z.infer<typeof claims>): Buyer {
   return {
-    accountId: token.sub.toLowerCase(),
+    userId: token.sub.toLowerCase(),
     email: token.email == null || token.email === '' ? undefined : token.email,
     isAnonymous: token.is_anonymous === true,
     isOperator: token.app_metadata?.florin_role === 'operator',
