@@ -57,8 +57,12 @@ language plpgsql
 immutable
 set search_path = ''
 as $$
+declare
+  v_seal bytea;
 begin
-  return credits.subject_seal(p_subject);
+  execute format('select credits.subject_seal($1::%s)', pg_typeof(p_subject))
+    into v_seal using p_subject;
+  return v_seal;
 end;
 $$;
 comment on function credits.seal_in_view(anyelement) is 'credits.subject_seal, for views of the table that the row is of.';
