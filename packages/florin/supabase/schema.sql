@@ -64,15 +64,6 @@ ALTER TYPE credits.change OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.change IS 'One step of a settlement: pay (a stretch by a grant), owe (a stretch by nobody), release (a hold whose time is up), free (what that gives back to a grant), start (a grant becomes effective), expire (what a grant has left).';
 
-CREATE TYPE credits.due_balance AS (
-	posted bigint,
-	held bigint
-);
-
-ALTER TYPE credits.due_balance OWNER TO florin_owner;
-
-COMMENT ON TYPE credits.due_balance IS 'A balance as of one instant.';
-
 CREATE TYPE credits.entry_kind AS ENUM (
     'grant',
     'spend',
@@ -2028,16 +2019,16 @@ ALTER FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.c
 
 COMMENT ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) IS 'The balance of an account once these changes of credits.due_changes were carried out.';
 
-CREATE FUNCTION credits.balance_when_due(p_account_id uuid) RETURNS credits.due_balance
+CREATE FUNCTION credits.balance_when_due(p_account_id uuid) RETURNS bigint[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 declare
   v_account credits.accounts;
-  v_balance credits.due_balance;
+  v_balance bigint[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
-  select b.posted, b.held into v_balance
+  select array[b.posted, b.held] into v_balance
     from credits.balance_after(
       v_account, array(select c from credits.due_changes(v_account, clock_timestamp()) c)) b;
   return v_balance;
@@ -2046,7 +2037,7 @@ $$;
 
 ALTER FUNCTION credits.balance_when_due(p_account_id uuid) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.balance_when_due(p_account_id uuid) IS 'The balance of an account that time has changed since it was last written: what a sweep would write, without writing.';
+COMMENT ON FUNCTION credits.balance_when_due(p_account_id uuid) IS 'The balance of an account that time has changed since it was last written: what a sweep would write, without writing; posted and held. No composite type, since views use it (see credits.seal_in_view).';
 
 CREATE FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) RETURNS SETOF credits.change
     LANGUAGE plpgsql STABLE
@@ -2731,7 +2722,7 @@ begin
   v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
   v_entry.hold_id := p_hold.hold_id;
   v_entry.idempotency_key := 'florin:' || v_entry.kind || ':' || p_hold.hold_id;
-  v_entry.subject_seal := credits.overage_seal(p_hold);
+  v_entry.subject_seal := credits.overage_seal(p_hold.overage, p_hold.uncovered);
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
   v_entry.actor := p_hold.actor;
@@ -3641,21 +3632,21 @@ ALTER FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time 
 
 COMMENT ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) IS 'Locks, settles and saves an account. A caller that changes it further saves it again.';
 
-CREATE FUNCTION credits.overage_seal(p_hold credits.holds) RETURNS bytea
+CREATE FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
     AS $$
 begin
-  if p_hold.overage is null and p_hold.uncovered = 0 then
+  if p_overage is null and p_uncovered = 0 then
     return null;
   end if;
-  return sha256(record_send(row(p_hold.overage::text::bytea, p_hold.uncovered)));
+  return sha256(record_send(row(p_overage::text::bytea, p_uncovered)));
 end;
 $$;
 
-ALTER FUNCTION credits.overage_seal(p_hold credits.holds) OWNER TO florin_owner;
+ALTER FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.overage_seal(p_hold credits.holds) IS 'Hash of what a capture above its hold was asked to do and left uncovered; null for any other hold.';
+COMMENT ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) IS 'Hash of what a capture above its hold was asked to do and left uncovered; null for any other hold.';
 
 CREATE FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) RETURNS TABLE(grant_id uuid, amount bigint)
     LANGUAGE plpgsql STABLE
@@ -4037,7 +4028,8 @@ begin
   posted := coalesce(v_account.posted, 0);
   held := coalesce(v_account.held, 0);
   if v_is_due then
-    select b.posted, b.held into posted, held from credits.balance_when_due(p_account_id) b;
+    select b.balance[1], b.balance[2] into posted, held
+      from credits.balance_when_due(p_account_id) as b (balance);
   end if;
   available := posted - held;
   if v_is_due or v_account.next_expiry_at is not null and v_account.settled <> v_account.axis then
@@ -4700,6 +4692,23 @@ $$;
 ALTER FUNCTION credits.scheduled(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.scheduled(p_account_id uuid) IS 'Credits of grants whose time has not come.';
+
+CREATE FUNCTION credits.seal_in_view(p_subject anyelement) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_seal bytea;
+begin
+  execute format('select credits.subject_seal($1::%s)', pg_typeof(p_subject))
+    into v_seal using p_subject;
+  return v_seal;
+end;
+$_$;
+
+ALTER FUNCTION credits.seal_in_view(p_subject anyelement) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.seal_in_view(p_subject anyelement) IS 'credits.subject_seal, for views of the table that the row is of.';
 
 CREATE FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6080,15 +6089,15 @@ CREATE VIEW credits.balances WITH (security_invoker='true') AS
  SELECT a.account_id,
         CASE
             WHEN (d.balance IS NULL) THEN a.posted
-            ELSE (d.balance).posted
+            ELSE d.balance[1]
         END AS posted,
         CASE
             WHEN (d.balance IS NULL) THEN (a.held)::bigint
-            ELSE (d.balance).held
+            ELSE d.balance[2]
         END AS held,
         CASE
             WHEN (d.balance IS NULL) THEN (a.posted - (a.held)::bigint)
-            ELSE ((d.balance).posted - (d.balance).held)
+            ELSE (d.balance[1] - d.balance[2])
         END AS available,
         CASE
             WHEN ((d.balance IS NULL) AND ((a.next_expiry_at IS NULL) OR (a.settled = a.axis))) THEN a.next_expiry_at
@@ -6098,7 +6107,7 @@ CREATE VIEW credits.balances WITH (security_invoker='true') AS
      CROSS JOIN LATERAL ( SELECT
                 CASE
                     WHEN (a.next_change_at <= clock_timestamp()) THEN credits.balance_when_due(a.account_id)
-                    ELSE NULL::credits.due_balance
+                    ELSE NULL::bigint[]
                 END AS balance) d);
 
 ALTER TABLE credits.balances OWNER TO florin_owner;
@@ -6159,7 +6168,7 @@ CREATE VIEW credits.broken_a_hold_ended_as_its_entry_says WITH (security_invoker
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['capture'::credits.entry_kind, 'release'::credits.entry_kind]))
           GROUP BY n.account_id, n.hold_id) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds)));
+  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(h.overage, h.uncovered)));
 
 ALTER TABLE credits.broken_a_hold_ended_as_its_entry_says OWNER TO florin_owner;
 
@@ -6299,7 +6308,7 @@ CREATE VIEW credits.broken_grants_are_unaltered WITH (security_invoker='true') A
    FROM credits.grants g
   WHERE (NOT (EXISTS ( SELECT
            FROM credits.entries e
-          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.idempotency_key, g.purchase_key, g.metadata, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
+          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.seal_in_view(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.idempotency_key, g.purchase_key, g.metadata, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('grant %s'::text, e.grant_id) AS detail
@@ -6337,7 +6346,7 @@ CREATE VIEW credits.broken_holds_are_unaltered WITH (security_invoker='true') AS
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['hold'::credits.entry_kind, 'extension'::credits.entry_kind]))
           ORDER BY n.account_id, n.hold_id, n.entry_no DESC) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (e.subject_seal IS DISTINCT FROM credits.subject_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds))
+  WHERE (e.subject_seal IS DISTINCT FROM credits.seal_in_view(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('hold %s'::text, e.hold_id) AS detail
@@ -7381,9 +7390,9 @@ REVOKE ALL ON FUNCTION credits.needs_settling(p_account credits.accounts, p_at t
 
 REVOKE ALL ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO service_role;
-GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO postgres;
+REVOKE ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) TO authenticated;
@@ -7501,6 +7510,10 @@ REVOKE ALL ON FUNCTION credits.room_above(p_account credits.accounts, p_hold cre
 REVOKE ALL ON FUNCTION credits.save_account(p_account credits.accounts) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.scheduled(p_account_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) TO service_role;
+GRANT ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) TO service_role;

@@ -71,7 +71,8 @@ const PROOF = [
   'execute credits.allocation_seal(uuid,bigint,bigint,uuid,uuid)',
   'execute credits.chain_after(credits.entries,bytea)',
   'execute credits.content_hash(credits.entries)',
-  'execute credits.overage_seal(credits.holds)',
+  'execute credits.overage_seal(credits.overage,bigint)',
+  'execute credits.seal_in_view(anyelement)',
   'execute credits.subject_seal(credits.grants)',
   'execute credits.subject_seal(credits.holds)',
 ];
@@ -320,7 +321,9 @@ async function allProbes(client: pg.Client): Promise<Probe[]> {
   const functions = await client.query<{ name: string; kind: string; call: string }>(
     `select p.oid::regprocedure::text as name, p.prokind as kind,
             format('%I.%I(%s)', n.nspname, p.proname, (
-              select string_agg(format('null::%s', format_type(t.oid, null)), ', ' order by t.place)
+              select string_agg(format('null::%s',
+                       case t.oid when 'anyelement'::regtype then 'text' else format_type(t.oid, null) end),
+                     ', ' order by t.place)
                 from unnest(p.proargtypes) with ordinality as t (oid, place))) as call
        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
       where n.nspname in ('credits', 'billing', 'public')`,
