@@ -113,147 +113,6 @@ ALTER TYPE credits.instant OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.instant IS 'What happens at an instant. At one and the same time in this order.';
 
-CREATE DOMAIN credits.zero_or_more AS bigint
-	CONSTRAINT zero_or_more CHECK ((VALUE >= 0));
-
-ALTER DOMAIN credits.zero_or_more OWNER TO florin_owner;
-
-COMMENT ON DOMAIN credits.zero_or_more IS 'Credits that are never negative.';
-
-CREATE TABLE credits.accounts (
-    account_id uuid NOT NULL,
-    closed_at timestamp with time zone,
-    debt_limit bigint,
-    limited boolean DEFAULT false NOT NULL,
-    next_change_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    next_expiry_at timestamp with time zone,
-    settled bigint DEFAULT 0 NOT NULL,
-    debt credits.zero_or_more DEFAULT 0 NOT NULL,
-    held credits.zero_or_more DEFAULT 0 NOT NULL,
-    posted bigint DEFAULT 0 NOT NULL,
-    axis bigint DEFAULT 0 NOT NULL,
-    entry_no bigint DEFAULT 0 NOT NULL,
-    chain bytea DEFAULT '\x'::bytea NOT NULL
-)
-WITH (fillfactor='50');
-
-ALTER TABLE credits.accounts OWNER TO florin_owner;
-
-COMMENT ON TABLE credits.accounts IS 'One row an account: its balance, its place on the burn axis and the head of its chain. Opaque ids, by default the Supabase user''s; no foreign key, so that the ledger outlives the user.';
-
-COMMENT ON COLUMN credits.accounts.debt_limit IS 'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
-
-COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits: its spends then count towards them, and no other account pays for it.';
-
-COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
-
-COMMENT ON COLUMN credits.accounts.next_expiry_at IS 'The soonest expiry among grants with credits left, as of the last settlement.';
-
-COMMENT ON COLUMN credits.accounts.settled IS 'How much of the axis is allocated to grants.';
-
-COMMENT ON COLUMN credits.accounts.debt IS 'Settled credits of the axis that no grant pays for.';
-
-COMMENT ON COLUMN credits.accounts.axis IS 'Credits ever reserved or spent: the end of the burn axis.';
-
-COMMENT ON COLUMN credits.accounts.chain IS 'The hash of the last entry, which covers all before it.';
-
-CREATE TABLE credits.entries (
-    account_id uuid NOT NULL,
-    entry_no bigint NOT NULL,
-    amount bigint NOT NULL,
-    axis_from bigint,
-    posted_after bigint NOT NULL,
-    held_after bigint NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    kind credits.entry_kind NOT NULL,
-    cause credits.cause,
-    grant_id uuid,
-    grant_delta bigint,
-    hold_id uuid,
-    idempotency_key text NOT NULL COLLATE pg_catalog."C",
-    subject_seal bytea,
-    metadata jsonb,
-    actor text,
-    feature text,
-    meter text,
-    quantity numeric,
-    pricing jsonb,
-    chain bytea NOT NULL
-);
-
-ALTER TABLE credits.entries OWNER TO florin_owner;
-
-COMMENT ON TABLE credits.entries IS 'The journal: immutable signed rows, numbered and hash-chained within their account. Nobody may update or delete.';
-
-COMMENT ON COLUMN credits.entries.axis_from IS 'Where the stretch of the burn axis begins that this spend, capture or hold takes.';
-
-COMMENT ON COLUMN credits.entries.cause IS 'Set where Florin wrote the entry by itself; its key then begins with florin:, which no app may use.';
-
-COMMENT ON COLUMN credits.entries.grant_delta IS 'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
-
-COMMENT ON COLUMN credits.entries.subject_seal IS 'Hash of what may never change of the grant or hold that the entry brought about.';
-
-COMMENT ON COLUMN credits.entries.actor IS 'Who used the credits, by the app''s name for them: a user, an agent, an API key.';
-
-COMMENT ON COLUMN credits.entries.feature IS 'What the credits were used in, by the app''s name for it.';
-
-COMMENT ON COLUMN credits.entries.meter IS 'What was measured, as the rate card calls it.';
-
-COMMENT ON COLUMN credits.entries.quantity IS 'How much of it, in the meter''s units.';
-
-COMMENT ON COLUMN credits.entries.pricing IS 'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
-
-COMMENT ON COLUMN credits.entries.chain IS 'sha256 over the chain before and this row.';
-
-CREATE TABLE credits.grants (
-    account_id uuid NOT NULL,
-    grant_id uuid NOT NULL,
-    issued_no bigint NOT NULL,
-    source text NOT NULL,
-    priority integer NOT NULL,
-    amount bigint NOT NULL,
-    effective_at timestamp with time zone NOT NULL,
-    expires_at timestamp with time zone,
-    created_at timestamp with time zone NOT NULL,
-    idempotency_key text NOT NULL,
-    purchase_key text,
-    metadata jsonb,
-    effective boolean NOT NULL,
-    remaining bigint NOT NULL,
-    burned bigint DEFAULT 0 NOT NULL,
-    expired bigint DEFAULT 0 NOT NULL,
-    voided bigint DEFAULT 0 NOT NULL,
-    reversed bigint DEFAULT 0 NOT NULL,
-    CONSTRAINT grants_amount_above_zero CHECK ((amount > 0)),
-    CONSTRAINT grants_every_credit_is_somewhere CHECK (((((((remaining + burned) + expired) + voided) + reversed) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0))),
-    CONSTRAINT grants_expire_after_they_become_effective CHECK ((expires_at > effective_at)),
-    CONSTRAINT grants_remaining_between_zero_and_amount CHECK (((remaining >= 0) AND (remaining <= amount)))
-);
-
-ALTER TABLE credits.grants OWNER TO florin_owner;
-
-COMMENT ON TABLE credits.grants IS 'Credits given: how many, from what source, from when until when, burned in which order, and where each of them is now.';
-
-COMMENT ON COLUMN credits.grants.issued_no IS 'Number of the entry that issued it: the age within the account.';
-
-COMMENT ON COLUMN credits.grants.purchase_key IS 'The purchase of billing.purchases that it was given for; null: it was not bought through Stripe.';
-
-COMMENT ON COLUMN credits.grants.effective IS 'False while its time has not come: its credits are not posted yet.';
-
-COMMENT ON COLUMN credits.grants.remaining IS 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
-
-COMMENT ON COLUMN credits.grants.burned IS 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
-
-CREATE TYPE credits.issued AS (
-	account credits.accounts,
-	grant_given credits.grants,
-	entry credits.entries
-);
-
-ALTER TYPE credits.issued OWNER TO florin_owner;
-
-COMMENT ON TYPE credits.issued IS 'What issuing leaves: the account and the grant as they are now, and the entry as it was written.';
-
 CREATE TYPE credits.limit_window AS ENUM (
     'hour',
     'day',
@@ -345,6 +204,98 @@ CREATE TYPE credits.payer AS (
 ALTER TYPE credits.payer OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.payer IS 'A grant as it is while changes are worked out: what it has left, when it ends, whether its time has come.';
+
+CREATE DOMAIN credits.zero_or_more AS bigint
+	CONSTRAINT zero_or_more CHECK ((VALUE >= 0));
+
+ALTER DOMAIN credits.zero_or_more OWNER TO florin_owner;
+
+COMMENT ON DOMAIN credits.zero_or_more IS 'Credits that are never negative.';
+
+CREATE TABLE credits.accounts (
+    account_id uuid NOT NULL,
+    closed_at timestamp with time zone,
+    debt_limit bigint,
+    limited boolean DEFAULT false NOT NULL,
+    next_change_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    next_expiry_at timestamp with time zone,
+    settled bigint DEFAULT 0 NOT NULL,
+    debt credits.zero_or_more DEFAULT 0 NOT NULL,
+    held credits.zero_or_more DEFAULT 0 NOT NULL,
+    posted bigint DEFAULT 0 NOT NULL,
+    axis bigint DEFAULT 0 NOT NULL,
+    entry_no bigint DEFAULT 0 NOT NULL,
+    chain bytea DEFAULT '\x'::bytea NOT NULL
+)
+WITH (fillfactor='50');
+
+ALTER TABLE credits.accounts OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.accounts IS 'One row an account: its balance, its place on the burn axis and the head of its chain. Opaque ids, by default the Supabase user''s; no foreign key, so that the ledger outlives the user.';
+
+COMMENT ON COLUMN credits.accounts.debt_limit IS 'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
+
+COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits: its spends then count towards them, and no other account pays for it.';
+
+COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
+
+COMMENT ON COLUMN credits.accounts.next_expiry_at IS 'The soonest expiry among grants with credits left, as of the last settlement.';
+
+COMMENT ON COLUMN credits.accounts.settled IS 'How much of the axis is allocated to grants.';
+
+COMMENT ON COLUMN credits.accounts.debt IS 'Settled credits of the axis that no grant pays for.';
+
+COMMENT ON COLUMN credits.accounts.axis IS 'Credits ever reserved or spent: the end of the burn axis.';
+
+COMMENT ON COLUMN credits.accounts.chain IS 'The hash of the last entry, which covers all before it.';
+
+CREATE TABLE credits.entries (
+    account_id uuid NOT NULL,
+    entry_no bigint NOT NULL,
+    amount bigint NOT NULL,
+    axis_from bigint,
+    posted_after bigint NOT NULL,
+    held_after bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    kind credits.entry_kind NOT NULL,
+    cause credits.cause,
+    grant_id uuid,
+    grant_delta bigint,
+    hold_id uuid,
+    idempotency_key text NOT NULL COLLATE pg_catalog."C",
+    subject_seal bytea,
+    metadata jsonb,
+    actor text,
+    feature text,
+    meter text,
+    quantity numeric,
+    pricing jsonb,
+    chain bytea NOT NULL
+);
+
+ALTER TABLE credits.entries OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.entries IS 'The journal: immutable signed rows, numbered and hash-chained within their account. Nobody may update or delete.';
+
+COMMENT ON COLUMN credits.entries.axis_from IS 'Where the stretch of the burn axis begins that this spend, capture or hold takes.';
+
+COMMENT ON COLUMN credits.entries.cause IS 'Set where Florin wrote the entry by itself; its key then begins with florin:, which no app may use.';
+
+COMMENT ON COLUMN credits.entries.grant_delta IS 'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
+
+COMMENT ON COLUMN credits.entries.subject_seal IS 'Hash of what may never change of the grant or hold that the entry brought about.';
+
+COMMENT ON COLUMN credits.entries.actor IS 'Who used the credits, by the app''s name for them: a user, an agent, an API key.';
+
+COMMENT ON COLUMN credits.entries.feature IS 'What the credits were used in, by the app''s name for it.';
+
+COMMENT ON COLUMN credits.entries.meter IS 'What was measured, as the rate card calls it.';
+
+COMMENT ON COLUMN credits.entries.quantity IS 'How much of it, in the meter''s units.';
+
+COMMENT ON COLUMN credits.entries.pricing IS 'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
+
+COMMENT ON COLUMN credits.entries.chain IS 'sha256 over the chain before and this row.';
 
 CREATE TYPE credits.step AS (
 	account credits.accounts,
@@ -1712,9 +1663,7 @@ declare
   v_metadata jsonb := jsonb_strip_nulls(jsonb_build_object(
     'reason', p_reason, 'actor', p_actor, 'internal_note', p_internal_note));
   v_account credits.accounts;
-  v_grant credits.grants;
   v_entry credits.entries;
-  v_issued credits.issued;
   v_step credits.step;
 begin
   -- The smallest bigint has no absolute value.
@@ -1730,42 +1679,34 @@ begin
     p_account_id, p_idempotency_key, 'adjustment', v_metadata, p_amount => p_amount);
   if v_entry.entry_no is not null then
     replayed := true;
+  elsif p_amount > 0 then
+    select g.entry_id, g.posted, g.held, g.available, g.replayed
+      into entry_id, posted, held, available, replayed
+      from credits.give(p_account_id, p_amount, p_idempotency_key, 'adjustment', 0, null, null,
+        v_metadata, null, null, 'adjustment') g;
+    return;
   elsif v_account.closed_at is not null then
     perform credits.raise_closed(p_account_id);
   else
-    if p_amount > 0 then
-      v_grant.source := 'adjustment';
-      v_grant.priority := 0;
-      v_grant.amount := p_amount;
-      v_grant.effective_at := v_now;
-      v_grant.idempotency_key := p_idempotency_key;
-      v_grant.metadata := v_metadata;
-      v_issued := credits.issue(v_account, v_grant, 'adjustment', null, v_now);
-      v_account := v_issued.account;
-      v_entry := v_issued.entry;
-    else
-      if v_account.account_id is null then
-        perform credits.raise_insufficient(0, -p_amount);
-      end if;
-      if credits.needs_settling(v_account, v_now) then
-        v_account := credits.settle(v_account, v_now);
-      end if;
-      if v_account.posted - v_account.held < -p_amount then
-        perform credits.raise_insufficient(v_account.posted - v_account.held, -p_amount);
-      end if;
-      v_entry := null;
-      v_entry.kind := 'adjustment';
-      v_entry.amount := p_amount;
-      v_entry.axis_from := v_account.axis;
-      v_entry.idempotency_key := p_idempotency_key;
-      v_entry.created_at := v_now;
-      v_entry.metadata := v_metadata;
-      v_account.axis := v_account.axis - p_amount;
-      v_step := credits.append(v_account, v_entry);
-      v_account := v_step.account;
-      v_entry := v_step.entry;
+    if v_account.account_id is null then
+      perform credits.raise_insufficient(0, -p_amount);
     end if;
-    perform credits.save_account(v_account);
+    if credits.needs_settling(v_account, v_now) then
+      v_account := credits.settle(v_account, v_now);
+    end if;
+    if v_account.posted - v_account.held < -p_amount then
+      perform credits.raise_insufficient(v_account.posted - v_account.held, -p_amount);
+    end if;
+    v_entry.kind := 'adjustment';
+    v_entry.amount := p_amount;
+    v_entry.axis_from := v_account.axis;
+    v_entry.idempotency_key := p_idempotency_key;
+    v_entry.created_at := v_now;
+    v_entry.metadata := v_metadata;
+    v_account.axis := v_account.axis - p_amount;
+    v_step := credits.append(v_account, v_entry);
+    v_entry := v_step.entry;
+    perform credits.save_account(v_step.account);
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
@@ -2780,6 +2721,45 @@ ALTER FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_
 
 COMMENT ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves the expiry of an open hold to p_expires_in from now, at most 30 days; never nearer than it was. Idempotent by key; a repeat answers with the hold''s expiry as it is now. Errors: CRHLD (not open, or unknown), CRDUP, CRKEY, 22023.';
 
+CREATE TABLE credits.grants (
+    account_id uuid NOT NULL,
+    grant_id uuid NOT NULL,
+    issued_no bigint NOT NULL,
+    source text NOT NULL,
+    priority integer NOT NULL,
+    amount bigint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    idempotency_key text NOT NULL,
+    purchase_key text,
+    metadata jsonb,
+    effective boolean NOT NULL,
+    remaining bigint NOT NULL,
+    burned bigint DEFAULT 0 NOT NULL,
+    expired bigint DEFAULT 0 NOT NULL,
+    voided bigint DEFAULT 0 NOT NULL,
+    reversed bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT grants_amount_above_zero CHECK ((amount > 0)),
+    CONSTRAINT grants_every_credit_is_somewhere CHECK (((((((remaining + burned) + expired) + voided) + reversed) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0))),
+    CONSTRAINT grants_expire_after_they_become_effective CHECK ((expires_at > effective_at)),
+    CONSTRAINT grants_remaining_between_zero_and_amount CHECK (((remaining >= 0) AND (remaining <= amount)))
+);
+
+ALTER TABLE credits.grants OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.grants IS 'Credits given: how many, from what source, from when until when, burned in which order, and where each of them is now.';
+
+COMMENT ON COLUMN credits.grants.issued_no IS 'Number of the entry that issued it: the age within the account.';
+
+COMMENT ON COLUMN credits.grants.purchase_key IS 'The purchase of billing.purchases that it was given for; null: it was not bought through Stripe.';
+
+COMMENT ON COLUMN credits.grants.effective IS 'False while its time has not come: its credits are not posted yet.';
+
+COMMENT ON COLUMN credits.grants.remaining IS 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
+
+COMMENT ON COLUMN credits.grants.burned IS 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
+
 CREATE FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) RETURNS credits.grants
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -2937,7 +2917,7 @@ ALTER FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_fro
 
 COMMENT ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) IS 'Gives a settled stretch that is not needed after all back to the grants that paid for it.';
 
-CREATE FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind DEFAULT 'grant'::credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -2947,64 +2927,113 @@ declare
   v_now timestamptz := clock_timestamp();
   -- The default is now(), a new value on every retry: it means "at once", and is no part of the input.
   v_at_once boolean := p_effective_at is null or p_effective_at = now();
+  v_effective_at timestamptz := case when v_at_once then v_now else p_effective_at end;
+  v_effective boolean := v_effective_at <= v_now;
+  v_priority integer := coalesce(p_priority, 0);
+  v_metadata jsonb := nullif(p_metadata, '{}');
+  v_kind credits.entry_kind := case when v_effective then p_kind else 'schedule' end;
+  v_moved bigint := case when v_effective then p_amount else 0 end;
   v_account credits.accounts;
   v_entry credits.entries;
   v_grant credits.grants;
-  v_issued credits.issued;
+  v_seal bytea;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
   if p_source is null or p_source = '' then
     raise exception 'The source of the grant is missing.'
       using errcode = '22004', hint = 'Say where the credits come from, for example purchase or bonus.';
   end if;
-  v_account := credits.lock_account(p_account_id, true);
+  select * into v_account from credits.accounts a where a.account_id = p_account_id for update;
+  if not found then
+    v_account := credits.lock_account(p_account_id, true);
+  end if;
 
-  v_entry := credits.replayed(p_account_id, p_idempotency_key, null, p_metadata);
-  if v_entry.entry_no is not null then
+  select * into v_entry from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+  if found then
     select * into v_grant from credits.grants g
      where g.account_id = p_account_id and g.grant_id = v_entry.grant_id;
     if v_entry.kind not in ('grant', 'schedule')
+       or v_entry.metadata is distinct from v_metadata
        or v_grant.amount <> p_amount
        or v_grant.source <> p_source
-       or v_grant.priority <> coalesce(p_priority, 0)
+       or v_grant.priority <> v_priority
        or v_grant.expires_at is distinct from p_expires_at
        or v_grant.purchase_key is distinct from p_purchase_key
        or v_grant.effective_at is distinct from
           (case when v_at_once then v_grant.created_at else p_effective_at end) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
+    grant_id := v_grant.grant_id;
     replayed := true;
-  else
-    if v_account.closed_at is not null then
-      perform credits.raise_closed(p_account_id);
-    end if;
-    v_grant.source := p_source;
-    v_grant.priority := coalesce(p_priority, 0);
-    v_grant.amount := p_amount;
-    v_grant.effective_at := case when v_at_once then v_now else p_effective_at end;
-    if p_expires_at <= v_grant.effective_at then
-      raise exception 'The grant would expire at %, not after it becomes effective at %.',
-        p_expires_at, v_grant.effective_at
-        using errcode = '22023', hint = 'Pass an expiry after the effective time, or none.';
-    end if;
-    v_grant.expires_at := p_expires_at;
-    v_grant.idempotency_key := p_idempotency_key;
-    v_grant.purchase_key := p_purchase_key;
-    v_grant.metadata := nullif(p_metadata, '{}');
-    v_issued := credits.issue(v_account, v_grant, 'grant', p_cause, v_now);
-    v_grant := v_issued.grant_given;
-    v_entry := v_issued.entry;
-    perform credits.save_account(v_issued.account);
-    replayed := false;
+    select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+    return;
   end if;
-  grant_id := v_grant.grant_id;
-  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+
+  if v_account.closed_at is not null then
+    perform credits.raise_closed(p_account_id);
+  end if;
+  if p_expires_at <= v_effective_at then
+    raise exception 'The grant would expire at %, not after it becomes effective at %.',
+      p_expires_at, v_effective_at
+      using errcode = '22023', hint = 'Pass an expiry after the effective time, or none.';
+  end if;
+  if v_account.settled < v_account.axis or v_account.next_change_at <= v_now then
+    v_account := credits.settle(v_account, v_now);
+  end if;
+
+  grant_id := gen_random_uuid();
+  replayed := false;
+  v_account.entry_no := v_account.entry_no + 1;
+  v_account.posted := v_account.posted + v_moved;
+  v_seal := sha256(record_send(row(
+    grant_id, convert_to(p_source, 'UTF8'), v_priority, p_amount, v_effective_at, p_expires_at, v_now,
+    v_account.entry_no, convert_to(p_idempotency_key, 'UTF8'), convert_to(p_purchase_key, 'UTF8'),
+    convert_to(v_metadata::text, 'UTF8'))));
+  v_account.chain := sha256(v_account.chain || int8send(v_account.entry_no) || int8send(-1)
+    || int8send(v_account.posted) || int8send(v_account.held::bigint)
+    || sha256(record_send(row(
+      p_account_id, v_moved, v_now, v_kind::text::bytea, p_cause::text::bytea, grant_id, p_amount,
+      null::uuid, convert_to(p_idempotency_key, 'UTF8'), v_seal,
+      convert_to(v_metadata::text, 'UTF8')))));
+  insert into credits.grants (
+    account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
+    idempotency_key, purchase_key, metadata, effective, remaining)
+  values (
+    p_account_id, grant_id, v_account.entry_no, p_source, v_priority, p_amount, v_effective_at,
+    p_expires_at, v_now, p_idempotency_key, p_purchase_key, v_metadata, v_effective, p_amount);
+  if not v_effective and credits.scheduled(p_account_id) > 4503599627370495 then
+    raise exception 'Too many credits would wait for their time.'
+      using errcode = 'CRAMT',
+            hint = 'Nothing was written. Grants of the future add up to at most 4503599627370495 credits.';
+  end if;
+  insert into credits.entries (
+    account_id, entry_no, amount, posted_after, held_after, created_at, kind, cause, grant_id,
+    grant_delta, idempotency_key, subject_seal, metadata, chain)
+  values (
+    p_account_id, v_account.entry_no, v_moved, v_account.posted, v_account.held, v_now, v_kind,
+    p_cause, grant_id, p_amount, p_idempotency_key, v_seal, v_metadata, v_account.chain);
+
+  posted := v_account.posted;
+  held := v_account.held;
+  available := posted - held;
+  entry_id := md5(p_account_id::text || ':' || v_account.entry_no)::uuid;
+  v_account.next_change_at := least(v_account.next_change_at, p_expires_at,
+    case when v_effective then 'infinity' else v_effective_at end);
+  if v_effective then
+    v_account.next_expiry_at := least(v_account.next_expiry_at, p_expires_at);
+  end if;
+  -- Debt is paid from it first.
+  if v_account.debt > 0 or v_account.next_change_at <= v_now then
+    v_account := credits.settle(v_account, v_now);
+  end if;
+  perform credits.save_account(v_account);
 end;
 $$;
 
-ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause) and for a purchase (p_purchase_key). Internal.';
+COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause), for a purchase (p_purchase_key) and for an adjustment (p_kind). Internal.';
 
 CREATE FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -3023,64 +3052,6 @@ $$;
 ALTER FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) IS 'What the ledger holds of a purchase: the grant under its key, and the sums of all grants for it, corrections counted in. Zeros when there is none. A function, so that billing''s tables are not joined with the ledger''s (docs/scale.md).';
-
-CREATE FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) RETURNS credits.issued
-    LANGUAGE plpgsql
-    SET search_path TO ''
-    AS $$
-declare
-  v_entry credits.entries;
-  v_step credits.step;
-begin
-  if credits.needs_settling(p_account, p_at) then
-    p_account := credits.settle(p_account, p_at);
-  end if;
-  p_grant.account_id := p_account.account_id;
-  p_grant.grant_id := gen_random_uuid();
-  p_grant.issued_no := p_account.entry_no + 1;
-  p_grant.created_at := p_at;
-  p_grant.effective := p_grant.effective_at <= p_at;
-  insert into credits.grants (
-    account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
-    idempotency_key, purchase_key, metadata, effective, remaining)
-  values (
-    p_grant.account_id, p_grant.grant_id, p_grant.issued_no, p_grant.source, p_grant.priority,
-    p_grant.amount, p_grant.effective_at, p_grant.expires_at, p_grant.created_at,
-    p_grant.idempotency_key, p_grant.purchase_key, p_grant.metadata, p_grant.effective,
-    p_grant.amount);
-  if not p_grant.effective and credits.scheduled(p_account.account_id) > 4503599627370495 then
-    raise exception 'Too many credits would wait for their time.'
-      using errcode = 'CRAMT',
-            hint = 'Nothing was written. Grants of the future add up to at most 4503599627370495 credits.';
-  end if;
-
-  v_entry.kind := case when p_grant.effective then p_kind else 'schedule' end;
-  v_entry.cause := p_cause;
-  v_entry.amount := case when p_grant.effective then p_grant.amount else 0 end;
-  v_entry.grant_id := p_grant.grant_id;
-  v_entry.grant_delta := p_grant.amount;
-  v_entry.idempotency_key := p_grant.idempotency_key;
-  v_entry.subject_seal := credits.subject_seal(p_grant);
-  v_entry.created_at := p_at;
-  v_entry.metadata := p_grant.metadata;
-  v_step := credits.append(p_account, v_entry);
-  p_account := v_step.account;
-
-  p_account.next_change_at := least(p_account.next_change_at, p_grant.expires_at,
-    case when p_grant.effective then 'infinity' else p_grant.effective_at end);
-  if p_grant.effective then
-    p_account.next_expiry_at := least(p_account.next_expiry_at, p_grant.expires_at);
-  end if;
-  if p_account.debt > 0 or p_account.next_change_at <= p_at then
-    p_account := credits.settle(p_account, p_at);
-  end if;
-  return row(p_account, p_grant, v_step.entry);
-end;
-$$;
-
-ALTER FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) IS 'Adds a grant to a locked account; debt is paid from it first.';
 
 CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6262,6 +6233,9 @@ GRANT USAGE ON SCHEMA credits TO postgres;
 
 GRANT USAGE ON SCHEMA florin TO florin_owner;
 
+GRANT SELECT ON TABLE credits.limits TO service_role;
+GRANT SELECT ON TABLE credits.limits TO postgres;
+
 GRANT SELECT ON TABLE credits.accounts TO authenticated;
 GRANT SELECT ON TABLE credits.accounts TO service_role;
 GRANT SELECT ON TABLE credits.accounts TO postgres;
@@ -6269,13 +6243,6 @@ GRANT SELECT ON TABLE credits.accounts TO postgres;
 GRANT SELECT ON TABLE credits.entries TO authenticated;
 GRANT SELECT ON TABLE credits.entries TO service_role;
 GRANT SELECT ON TABLE credits.entries TO postgres;
-
-GRANT SELECT ON TABLE credits.grants TO authenticated;
-GRANT SELECT ON TABLE credits.grants TO service_role;
-GRANT SELECT ON TABLE credits.grants TO postgres;
-
-GRANT SELECT ON TABLE credits.limits TO service_role;
-GRANT SELECT ON TABLE credits.limits TO postgres;
 
 REVOKE ALL ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) TO service_role;
@@ -6546,6 +6513,10 @@ REVOKE ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_
 GRANT ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
+GRANT SELECT ON TABLE credits.grants TO authenticated;
+GRANT SELECT ON TABLE credits.grants TO service_role;
+GRANT SELECT ON TABLE credits.grants TO postgres;
+
 REVOKE ALL ON FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) FROM PUBLIC;
@@ -6565,13 +6536,11 @@ GRANT ALL ON FUNCTION credits.forget_counters(p_limit integer) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO postgres;
-
-REVOKE ALL ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
