@@ -541,6 +541,41 @@ ALTER FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) OWNER TO florin_
 
 COMMENT ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The event is null when the inbox has it already (eventId says which), or, with no eventId, for a job. Errors: 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
 
+CREATE FUNCTION billing.apply_events(p_deliveries jsonb) RETURNS text[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET lock_timeout TO '50ms'
+    AS $$
+declare
+  v_count integer := jsonb_array_length(p_deliveries);
+  v_outcomes text[] := array_fill(null::text, array[v_count]);
+  v_delivery jsonb;
+  v_n integer := 0;
+begin
+  for v_delivery in select d.value from jsonb_array_elements(p_deliveries) d loop
+    v_n := v_n + 1;
+    if v_count = 1 then
+      v_outcomes[1] := billing.apply_event(v_delivery -> 'event', v_delivery -> 'plan');
+      return v_outcomes;
+    end if;
+    begin
+      v_outcomes[v_n] := billing.apply_event(v_delivery -> 'event', v_delivery -> 'plan');
+    exception
+      when serialization_failure then
+        null;
+      when lock_not_available or deadlock_detected then
+        -- The rows of those before it are locked: they are not kept waiting again.
+        return v_outcomes;
+    end;
+  end loop;
+  return v_outcomes;
+end;
+$$;
+
+ALTER FUNCTION billing.apply_events(p_deliveries jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.apply_events(p_deliveries jsonb) IS 'Several deliveries, each an object of event and plan, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
+
 CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -6259,6 +6294,10 @@ REVOKE ALL ON FUNCTION billing.apply_commands(p_commands jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) TO service_role;

@@ -6,7 +6,7 @@ import { createMemory } from '../kernel/index.ts';
 import { createSpendBatcher } from '../ledger/index.ts';
 import { type Confirmations, createConfirmations } from '../plan-change/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
-import { createCatchUp, type WebhookDeps } from '../webhooks/index.ts';
+import { createCatchUp, createPlanWriter, type WebhookDeps } from '../webhooks/index.ts';
 import { type BalanceFeed, createBalanceFeed } from './balance-feed.ts';
 import { createStripeFor, type StripeFor } from './buyer-stripe.ts';
 import { type Callers, createCallers } from './callers.ts';
@@ -44,6 +44,7 @@ export type Parts = AppDeps & {
 export function createParts(deps: AppDeps): Parts {
   const { db, clock, ids, logger, config, catalog, webhooks, stripe } = deps;
   const rateLimits = createRateLimits({ ...DEFAULT_LIMITS, ...deps.limits });
+  const reserved = deps.reserved ?? db;
   const addressOf = createAddressOf({ trustedProxies: config.trustedProxies, logger });
   const prices = createPriceDirectory({ stripe, clock, logger });
   const metrics = createMetrics(db);
@@ -59,7 +60,7 @@ export function createParts(deps: AppDeps): Parts {
   });
   return {
     ...deps,
-    deliveries: { ...webhooks, db: deps.reserved ?? db },
+    deliveries: { ...webhooks, db: reserved, write: createPlanWriter(reserved) },
     callers,
     rateLimits,
     addressOf,

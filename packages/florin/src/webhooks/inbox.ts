@@ -12,7 +12,7 @@ import {
   type StoredSubscription,
   type SubscriptionLink,
 } from '../fulfillment/index.ts';
-import { toStorableJson } from '../kernel/index.ts';
+import { FlorinError, toStorableJson } from '../kernel/index.ts';
 import type { StateRequest } from './decide-with.ts';
 
 const READ_STATE: Statement = {
@@ -23,11 +23,16 @@ const APPLY_EVENT: Statement = {
   name: 'billing_apply_event',
   text: 'select billing.apply_event($1, $2) as outcome',
 };
+const APPLY_EVENTS: Statement = {
+  name: 'billing_apply_events',
+  text: 'select billing.apply_events($1) as outcomes',
+};
 const CLAIM_EVENTS: Statement = {
   name: 'billing_claim_events',
   text: 'select * from billing.claim_events($1, make_interval(secs => $2))',
 };
 
+const LOCK_NOT_AVAILABLE = '55P03';
 /** NUL and half surrogate pairs, as JSON.stringify writes them. */
 const UNSTORABLE_ESCAPE = /\\u(?:0000|d[89a-f])/;
 
@@ -116,18 +121,43 @@ export type PlanWrite = {
   readonly closedSessionId: string | null;
 };
 
+/** `duplicate`: the event was finished before. */
+export type PlanOutcome = 'applied' | 'duplicate';
+
 /**
- * Writes a plan in one statement and one commit. `duplicate`: the event was finished before. Throws
- * `account_busy` when too much waits for the account that it is about.
+ * Writes a plan in one statement and one commit. Throws `account_busy` when too much waits for the
+ * account that it is about.
  */
-export async function applyPlan(db: Executor, write: PlanWrite): Promise<'applied' | 'duplicate'> {
-  const rows = await db.query<Row & { outcome: 'applied' | 'duplicate' }>(
+export async function applyPlan(db: Executor, write: PlanWrite): Promise<PlanOutcome> {
+  const rows = await db.query<Row & { outcome: PlanOutcome }>(
     APPLY_EVENT,
     [write.event, storableText(toSql(write))],
     // Only what moves credits waits for the account's row.
     { lane: write.plan.commands[0]?.accountId },
   );
   return rows[0]?.outcome ?? 'duplicate';
+}
+
+/**
+ * Writes the plans of several deliveries in one statement and one commit, in the order of their
+ * accounts. Null for one that fell out: it has to be written alone.
+ */
+export async function applyPlans(
+  db: Executor,
+  writes: readonly PlanWrite[],
+): Promise<readonly (PlanOutcome | null)[]> {
+  const deliveries = writes.map(
+    (write) => `{"event":${write.event},"plan":${storableText(toSql(write))}}`,
+  );
+  const rows = await db.query<Row & { outcomes: (PlanOutcome | null)[] }>(APPLY_EVENTS, [
+    `[${deliveries.join(',')}]`,
+  ]);
+  return rows[0]?.outcomes ?? [];
+}
+
+/** Only what this event is about is locked: the event itself can be stored. */
+export function isLocked(error: unknown): boolean {
+  return error instanceof FlorinError && error.details['sqlstate'] === LOCK_NOT_AVAILABLE;
 }
 
 /**

@@ -24,3 +24,4 @@ export {
   type WebhookRequest,
 } from './receive.ts';
 export { type ReplayOutcome, replayEvent } from './replay.ts';
+export { createPlanWriter } from './together.ts';
