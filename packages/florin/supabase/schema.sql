@@ -1355,7 +1355,7 @@ COMMENT ON COLUMN billing.payments.status IS 'pending: a delayed method has not 
 
 COMMENT ON COLUMN billing.payments.next_due_at IS 'When the next part of a dripped price is due.';
 
-COMMENT ON COLUMN billing.payments.state IS 'src/fulfillment/state.ts describes it; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
+COMMENT ON COLUMN billing.payments.state IS 'src/fulfillment/state.ts describes it, and src/webhooks/stored-state.ts what is left out here; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
 
 CREATE FUNCTION billing.payment_as_read(p_payment billing.payments) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -1558,10 +1558,11 @@ begin
   end if;
   select coalesce(sum(g.expired), 0) into v_unspent
     from credits.grants g
+    join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
    where g.account_id = p_account_id
      and g.source in ('subscription', 'rollover')
-     and g.metadata ->> 'stripe_subscription_id' = p_subscription_id
-     and g.metadata ->> 'stripe_price_id' = p_price_id
+     and e.metadata ->> 'stripe_subscription_id' = p_subscription_id
+     and e.metadata ->> 'stripe_price_id' = p_price_id
      and g.expires_at between p_period_end - interval '1 day' and p_period_end + interval '1 day';
   return v_unspent;
 end;
@@ -2657,13 +2658,14 @@ begin
        where c.grant_id is not null
        group by c.grant_id),
     items as (
-      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, g.metadata,
-             g.priority, g.effective_at, g.idempotency_key,
+      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, e.metadata,
+             g.priority, g.effective_at, e.idempotency_key,
              g.effective or coalesce(d.started, false) as live,
              (g.burned + coalesce(d.burned, 0))::bigint as burned,
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
              g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
+        join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
         left join due d on d.grant_id = g.grant_id
         left join unnest(v_reserved) r on r.grant_id = g.grant_id
        where g.account_id = p_account_id),
@@ -2766,9 +2768,7 @@ CREATE TABLE credits.grants (
     effective_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
-    idempotency_key text NOT NULL,
     purchase_key text,
-    metadata jsonb,
     effective boolean NOT NULL,
     remaining bigint NOT NULL,
     burned bigint DEFAULT 0 NOT NULL,
@@ -3023,8 +3023,7 @@ begin
   v_account.posted := v_account.posted + v_moved;
   v_seal := sha256(record_send(row(
     grant_id, convert_to(p_source, 'UTF8'), v_priority, p_amount, v_effective_at, p_expires_at, v_now,
-    v_account.entry_no, convert_to(p_idempotency_key, 'UTF8'), convert_to(p_purchase_key, 'UTF8'),
-    convert_to(v_metadata::text, 'UTF8'))));
+    v_account.entry_no, convert_to(p_purchase_key, 'UTF8'))));
   v_account.chain := sha256(v_account.chain || int8send(v_account.entry_no) || int8send(-1)
     || int8send(v_account.posted) || int8send(v_account.held::bigint)
     || sha256(record_send(row(
@@ -3033,10 +3032,10 @@ begin
       convert_to(v_metadata::text, 'UTF8')))));
   insert into credits.grants (
     account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
-    idempotency_key, purchase_key, metadata, effective, remaining)
+    purchase_key, effective, remaining)
   values (
     p_account_id, grant_id, v_account.entry_no, p_source, v_priority, p_amount, v_effective_at,
-    p_expires_at, v_now, p_idempotency_key, p_purchase_key, v_metadata, v_effective, p_amount);
+    p_expires_at, v_now, p_purchase_key, v_effective, p_amount);
   if not v_effective and credits.scheduled(p_account_id) > 4503599627370495 then
     raise exception 'Too many credits would wait for their time.'
       using errcode = 'CRAMT',
@@ -4639,14 +4638,13 @@ begin
   return sha256(record_send(row(
     p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
-    convert_to(p_grant.idempotency_key, 'UTF8'), convert_to(p_grant.purchase_key, 'UTF8'),
-    convert_to(p_grant.metadata::text, 'UTF8'))));
+    convert_to(p_grant.purchase_key, 'UTF8'))));
 end;
 $$;
 
 ALTER FUNCTION credits.subject_seal(p_grant credits.grants) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.subject_seal(p_grant credits.grants) IS 'Hash of what may never change of a grant. In binary form: independent of time zone and encoding.';
+COMMENT ON FUNCTION credits.subject_seal(p_grant credits.grants) IS 'Hash of what may never change of a grant; its key and metadata are its entry''s. In binary form: independent of time zone and encoding.';
 
 CREATE FUNCTION credits.subject_seal(p_hold credits.holds) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
@@ -5601,7 +5599,7 @@ CREATE VIEW credits.broken_grants_are_unaltered WITH (security_invoker='true') A
    FROM credits.grants g
   WHERE (NOT (EXISTS ( SELECT
            FROM credits.entries e
-          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.idempotency_key, g.purchase_key, g.metadata, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
+          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.purchase_key, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('grant %s'::text, e.grant_id) AS detail

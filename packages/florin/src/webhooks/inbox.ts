@@ -14,6 +14,7 @@ import {
 } from '../fulfillment/index.ts';
 import { FlorinError, toStorableJson } from '../kernel/index.ts';
 import type { StateRequest } from './decide-with.ts';
+import { fromStored, type StoredState, toStored } from './stored-state.ts';
 
 const READ_STATE: Statement = {
   name: 'billing_read_state',
@@ -51,6 +52,12 @@ export type StoredPayment = {
   readonly state: PaymentState;
 };
 
+type PaymentRow = Omit<StoredPayment, 'state'> & { readonly state: StoredState };
+
+function toPayment(row: PaymentRow): StoredPayment {
+  return { ...row, state: fromStored(row.state) };
+}
+
 export type StateRead = {
   readonly eventStatus: EventStatus | null;
   readonly attempts: number;
@@ -73,8 +80,8 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
       customerAccountId: string | null;
       subscription: StoredSubscription | null;
       subscriptionRead: ReadSubscription | null;
-      payments: StoredPayment[] | null;
-      relatives: StoredPayment[] | null;
+      payments: PaymentRow[] | null;
+      relatives: PaymentRow[] | null;
     }
   >(READ_STATE, [
     request.eventId,
@@ -84,8 +91,8 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
     request.wholeSubscription,
   ]);
   const row = rows[0];
-  const payments = row?.payments ?? [];
-  const relatives = row?.relatives ?? [];
+  const payments = (row?.payments ?? []).map(toPayment);
+  const relatives = (row?.relatives ?? []).map(toPayment);
   return {
     eventStatus: row?.eventStatus ?? null,
     attempts: row?.eventAttempts ?? 0,
@@ -194,7 +201,8 @@ type PlanInput = {
   readonly subscriptionRead: ReadSubscription | null;
 };
 
-type PaymentInput = PaymentWrite & {
+type PaymentInput = Omit<PaymentWrite, 'state'> & {
+  readonly state: StoredState;
   readonly id: string;
   /** The version that was read; null for a new payment. */
   readonly version: number | null;
@@ -248,6 +256,7 @@ function paymentToSql(write: PlanWrite): PaymentInput | null {
   }
   return {
     ...plan.payment,
+    state: toStored(plan.payment.state),
     id: kept?.id ?? newPaymentId,
     version: kept?.version ?? null,
     absorbs: absorbed.map(({ id, version }) => ({ id, version })),
@@ -260,7 +269,13 @@ function relativesToSql({ plan, relatives }: PlanWrite): PaymentInput[] {
   return (plan.relatives ?? [])
     .map((one) => {
       const read = relatives.find(({ id }) => id === one.id);
-      return { ...one, version: read?.version ?? null, absorbs: [], aliases: read?.aliases ?? [] };
+      return {
+        ...one,
+        state: toStored(one.state),
+        version: read?.version ?? null,
+        absorbs: [],
+        aliases: read?.aliases ?? [],
+      };
     })
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -92,8 +92,7 @@ begin
   v_account.posted := v_account.posted + v_moved;
   v_seal := sha256(record_send(row(
     grant_id, convert_to(p_source, 'UTF8'), v_priority, p_amount, v_effective_at, p_expires_at, v_now,
-    v_account.entry_no, convert_to(p_idempotency_key, 'UTF8'), convert_to(p_purchase_key, 'UTF8'),
-    convert_to(v_metadata::text, 'UTF8'))));
+    v_account.entry_no, convert_to(p_purchase_key, 'UTF8'))));
   v_account.chain := sha256(v_account.chain || int8send(v_account.entry_no) || int8send(-1)
     || int8send(v_account.posted) || int8send(v_account.held::bigint)
     || sha256(record_send(row(
@@ -102,10 +101,10 @@ begin
       convert_to(v_metadata::text, 'UTF8')))));
   insert into credits.grants (
     account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
-    idempotency_key, purchase_key, metadata, effective, remaining)
+    purchase_key, effective, remaining)
   values (
     p_account_id, grant_id, v_account.entry_no, p_source, v_priority, p_amount, v_effective_at,
-    p_expires_at, v_now, p_idempotency_key, p_purchase_key, v_metadata, v_effective, p_amount);
+    p_expires_at, v_now, p_purchase_key, v_effective, p_amount);
   if not v_effective and credits.scheduled(p_account_id) > 4503599627370495 then
     raise exception 'Too many credits would wait for their time.'
       using errcode = 'CRAMT',

@@ -55,8 +55,7 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     "effective_at = effective_at - interval '1 us'",
     "expires_at = 'infinity'",
     "created_at = created_at - interval '1 us'",
-    "idempotency_key = idempotency_key || 'x'",
-    'metadata = \'{"forged": true}\'',
+    "purchase_key = coalesce(purchase_key, '') || 'x'",
     'reversed = reversed + 1, burned = burned - 1',
   ],
   holds: [
