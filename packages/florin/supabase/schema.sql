@@ -29,12 +29,13 @@ CREATE TYPE credits.batch_result AS (
 	status text,
 	entry_no bigint,
 	posted bigint,
-	held bigint
+	held bigint,
+	reached jsonb
 );
 
 ALTER TYPE credits.batch_result OWNER TO florin_owner;
 
-COMMENT ON TYPE credits.batch_result IS 'How one spend of a batch ended; the entry of its key and the balance after it, else the balance as it is.';
+COMMENT ON TYPE credits.batch_result IS 'How one spend of a batch ended; the entry of its key and the balance after it, else the balance as it is, and the limit that was reached.';
 
 CREATE TYPE credits.cause AS ENUM (
     'payment',
@@ -163,6 +164,17 @@ ALTER TYPE credits.limit_state OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.limit_state IS 'How a limit stands for one actor and feature: the window, what was used in it, and what open holds reserve.';
 
+CREATE TYPE credits.member_role AS ENUM (
+    'viewer',
+    'member',
+    'admin',
+    'owner'
+);
+
+ALTER TYPE credits.member_role OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.member_role IS 'What a user may do, each more than the one before: read, spend through the app, set limits and see what all members use, buy.';
+
 CREATE TYPE credits.overage AS ENUM (
     'refuse',
     'up_to_available',
@@ -235,7 +247,7 @@ COMMENT ON TABLE credits.accounts IS 'One row an account: its balance, its place
 
 COMMENT ON COLUMN credits.accounts.debt_limit IS 'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
 
-COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits: its spends then count towards them, and no other account pays for it.';
+COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits or members: its spends are then checked against them, and no other account pays for it.';
 
 COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
 
@@ -438,7 +450,7 @@ begin
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
   end if;
-  if coalesce((p_plan ->> 'unread')::boolean, false) and exists (
+  if p_plan -> 'unread' = 'true' and p_plan ->> 'customerId' is not null and exists (
        select 1 from billing.customers c
         where c.customer_id = p_plan ->> 'customerId'
           and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
@@ -502,9 +514,11 @@ begin
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
     perform billing.write_payment(p_plan -> 'payment');
   end if;
-  perform billing.write_payment(r.value)
-    from jsonb_array_elements(coalesce(p_plan -> 'relatives', '[]')) with ordinality r
-   order by r.ordinality;
+  if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
+    perform billing.write_payment(r.value)
+      from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
+     order by r.ordinality;
+  end if;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;
@@ -1690,6 +1704,28 @@ ALTER FUNCTION billing.write_subscription(p_subscription jsonb) OWNER TO florin_
 
 COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription; an older fact never replaces a newer one, and ended stays ended.';
 
+CREATE FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(account_id uuid, role credits.member_role)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+  return query
+    select a.account_id, a.role
+      from (select p_user_id as account_id, 'owner'::credits.member_role as role, true as is_own
+             where p_after is null
+            union all
+            select m.account_id, m.role, false from credits.kept_members(null, p_user_id) m
+             where p_after is null or m.account_id > p_after) a
+     order by a.is_own desc, a.account_id
+     limit p_limit;
+end;
+$$;
+
+ALTER FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) IS 'The accounts of a user and their role in each: their own first, the others by id, after p_after.';
+
 CREATE FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1838,6 +1874,19 @@ $$;
 ALTER FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) IS 'Which grants paid for the account''s entries of a range of numbers, and how much; without a grant: debt. Complete in this instant. Writes nothing, and waits for nobody.';
+
+CREATE FUNCTION credits.app_keeps_members() RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return false;
+end;
+$$;
+
+ALTER FUNCTION credits.app_keeps_members() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.app_keeps_members() IS 'Whether the app keeps the members: then nobody knows beforehand which accounts have any.';
 
 CREATE FUNCTION credits.append(p_account credits.accounts, p_entry credits.entries) RETURNS credits.step
     LANGUAGE plpgsql
@@ -2102,6 +2151,56 @@ ALTER FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea
 
 COMMENT ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) IS 'The chain''s value after an entry: sha256 of the value before and every column. Each part has a fixed length, so no two entries read alike.';
 
+CREATE FUNCTION credits.check_actor(p_account_id uuid, p_actor text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_refused text := credits.refused_actor(p_account_id, p_actor);
+begin
+  if v_refused = 'not_a_member' then
+    perform credits.raise_not_a_member(p_account_id, p_actor);
+  elsif v_refused = 'role_too_low' then
+    perform credits.raise_role_too_low(credits.role_of(p_account_id, p_actor::uuid), 'member');
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.check_actor(p_account_id uuid, p_actor text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.check_actor(p_account_id uuid, p_actor text) IS 'Refuses to use credits as a user who is not a member (CRMEM) or only reads (CRROL), where the account has members. An actor that is no uuid is an agent or a key of the app''s, which answers for it. Call it with the account locked.';
+
+CREATE FUNCTION credits.check_change_of_member(p_account_id uuid, p_user_id uuid, p_role credits.member_role, p_by uuid) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_role credits.member_role := credits.role_of(p_account_id, p_user_id);
+  v_own credits.member_role := credits.role_of(p_account_id, p_by);
+  v_required credits.member_role :=
+    case when 'owner' in (v_role, p_role) then 'owner'::credits.member_role
+         else 'admin'::credits.member_role end;
+begin
+  if p_by is not null and v_own is null then
+    perform credits.raise_not_a_member(p_account_id, p_by::text);
+  elsif v_own < v_required and (p_by <> p_user_id or p_role is not null) then
+    perform credits.raise_role_too_low(v_own, v_required);
+  end if;
+  if p_account_id = p_user_id
+     or v_role = 'owner' and p_role is distinct from 'owner' and p_by is distinct from p_account_id
+        and not exists (
+          select from credits.kept_members(p_account_id, null) m
+           where m.role = 'owner' and m.user_id <> p_user_id) then
+    raise exception 'The account % would have no owner.', p_account_id
+      using errcode = 'CROWN', hint = 'Nothing was written. Make another member the owner first.';
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.check_change_of_member(p_account_id uuid, p_user_id uuid, p_role credits.member_role, p_by uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.check_change_of_member(p_account_id uuid, p_user_id uuid, p_role credits.member_role, p_by uuid) IS 'Refuses what p_by may not change: admins change members below owner, owners all, everyone leaves (CRROL, CRMEM); and what would leave no owner (CROWN). p_by null: the service. Call it with the account locked.';
+
 CREATE FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause DEFAULT NULL::credits.cause) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -2275,7 +2374,26 @@ $$;
 
 ALTER FUNCTION credits.current_account() OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.current_account() IS 'The account whose rows the signed-in user may read: their own, from the request''s verified claims, as auth.uid() reads them. Written here because florin_owner may have no rights in the schema auth.';
+COMMENT ON FUNCTION credits.current_account() IS 'The signed-in user, whose own account has the same id: from the request''s verified claims, as auth.uid() reads them. Written here because florin_owner may have no rights in the schema auth.';
+
+CREATE FUNCTION credits.current_accounts() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_user_id uuid := credits.current_account();
+begin
+  if v_user_id is null then
+    return null;
+  end if;
+  return v_user_id || array(
+    select m.account_id from credits.kept_members(null, v_user_id) m);
+end;
+$$;
+
+ALTER FUNCTION credits.current_accounts() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.current_accounts() IS 'The accounts whose rows the signed-in user may read: their own, and those that they are a member of in this instant.';
 
 CREATE TABLE credits.allocations (
     account_id uuid NOT NULL,
@@ -2341,7 +2459,6 @@ declare
   v_paid credits.paid_stretch[];
   v_changes credits.change[] := array[]::credits.change[];
   v_due record;
-  v_part credits.part;
   v_left bigint;
 begin
   if p_account.debt = 0 and p_account.next_change_at > p_at then
@@ -2356,20 +2473,10 @@ begin
     if v_due.what = 'release' then
       v_changes := v_changes || row('release', v_due.at, null, null, null, v_due.id,
         v_due.axis_to - v_due.axis_from, null)::credits.change;
-      foreach v_part in array credits.parts_of(
-        v_due.parts, v_paid, v_due.axis_from, v_due.axis_to)
-      loop
-        v_changes := v_changes || row('free', v_due.at, null, null,
-          (v_payers[v_part.place]).grant_id, null, v_part.amount, null)::credits.change;
-        v_left := (v_payers[v_part.place]).credits_left + v_part.amount;
-        -- What comes back to a grant that has ended expires at once.
-        if (v_payers[v_part.place]).ends <= v_due.at then
-          v_changes := v_changes || row('expire', v_due.at, null, null,
-            (v_payers[v_part.place]).grant_id, null, v_left, null)::credits.change;
-          v_left := 0;
-        end if;
-        v_payers[v_part.place].credits_left := v_left;
-      end loop;
+      select r.* into v_payers, v_changes
+        from credits.give_back(
+          v_due.at, credits.parts_of(v_due.parts, v_paid, v_due.axis_from, v_due.axis_to),
+          v_payers, v_changes) r;
       if cardinality(v_unpaid) > 0 then
         v_unpaid := credits.without_stretch(v_unpaid, v_due.axis_from, v_due.axis_to);
       end if;
@@ -3069,6 +3176,34 @@ ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_ke
 
 COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause), for a purchase (p_purchase_key) and for an adjustment (p_kind). Internal.';
 
+CREATE FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_part credits.part;
+  v_payer credits.payer;
+begin
+  foreach v_part in array p_parts loop
+    v_payer := p_payers[v_part.place];
+    p_changes := p_changes || row(
+      'free', p_at, null, null, v_payer.grant_id, null, v_part.amount, null)::credits.change;
+    v_payer.credits_left := v_payer.credits_left + v_part.amount;
+    -- What comes back to a grant that has ended expires at once.
+    if v_payer.ends <= p_at then
+      p_changes := p_changes || row(
+        'expire', p_at, null, null, v_payer.grant_id, null, v_payer.credits_left, null)::credits.change;
+      v_payer.credits_left := 0;
+    end if;
+    p_payers[v_part.place].credits_left := v_payer.credits_left;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) IS 'Gives the grants back what a hold had reserved of each.';
+
 CREATE FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -3101,6 +3236,30 @@ $$;
 ALTER FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Gives credits. Effect: a grant and its entry; debt is settled from it first. Idempotent by key: the same input returns the first result with replayed true. Errors: CRAMT, CRKEY, CRDUP, CRACC, 22004, 22023.';
+
+CREATE FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) RETURNS TABLE(account_id uuid, user_id uuid, role credits.member_role)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+  if p_user_id is null then
+    return query select m.account_id, m.user_id, m.role from credits.members m
+      where m.account_id = p_account_id;
+  elsif p_account_id is null then
+    return query select m.account_id, m.user_id, m.role from credits.members m
+      where m.user_id = p_user_id;
+  else
+    return query select m.account_id, m.user_id, m.role from credits.members m
+      where m.account_id = p_account_id and m.user_id = p_user_id;
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) IS 'The members of an account, the accounts of a user, or the one row of both; without personal accounts.';
 
 CREATE FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE
@@ -3178,6 +3337,73 @@ ALTER FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature t
 
 COMMENT ON FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) IS 'The limits that a use by this actor in this feature counts towards, and how each stands at that instant. Call it with the account locked.';
 
+CREATE FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) RETURNS TABLE(whose text, actor text, feature text, per credits.limit_window, amount bigint, soft boolean, time_zone text, used bigint, resets_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_rule credits.limits;
+  v_whose text[];
+  v_uncounted text[];
+  v_start timestamptz;
+  v_end timestamptz;
+  v_first_no bigint;
+begin
+  for v_rule in
+    select l.* from credits.limits l
+     where l.account_id = p_account_id and (l.actor = '*' or l.actor = any (p_actors))
+       and l.feature <> '*'
+     order by l.actor, l.feature, l.per, l.soft
+  loop
+    v_start := credits.window_start(v_rule.per, v_now, v_rule.time_zone);
+    v_end := credits.window_end(v_rule.per, v_start, v_rule.time_zone);
+    select array_agg(a.actor) into v_whose from unnest(p_actors) as a (actor)
+     where v_rule.actor in ('*', a.actor);
+    -- Who used something in a window that began before the limit has no counter in it yet.
+    v_uncounted := null;
+    if v_rule.actor = '*' and v_start < v_rule.since then
+      select array_agg(a.actor) into v_uncounted from unnest(v_whose) as a (actor)
+       where not exists (
+         select from credits.limit_counters c
+          where c.account_id = p_account_id and c.limit_id = v_rule.limit_id
+            and c.actor = a.actor and c.feature = '' and c.window_start = v_start);
+      v_first_no := credits.first_entry_at(p_account_id, v_start - interval '1 minute');
+    end if;
+    return query
+      select a.actor, nullif(v_rule.actor, ''), nullif(v_rule.feature, ''), v_rule.per,
+             v_rule.amount, v_rule.soft, v_rule.time_zone,
+             (coalesce(c.used, e.used, 0) + coalesce(h.reserved, 0))::bigint, v_end
+        from unnest(v_whose) as a (actor)
+        left join (
+          select c.actor, c.used from credits.limit_counters c
+           where c.account_id = p_account_id and c.limit_id = v_rule.limit_id
+             and c.actor = any (array_append(v_whose, '')) and c.feature = '' and c.window_start = v_start) c
+          on c.actor = case when v_rule.actor = '*' then a.actor else '' end
+        left join (
+          select e.actor, -sum(e.amount) as used from credits.entries e
+           where v_uncounted is not null and e.account_id = p_account_id and e.entry_no >= v_first_no
+             and e.actor = any (v_uncounted) and e.kind in ('spend', 'capture')
+             and e.created_at >= v_start and (v_end is null or e.created_at < v_end)
+             and v_rule.feature in ('', e.feature)
+           group by e.actor) e
+          on e.actor = a.actor
+        left join (
+          select h.actor, sum(h.amount) as reserved from credits.holds h
+           where h.account_id = p_account_id and h.status = 'open' and h.expires_at > v_now
+             and h.actor = any (v_whose) and v_rule.feature in ('', h.feature)
+           group by h.actor) h
+          on h.actor = a.actor;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) IS 'The limits that hold for each of these actors, theirs alone or for each actor (*), and how they stand: used counts what open holds reserve. Without limits for each feature. Writes and locks nothing.';
+
 CREATE FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) RETURNS credits.accounts
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -3222,6 +3448,24 @@ $$;
 ALTER FUNCTION credits.look_ahead(INOUT p_account credits.accounts) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) IS 'Works out again when time alone next changes the account.';
+
+CREATE FUNCTION credits.members_of(p_account_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(user_id uuid, role credits.member_role)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+  return query
+    select m.user_id, m.role from credits.kept_members(p_account_id, null) m
+     where p_after is null or m.user_id > p_after
+     order by m.user_id
+     limit p_limit;
+end;
+$$;
+
+ALTER FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) IS 'The members of an account by id, after p_after; the owner of a personal account is not among them.';
 
 CREATE FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text DEFAULT NULL::text, p_metadata jsonb DEFAULT NULL::jsonb) RETURNS credits.step
     LANGUAGE plpgsql
@@ -3480,6 +3724,9 @@ begin
       perform credits.raise_insufficient(
         coalesce(v_account.posted - v_account.held, 0), p_amount);
     end if;
+    if v_account.limited or credits.app_keeps_members() then
+      perform credits.check_actor(p_account_id, p_actor);
+    end if;
     if v_account.limited then
       perform credits.check_limits(
         credits.limit_states(p_account_id, p_actor, p_feature, v_now), p_amount);
@@ -3527,7 +3774,21 @@ $$;
 
 ALTER FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Reserves credits until they are captured, released, or the hold expires. Reserved credits do not expire with their grant; while they are reserved they count towards the limits of the account, the actor and the feature. Idempotent by key. Errors: CRINS, CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22023.';
+COMMENT ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Reserves credits until they are captured, released, or the hold expires. Reserved credits do not expire with their grant; while they are reserved they count towards the limits of the account, the actor and the feature. Idempotent by key. Errors: CRINS, CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22023.';
+
+CREATE FUNCTION credits.raise_app_keeps_members() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception 'The app keeps the members by itself.'
+    using errcode = '22023', hint = 'Nothing was written. Change them where the app keeps them.';
+end;
+$$;
+
+ALTER FUNCTION credits.raise_app_keeps_members() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.raise_app_keeps_members() IS 'Raises 22023.';
 
 CREATE FUNCTION credits.raise_closed(p_account_id uuid) RETURNS void
     LANGUAGE plpgsql
@@ -3590,6 +3851,36 @@ $$;
 ALTER FUNCTION credits.raise_key_reused(p_idempotency_key text) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.raise_key_reused(p_idempotency_key text) IS 'Raises CRDUP.';
+
+CREATE FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception 'The user % is not a member of the account %.', p_user_id, p_account_id
+    using errcode = 'CRMEM', hint = 'Nothing was written. Add the user to the account, or name another one.';
+end;
+$$;
+
+ALTER FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) IS 'Raises CRMEM.';
+
+CREATE FUNCTION credits.raise_role_too_low(p_role credits.member_role, p_required credits.member_role) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception 'This takes the role %; this user''s is %.', p_required, p_role
+    using errcode = 'CRROL',
+          detail = json_build_object('role', p_role, 'required', p_required)::text,
+          hint = 'Nothing was written. Ask an owner of the account.';
+end;
+$$;
+
+ALTER FUNCTION credits.raise_role_too_low(p_role credits.member_role, p_required credits.member_role) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.raise_role_too_low(p_role credits.member_role, p_required credits.member_role) IS 'Raises CRROL, with role and required as JSON in the detail.';
 
 CREATE FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -3696,6 +3987,51 @@ ALTER FUNCTION credits.read_limits(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.read_limits(p_account_id uuid) IS 'The limits of the account and how they stand: used counts what open holds reserve; null where a limit is for each actor or feature.';
 
+CREATE FUNCTION credits.read_members_from(p_function regprocedure) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_function pg_catalog.pg_proc;
+begin
+  select * into v_function from pg_catalog.pg_proc p where p.oid = p_function;
+  if v_function.oid is null or v_function.proargtypes::text <> '2950 2950' then
+    raise exception 'The function of the members takes an account and a user, both uuid.'
+      using errcode = '22023', hint = 'Pass schema.function(uuid, uuid).';
+  elsif not v_function.prosecdef or v_function.proowner = 'florin_owner'::regrole then
+    raise exception 'The function % would run with Florin''s rights.', p_function
+      using errcode = '22023', hint = 'Declare it security definer, owned by a role of the app''s.';
+  end if;
+  execute format(
+    'select account_id, user_id, role::text from %s(gen_random_uuid(), gen_random_uuid())',
+    v_function.oid::regproc);
+  execute format($f$
+    create or replace function credits.kept_members(p_account_id uuid, p_user_id uuid)
+    returns table (account_id uuid, user_id uuid, role credits.member_role)
+    language plpgsql stable set search_path = ''
+    as $body$
+    #variable_conflict use_column
+    begin
+      return query
+        select m.account_id, m.user_id, max(r.role)
+          from %s(p_account_id, p_user_id) m
+          join unnest(enum_range(null::credits.member_role)) as r (role) on r.role::text = m.role::text
+         where (p_account_id is null or m.account_id = p_account_id)
+           and (p_user_id is null or m.user_id = p_user_id)
+           and m.account_id <> m.user_id
+         group by m.account_id, m.user_id;
+    end;
+    $body$ $f$, v_function.oid::regproc);
+  create or replace function credits.app_keeps_members()
+  returns boolean language plpgsql stable set search_path = ''
+  as $body$ begin return true; end; $body$;
+end;
+$_$;
+
+ALTER FUNCTION credits.read_members_from(p_function regprocedure) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.read_members_from(p_function regprocedure) IS 'From now on Florin reads the members from this function of the app''s: (account uuid or null, user uuid or null) to rows of account_id, user_id and role. A role that Florin does not know is none. Call it as florin_owner, in a migration. Repeatable. Errors: 22023 (its arguments, or whose rights it has), 42501 (florin_owner may not call it), 42703 (a column is missing).';
+
 CREATE FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer DEFAULT 10000) RETURNS TABLE(day date, meter text, feature text, actor text, spent bigint, quantity numeric)
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -3773,6 +4109,37 @@ ALTER FUNCTION credits.recompute_balances() OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.recompute_balances() IS 'Sets stored balances from the entries and open holds and returns how many differed: 0 when sound.';
 
+CREATE FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_role credits.member_role;
+begin
+  if p_actor is null
+     or p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+    return null;
+  end if;
+  v_role := credits.role_of(p_account_id, p_actor::uuid);
+  if v_role is null
+     and exists (select from credits.kept_members(p_account_id, null) m where m.account_id = p_account_id)
+  then
+    return 'not_a_member';
+  elsif v_role < 'member' then
+    return 'role_too_low';
+  elsif v_role is not null and p_actor <> lower(p_actor) then
+    -- Limits go by the name as it is written.
+    raise exception 'The user id % is not in lower case.', p_actor
+      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+  end if;
+  return null;
+end;
+$_$;
+
+ALTER FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) IS 'Why a user may not use the credits of an account that has members, as credits.check_actor says it: not_a_member, role_too_low, or null. Call it with the account locked.';
+
 CREATE FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3824,7 +4191,8 @@ begin
   delete from credits.limit_counters c where c.account_id = p_account_id and c.limit_id = v_id;
   update credits.accounts a set limited = false
    where a.account_id = p_account_id and a.limited
-     and not exists (select from credits.limits l where l.account_id = p_account_id);
+     and not exists (select from credits.limits l where l.account_id = p_account_id)
+     and not exists (select from credits.members m where m.account_id = p_account_id);
   return v_removed;
 end;
 $$;
@@ -3832,6 +4200,32 @@ $$;
 ALTER FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) IS 'Removes the limit on this scope; false when there was none. Repeatable.';
+
+CREATE FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid DEFAULT NULL::uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_removed boolean;
+begin
+  if credits.app_keeps_members() then
+    perform credits.raise_app_keeps_members();
+  end if;
+  perform credits.lock_account(p_account_id, false);
+  perform credits.check_change_of_member(p_account_id, p_user_id, null, p_by);
+  delete from credits.members m where m.account_id = p_account_id and m.user_id = p_user_id;
+  v_removed := found;
+  update credits.accounts a set limited = false
+   where a.account_id = p_account_id and a.limited
+     and not exists (select from credits.members m where m.account_id = p_account_id)
+     and not exists (select from credits.limits l where l.account_id = p_account_id);
+  return v_removed;
+end;
+$$;
+
+ALTER FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid) IS 'Removes a member on behalf of p_by (null: of the service), who may be that member; false when there was none. What they used stays in the entries; their limits stay for their return. Repeatable. Errors: CRMEM, CRROL, CROWN, 22023 (the app keeps the members).';
 
 CREATE FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid DEFAULT NULL::uuid, p_grant_delta bigint DEFAULT NULL::bigint, p_amount bigint DEFAULT NULL::bigint) RETURNS credits.entries
     LANGUAGE plpgsql STABLE
@@ -4014,6 +4408,24 @@ $$;
 ALTER FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'Takes back credits of a grant whose money went back: from what it has left, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN, CRKEY, CRDUP.';
+
+CREATE FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) RETURNS credits.member_role
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if p_account_id = p_user_id then
+    return 'owner'::credits.member_role;
+  elsif p_account_id is null or p_user_id is null then
+    return null;
+  end if;
+  return (select m.role from credits.kept_members(p_account_id, p_user_id) m);
+end;
+$$;
+
+ALTER FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) IS 'What the user is in the account: the one rule, for the service, row level security and spends alike. Everybody owns their own account. Null: not a member, or no such account.';
 
 CREATE FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) RETURNS bigint
     LANGUAGE plpgsql
@@ -4226,6 +4638,39 @@ ALTER FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credi
 
 COMMENT ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) IS 'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
 
+CREATE FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_account_id is null or p_user_id is null then
+    raise exception 'The account id or the user id is missing.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both.';
+  elsif p_role is null or p_role not in ('viewer', 'member', 'admin', 'owner') then
+    raise exception 'There is no role %.', coalesce(p_role, 'null')
+      using errcode = '22023', hint = 'Nothing was written. Pass viewer, member, admin or owner.';
+  elsif credits.app_keeps_members() then
+    perform credits.raise_app_keeps_members();
+  elsif p_account_id = p_user_id and p_role = 'owner' then
+    return;
+  end if;
+  perform credits.lock_account(p_account_id, true);
+  perform credits.check_change_of_member(
+    p_account_id, p_user_id, p_role::credits.member_role, p_by);
+  insert into credits.members as m (account_id, user_id, role, added_at)
+    values (p_account_id, p_user_id, p_role::credits.member_role, v_now)
+    on conflict (account_id, user_id) do update set role = excluded.role;
+  update credits.accounts a set limited = true
+   where a.account_id = p_account_id and not a.limited;
+end;
+$$;
+
+ALTER FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid) IS 'Adds a member, or gives one another role, on behalf of p_by (null: of the service). Makes a new account. Repeatable. Errors: CRMEM, CRROL, CROWN, 22004, 22023 (no such role, or the app keeps the members).';
+
 CREATE FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) RETURNS credits.accounts
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -4397,6 +4842,7 @@ declare
   v_content bytea;
   v_usage bytea := '\x'::bytea;
   v_counted boolean := false;
+  v_as_user boolean := false;
   v_account credits.accounts;
   v_entry credits.entries;
 begin
@@ -4410,6 +4856,7 @@ begin
   if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) > 0 then
     perform credits.check_usage(p_actor, p_feature, p_meter, p_quantity, p_pricing);
     v_usage := credits.usage_seal(p_actor, p_feature, p_meter, p_quantity, p_pricing);
+    v_as_user := coalesce(length(p_actor) = 36 and credits.app_keeps_members(), false);
   end if;
   v_content := sha256(record_send(row(
     p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
@@ -4428,7 +4875,7 @@ begin
        and (a.posted - a.held >= p_amount or p_amount = 0)
        and a.next_change_at > v_now
        and a.closed_at is null
-       and (v_counted or not a.limited)
+       and (v_counted or not (a.limited or v_as_user))
     returning a.posted, a.held, a.entry_no, a.axis, a.chain
       into posted, held, v_entry_no, v_axis, v_chain;
     if found then
@@ -4482,8 +4929,10 @@ begin
       perform credits.save_account(v_account);
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
-    elsif v_account.limited then
-      v_counted := credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
+    elsif v_account.limited or v_as_user then
+      perform credits.check_actor(p_account_id, p_actor);
+      perform credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
+      v_counted := true;
     end if;
   end loop;
 end;
@@ -4491,9 +4940,9 @@ $$;
 
 ALTER FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRINS (also for an unknown account), CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
+COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. An actor that is a user''s id must be a member where the account has members. Errors: CRINS (also for an unknown account), CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
 
-CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) RETURNS TABLE(item integer, account_id uuid, idempotency_key text, status text, entry_id uuid, posted bigint, held bigint, available bigint, replayed boolean)
+CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[] DEFAULT NULL::jsonb[], p_actors text[] DEFAULT NULL::text[], p_features text[] DEFAULT NULL::text[], p_meters text[] DEFAULT NULL::text[], p_quantities numeric[] DEFAULT NULL::numeric[], p_pricings jsonb[] DEFAULT NULL::jsonb[], p_wait boolean DEFAULT true) RETURNS TABLE(item integer, account_id uuid, idempotency_key text, status text, entry_id uuid, posted bigint, held bigint, available bigint, replayed boolean, reached jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -4503,19 +4952,33 @@ CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_
 declare
   v_now timestamptz := clock_timestamp();
   v_count int := coalesce(cardinality(p_account_ids), 0);
+  v_says_who boolean :=
+    num_nonnulls(p_actors, p_features, p_meters, p_quantities, p_pricings) > 0;
+  v_as_users boolean := p_actors is not null and credits.app_keeps_members();
+  -- A distributed table refuses skip locked (docs/scale.md).
+  v_wait boolean := p_wait or to_regclass('pg_catalog.pg_dist_partition') is not null;
   v_n int;
   v_group record;
+  v_busy boolean;
   v_account credits.accounts;
+  v_metadata jsonb;
+  v_usage bytea := '\x'::bytea;
   v_chain bytea;
   v_payable boolean;
+  v_refused text;
+  v_reached jsonb;
   v_written boolean;
   v_entry credits.entries;
   v_result credits.batch_result;
   v_results credits.batch_result[] := array[]::credits.batch_result[];
 begin
-  if v_count <> coalesce(cardinality(p_amounts), 0)
-     or v_count <> coalesce(cardinality(p_idempotency_keys), 0) then
-    raise exception 'The three lists must be of the same length.'
+  if v_count <> any (array[
+       coalesce(cardinality(p_amounts), 0), coalesce(cardinality(p_idempotency_keys), 0),
+       coalesce(cardinality(p_metadata), v_count), coalesce(cardinality(p_actors), v_count),
+       coalesce(cardinality(p_features), v_count), coalesce(cardinality(p_meters), v_count),
+       coalesce(cardinality(p_quantities), v_count), coalesce(cardinality(p_pricings), v_count)])
+  then
+    raise exception 'The lists must be of the same length.'
       using errcode = '22023', hint = 'Pass one account, one amount and one key for each spend.';
   end if;
   for v_n in 1..v_count loop
@@ -4523,49 +4986,88 @@ begin
        or p_amounts[v_n] > 9007199254740991 or p_idempotency_keys[v_n] is null
        or length(p_idempotency_keys[v_n]) not between 1 and 255
        or starts_with(p_idempotency_keys[v_n], 'florin:') then
-      perform credits.check_input(p_account_ids[v_n], p_amounts[v_n], p_idempotency_keys[v_n]);
+      -- What a meter counts may cost nothing.
+      perform credits.check_input(p_account_ids[v_n],
+        case when p_meters[v_n] is not null and p_amounts[v_n] = 0 then 1 else p_amounts[v_n] end,
+        p_idempotency_keys[v_n]);
+    end if;
+    if v_says_who then
+      perform credits.check_usage(p_actors[v_n], p_features[v_n], p_meters[v_n],
+        p_quantities[v_n], p_pricings[v_n]);
     end if;
   end loop;
 
   -- Accounts are locked in one order, so that batches never wait for each other in a circle. Each
   -- statement is about one account, so that the accounts may lie on several nodes (docs/scale.md).
   for v_group in
-    select i.account_id, array_agg(i.n::int order by i.n) as places
-      from unnest(p_account_ids) with ordinality as i (account_id, n)
+    select i.account_id, min(i.amount) as least, array_agg(i.n::int order by i.n) as places
+      from unnest(p_account_ids, p_amounts) with ordinality as i (account_id, amount, n)
      group by i.account_id
      order by i.account_id
   loop
-    select * into v_account from credits.accounts a
-     where a.account_id = v_group.account_id for update;
-    if v_account.next_change_at <= v_now then
-      v_account := credits.settle(v_account, v_now);
-      perform credits.save_account(v_account);
+    v_busy := false;
+    if v_wait then
+      select * into v_account from credits.accounts a
+       where a.account_id = v_group.account_id for update;
+      if v_account.next_change_at <= v_now then
+        v_account := credits.settle(v_account, v_now);
+        perform credits.save_account(v_account);
+      elsif v_account.account_id is null and v_group.least = 0 then
+        v_account := credits.lock_account(v_group.account_id, true);
+      end if;
+    else
+      select * into v_account from credits.accounts a
+       where a.account_id = v_group.account_id for update skip locked;
+      if v_account.account_id is null then
+        v_busy := v_group.least = 0 or exists (
+          select from credits.accounts a where a.account_id = v_group.account_id);
+      else
+        v_busy := v_account.next_change_at <= v_now;
+      end if;
+    end if;
+    if v_busy then
+      foreach v_n in array v_group.places loop
+        v_results[v_n] := row('busy', null, null, null, null);
+      end loop;
+      continue;
     end if;
     foreach v_n in array v_group.places loop
       v_written := false;
-      v_payable := v_account.posted - v_account.held >= p_amounts[v_n]
-        and v_account.closed_at is null;
-      if v_payable and v_account.limited and not exists (
+      v_refused := null;
+      v_reached := null;
+      v_metadata := nullif(p_metadata[v_n], '{}');
+      v_payable := v_account.closed_at is null
+        and (v_account.posted - v_account.held >= p_amounts[v_n] or p_amounts[v_n] = 0);
+      if v_payable and (v_account.limited or v_as_users) and not exists (
           select from credits.entries e
            where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n])
       then
-        v_payable := credits.use_limits(
-          v_group.account_id, null, null, p_amounts[v_n], v_now, false);
+        v_refused := credits.refused_actor(v_group.account_id, p_actors[v_n]);
+        if v_refused is null then
+          v_reached := credits.use_limits(v_group.account_id, p_actors[v_n], p_features[v_n],
+            p_amounts[v_n], v_now, false);
+          v_refused := case when v_reached is not null then 'limit_reached' end;
+        end if;
       end if;
-      if v_payable then
+      if v_payable and v_refused is null then
+        if v_says_who then
+          v_usage := credits.usage_seal(p_actors[v_n], p_features[v_n], p_meters[v_n],
+            p_quantities[v_n], p_pricings[v_n]);
+        end if;
         v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
           || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
           || int8send(v_account.held::bigint) || sha256(record_send(row(
             v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea, null::bytea,
             null::uuid, null::bigint, null::uuid, convert_to(p_idempotency_keys[v_n], 'UTF8'),
-            null::bytea, null::bytea))));
+            null::bytea, convert_to(v_metadata::text, 'UTF8'))) || v_usage));
         insert into credits.entries (
           account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
-          idempotency_key, chain)
+          idempotency_key, metadata, actor, feature, meter, quantity, pricing, chain)
         values (
           v_account.account_id, v_account.entry_no + 1, -p_amounts[v_n], v_account.axis,
           v_account.posted - p_amounts[v_n], v_account.held, v_now, 'spend',
-          p_idempotency_keys[v_n], v_chain)
+          p_idempotency_keys[v_n], v_metadata, p_actors[v_n], p_features[v_n], p_meters[v_n],
+          p_quantities[v_n], p_pricings[v_n], v_chain)
         on conflict (account_id, idempotency_key) do nothing;
         v_written := found;
       end if;
@@ -4574,20 +5076,23 @@ begin
         v_account.axis := v_account.axis + p_amounts[v_n];
         v_account.entry_no := v_account.entry_no + 1;
         v_account.chain := v_chain;
-        v_result := row('spent', v_account.entry_no, v_account.posted, v_account.held);
+        v_result := row('spent', v_account.entry_no, v_account.posted, v_account.held, null);
       else
         select * into v_entry from credits.entries e
          where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n];
-        if v_entry.kind = 'spend' and v_entry.amount = -p_amounts[v_n]
-           and num_nonnulls(v_entry.metadata, v_entry.actor, v_entry.feature, v_entry.meter) = 0 then
-          v_result := row('replayed', v_entry.entry_no, v_entry.posted_after, v_entry.held_after);
+        -- As credits.spend: what was metered is the input, and what it cost follows from the card of that day.
+        if v_entry.kind = 'spend' and (p_meters[v_n] is not null or v_entry.amount = -p_amounts[v_n])
+           and (v_entry.metadata, v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity,
+             v_entry.pricing -> 'usage') is not distinct from (v_metadata, p_actors[v_n],
+             p_features[v_n], p_meters[v_n], p_quantities[v_n], p_pricings[v_n] -> 'usage') then
+          v_result :=
+            row('replayed', v_entry.entry_no, v_entry.posted_after, v_entry.held_after, null);
         else
           v_result := row(
             case when v_entry.entry_no is not null then 'idempotency_key_reused'
                  when v_account.closed_at is not null then 'account_closed'
-                 when v_account.posted - v_account.held >= p_amounts[v_n] then 'limit_reached'
-                 else 'insufficient_credits' end,
-            null, coalesce(v_account.posted, 0), coalesce(v_account.held, 0));
+                 else coalesce(v_refused, 'insufficient_credits') end,
+            null, coalesce(v_account.posted, 0), coalesce(v_account.held, 0), v_reached);
         end if;
       end if;
       v_results[v_n] := v_result;
@@ -4605,15 +5110,15 @@ begin
            case when r.entry_no is not null
                 then md5(p_account_ids[r.n]::text || ':' || r.entry_no)::uuid end,
            r.posted, r.held, r.posted - r.held,
-           r.status = 'replayed'
-      from unnest(v_results) with ordinality as r (status, entry_no, posted, held, n)
+           r.status = 'replayed', r.reached
+      from unnest(v_results) with ordinality as r (status, entry_no, posted, held, reached, n)
      order by r.n;
 end;
 $$;
 
-ALTER FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) OWNER TO florin_owner;
+ALTER FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) IS 'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached, idempotency_key_reused or account_closed. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
+COMMENT ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) IS 'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached (reached says which, as the detail of CRLIM does), idempotency_key_reused, account_closed, not_a_member or role_too_low. The other lists say for each spend what credits.spend takes; a list that is null says nothing. With p_wait false nobody is waited for: the spends of an account that another holds, or whose grants or holds time has changed, are answered busy, and nothing is done for them. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
 
 CREATE FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -4756,26 +5261,57 @@ ALTER FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_
 
 COMMENT ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
 
-CREATE FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) RETURNS boolean
+CREATE FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 declare
   v_states credits.limit_state[] := credits.limit_states(p_account_id, p_actor, p_feature, p_at);
+  v_reached jsonb := case when not p_raise then credits.reached_limit(v_states, p_amount) end;
 begin
   if p_raise then
     perform credits.check_limits(v_states, p_amount);
-  elsif credits.reached_limit(v_states, p_amount) is not null then
-    return false;
   end if;
-  perform credits.count_usage(v_states, p_amount, p_at);
-  return true;
+  if v_reached is null then
+    perform credits.count_usage(v_states, p_amount, p_at);
+  end if;
+  return v_reached;
 end;
 $$;
 
 ALTER FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) IS 'Checks an amount against the limits that it counts towards, and counts it. When one would be passed it counts nothing and raises CRLIM, or returns false.';
+COMMENT ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) IS 'Checks an amount against the limits that it counts towards, and counts it. When one would be passed it counts nothing and raises CRLIM, or returns that limit.';
+
+CREATE FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) RETURNS TABLE(actor text, spent bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  v_mark bigint := coalesce((
+    select m.entry_no from credits.usage_marks m where m.account_id = p_account_id), 0);
+begin
+  return query
+    select u.actor, sum(u.spent)::bigint
+      from (
+        select d.actor, d.spent from credits.usage_days d
+         where d.account_id = p_account_id and d.actor = any (p_actors)
+           and d.day >= p_from and d.day <= p_to
+        union all
+        select e.actor, -e.amount from credits.entries e
+         where e.account_id = p_account_id and e.entry_no > v_mark
+           and e.actor = any (p_actors) and e.kind in ('spend', 'capture')
+           and e.created_at >= p_from::timestamp at time zone 'UTC'
+           and e.created_at < (p_to + 1)::timestamp at time zone 'UTC') u
+     group by u.actor;
+end;
+$$;
+
+ALTER FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) IS 'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for who used nothing.';
 
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -4984,9 +5520,10 @@ CREATE FUNCTION public.get_user_credit_balance(target_user_id uuid) RETURNS bigi
 declare
   v_posted bigint;
 begin
-  if current_user = 'authenticated' and target_user_id is distinct from credits.current_account() then
-    raise exception 'You may read your own balance only.'
-      using errcode = '42501', hint = 'Pass the signed-in user''s id, or call with the service role.';
+  if current_user = 'authenticated'
+     and (target_user_id = any (credits.current_accounts())) is not true then
+    raise exception 'You may read the balance of your own accounts only.'
+      using errcode = '42501', hint = 'Pass the signed-in user''s id, or an account that they are a member of.';
   end if;
   select b.posted into v_posted from credits.read_balance(target_user_id) b;
   return v_posted;
@@ -4995,7 +5532,7 @@ $$;
 
 ALTER FUNCTION public.get_user_credit_balance(target_user_id uuid) OWNER TO postgres;
 
-COMMENT ON FUNCTION public.get_user_credit_balance(target_user_id uuid) IS 'Posted credits of a user, 0 for a new one. A signed-in user may ask for themselves only (42501).';
+COMMENT ON FUNCTION public.get_user_credit_balance(target_user_id uuid) IS 'Posted credits of a user, 0 for a new one. A signed-in user may ask for themselves, and for accounts that they are a member of (else 42501).';
 
 CREATE FUNCTION public.get_user_credit_balance_fast(target_user_id uuid) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -5853,6 +6390,18 @@ COMMENT ON COLUMN credits.limit_counters.passed_at IS 'When a soft limit was pas
 
 COMMENT ON COLUMN credits.limit_counters.noted_at IS 'When an alert was written for it.';
 
+CREATE TABLE credits.members (
+    account_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    role credits.member_role NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    CONSTRAINT members_own_their_own_account_without_a_row CHECK ((user_id <> account_id))
+);
+
+ALTER TABLE credits.members OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.members IS 'The members of accounts that several users share, where the app does not keep them itself.';
+
 CREATE TABLE credits.usage_days (
     account_id uuid NOT NULL,
     day date NOT NULL,
@@ -6011,6 +6560,9 @@ ALTER TABLE ONLY credits.limit_counters
 ALTER TABLE ONLY credits.limits
     ADD CONSTRAINT limits_pkey PRIMARY KEY (account_id, limit_id);
 
+ALTER TABLE ONLY credits.members
+    ADD CONSTRAINT members_pkey PRIMARY KEY (account_id, user_id);
+
 ALTER TABLE ONLY credits.usage_days
     ADD CONSTRAINT usage_days_pkey PRIMARY KEY (account_id, day, meter, feature, actor);
 
@@ -6092,6 +6644,10 @@ CREATE INDEX holds_open ON credits.holds USING btree (account_id, expires_at) WH
 CREATE INDEX limit_counters_by_age ON credits.limit_counters USING btree (window_start) WHERE (window_start > '-infinity'::timestamp with time zone);
 
 CREATE INDEX limit_counters_passed ON credits.limit_counters USING btree (passed_at) WHERE ((passed_at IS NOT NULL) AND (noted_at IS NULL));
+
+CREATE INDEX members_by_user ON credits.members USING btree (user_id);
+
+CREATE INDEX usage_days_by_actor ON credits.usage_days USING btree (account_id, actor, day) INCLUDE (spent);
 
 ALTER TABLE billing.alerts ENABLE ROW LEVEL SECURITY;
 
@@ -6185,9 +6741,9 @@ COMMENT ON POLICY top_ups_service_reads ON billing.top_ups IS 'The service reads
 
 ALTER TABLE credits.accounts ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY accounts_own_rows ON credits.accounts FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
+CREATE POLICY accounts_own_rows ON credits.accounts FOR SELECT TO authenticated USING ((account_id = ANY (( SELECT credits.current_accounts() AS current_accounts)::uuid[])));
 
-COMMENT ON POLICY accounts_own_rows ON credits.accounts IS 'A signed-in user reads the rows of their own account.';
+COMMENT ON POLICY accounts_own_rows ON credits.accounts IS 'A signed-in user reads the rows of their own account, and of those that they are a member of.';
 
 CREATE POLICY accounts_service_reads ON credits.accounts FOR SELECT TO service_role USING (true);
 
@@ -6195,9 +6751,9 @@ COMMENT ON POLICY accounts_service_reads ON credits.accounts IS 'The service rea
 
 ALTER TABLE credits.allocations ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY allocations_own_rows ON credits.allocations FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
+CREATE POLICY allocations_own_rows ON credits.allocations FOR SELECT TO authenticated USING ((account_id = ANY (( SELECT credits.current_accounts() AS current_accounts)::uuid[])));
 
-COMMENT ON POLICY allocations_own_rows ON credits.allocations IS 'A signed-in user reads the rows of their own account.';
+COMMENT ON POLICY allocations_own_rows ON credits.allocations IS 'A signed-in user reads the rows of their own account, and of those that they are a member of.';
 
 CREATE POLICY allocations_service_reads ON credits.allocations FOR SELECT TO service_role USING (true);
 
@@ -6205,9 +6761,9 @@ COMMENT ON POLICY allocations_service_reads ON credits.allocations IS 'The servi
 
 ALTER TABLE credits.entries ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY entries_own_rows ON credits.entries FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
+CREATE POLICY entries_own_rows ON credits.entries FOR SELECT TO authenticated USING ((account_id = ANY (( SELECT credits.current_accounts() AS current_accounts)::uuid[])));
 
-COMMENT ON POLICY entries_own_rows ON credits.entries IS 'A signed-in user reads the rows of their own account.';
+COMMENT ON POLICY entries_own_rows ON credits.entries IS 'A signed-in user reads the rows of their own account, and of those that they are a member of.';
 
 CREATE POLICY entries_service_reads ON credits.entries FOR SELECT TO service_role USING (true);
 
@@ -6215,9 +6771,9 @@ COMMENT ON POLICY entries_service_reads ON credits.entries IS 'The service reads
 
 ALTER TABLE credits.grants ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY grants_own_rows ON credits.grants FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
+CREATE POLICY grants_own_rows ON credits.grants FOR SELECT TO authenticated USING ((account_id = ANY (( SELECT credits.current_accounts() AS current_accounts)::uuid[])));
 
-COMMENT ON POLICY grants_own_rows ON credits.grants IS 'A signed-in user reads the rows of their own account.';
+COMMENT ON POLICY grants_own_rows ON credits.grants IS 'A signed-in user reads the rows of their own account, and of those that they are a member of.';
 
 CREATE POLICY grants_service_reads ON credits.grants FOR SELECT TO service_role USING (true);
 
@@ -6225,9 +6781,9 @@ COMMENT ON POLICY grants_service_reads ON credits.grants IS 'The service reads e
 
 ALTER TABLE credits.holds ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY holds_own_rows ON credits.holds FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
+CREATE POLICY holds_own_rows ON credits.holds FOR SELECT TO authenticated USING ((account_id = ANY (( SELECT credits.current_accounts() AS current_accounts)::uuid[])));
 
-COMMENT ON POLICY holds_own_rows ON credits.holds IS 'A signed-in user reads the rows of their own account.';
+COMMENT ON POLICY holds_own_rows ON credits.holds IS 'A signed-in user reads the rows of their own account, and of those that they are a member of.';
 
 CREATE POLICY holds_service_reads ON credits.holds FOR SELECT TO service_role USING (true);
 
@@ -6244,6 +6800,12 @@ ALTER TABLE credits.limits ENABLE ROW LEVEL SECURITY;
 CREATE POLICY limits_service_reads ON credits.limits FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY limits_service_reads ON credits.limits IS 'The service reads every account. Writing is for functions alone.';
+
+ALTER TABLE credits.members ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY members_service_reads ON credits.members FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY members_service_reads ON credits.members IS 'The service reads every account. Writing is for functions alone.';
 
 ALTER TABLE credits.usage_days ENABLE ROW LEVEL SECURITY;
 
@@ -6438,6 +7000,10 @@ REVOKE ALL ON FUNCTION billing.write_payment(p_payment jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.write_subscription(p_subscription jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
@@ -6451,6 +7017,10 @@ GRANT ALL ON FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from big
 REVOKE ALL ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.app_keeps_members() FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.app_keeps_members() TO service_role;
+GRANT ALL ON FUNCTION credits.app_keeps_members() TO postgres;
 
 REVOKE ALL ON FUNCTION credits.append(p_account credits.accounts, p_entry credits.entries) FROM PUBLIC;
 
@@ -6483,6 +7053,10 @@ REVOKE ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_befo
 GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO service_role;
 GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.check_actor(p_account_id uuid, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.check_change_of_member(p_account_id uuid, p_user_id uuid, p_role credits.member_role, p_by uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) FROM PUBLIC;
@@ -6500,9 +7074,14 @@ GRANT ALL ON FUNCTION credits.content_hash(p_entry credits.entries) TO postgres;
 REVOKE ALL ON FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.current_account() FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.current_account() TO postgres;
 GRANT ALL ON FUNCTION credits.current_account() TO authenticated;
 GRANT ALL ON FUNCTION credits.current_account() TO service_role;
+GRANT ALL ON FUNCTION credits.current_account() TO postgres;
+
+REVOKE ALL ON FUNCTION credits.current_accounts() FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.current_accounts() TO authenticated;
+GRANT ALL ON FUNCTION credits.current_accounts() TO service_role;
+GRANT ALL ON FUNCTION credits.current_accounts() TO postgres;
 
 GRANT SELECT ON TABLE credits.allocations TO authenticated;
 GRANT SELECT ON TABLE credits.allocations TO service_role;
@@ -6575,6 +7154,11 @@ REVOKE ALL ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_
 
 REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO authenticated;
+GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO service_role;
+GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO postgres;
@@ -6582,6 +7166,8 @@ GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) FROM PUBLIC;
 
@@ -6591,9 +7177,17 @@ GRANT ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigin
 
 REVOKE ALL ON FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) TO service_role;
+GRANT ALL ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text, p_metadata jsonb) FROM PUBLIC;
 
@@ -6634,6 +7228,8 @@ REVOKE ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_
 GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.raise_app_keeps_members() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.raise_closed(p_account_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.raise_hold_not_open(p_hold credits.holds) FROM PUBLIC;
@@ -6641,6 +7237,10 @@ REVOKE ALL ON FUNCTION credits.raise_hold_not_open(p_hold credits.holds) FROM PU
 REVOKE ALL ON FUNCTION credits.raise_insufficient(p_available bigint, p_required bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.raise_key_reused(p_idempotency_key text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.raise_role_too_low(p_role credits.member_role, p_required credits.member_role) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) FROM PUBLIC;
 
@@ -6658,6 +7258,8 @@ REVOKE ALL ON FUNCTION credits.read_limits(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.read_limits(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION credits.read_limits(p_account_id uuid) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.read_members_from(p_function regprocedure) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) TO postgres;
@@ -6666,6 +7268,8 @@ REVOKE ALL ON FUNCTION credits.recompute_balances() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO service_role;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO postgres;
 
+REVOKE ALL ON FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
@@ -6673,6 +7277,10 @@ GRANT ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OU
 REVOKE ALL ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid) TO service_role;
+GRANT ALL ON FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) FROM PUBLIC;
 
@@ -6687,6 +7295,10 @@ REVOKE ALL ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amo
 REVOKE ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) TO service_role;
+GRANT ALL ON FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) FROM PUBLIC;
 
@@ -6708,6 +7320,10 @@ REVOKE ALL ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_p
 GRANT ALL ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) TO service_role;
 GRANT ALL ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid) TO service_role;
+GRANT ALL ON FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.settle_account(p_account_id uuid) FROM PUBLIC;
@@ -6725,9 +7341,9 @@ REVOKE ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idemp
 GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) TO service_role;
-GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) TO postgres;
+REVOKE ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) TO authenticated;
@@ -6752,6 +7368,10 @@ GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO po
 REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) TO service_role;
+GRANT ALL ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) TO service_role;
@@ -6919,6 +7539,9 @@ GRANT SELECT ON TABLE credits.entry_allocations TO postgres;
 
 GRANT SELECT ON TABLE credits.limit_counters TO service_role;
 GRANT SELECT ON TABLE credits.limit_counters TO postgres;
+
+GRANT SELECT ON TABLE credits.members TO service_role;
+GRANT SELECT ON TABLE credits.members TO postgres;
 
 GRANT SELECT ON TABLE credits.usage_days TO service_role;
 GRANT SELECT ON TABLE credits.usage_days TO postgres;

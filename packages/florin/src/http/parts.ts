@@ -3,10 +3,12 @@ import { type Charges, createCharges } from '../charge/index.ts';
 import type { CatchUpSession, CheckoutDeps, RecentSessions } from '../checkout/index.ts';
 import { runJobs } from '../jobs/index.ts';
 import { createMemory } from '../kernel/index.ts';
-import { createSpendBatcher } from '../ledger/index.ts';
+import { createSpender } from '../ledger/index.ts';
+import { readRole } from '../members/index.ts';
 import { type Confirmations, createConfirmations } from '../plan-change/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
 import { createCatchUp, createPlanWriter, type WebhookDeps } from '../webhooks/index.ts';
+import type { RoleOf } from './acting.ts';
 import { type BalanceFeed, createBalanceFeed } from './balance-feed.ts';
 import { createStripeFor, type StripeFor } from './buyer-stripe.ts';
 import { type Callers, createCallers } from './callers.ts';
@@ -25,6 +27,7 @@ export type Parts = AppDeps & {
   /** The webhooks' parts over the reserved connections. */
   readonly deliveries: WebhookDeps;
   readonly callers: Callers;
+  readonly roleOf: RoleOf;
   readonly rateLimits: RateLimits;
   readonly addressOf: AddressOf;
   readonly stripeFor: StripeFor;
@@ -49,7 +52,10 @@ export function createParts(deps: AppDeps): Parts {
   const prices = createPriceDirectory({ stripe, clock, logger });
   const metrics = createMetrics(db);
   const tokens = { secrets: config.planSessionSecrets, clock, ids };
+  const roleOf: RoleOf = (of) => readRole(db, of);
   const callers = createCallers({
+    roleOf,
+    rateLimits,
     serverKeys: config.serverKeys,
     userTokens: createUserTokens({
       url: config.supabase.url,
@@ -58,10 +64,12 @@ export function createParts(deps: AppDeps): Parts {
     }),
     onRefused: (c) => rateLimits.take('refused', addressOf(c)),
   });
+  const spender = createSpender(db);
   return {
     ...deps,
     deliveries: { ...webhooks, db: reserved, write: createPlanWriter(reserved) },
     callers,
+    roleOf,
     rateLimits,
     addressOf,
     stripeFor: createStripeFor({ config, rateLimits, addressOf }),
@@ -81,8 +89,8 @@ export function createParts(deps: AppDeps): Parts {
     },
     confirmations: createConfirmations(tokens),
     feed: createBalanceFeed({ db, logger, open: metrics.streams }),
-    spend: deps.spend ?? createSpendBatcher(db),
-    charges: deps.charges ?? createCharges({ db, card: catalog.usage }),
+    spend: deps.spend ?? spender.spend,
+    charges: deps.charges ?? createCharges({ db, card: catalog.usage, spender }),
     runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),
     catchUpSession: deps.catchUpSession ?? createCatchUp(webhooks),
     recentSessions: createMemory({ forMs: SESSION_KEPT_MS, atMost: SESSIONS_KEPT, clock }),

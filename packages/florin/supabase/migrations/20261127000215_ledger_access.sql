@@ -6,7 +6,6 @@ revoke all on all functions in schema credits from public, anon, authenticated, 
 grant execute on function
   credits.issue_grant(uuid, bigint, text, text, integer, timestamptz, timestamptz, jsonb),
   credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb),
-  credits.spend_batch(uuid[], bigint[], text[]),
   credits.place_hold(uuid, bigint, text, interval, jsonb, text, text),
   credits.release_hold(uuid, uuid),
   credits.reverse_grant(uuid, uuid, bigint, text, jsonb),
@@ -25,7 +24,6 @@ grant execute on function
   credits.allocations_now(uuid, bigint, bigint)
   to service_role;
 grant execute on function
-  credits.current_account(),
   credits.read_balance(uuid),
   credits.read_hold(uuid, uuid),
   credits.balance_when_due(uuid),
@@ -37,7 +35,6 @@ grant execute on function
   credits.unpaid_stretches(credits.accounts),
   credits.due_instants(uuid, credits.payer[], timestamptz),
   credits.pay_unpaid(timestamptz, credits.payer[], credits.stretch[], credits.change[]),
-  credits.without_stretch(credits.stretch[], bigint, bigint),
   credits.burned_changes(credits.accounts, timestamptz),
   credits.entry_id(uuid, bigint)
   to authenticated, service_role;
