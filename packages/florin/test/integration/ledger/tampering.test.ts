@@ -84,8 +84,8 @@ const SEED = Number(process.env['FLORIN_PROOF_SEED'] ?? Date.now() % 2 ** 31);
  * operator's setting, which no entry records.
  */
 const NOT_PROVEN = ['accounts.next_change_at', 'accounts.debt_limit', 'accounts.limited'];
-/** Settings and what refuses by them, and sums of the entries for reports: they move no credits. */
-const NO_BOOKS = ['limits', 'limit_counters', 'usage_days', 'usage_marks'];
+/** Settings, who may use an account, what refuses by limits, and sums of the entries for reports: they move no credits. */
+const NO_BOOKS = ['limits', 'limit_counters', 'members', 'usage_days', 'usage_marks'];
 
 /** mulberry32: the same edits for the same seed. */
 function randomFrom(seed: number): (below: number) => number {
