@@ -10,7 +10,7 @@ export const SERVER_KEY = 'Vb7kQ2mZr8tW5xYn1LpA9cFhJ3sDgUe4';
 const PRICE = 'price_QUICK_SCAN';
 const TICK_MS = 5;
 /** A service that is so far behind does not hold the rate, whatever comes. */
-const MOST_WAITING = 5_000;
+const MAX_WAITING = 5_000;
 
 export const KINDS = ['delivery', 'spend', 'balance'] as const;
 export type Kind = (typeof KINDS)[number];
@@ -81,7 +81,7 @@ export async function run(server: Server, accounts: readonly string[], pace: Pac
       memory.push(await memoryOf(server.pid));
       looks += 1;
     }
-    if (open.size > MOST_WAITING) {
+    if (open.size > MAX_WAITING) {
       break;
     }
     await wait(TICK_MS);
