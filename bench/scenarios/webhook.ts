@@ -4,7 +4,11 @@ import { defineCatalog, OCR_CATALOG } from '../../packages/florin/src/catalog/in
 import { connect } from '../../packages/florin/src/db/index.ts';
 import { randomIds, silentLogger, systemClock } from '../../packages/florin/src/kernel/index.ts';
 import { verifySignature } from '../../packages/florin/src/stripe/index.ts';
-import { receiveWebhook, type WebhookDeps } from '../../packages/florin/src/webhooks/index.ts';
+import {
+  createPlanWriter,
+  receiveWebhook,
+  type WebhookDeps,
+} from '../../packages/florin/src/webhooks/index.ts';
 import { type BenchDatabase, type Cluster, oneOf, openAccounts } from '../cluster.ts';
 import type { Scenario } from '../load.ts';
 import { moveFloor, openFloor, run } from '../statements.ts';
@@ -99,6 +103,7 @@ export async function openWebhook(cluster: Cluster, seedRows: number): Promise<S
 function depsOver(db: WebhookDeps['db']): WebhookDeps {
   return {
     db,
+    write: createPlanWriter(db),
     catalog: defineCatalog({
       prices: {
         [PRICE]: OCR_CATALOG.prices[PRICE],

@@ -25,12 +25,11 @@ begin
   return sha256(record_send(row(
     p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
-    convert_to(p_grant.idempotency_key, 'UTF8'), convert_to(p_grant.purchase_key, 'UTF8'),
-    convert_to(p_grant.metadata::text, 'UTF8'))));
+    convert_to(p_grant.purchase_key, 'UTF8'))));
 end;
 $$;
 comment on function credits.subject_seal(credits.grants) is
-  'Hash of what may never change of a grant. In binary form: independent of time zone and encoding.';
+  'Hash of what may never change of a grant; its key and metadata are its entry''s. In binary form: independent of time zone and encoding.';
 
 create function credits.subject_seal(p_hold credits.holds)
 returns bytea

@@ -174,13 +174,14 @@ begin
        where c.grant_id is not null
        group by c.grant_id),
     items as (
-      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, g.metadata,
-             g.priority, g.effective_at, g.idempotency_key,
+      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, e.metadata,
+             g.priority, g.effective_at, e.idempotency_key,
              g.effective or coalesce(d.started, false) as live,
              (g.burned + coalesce(d.burned, 0))::bigint as burned,
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
              g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
+        join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
         left join due d on d.grant_id = g.grant_id
         left join unnest(v_reserved) r on r.grant_id = g.grant_id
        where g.account_id = p_account_id),

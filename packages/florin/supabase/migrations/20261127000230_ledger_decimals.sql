@@ -6,7 +6,7 @@ call florin.begin_migration();
 -- In billing, since every table of the ledger is by account.
 create table billing.credit_decimals (
   only_row boolean not null default true,
-  decimals smallint not null,
+  decimals bigint not null,
   kept_at timestamptz not null,
   constraint credit_decimals_pkey primary key (only_row),
   constraint credit_decimals_one_row check (only_row),

@@ -27,7 +27,7 @@ comment on table billing.payments is
 comment on column billing.payments.status is
   'pending: a delayed method has not paid yet. failed: it will not. waiting: money is known, its purchase is not. credited: the ledger holds its grants.';
 comment on column billing.payments.state is
-  'src/fulfillment/state.ts describes it; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
+  'src/fulfillment/state.ts describes it, and src/webhooks/stored-state.ts what is left out here; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
 comment on column billing.payments.next_due_at is 'When the next part of a dripped price is due.';
 
 create table billing.payment_aliases (

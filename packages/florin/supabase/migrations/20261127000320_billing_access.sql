@@ -29,6 +29,7 @@ grant select on all tables in schema billing to service_role;
 grant execute on function
   billing.read_state(text, text[], text, text, text[], boolean),
   billing.apply_event(jsonb, jsonb),
+  billing.apply_events(jsonb),
   billing.claim_events(integer, interval),
   billing.replay_event(text),
   billing.due_payments(integer),

@@ -114,6 +114,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute add_user_credits(uuid,integer,text,text,text,text,text)',
     'execute billing.accept_stripe_account(text,boolean,boolean)',
     'execute billing.apply_event(jsonb,jsonb)',
+    'execute billing.apply_events(jsonb)',
     'execute billing.abandon_checkout(uuid,text,uuid)',
     'execute billing.begin_checkout(uuid,text,interval)',
     'execute billing.begin_reconcile(text,integer,text,interval)',

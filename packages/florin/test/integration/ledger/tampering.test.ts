@@ -55,8 +55,7 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     "effective_at = effective_at - interval '1 us'",
     "expires_at = 'infinity'",
     "created_at = created_at - interval '1 us'",
-    "idempotency_key = idempotency_key || 'x'",
-    'metadata = \'{"forged": true}\'',
+    "purchase_key = coalesce(purchase_key, '') || 'x'",
     'reversed = reversed + 1, burned = burned - 1',
   ],
   holds: [
@@ -85,7 +84,7 @@ const SEED = Number(process.env['FLORIN_PROOF_SEED'] ?? Date.now() % 2 ** 31);
  * operator's setting, which no entry records.
  */
 const NOT_PROVEN = ['accounts.next_change_at', 'accounts.debt_limit', 'accounts.limited'];
-/** Settings and what refuses by them, and sums of the entries for reports: they move no credits. */
+/** Settings, who may use an account, what refuses by limits, and sums of the entries for reports: they move no credits. */
 const NO_BOOKS = ['limits', 'limit_counters', 'members', 'usage_days', 'usage_marks'];
 
 /** mulberry32: the same edits for the same seed. */
