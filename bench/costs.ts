@@ -21,6 +21,7 @@ type Cost = { readonly cpu: number; readonly log: number };
 export async function measureCosts(cluster: Cluster): Promise<Figure[]> {
   const db = await cluster.database();
   const ids = await openAccounts(db, 200);
+  const buyers = await openAccounts(db, 200);
   await openFloor(db, ids);
   const [client] = await db.clients(1);
   await client?.query('set synchronous_commit = off');
@@ -34,15 +35,16 @@ export async function measureCosts(cluster: Cluster): Promise<Figure[]> {
       ?.pid;
     const [own] = await library.query<{ pid: number }>('select pg_backend_pid() as pid');
     // Known customers, as most buyers are: a first purchase writes a row more.
-    for (const id of ids) {
+    for (const id of buyers) {
       await receiveWebhook(deps, newDelivery(id));
     }
+    await db.asAdmin('vacuum analyze');
     const work = {
       floor: { pid: pid ?? 0, call: () => moveFloor(client, oneOf(ids)) },
       spend: { pid: pid ?? 0, call: () => spendOnce(client, oneOf(ids)) },
       purchase: {
         pid: own?.pid ?? 0,
-        call: () => receiveWebhook(deps, newDelivery(oneOf(ids))),
+        call: () => receiveWebhook(deps, newDelivery(oneOf(buyers))),
       },
     };
     const costs = await leastCosts(db, work);

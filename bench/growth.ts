@@ -38,7 +38,6 @@ export async function measureGrowth(
   ];
   const last = (lines: readonly Line[], what: string) =>
     lines.find((line) => line.what === what)?.cost.at(-1) ?? Number.NaN;
-  const settling = last(small.ofGrants, 'spend, then settle') - last(small.ofGrants, 'spend');
   const pages = [...inbox, ...crowd.filter(({ what }) => what.includes('console'))];
   const figure = (what: string, seen: number, atMost: number) => ({
     what,
@@ -55,7 +54,7 @@ export async function measureGrowth(
         last(small.usedUp, 'explain'),
         10,
       ),
-      figure('settling over 1,000 live grants', settling, 0.4),
+      figure('settling over 1,000 live grants', last(small.ofGrants, 'settle what was spent'), 0.4),
       figure(
         `usage of one day, ${count(most.entries)} entries`,
         last(history, 'usage of one day'),

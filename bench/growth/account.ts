@@ -20,10 +20,12 @@ export async function overGrants(session: Session, counts: readonly number[]): P
   const lines: [string, (account: string) => () => Promise<unknown>][] = [
     ['spend', (account) => () => spend(session, account)],
     [
-      'spend, then settle',
+      'settle what was spent',
       (account) => async () => {
         await spend(session, account);
+        const start = performance.now();
         await settle(session, account);
+        return performance.now() - start;
       },
     ],
     [

@@ -31,12 +31,13 @@ export async function collect(
   return lines.map(([what], index) => ({ what, of, cost: costs[index] ?? [] }));
 }
 
+/** Milliseconds of the fastest of some calls; a call that returns a number has taken its own time. */
 export async function fastest(call: () => Promise<unknown>): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let turn = 0; turn < TURNS; turn += 1) {
     const start = performance.now();
-    await call();
-    least = Math.min(least, performance.now() - start);
+    const own = await call();
+    least = Math.min(least, typeof own === 'number' ? own : performance.now() - start);
   }
   return least;
 }
