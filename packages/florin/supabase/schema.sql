@@ -64,15 +64,6 @@ ALTER TYPE credits.change OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.change IS 'One step of a settlement: pay (a stretch by a grant), owe (a stretch by nobody), release (a hold whose time is up), free (what that gives back to a grant), start (a grant becomes effective), expire (what a grant has left).';
 
-CREATE TYPE credits.due_balance AS (
-	posted bigint,
-	held bigint
-);
-
-ALTER TYPE credits.due_balance OWNER TO florin_owner;
-
-COMMENT ON TYPE credits.due_balance IS 'A balance as of one instant.';
-
 CREATE TYPE credits.entry_kind AS ENUM (
     'grant',
     'spend',
@@ -503,19 +494,25 @@ begin
   end if;
 
   if p_plan #>> '{payment,subscriptionId}' <>
-       coalesce(p_plan #>> '{subscriptionRead,id}', '') then
+       coalesce(p_plan #>> '{subscriptionRead,of}', '')
+     and not exists (
+       select 1 from billing.subscriptions s
+        where s.subscription_id = p_plan #>> '{payment,subscriptionId}'
+          and s.kept_under = p_plan #>> '{subscriptionRead,id}') then
     raise exception 'The plan writes a payment of subscription %, which was not read.',
         p_plan #>> '{payment,subscriptionId}'
       using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
   end if;
   if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
-    perform billing.claim_subscription(p_plan -> 'subscriptionRead');
+    perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
   end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(p_plan -> 'payment');
+    perform billing.write_payment(
+      billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
   end if;
   if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
-    perform billing.write_payment(r.value)
+    perform billing.write_payment(
+             billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
       from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
      order by r.ordinality;
   end if;
@@ -771,27 +768,56 @@ ALTER FUNCTION billing.claim_events(p_limit integer, p_lease interval) OWNER TO 
 
 COMMENT ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) IS 'Events that are due, leased to the caller: no other worker gets them until the lease is over, and one whose worker dies is claimed again then.';
 
-CREATE FUNCTION billing.claim_subscription(p_read jsonb) RETURNS void
+CREATE FUNCTION billing.claim_subscription(p_id text, p_version bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 begin
-  perform billing.check_keys('the subscription as read', p_read, array['id', 'version']);
   -- The row may not be there yet: its first payment often comes before any event about itself.
   insert into billing.subscriptions as s (subscription_id, payments_version)
-    values (p_read ->> 'id', 1)
+    values (p_id, 1)
     on conflict (subscription_id) do update
       set payments_version = s.payments_version + 1
-      where s.payments_version = (p_read ->> 'version')::bigint;
+      where s.payments_version = p_version;
   if not found then
     perform billing.raise_stale();
   end if;
 end;
 $$;
 
-ALTER FUNCTION billing.claim_subscription(p_read jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.claim_subscription(p_id text, p_version bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.claim_subscription(p_read jsonb) IS 'Locks a subscription''s row, so that payments of it are decided on one after the other. Raises 40001 when one was written since it was read. Internal: part of apply_event.';
+COMMENT ON FUNCTION billing.claim_subscription(p_id text, p_version bigint) IS 'Locks a subscription''s row, so that payments of it are decided on one after the other. Raises 40001 when one was written since it was read. Internal: part of apply_event.';
+
+CREATE FUNCTION billing.claim_subscriptions(p_read jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_id text := p_read ->> 'id';
+  v_joined text[];
+begin
+  perform billing.check_keys('the subscription as read', p_read,
+    array['id', 'of', 'version', 'joined', 'ended']);
+  if jsonb_array_length(coalesce(p_read -> 'joined', '[]')) = 0 then
+    perform billing.claim_subscription(v_id, (p_read ->> 'version')::bigint);
+    return;
+  end if;
+  -- In the order of their ids, as every writer does.
+  perform billing.claim_subscription(r.id, r.version)
+    from (select o.value ->> 'id' as id, (o.value ->> 'version')::bigint as version
+            from jsonb_array_elements(p_read -> 'joined' || jsonb_build_array(p_read)) o
+           order by 1) r;
+  v_joined := array(select o.value ->> 'id' from jsonb_array_elements(p_read -> 'joined') o);
+  update billing.subscriptions s set kept_under = v_id
+   where s.subscription_id = any (v_joined) or s.kept_under = any (v_joined);
+  update billing.payments p set subscription_id = v_id where p.subscription_id = any (v_joined);
+end;
+$$;
+
+ALTER FUNCTION billing.claim_subscriptions(p_read jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.claim_subscriptions(p_read jsonb) IS 'Claims the subscriptions whose payments were read. Those that one invoice bills together are joined: their payments are kept under one id from then on, since lines of one may credit the other''s. Raises 40001 as claim_subscription does. Internal: part of apply_event.';
 
 CREATE FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) RETURNS SETOF uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1110,6 +1136,22 @@ ALTER FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, 
 
 COMMENT ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) IS 'Keeps the rate of a version from its first use on. False: the version is in use with another price. Repeatable.';
 
+CREATE FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if p_payment ->> 'subscriptionId' is null then
+    return p_payment;
+  end if;
+  return p_payment || jsonb_build_object('subscriptionId', p_subscription_id);
+end;
+$$;
+
+ALTER FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) IS 'A payment of a subscription as it is written: under the id that the subscription''s payments are kept under. Internal: part of apply_event.';
+
 CREATE FUNCTION billing.low_accounts(p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -1415,12 +1457,14 @@ ALTER FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known te
 
 COMMENT ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 and names the keys.';
 
-CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
+CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_subscription_id text := p_subscription_id;
+  v_kept text;
+  v_others text[] := array[]::text[];
   v_found uuid[] := array[]::uuid[];
 begin
   select e.status, e.attempts into event_status, event_attempts
@@ -1441,27 +1485,50 @@ begin
   end if;
   if v_subscription_id is not null then
     select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact),
-           jsonb_build_object('id', s.subscription_id, 'version', s.payments_version)
-      into subscription, subscription_read
+           s.kept_under
+      into subscription, v_kept
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
-    if not found then
-      subscription_read := jsonb_build_object('id', v_subscription_id, 'version', 0);
+    v_kept := coalesce(v_kept, v_subscription_id);
+    if cardinality(p_joined_subscriptions) > 0 then
+      v_others := array(
+        select distinct coalesce(s.kept_under, j.id)
+          from unnest(p_joined_subscriptions) j (id)
+          left join billing.subscriptions s on s.subscription_id = j.id
+         where coalesce(s.kept_under, j.id) <> v_kept
+         order by 1);
     end if;
-    if p_whole_subscription or exists (
+    subscription_read := jsonb_build_object('id', v_kept, 'of', v_subscription_id, 'version',
+      coalesce((select s.payments_version from billing.subscriptions s
+                 where s.subscription_id = v_kept), 0));
+    if cardinality(v_others) > 0 or exists (
+         select 1 from billing.subscriptions s where s.kept_under = v_kept) then
+      -- Several of them: which others are joined by this write, and which of them have ended.
+      subscription_read := subscription_read || jsonb_build_object(
+        'joined', coalesce((
+          select jsonb_agg(jsonb_build_object('id', o.id, 'version', coalesce(s.payments_version, 0)))
+            from unnest(v_others) o (id)
+            left join billing.subscriptions s on s.subscription_id = o.id), '[]'),
+        'ended', coalesce((
+          select jsonb_object_agg(s.subscription_id, s.fact -> 'endedAt')
+            from billing.subscriptions s
+           where (s.subscription_id = any (v_others || v_kept) or s.kept_under = any (v_others || v_kept))
+             and s.fact ->> 'endedAt' is not null), '{}'));
+    end if;
+    if p_whole_subscription or cardinality(v_others) > 0 or exists (
          select 1 from billing.payments p
-          where p.subscription_id = v_subscription_id and p.state ? 'returns') then
+          where p.subscription_id = v_kept and p.state ? 'returns') then
       select jsonb_agg(billing.payment_as_read(p) order by p.created_at, p.payment_id)
         into relatives
         from billing.payments p
-       where p.subscription_id = v_subscription_id and p.payment_id <> all (v_found);
+       where p.subscription_id = any (v_others || v_kept) and p.payment_id <> all (v_found);
     end if;
   end if;
 end;
 $$;
 
-ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them; subscription_read: the version that all of them have. Locks nothing: apply_event checks the versions it was made from.';
+COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them, and of p_joined_subscriptions, which the same invoice bills; subscription_read: the versions that they have. Locks nothing: apply_event checks the versions it was made from.';
 
 CREATE FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1670,15 +1737,11 @@ declare
   v_fact jsonb := nullif(p_subscription -> 'fact', 'null');
 begin
   perform billing.check_keys('the subscription', p_subscription,
-    array['subscriptionId', 'customerId', 'accountId', 'fact']);
-  insert into billing.subscriptions as s (subscription_id, customer_id, account_id, status, ended,
-      as_of, current_period_end, fact)
+    array['subscriptionId', 'customerId', 'accountId', 'fact', 'replaces']);
+  insert into billing.subscriptions as s (subscription_id, customer_id, account_id)
     values (
       p_subscription ->> 'subscriptionId', p_subscription ->> 'customerId',
-      (p_subscription ->> 'accountId')::uuid, v_fact ->> 'status',
-      coalesce(v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled', false),
-      to_timestamp((v_fact ->> 'asOf')::double precision),
-      to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision), v_fact)
+      (p_subscription ->> 'accountId')::uuid)
     on conflict (subscription_id) do update
       set customer_id = coalesce(excluded.customer_id, s.customer_id),
           account_id = coalesce(s.account_id, excluded.account_id),
@@ -1691,18 +1754,17 @@ begin
            current_period_end = to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision),
            fact = v_fact
      where s.subscription_id = p_subscription ->> 'subscriptionId'
-       and (s.as_of is null
-            or (v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
-                to_timestamp((v_fact ->> 'asOf')::double precision),
-                v_fact ->> 'status' is distinct from 'incomplete')
-               >= (s.ended, s.as_of, s.status is distinct from 'incomplete'));
+       and s.fact is not distinct from nullif(p_subscription -> 'replaces', 'null');
+    if not found then
+      perform billing.raise_stale();
+    end if;
   end if;
 end;
 $$;
 
 ALTER FUNCTION billing.write_subscription(p_subscription jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription; an older fact never replaces a newer one, and ended stays ended.';
+COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription. Raises 40001 where another fact is stored than the one that it replaces: which of two is newer is decided on what stands.';
 
 CREATE FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(account_id uuid, role credits.member_role)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1937,16 +1999,16 @@ ALTER FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.c
 
 COMMENT ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) IS 'The balance of an account once these changes of credits.due_changes were carried out.';
 
-CREATE FUNCTION credits.balance_when_due(p_account_id uuid) RETURNS credits.due_balance
+CREATE FUNCTION credits.balance_when_due(p_account_id uuid) RETURNS bigint[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 declare
   v_account credits.accounts;
-  v_balance credits.due_balance;
+  v_balance bigint[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
-  select b.posted, b.held into v_balance
+  select array[b.posted, b.held] into v_balance
     from credits.balance_after(
       v_account, array(select c from credits.due_changes(v_account, clock_timestamp()) c)) b;
   return v_balance;
@@ -1955,7 +2017,7 @@ $$;
 
 ALTER FUNCTION credits.balance_when_due(p_account_id uuid) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.balance_when_due(p_account_id uuid) IS 'The balance of an account that time has changed since it was last written: what a sweep would write, without writing.';
+COMMENT ON FUNCTION credits.balance_when_due(p_account_id uuid) IS 'The balance of an account that time has changed since it was last written: what a sweep would write, without writing; posted and held. No composite type, since views use it (see credits.seal_in_view).';
 
 CREATE FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) RETURNS SETOF credits.change
     LANGUAGE plpgsql STABLE
@@ -2034,7 +2096,7 @@ COMMENT ON COLUMN credits.holds.overage IS 'The policy of a capture that asked f
 
 COMMENT ON COLUMN credits.holds.ended_no IS 'Number of the last entry that captured it, or of the one that released it.';
 
-CREATE FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) RETURNS credits.step
+CREATE FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -2050,16 +2112,17 @@ begin
   v_entry.metadata := p_hold.metadata;
   v_entry.actor := p_hold.actor;
   v_entry.feature := p_hold.feature;
+  v_entry.meter := p_meter;
   p_account.axis := p_account.axis + p_excess;
   return credits.append(p_account, v_entry);
 end;
 $$;
 
-ALTER FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) IS 'Takes what a capture needs above its hold, as a stretch of its own behind all that is reserved.';
+COMMENT ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) IS 'Takes what a capture needs above its hold, as a stretch of its own behind all that is reserved. Quantity and pricing stand in the entry before it.';
 
-CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, p_overage credits.overage DEFAULT 'refuse'::credits.overage, p_debt_limit bigint DEFAULT 0, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, p_overage credits.overage DEFAULT 'refuse'::credits.overage, p_debt_limit bigint DEFAULT 0, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2073,14 +2136,23 @@ declare
   v_asked bigint;
   v_excess bigint;
 begin
-  if p_amount is not null then
-    perform credits.check_input(p_account_id, p_amount, 'capture');
+  perform credits.check_usage(null, null, p_meter, p_quantity, p_pricing);
+  if p_amount is not null or p_meter is not null then
+    -- What a meter counts may cost nothing.
+    perform credits.check_input(p_account_id,
+      case when p_meter is not null and p_amount = 0 then 1 else p_amount end, 'capture');
   end if;
   v_account := credits.lock_account(p_account_id, false);
   v_hold := credits.find_hold(p_account_id, p_hold_id);
   v_asked := coalesce(p_amount, v_hold.amount);
   if v_hold.status = 'captured' then
-    if v_hold.captured + v_hold.uncovered <> v_asked or v_hold.overage <> v_overage then
+    select * into v_entry from credits.entries e
+     where e.account_id = p_account_id and e.idempotency_key = 'florin:capture:' || p_hold_id;
+    -- What was metered is the input, and what it cost follows from the card of that day.
+    if (v_entry.meter, v_entry.quantity, v_entry.pricing -> 'usage')
+         is distinct from (p_meter, p_quantity, p_pricing -> 'usage')
+       or (p_meter is null and v_hold.captured + v_hold.uncovered <> v_asked)
+       or v_hold.overage <> v_overage then
       perform credits.raise_key_reused('capture of hold ' || p_hold_id);
     end if;
     replayed := true;
@@ -2110,9 +2182,10 @@ begin
         credits.limit_states(p_account_id, v_hold.actor, v_hold.feature, v_now),
         v_hold.captured, v_now);
     end if;
-    v_step := credits.end_hold(v_account, v_hold, v_hold.captured - v_excess, v_now);
+    v_step := credits.end_hold(
+      v_account, v_hold, v_hold.captured - v_excess, v_now, p_meter, p_quantity, p_pricing);
     if v_excess > 0 then
-      v_step := credits.capture_excess(v_step.account, v_hold, v_excess, v_now);
+      v_step := credits.capture_excess(v_step.account, v_hold, v_excess, v_now, p_meter);
     end if;
     v_hold.ended_no := (v_step.entry).entry_no;
     if v_hold.overage is not null then
@@ -2132,9 +2205,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
+COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. Of a charge the entry keeps meter, quantity and pricing, and it may cost 0. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
 
 CREATE FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
@@ -2590,7 +2663,7 @@ ALTER FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zon
 
 COMMENT ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) IS 'Which grants are recorded to pay for holds that have expired by then, and how much of each.';
 
-CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) RETURNS credits.step
+CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -2598,6 +2671,8 @@ declare
   v_end bigint := p_hold.axis_from + p_hold.amount;
   v_needed bigint := p_hold.axis_from + p_captured;
   v_gave_back boolean := false;
+  -- What was metered is written down, also when it cost nothing.
+  v_is_capture boolean := p_captured > 0 or p_meter is not null;
   v_entry credits.entries;
   v_step credits.step;
 begin
@@ -2622,20 +2697,23 @@ begin
       p_account := credits.settle(p_account, p_at);
     end if;
   end if;
-  v_entry.kind := case when p_captured > 0 then 'capture' else 'release' end::credits.entry_kind;
+  v_entry.kind := case when v_is_capture then 'capture' else 'release' end::credits.entry_kind;
   v_entry.amount := -p_captured;
   v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
   v_entry.hold_id := p_hold.hold_id;
   v_entry.idempotency_key := 'florin:' || v_entry.kind || ':' || p_hold.hold_id;
-  v_entry.subject_seal := credits.overage_seal(p_hold);
+  v_entry.subject_seal := credits.overage_seal(p_hold.overage, p_hold.uncovered);
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
   v_entry.actor := p_hold.actor;
   v_entry.feature := p_hold.feature;
+  v_entry.meter := p_meter;
+  v_entry.quantity := p_quantity;
+  v_entry.pricing := p_pricing;
   v_step := credits.append(p_account, v_entry);
   v_entry := v_step.entry;
   update credits.holds h
-     set status = case when p_captured > 0 then 'captured' else 'released' end::credits.hold_status,
+     set status = case when v_is_capture then 'captured' else 'released' end::credits.hold_status,
          captured = p_captured,
          ended_no = v_entry.entry_no
    where h.account_id = p_hold.account_id and h.hold_id = p_hold.hold_id;
@@ -2646,9 +2724,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) IS 'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from.';
+COMMENT ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from. What was metered stays in the entry, which is a capture then, also of 0 credits.';
 
 CREATE FUNCTION credits.ensure_account(p_account_id uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3562,21 +3640,21 @@ ALTER FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time 
 
 COMMENT ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) IS 'Locks, settles and saves an account. A caller that changes it further saves it again.';
 
-CREATE FUNCTION credits.overage_seal(p_hold credits.holds) RETURNS bytea
+CREATE FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
     AS $$
 begin
-  if p_hold.overage is null and p_hold.uncovered = 0 then
+  if p_overage is null and p_uncovered = 0 then
     return null;
   end if;
-  return sha256(record_send(row(p_hold.overage::text::bytea, p_hold.uncovered)));
+  return sha256(record_send(row(p_overage::text::bytea, p_uncovered)));
 end;
 $$;
 
-ALTER FUNCTION credits.overage_seal(p_hold credits.holds) OWNER TO florin_owner;
+ALTER FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.overage_seal(p_hold credits.holds) IS 'Hash of what a capture above its hold was asked to do and left uncovered; null for any other hold.';
+COMMENT ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) IS 'Hash of what a capture above its hold was asked to do and left uncovered; null for any other hold.';
 
 CREATE FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) RETURNS TABLE(grant_id uuid, amount bigint)
     LANGUAGE plpgsql STABLE
@@ -3958,7 +4036,8 @@ begin
   posted := coalesce(v_account.posted, 0);
   held := coalesce(v_account.held, 0);
   if v_is_due then
-    select b.posted, b.held into posted, held from credits.balance_when_due(p_account_id) b;
+    select b.balance[1], b.balance[2] into posted, held
+      from credits.balance_when_due(p_account_id) as b (balance);
   end if;
   available := posted - held;
   if v_is_due or v_account.next_expiry_at is not null and v_account.settled <> v_account.axis then
@@ -4621,6 +4700,23 @@ $$;
 ALTER FUNCTION credits.scheduled(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.scheduled(p_account_id uuid) IS 'Credits of grants whose time has not come.';
+
+CREATE FUNCTION credits.seal_in_view(p_subject anyelement) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_seal bytea;
+begin
+  execute format('select credits.subject_seal($1::%s)', pg_typeof(p_subject))
+    into v_seal using p_subject;
+  return v_seal;
+end;
+$_$;
+
+ALTER FUNCTION credits.seal_in_view(p_subject anyelement) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.seal_in_view(p_subject anyelement) IS 'credits.subject_seal, for views of the table that the row is of.';
 
 CREATE FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5669,7 +5765,7 @@ COMMENT ON TABLE billing.consumed_plan_sessions IS 'Nonces of plan sessions that
 
 CREATE TABLE billing.credit_decimals (
     only_row boolean DEFAULT true NOT NULL,
-    decimals smallint NOT NULL,
+    decimals bigint NOT NULL,
     kept_at timestamp with time zone NOT NULL,
     CONSTRAINT credit_decimals_between_zero_and_six CHECK (((decimals >= 0) AND (decimals <= 6))),
     CONSTRAINT credit_decimals_one_row CHECK (only_row)
@@ -5915,14 +6011,17 @@ CREATE TABLE billing.subscriptions (
     current_period_end timestamp with time zone,
     fact jsonb,
     payments_version bigint DEFAULT 0 NOT NULL,
+    kept_under text,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Ended is for ever; else the later word counts, and within one second nothing makes it incomplete again.';
+COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Which word that is, the decision says; none is written over one that it did not see.';
 
 COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
+
+COMMENT ON COLUMN billing.subscriptions.kept_under IS 'The subscription under whose id its payments are kept: one invoice has billed both, so lines of one may credit lines of the other''s payments. Null: its own.';
 
 CREATE TABLE billing.top_up_consents (
     account_id uuid NOT NULL,
@@ -5997,15 +6096,15 @@ CREATE VIEW credits.balances WITH (security_invoker='true') AS
  SELECT a.account_id,
         CASE
             WHEN (d.balance IS NULL) THEN a.posted
-            ELSE (d.balance).posted
+            ELSE d.balance[1]
         END AS posted,
         CASE
             WHEN (d.balance IS NULL) THEN (a.held)::bigint
-            ELSE (d.balance).held
+            ELSE d.balance[2]
         END AS held,
         CASE
             WHEN (d.balance IS NULL) THEN (a.posted - (a.held)::bigint)
-            ELSE ((d.balance).posted - (d.balance).held)
+            ELSE (d.balance[1] - d.balance[2])
         END AS available,
         CASE
             WHEN ((d.balance IS NULL) AND ((a.next_expiry_at IS NULL) OR (a.settled = a.axis))) THEN a.next_expiry_at
@@ -6015,7 +6114,7 @@ CREATE VIEW credits.balances WITH (security_invoker='true') AS
      CROSS JOIN LATERAL ( SELECT
                 CASE
                     WHEN (a.next_change_at <= clock_timestamp()) THEN credits.balance_when_due(a.account_id)
-                    ELSE NULL::credits.due_balance
+                    ELSE NULL::bigint[]
                 END AS balance) d);
 
 ALTER TABLE credits.balances OWNER TO florin_owner;
@@ -6076,7 +6175,7 @@ CREATE VIEW credits.broken_a_hold_ended_as_its_entry_says WITH (security_invoker
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['capture'::credits.entry_kind, 'release'::credits.entry_kind]))
           GROUP BY n.account_id, n.hold_id) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds)));
+  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(h.overage, h.uncovered)));
 
 ALTER TABLE credits.broken_a_hold_ended_as_its_entry_says OWNER TO florin_owner;
 
@@ -6216,7 +6315,7 @@ CREATE VIEW credits.broken_grants_are_unaltered WITH (security_invoker='true') A
    FROM credits.grants g
   WHERE (NOT (EXISTS ( SELECT
            FROM credits.entries e
-          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.purchase_key, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
+          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.seal_in_view(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.purchase_key, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('grant %s'::text, e.grant_id) AS detail
@@ -6254,7 +6353,7 @@ CREATE VIEW credits.broken_holds_are_unaltered WITH (security_invoker='true') AS
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['hold'::credits.entry_kind, 'extension'::credits.entry_kind]))
           ORDER BY n.account_id, n.hold_id, n.entry_no DESC) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (e.subject_seal IS DISTINCT FROM credits.subject_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds))
+  WHERE (e.subject_seal IS DISTINCT FROM credits.seal_in_view(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('hold %s'::text, e.hold_id) AS detail
@@ -6708,6 +6807,8 @@ CREATE INDEX payments_that_return ON billing.payments USING btree (subscription_
 
 CREATE INDEX subscriptions_by_account ON billing.subscriptions USING btree (account_id);
 
+CREATE INDEX subscriptions_kept_under ON billing.subscriptions USING btree (kept_under) WHERE (kept_under IS NOT NULL);
+
 CREATE INDEX top_up_consents_active ON billing.top_up_consents USING btree (account_id) WHERE (status = 'active'::text);
 
 CREATE INDEX top_ups_by_account ON billing.top_ups USING btree (account_id, created_at);
@@ -6976,7 +7077,9 @@ REVOKE ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) F
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO service_role;
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO postgres;
 
-REVOKE ALL ON FUNCTION billing.claim_subscription(p_read jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION billing.claim_subscription(p_id text, p_version bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION billing.claim_subscriptions(p_read jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) TO service_role;
@@ -7026,6 +7129,8 @@ REVOKE ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_mode
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION billing.low_accounts(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO postgres;
@@ -7065,9 +7170,9 @@ REVOKE ALL ON FUNCTION billing.raise_stale() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
+REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) TO service_role;
@@ -7138,11 +7243,11 @@ GRANT SELECT ON TABLE credits.holds TO authenticated;
 GRANT SELECT ON TABLE credits.holds TO service_role;
 GRANT SELECT ON TABLE credits.holds TO postgres;
 
-REVOKE ALL ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO service_role;
@@ -7199,7 +7304,7 @@ GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with t
 GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.ensure_account(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.ensure_account(p_account_id uuid) TO service_role;
@@ -7294,9 +7399,9 @@ REVOKE ALL ON FUNCTION credits.needs_settling(p_account credits.accounts, p_at t
 
 REVOKE ALL ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO service_role;
-GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO postgres;
+REVOKE ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) TO authenticated;
@@ -7414,6 +7519,10 @@ REVOKE ALL ON FUNCTION credits.room_above(p_account credits.accounts, p_hold cre
 REVOKE ALL ON FUNCTION credits.save_account(p_account credits.accounts) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.scheduled(p_account_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) TO service_role;
+GRANT ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) TO service_role;
