@@ -64,15 +64,6 @@ ALTER TYPE credits.change OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.change IS 'One step of a settlement: pay (a stretch by a grant), owe (a stretch by nobody), release (a hold whose time is up), free (what that gives back to a grant), start (a grant becomes effective), expire (what a grant has left).';
 
-CREATE TYPE credits.due_balance AS (
-	posted bigint,
-	held bigint
-);
-
-ALTER TYPE credits.due_balance OWNER TO florin_owner;
-
-COMMENT ON TYPE credits.due_balance IS 'A balance as of one instant.';
-
 CREATE TYPE credits.entry_kind AS ENUM (
     'grant',
     'spend',
@@ -113,147 +104,6 @@ CREATE TYPE credits.instant AS ENUM (
 ALTER TYPE credits.instant OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.instant IS 'What happens at an instant. At one and the same time in this order.';
-
-CREATE DOMAIN credits.zero_or_more AS bigint
-	CONSTRAINT zero_or_more CHECK ((VALUE >= 0));
-
-ALTER DOMAIN credits.zero_or_more OWNER TO florin_owner;
-
-COMMENT ON DOMAIN credits.zero_or_more IS 'Credits that are never negative.';
-
-CREATE TABLE credits.accounts (
-    account_id uuid NOT NULL,
-    closed_at timestamp with time zone,
-    debt_limit bigint,
-    limited boolean DEFAULT false NOT NULL,
-    next_change_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    next_expiry_at timestamp with time zone,
-    settled bigint DEFAULT 0 NOT NULL,
-    debt credits.zero_or_more DEFAULT 0 NOT NULL,
-    held credits.zero_or_more DEFAULT 0 NOT NULL,
-    posted bigint DEFAULT 0 NOT NULL,
-    axis bigint DEFAULT 0 NOT NULL,
-    entry_no bigint DEFAULT 0 NOT NULL,
-    chain bytea DEFAULT '\x'::bytea NOT NULL
-)
-WITH (fillfactor='50');
-
-ALTER TABLE credits.accounts OWNER TO florin_owner;
-
-COMMENT ON TABLE credits.accounts IS 'One row an account: its balance, its place on the burn axis and the head of its chain. Opaque ids, by default the Supabase user''s; no foreign key, so that the ledger outlives the user.';
-
-COMMENT ON COLUMN credits.accounts.debt_limit IS 'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
-
-COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits or members: its spends are then checked against them, and no other account pays for it.';
-
-COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
-
-COMMENT ON COLUMN credits.accounts.next_expiry_at IS 'The soonest expiry among grants with credits left, as of the last settlement.';
-
-COMMENT ON COLUMN credits.accounts.settled IS 'How much of the axis is allocated to grants.';
-
-COMMENT ON COLUMN credits.accounts.debt IS 'Settled credits of the axis that no grant pays for.';
-
-COMMENT ON COLUMN credits.accounts.axis IS 'Credits ever reserved or spent: the end of the burn axis.';
-
-COMMENT ON COLUMN credits.accounts.chain IS 'The hash of the last entry, which covers all before it.';
-
-CREATE TABLE credits.entries (
-    account_id uuid NOT NULL,
-    entry_no bigint NOT NULL,
-    amount bigint NOT NULL,
-    axis_from bigint,
-    posted_after bigint NOT NULL,
-    held_after bigint NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    kind credits.entry_kind NOT NULL,
-    cause credits.cause,
-    grant_id uuid,
-    grant_delta bigint,
-    hold_id uuid,
-    idempotency_key text NOT NULL COLLATE pg_catalog."C",
-    subject_seal bytea,
-    metadata jsonb,
-    actor text,
-    feature text,
-    meter text,
-    quantity numeric,
-    pricing jsonb,
-    chain bytea NOT NULL
-);
-
-ALTER TABLE credits.entries OWNER TO florin_owner;
-
-COMMENT ON TABLE credits.entries IS 'The journal: immutable signed rows, numbered and hash-chained within their account. Nobody may update or delete.';
-
-COMMENT ON COLUMN credits.entries.axis_from IS 'Where the stretch of the burn axis begins that this spend, capture or hold takes.';
-
-COMMENT ON COLUMN credits.entries.cause IS 'Set where Florin wrote the entry by itself; its key then begins with florin:, which no app may use.';
-
-COMMENT ON COLUMN credits.entries.grant_delta IS 'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
-
-COMMENT ON COLUMN credits.entries.subject_seal IS 'Hash of what may never change of the grant or hold that the entry brought about.';
-
-COMMENT ON COLUMN credits.entries.actor IS 'Who used the credits, by the app''s name for them: a user, an agent, an API key.';
-
-COMMENT ON COLUMN credits.entries.feature IS 'What the credits were used in, by the app''s name for it.';
-
-COMMENT ON COLUMN credits.entries.meter IS 'What was measured, as the rate card calls it.';
-
-COMMENT ON COLUMN credits.entries.quantity IS 'How much of it, in the meter''s units.';
-
-COMMENT ON COLUMN credits.entries.pricing IS 'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
-
-COMMENT ON COLUMN credits.entries.chain IS 'sha256 over the chain before and this row.';
-
-CREATE TABLE credits.grants (
-    account_id uuid NOT NULL,
-    grant_id uuid NOT NULL,
-    issued_no bigint NOT NULL,
-    source text NOT NULL,
-    priority integer NOT NULL,
-    amount bigint NOT NULL,
-    effective_at timestamp with time zone NOT NULL,
-    expires_at timestamp with time zone,
-    created_at timestamp with time zone NOT NULL,
-    idempotency_key text NOT NULL,
-    purchase_key text,
-    metadata jsonb,
-    effective boolean NOT NULL,
-    remaining bigint NOT NULL,
-    burned bigint DEFAULT 0 NOT NULL,
-    expired bigint DEFAULT 0 NOT NULL,
-    voided bigint DEFAULT 0 NOT NULL,
-    reversed bigint DEFAULT 0 NOT NULL,
-    CONSTRAINT grants_amount_above_zero CHECK ((amount > 0)),
-    CONSTRAINT grants_every_credit_is_somewhere CHECK (((((((remaining + burned) + expired) + voided) + reversed) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0))),
-    CONSTRAINT grants_expire_after_they_become_effective CHECK ((expires_at > effective_at)),
-    CONSTRAINT grants_remaining_between_zero_and_amount CHECK (((remaining >= 0) AND (remaining <= amount)))
-);
-
-ALTER TABLE credits.grants OWNER TO florin_owner;
-
-COMMENT ON TABLE credits.grants IS 'Credits given: how many, from what source, from when until when, burned in which order, and where each of them is now.';
-
-COMMENT ON COLUMN credits.grants.issued_no IS 'Number of the entry that issued it: the age within the account.';
-
-COMMENT ON COLUMN credits.grants.purchase_key IS 'The purchase of billing.purchases that it was given for; null: it was not bought through Stripe.';
-
-COMMENT ON COLUMN credits.grants.effective IS 'False while its time has not come: its credits are not posted yet.';
-
-COMMENT ON COLUMN credits.grants.remaining IS 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
-
-COMMENT ON COLUMN credits.grants.burned IS 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
-
-CREATE TYPE credits.issued AS (
-	account credits.accounts,
-	grant_given credits.grants,
-	entry credits.entries
-);
-
-ALTER TYPE credits.issued OWNER TO florin_owner;
-
-COMMENT ON TYPE credits.issued IS 'What issuing leaves: the account and the grant as they are now, and the entry as it was written.';
 
 CREATE TYPE credits.limit_window AS ENUM (
     'hour',
@@ -357,6 +207,98 @@ CREATE TYPE credits.payer AS (
 ALTER TYPE credits.payer OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.payer IS 'A grant as it is while changes are worked out: what it has left, when it ends, whether its time has come.';
+
+CREATE DOMAIN credits.zero_or_more AS bigint
+	CONSTRAINT zero_or_more CHECK ((VALUE >= 0));
+
+ALTER DOMAIN credits.zero_or_more OWNER TO florin_owner;
+
+COMMENT ON DOMAIN credits.zero_or_more IS 'Credits that are never negative.';
+
+CREATE TABLE credits.accounts (
+    account_id uuid NOT NULL,
+    closed_at timestamp with time zone,
+    debt_limit bigint,
+    limited boolean DEFAULT false NOT NULL,
+    next_change_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    next_expiry_at timestamp with time zone,
+    settled bigint DEFAULT 0 NOT NULL,
+    debt credits.zero_or_more DEFAULT 0 NOT NULL,
+    held credits.zero_or_more DEFAULT 0 NOT NULL,
+    posted bigint DEFAULT 0 NOT NULL,
+    axis bigint DEFAULT 0 NOT NULL,
+    entry_no bigint DEFAULT 0 NOT NULL,
+    chain bytea DEFAULT '\x'::bytea NOT NULL
+)
+WITH (fillfactor='50');
+
+ALTER TABLE credits.accounts OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.accounts IS 'One row an account: its balance, its place on the burn axis and the head of its chain. Opaque ids, by default the Supabase user''s; no foreign key, so that the ledger outlives the user.';
+
+COMMENT ON COLUMN credits.accounts.debt_limit IS 'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
+
+COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits or members: its spends are then checked against them, and no other account pays for it.';
+
+COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
+
+COMMENT ON COLUMN credits.accounts.next_expiry_at IS 'The soonest expiry among grants with credits left, as of the last settlement.';
+
+COMMENT ON COLUMN credits.accounts.settled IS 'How much of the axis is allocated to grants.';
+
+COMMENT ON COLUMN credits.accounts.debt IS 'Settled credits of the axis that no grant pays for.';
+
+COMMENT ON COLUMN credits.accounts.axis IS 'Credits ever reserved or spent: the end of the burn axis.';
+
+COMMENT ON COLUMN credits.accounts.chain IS 'The hash of the last entry, which covers all before it.';
+
+CREATE TABLE credits.entries (
+    account_id uuid NOT NULL,
+    entry_no bigint NOT NULL,
+    amount bigint NOT NULL,
+    axis_from bigint,
+    posted_after bigint NOT NULL,
+    held_after bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    kind credits.entry_kind NOT NULL,
+    cause credits.cause,
+    grant_id uuid,
+    grant_delta bigint,
+    hold_id uuid,
+    idempotency_key text NOT NULL COLLATE pg_catalog."C",
+    subject_seal bytea,
+    metadata jsonb,
+    actor text,
+    feature text,
+    meter text,
+    quantity numeric,
+    pricing jsonb,
+    chain bytea NOT NULL
+);
+
+ALTER TABLE credits.entries OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.entries IS 'The journal: immutable signed rows, numbered and hash-chained within their account. Nobody may update or delete.';
+
+COMMENT ON COLUMN credits.entries.axis_from IS 'Where the stretch of the burn axis begins that this spend, capture or hold takes.';
+
+COMMENT ON COLUMN credits.entries.cause IS 'Set where Florin wrote the entry by itself; its key then begins with florin:, which no app may use.';
+
+COMMENT ON COLUMN credits.entries.grant_delta IS 'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
+
+COMMENT ON COLUMN credits.entries.subject_seal IS 'Hash of what may never change of the grant or hold that the entry brought about.';
+
+COMMENT ON COLUMN credits.entries.actor IS 'Who used the credits, by the app''s name for them: a user, an agent, an API key.';
+
+COMMENT ON COLUMN credits.entries.feature IS 'What the credits were used in, by the app''s name for it.';
+
+COMMENT ON COLUMN credits.entries.meter IS 'What was measured, as the rate card calls it.';
+
+COMMENT ON COLUMN credits.entries.quantity IS 'How much of it, in the meter''s units.';
+
+COMMENT ON COLUMN credits.entries.pricing IS 'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
+
+COMMENT ON COLUMN credits.entries.chain IS 'sha256 over the chain before and this row.';
 
 CREATE TYPE credits.step AS (
 	account credits.accounts,
@@ -499,7 +441,7 @@ begin
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
   end if;
-  if coalesce((p_plan ->> 'unread')::boolean, false) and exists (
+  if p_plan -> 'unread' = 'true' and p_plan ->> 'customerId' is not null and exists (
        select 1 from billing.customers c
         where c.customer_id = p_plan ->> 'customerId'
           and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
@@ -552,20 +494,28 @@ begin
   end if;
 
   if p_plan #>> '{payment,subscriptionId}' <>
-       coalesce(p_plan #>> '{subscriptionRead,id}', '') then
+       coalesce(p_plan #>> '{subscriptionRead,of}', '')
+     and not exists (
+       select 1 from billing.subscriptions s
+        where s.subscription_id = p_plan #>> '{payment,subscriptionId}'
+          and s.kept_under = p_plan #>> '{subscriptionRead,id}') then
     raise exception 'The plan writes a payment of subscription %, which was not read.',
         p_plan #>> '{payment,subscriptionId}'
       using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
   end if;
   if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
-    perform billing.claim_subscription(p_plan -> 'subscriptionRead');
+    perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
   end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(p_plan -> 'payment');
+    perform billing.write_payment(
+      billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
   end if;
-  perform billing.write_payment(r.value)
-    from jsonb_array_elements(coalesce(p_plan -> 'relatives', '[]')) with ordinality r
-   order by r.ordinality;
+  if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
+    perform billing.write_payment(
+             billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
+      from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
+     order by r.ordinality;
+  end if;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;
@@ -601,6 +551,41 @@ $$;
 ALTER FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The event is null when the inbox has it already (eventId says which), or, with no eventId, for a job. Errors: 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
+
+CREATE FUNCTION billing.apply_events(p_deliveries jsonb) RETURNS text[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET lock_timeout TO '50ms'
+    AS $$
+declare
+  v_count integer := jsonb_array_length(p_deliveries);
+  v_outcomes text[] := array_fill(null::text, array[v_count]);
+  v_delivery jsonb;
+  v_n integer := 0;
+begin
+  for v_delivery in select d.value from jsonb_array_elements(p_deliveries) d loop
+    v_n := v_n + 1;
+    if v_count = 1 then
+      v_outcomes[1] := billing.apply_event(v_delivery -> 'event', v_delivery -> 'plan');
+      return v_outcomes;
+    end if;
+    begin
+      v_outcomes[v_n] := billing.apply_event(v_delivery -> 'event', v_delivery -> 'plan');
+    exception
+      when serialization_failure then
+        null;
+      when lock_not_available or deadlock_detected then
+        -- The rows of those before it are locked: they are not kept waiting again.
+        return v_outcomes;
+    end;
+  end loop;
+  return v_outcomes;
+end;
+$$;
+
+ALTER FUNCTION billing.apply_events(p_deliveries jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.apply_events(p_deliveries jsonb) IS 'Several deliveries, each an object of event and plan, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
 
 CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -783,27 +768,56 @@ ALTER FUNCTION billing.claim_events(p_limit integer, p_lease interval) OWNER TO 
 
 COMMENT ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) IS 'Events that are due, leased to the caller: no other worker gets them until the lease is over, and one whose worker dies is claimed again then.';
 
-CREATE FUNCTION billing.claim_subscription(p_read jsonb) RETURNS void
+CREATE FUNCTION billing.claim_subscription(p_id text, p_version bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 begin
-  perform billing.check_keys('the subscription as read', p_read, array['id', 'version']);
   -- The row may not be there yet: its first payment often comes before any event about itself.
   insert into billing.subscriptions as s (subscription_id, payments_version)
-    values (p_read ->> 'id', 1)
+    values (p_id, 1)
     on conflict (subscription_id) do update
       set payments_version = s.payments_version + 1
-      where s.payments_version = (p_read ->> 'version')::bigint;
+      where s.payments_version = p_version;
   if not found then
     perform billing.raise_stale();
   end if;
 end;
 $$;
 
-ALTER FUNCTION billing.claim_subscription(p_read jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.claim_subscription(p_id text, p_version bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.claim_subscription(p_read jsonb) IS 'Locks a subscription''s row, so that payments of it are decided on one after the other. Raises 40001 when one was written since it was read. Internal: part of apply_event.';
+COMMENT ON FUNCTION billing.claim_subscription(p_id text, p_version bigint) IS 'Locks a subscription''s row, so that payments of it are decided on one after the other. Raises 40001 when one was written since it was read. Internal: part of apply_event.';
+
+CREATE FUNCTION billing.claim_subscriptions(p_read jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_id text := p_read ->> 'id';
+  v_joined text[];
+begin
+  perform billing.check_keys('the subscription as read', p_read,
+    array['id', 'of', 'version', 'joined', 'ended']);
+  if jsonb_array_length(coalesce(p_read -> 'joined', '[]')) = 0 then
+    perform billing.claim_subscription(v_id, (p_read ->> 'version')::bigint);
+    return;
+  end if;
+  -- In the order of their ids, as every writer does.
+  perform billing.claim_subscription(r.id, r.version)
+    from (select o.value ->> 'id' as id, (o.value ->> 'version')::bigint as version
+            from jsonb_array_elements(p_read -> 'joined' || jsonb_build_array(p_read)) o
+           order by 1) r;
+  v_joined := array(select o.value ->> 'id' from jsonb_array_elements(p_read -> 'joined') o);
+  update billing.subscriptions s set kept_under = v_id
+   where s.subscription_id = any (v_joined) or s.kept_under = any (v_joined);
+  update billing.payments p set subscription_id = v_id where p.subscription_id = any (v_joined);
+end;
+$$;
+
+ALTER FUNCTION billing.claim_subscriptions(p_read jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.claim_subscriptions(p_read jsonb) IS 'Claims the subscriptions whose payments were read. Those that one invoice bills together are joined: their payments are kept under one id from then on, since lines of one may credit the other''s. Raises 40001 as claim_subscription does. Internal: part of apply_event.';
 
 CREATE FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) RETURNS SETOF uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1122,6 +1136,22 @@ ALTER FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, 
 
 COMMENT ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) IS 'Keeps the rate of a version from its first use on. False: the version is in use with another price. Repeatable.';
 
+CREATE FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if p_payment ->> 'subscriptionId' is null then
+    return p_payment;
+  end if;
+  return p_payment || jsonb_build_object('subscriptionId', p_subscription_id);
+end;
+$$;
+
+ALTER FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) IS 'A payment of a subscription as it is written: under the id that the subscription''s payments are kept under. Internal: part of apply_event.';
+
 CREATE FUNCTION billing.low_accounts(p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -1381,7 +1411,7 @@ COMMENT ON COLUMN billing.payments.status IS 'pending: a delayed method has not 
 
 COMMENT ON COLUMN billing.payments.next_due_at IS 'When the next part of a dripped price is due.';
 
-COMMENT ON COLUMN billing.payments.state IS 'src/fulfillment/state.ts describes it; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
+COMMENT ON COLUMN billing.payments.state IS 'src/fulfillment/state.ts describes it, and src/webhooks/stored-state.ts what is left out here; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
 
 CREATE FUNCTION billing.payment_as_read(p_payment billing.payments) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -1427,12 +1457,14 @@ ALTER FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known te
 
 COMMENT ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 and names the keys.';
 
-CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
+CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_subscription_id text := p_subscription_id;
+  v_kept text;
+  v_others text[] := array[]::text[];
   v_found uuid[] := array[]::uuid[];
 begin
   select e.status, e.attempts into event_status, event_attempts
@@ -1453,27 +1485,50 @@ begin
   end if;
   if v_subscription_id is not null then
     select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact),
-           jsonb_build_object('id', s.subscription_id, 'version', s.payments_version)
-      into subscription, subscription_read
+           s.kept_under
+      into subscription, v_kept
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
-    if not found then
-      subscription_read := jsonb_build_object('id', v_subscription_id, 'version', 0);
+    v_kept := coalesce(v_kept, v_subscription_id);
+    if cardinality(p_joined_subscriptions) > 0 then
+      v_others := array(
+        select distinct coalesce(s.kept_under, j.id)
+          from unnest(p_joined_subscriptions) j (id)
+          left join billing.subscriptions s on s.subscription_id = j.id
+         where coalesce(s.kept_under, j.id) <> v_kept
+         order by 1);
     end if;
-    if p_whole_subscription or exists (
+    subscription_read := jsonb_build_object('id', v_kept, 'of', v_subscription_id, 'version',
+      coalesce((select s.payments_version from billing.subscriptions s
+                 where s.subscription_id = v_kept), 0));
+    if cardinality(v_others) > 0 or exists (
+         select 1 from billing.subscriptions s where s.kept_under = v_kept) then
+      -- Several of them: which others are joined by this write, and which of them have ended.
+      subscription_read := subscription_read || jsonb_build_object(
+        'joined', coalesce((
+          select jsonb_agg(jsonb_build_object('id', o.id, 'version', coalesce(s.payments_version, 0)))
+            from unnest(v_others) o (id)
+            left join billing.subscriptions s on s.subscription_id = o.id), '[]'),
+        'ended', coalesce((
+          select jsonb_object_agg(s.subscription_id, s.fact -> 'endedAt')
+            from billing.subscriptions s
+           where (s.subscription_id = any (v_others || v_kept) or s.kept_under = any (v_others || v_kept))
+             and s.fact ->> 'endedAt' is not null), '{}'));
+    end if;
+    if p_whole_subscription or cardinality(v_others) > 0 or exists (
          select 1 from billing.payments p
-          where p.subscription_id = v_subscription_id and p.state ? 'returns') then
+          where p.subscription_id = v_kept and p.state ? 'returns') then
       select jsonb_agg(billing.payment_as_read(p) order by p.created_at, p.payment_id)
         into relatives
         from billing.payments p
-       where p.subscription_id = v_subscription_id and p.payment_id <> all (v_found);
+       where p.subscription_id = any (v_others || v_kept) and p.payment_id <> all (v_found);
     end if;
   end if;
 end;
 $$;
 
-ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them; subscription_read: the version that all of them have. Locks nothing: apply_event checks the versions it was made from.';
+COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them, and of p_joined_subscriptions, which the same invoice bills; subscription_read: the versions that they have. Locks nothing: apply_event checks the versions it was made from.';
 
 CREATE FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1584,10 +1639,11 @@ begin
   end if;
   select coalesce(sum(g.expired), 0) into v_unspent
     from credits.grants g
+    join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
    where g.account_id = p_account_id
      and g.source in ('subscription', 'rollover')
-     and g.metadata ->> 'stripe_subscription_id' = p_subscription_id
-     and g.metadata ->> 'stripe_price_id' = p_price_id
+     and e.metadata ->> 'stripe_subscription_id' = p_subscription_id
+     and e.metadata ->> 'stripe_price_id' = p_price_id
      and g.expires_at between p_period_end - interval '1 day' and p_period_end + interval '1 day';
   return v_unspent;
 end;
@@ -1681,15 +1737,11 @@ declare
   v_fact jsonb := nullif(p_subscription -> 'fact', 'null');
 begin
   perform billing.check_keys('the subscription', p_subscription,
-    array['subscriptionId', 'customerId', 'accountId', 'fact']);
-  insert into billing.subscriptions as s (subscription_id, customer_id, account_id, status, ended,
-      as_of, current_period_end, fact)
+    array['subscriptionId', 'customerId', 'accountId', 'fact', 'replaces']);
+  insert into billing.subscriptions as s (subscription_id, customer_id, account_id)
     values (
       p_subscription ->> 'subscriptionId', p_subscription ->> 'customerId',
-      (p_subscription ->> 'accountId')::uuid, v_fact ->> 'status',
-      coalesce(v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled', false),
-      to_timestamp((v_fact ->> 'asOf')::double precision),
-      to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision), v_fact)
+      (p_subscription ->> 'accountId')::uuid)
     on conflict (subscription_id) do update
       set customer_id = coalesce(excluded.customer_id, s.customer_id),
           account_id = coalesce(s.account_id, excluded.account_id),
@@ -1702,18 +1754,17 @@ begin
            current_period_end = to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision),
            fact = v_fact
      where s.subscription_id = p_subscription ->> 'subscriptionId'
-       and (s.as_of is null
-            or (v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
-                to_timestamp((v_fact ->> 'asOf')::double precision),
-                v_fact ->> 'status' is distinct from 'incomplete')
-               >= (s.ended, s.as_of, s.status is distinct from 'incomplete'));
+       and s.fact is not distinct from nullif(p_subscription -> 'replaces', 'null');
+    if not found then
+      perform billing.raise_stale();
+    end if;
   end if;
 end;
 $$;
 
 ALTER FUNCTION billing.write_subscription(p_subscription jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription; an older fact never replaces a newer one, and ended stays ended.';
+COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription. Raises 40001 where another fact is stored than the one that it replaces: which of two is newer is decided on what stands.';
 
 CREATE FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(account_id uuid, role credits.member_role)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1746,9 +1797,7 @@ declare
   v_metadata jsonb := jsonb_strip_nulls(jsonb_build_object(
     'reason', p_reason, 'actor', p_actor, 'internal_note', p_internal_note));
   v_account credits.accounts;
-  v_grant credits.grants;
   v_entry credits.entries;
-  v_issued credits.issued;
   v_step credits.step;
 begin
   -- The smallest bigint has no absolute value.
@@ -1764,42 +1813,34 @@ begin
     p_account_id, p_idempotency_key, 'adjustment', v_metadata, p_amount => p_amount);
   if v_entry.entry_no is not null then
     replayed := true;
+  elsif p_amount > 0 then
+    select g.entry_id, g.posted, g.held, g.available, g.replayed
+      into entry_id, posted, held, available, replayed
+      from credits.give(p_account_id, p_amount, p_idempotency_key, 'adjustment', 0, null, null,
+        v_metadata, null, null, 'adjustment') g;
+    return;
   elsif v_account.closed_at is not null then
     perform credits.raise_closed(p_account_id);
   else
-    if p_amount > 0 then
-      v_grant.source := 'adjustment';
-      v_grant.priority := 0;
-      v_grant.amount := p_amount;
-      v_grant.effective_at := v_now;
-      v_grant.idempotency_key := p_idempotency_key;
-      v_grant.metadata := v_metadata;
-      v_issued := credits.issue(v_account, v_grant, 'adjustment', null, v_now);
-      v_account := v_issued.account;
-      v_entry := v_issued.entry;
-    else
-      if v_account.account_id is null then
-        perform credits.raise_insufficient(0, -p_amount);
-      end if;
-      if credits.needs_settling(v_account, v_now) then
-        v_account := credits.settle(v_account, v_now);
-      end if;
-      if v_account.posted - v_account.held < -p_amount then
-        perform credits.raise_insufficient(v_account.posted - v_account.held, -p_amount);
-      end if;
-      v_entry := null;
-      v_entry.kind := 'adjustment';
-      v_entry.amount := p_amount;
-      v_entry.axis_from := v_account.axis;
-      v_entry.idempotency_key := p_idempotency_key;
-      v_entry.created_at := v_now;
-      v_entry.metadata := v_metadata;
-      v_account.axis := v_account.axis - p_amount;
-      v_step := credits.append(v_account, v_entry);
-      v_account := v_step.account;
-      v_entry := v_step.entry;
+    if v_account.account_id is null then
+      perform credits.raise_insufficient(0, -p_amount);
     end if;
-    perform credits.save_account(v_account);
+    if credits.needs_settling(v_account, v_now) then
+      v_account := credits.settle(v_account, v_now);
+    end if;
+    if v_account.posted - v_account.held < -p_amount then
+      perform credits.raise_insufficient(v_account.posted - v_account.held, -p_amount);
+    end if;
+    v_entry.kind := 'adjustment';
+    v_entry.amount := p_amount;
+    v_entry.axis_from := v_account.axis;
+    v_entry.idempotency_key := p_idempotency_key;
+    v_entry.created_at := v_now;
+    v_entry.metadata := v_metadata;
+    v_account.axis := v_account.axis - p_amount;
+    v_step := credits.append(v_account, v_entry);
+    v_entry := v_step.entry;
+    perform credits.save_account(v_step.account);
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
@@ -1958,16 +1999,16 @@ ALTER FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.c
 
 COMMENT ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) IS 'The balance of an account once these changes of credits.due_changes were carried out.';
 
-CREATE FUNCTION credits.balance_when_due(p_account_id uuid) RETURNS credits.due_balance
+CREATE FUNCTION credits.balance_when_due(p_account_id uuid) RETURNS bigint[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 declare
   v_account credits.accounts;
-  v_balance credits.due_balance;
+  v_balance bigint[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
-  select b.posted, b.held into v_balance
+  select array[b.posted, b.held] into v_balance
     from credits.balance_after(
       v_account, array(select c from credits.due_changes(v_account, clock_timestamp()) c)) b;
   return v_balance;
@@ -1976,7 +2017,7 @@ $$;
 
 ALTER FUNCTION credits.balance_when_due(p_account_id uuid) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.balance_when_due(p_account_id uuid) IS 'The balance of an account that time has changed since it was last written: what a sweep would write, without writing.';
+COMMENT ON FUNCTION credits.balance_when_due(p_account_id uuid) IS 'The balance of an account that time has changed since it was last written: what a sweep would write, without writing; posted and held. No composite type, since views use it (see credits.seal_in_view).';
 
 CREATE FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) RETURNS SETOF credits.change
     LANGUAGE plpgsql STABLE
@@ -2055,7 +2096,7 @@ COMMENT ON COLUMN credits.holds.overage IS 'The policy of a capture that asked f
 
 COMMENT ON COLUMN credits.holds.ended_no IS 'Number of the last entry that captured it, or of the one that released it.';
 
-CREATE FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) RETURNS credits.step
+CREATE FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -2071,16 +2112,17 @@ begin
   v_entry.metadata := p_hold.metadata;
   v_entry.actor := p_hold.actor;
   v_entry.feature := p_hold.feature;
+  v_entry.meter := p_meter;
   p_account.axis := p_account.axis + p_excess;
   return credits.append(p_account, v_entry);
 end;
 $$;
 
-ALTER FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) IS 'Takes what a capture needs above its hold, as a stretch of its own behind all that is reserved.';
+COMMENT ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) IS 'Takes what a capture needs above its hold, as a stretch of its own behind all that is reserved. Quantity and pricing stand in the entry before it.';
 
-CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, p_overage credits.overage DEFAULT 'refuse'::credits.overage, p_debt_limit bigint DEFAULT 0, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, p_overage credits.overage DEFAULT 'refuse'::credits.overage, p_debt_limit bigint DEFAULT 0, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2094,14 +2136,23 @@ declare
   v_asked bigint;
   v_excess bigint;
 begin
-  if p_amount is not null then
-    perform credits.check_input(p_account_id, p_amount, 'capture');
+  perform credits.check_usage(null, null, p_meter, p_quantity, p_pricing);
+  if p_amount is not null or p_meter is not null then
+    -- What a meter counts may cost nothing.
+    perform credits.check_input(p_account_id,
+      case when p_meter is not null and p_amount = 0 then 1 else p_amount end, 'capture');
   end if;
   v_account := credits.lock_account(p_account_id, false);
   v_hold := credits.find_hold(p_account_id, p_hold_id);
   v_asked := coalesce(p_amount, v_hold.amount);
   if v_hold.status = 'captured' then
-    if v_hold.captured + v_hold.uncovered <> v_asked or v_hold.overage <> v_overage then
+    select * into v_entry from credits.entries e
+     where e.account_id = p_account_id and e.idempotency_key = 'florin:capture:' || p_hold_id;
+    -- What was metered is the input, and what it cost follows from the card of that day.
+    if (v_entry.meter, v_entry.quantity, v_entry.pricing -> 'usage')
+         is distinct from (p_meter, p_quantity, p_pricing -> 'usage')
+       or (p_meter is null and v_hold.captured + v_hold.uncovered <> v_asked)
+       or v_hold.overage <> v_overage then
       perform credits.raise_key_reused('capture of hold ' || p_hold_id);
     end if;
     replayed := true;
@@ -2131,9 +2182,10 @@ begin
         credits.limit_states(p_account_id, v_hold.actor, v_hold.feature, v_now),
         v_hold.captured, v_now);
     end if;
-    v_step := credits.end_hold(v_account, v_hold, v_hold.captured - v_excess, v_now);
+    v_step := credits.end_hold(
+      v_account, v_hold, v_hold.captured - v_excess, v_now, p_meter, p_quantity, p_pricing);
     if v_excess > 0 then
-      v_step := credits.capture_excess(v_step.account, v_hold, v_excess, v_now);
+      v_step := credits.capture_excess(v_step.account, v_hold, v_excess, v_now, p_meter);
     end if;
     v_hold.ended_no := (v_step.entry).entry_no;
     if v_hold.overage is not null then
@@ -2153,9 +2205,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
+COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. Of a charge the entry keeps meter, quantity and pricing, and it may cost 0. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
 
 CREATE FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
@@ -2611,7 +2663,7 @@ ALTER FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zon
 
 COMMENT ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) IS 'Which grants are recorded to pay for holds that have expired by then, and how much of each.';
 
-CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) RETURNS credits.step
+CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -2619,6 +2671,8 @@ declare
   v_end bigint := p_hold.axis_from + p_hold.amount;
   v_needed bigint := p_hold.axis_from + p_captured;
   v_gave_back boolean := false;
+  -- What was metered is written down, also when it cost nothing.
+  v_is_capture boolean := p_captured > 0 or p_meter is not null;
   v_entry credits.entries;
   v_step credits.step;
 begin
@@ -2643,20 +2697,23 @@ begin
       p_account := credits.settle(p_account, p_at);
     end if;
   end if;
-  v_entry.kind := case when p_captured > 0 then 'capture' else 'release' end::credits.entry_kind;
+  v_entry.kind := case when v_is_capture then 'capture' else 'release' end::credits.entry_kind;
   v_entry.amount := -p_captured;
   v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
   v_entry.hold_id := p_hold.hold_id;
   v_entry.idempotency_key := 'florin:' || v_entry.kind || ':' || p_hold.hold_id;
-  v_entry.subject_seal := credits.overage_seal(p_hold);
+  v_entry.subject_seal := credits.overage_seal(p_hold.overage, p_hold.uncovered);
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
   v_entry.actor := p_hold.actor;
   v_entry.feature := p_hold.feature;
+  v_entry.meter := p_meter;
+  v_entry.quantity := p_quantity;
+  v_entry.pricing := p_pricing;
   v_step := credits.append(p_account, v_entry);
   v_entry := v_step.entry;
   update credits.holds h
-     set status = case when p_captured > 0 then 'captured' else 'released' end::credits.hold_status,
+     set status = case when v_is_capture then 'captured' else 'released' end::credits.hold_status,
          captured = p_captured,
          ended_no = v_entry.entry_no
    where h.account_id = p_hold.account_id and h.hold_id = p_hold.hold_id;
@@ -2667,9 +2724,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) IS 'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from.';
+COMMENT ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from. What was metered stays in the entry, which is a capture then, also of 0 credits.';
 
 CREATE FUNCTION credits.ensure_account(p_account_id uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2786,13 +2843,14 @@ begin
        where c.grant_id is not null
        group by c.grant_id),
     items as (
-      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, g.metadata,
-             g.priority, g.effective_at, g.idempotency_key,
+      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, e.metadata,
+             g.priority, g.effective_at, e.idempotency_key,
              g.effective or coalesce(d.started, false) as live,
              (g.burned + coalesce(d.burned, 0))::bigint as burned,
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
              g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
+        join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
         left join due d on d.grant_id = g.grant_id
         left join unnest(v_reserved) r on r.grant_id = g.grant_id
        where g.account_id = p_account_id),
@@ -2884,6 +2942,43 @@ $$;
 ALTER FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves the expiry of an open hold to p_expires_in from now, at most 30 days; never nearer than it was. Idempotent by key; a repeat answers with the hold''s expiry as it is now. Errors: CRHLD (not open, or unknown), CRDUP, CRKEY, 22023.';
+
+CREATE TABLE credits.grants (
+    account_id uuid NOT NULL,
+    grant_id uuid NOT NULL,
+    issued_no bigint NOT NULL,
+    source text NOT NULL,
+    priority integer NOT NULL,
+    amount bigint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    purchase_key text,
+    effective boolean NOT NULL,
+    remaining bigint NOT NULL,
+    burned bigint DEFAULT 0 NOT NULL,
+    expired bigint DEFAULT 0 NOT NULL,
+    voided bigint DEFAULT 0 NOT NULL,
+    reversed bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT grants_amount_above_zero CHECK ((amount > 0)),
+    CONSTRAINT grants_every_credit_is_somewhere CHECK (((((((remaining + burned) + expired) + voided) + reversed) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0))),
+    CONSTRAINT grants_expire_after_they_become_effective CHECK ((expires_at > effective_at)),
+    CONSTRAINT grants_remaining_between_zero_and_amount CHECK (((remaining >= 0) AND (remaining <= amount)))
+);
+
+ALTER TABLE credits.grants OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.grants IS 'Credits given: how many, from what source, from when until when, burned in which order, and where each of them is now.';
+
+COMMENT ON COLUMN credits.grants.issued_no IS 'Number of the entry that issued it: the age within the account.';
+
+COMMENT ON COLUMN credits.grants.purchase_key IS 'The purchase of billing.purchases that it was given for; null: it was not bought through Stripe.';
+
+COMMENT ON COLUMN credits.grants.effective IS 'False while its time has not come: its credits are not posted yet.';
+
+COMMENT ON COLUMN credits.grants.remaining IS 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
+
+COMMENT ON COLUMN credits.grants.burned IS 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
 
 CREATE FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) RETURNS credits.grants
     LANGUAGE plpgsql STABLE
@@ -3042,7 +3137,7 @@ ALTER FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_fro
 
 COMMENT ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) IS 'Gives a settled stretch that is not needed after all back to the grants that paid for it.';
 
-CREATE FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind DEFAULT 'grant'::credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -3052,64 +3147,112 @@ declare
   v_now timestamptz := clock_timestamp();
   -- The default is now(), a new value on every retry: it means "at once", and is no part of the input.
   v_at_once boolean := p_effective_at is null or p_effective_at = now();
+  v_effective_at timestamptz := case when v_at_once then v_now else p_effective_at end;
+  v_effective boolean := v_effective_at <= v_now;
+  v_priority integer := coalesce(p_priority, 0);
+  v_metadata jsonb := nullif(p_metadata, '{}');
+  v_kind credits.entry_kind := case when v_effective then p_kind else 'schedule' end;
+  v_moved bigint := case when v_effective then p_amount else 0 end;
   v_account credits.accounts;
   v_entry credits.entries;
   v_grant credits.grants;
-  v_issued credits.issued;
+  v_seal bytea;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
   if p_source is null or p_source = '' then
     raise exception 'The source of the grant is missing.'
       using errcode = '22004', hint = 'Say where the credits come from, for example purchase or bonus.';
   end if;
-  v_account := credits.lock_account(p_account_id, true);
+  select * into v_account from credits.accounts a where a.account_id = p_account_id for update;
+  if not found then
+    v_account := credits.lock_account(p_account_id, true);
+  end if;
 
-  v_entry := credits.replayed(p_account_id, p_idempotency_key, null, p_metadata);
-  if v_entry.entry_no is not null then
+  select * into v_entry from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+  if found then
     select * into v_grant from credits.grants g
      where g.account_id = p_account_id and g.grant_id = v_entry.grant_id;
     if v_entry.kind not in ('grant', 'schedule')
+       or v_entry.metadata is distinct from v_metadata
        or v_grant.amount <> p_amount
        or v_grant.source <> p_source
-       or v_grant.priority <> coalesce(p_priority, 0)
+       or v_grant.priority <> v_priority
        or v_grant.expires_at is distinct from p_expires_at
        or v_grant.purchase_key is distinct from p_purchase_key
        or v_grant.effective_at is distinct from
           (case when v_at_once then v_grant.created_at else p_effective_at end) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
+    grant_id := v_grant.grant_id;
     replayed := true;
-  else
-    if v_account.closed_at is not null then
-      perform credits.raise_closed(p_account_id);
-    end if;
-    v_grant.source := p_source;
-    v_grant.priority := coalesce(p_priority, 0);
-    v_grant.amount := p_amount;
-    v_grant.effective_at := case when v_at_once then v_now else p_effective_at end;
-    if p_expires_at <= v_grant.effective_at then
-      raise exception 'The grant would expire at %, not after it becomes effective at %.',
-        p_expires_at, v_grant.effective_at
-        using errcode = '22023', hint = 'Pass an expiry after the effective time, or none.';
-    end if;
-    v_grant.expires_at := p_expires_at;
-    v_grant.idempotency_key := p_idempotency_key;
-    v_grant.purchase_key := p_purchase_key;
-    v_grant.metadata := nullif(p_metadata, '{}');
-    v_issued := credits.issue(v_account, v_grant, 'grant', p_cause, v_now);
-    v_grant := v_issued.grant_given;
-    v_entry := v_issued.entry;
-    perform credits.save_account(v_issued.account);
-    replayed := false;
+    select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+    return;
   end if;
-  grant_id := v_grant.grant_id;
-  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+
+  if v_account.closed_at is not null then
+    perform credits.raise_closed(p_account_id);
+  end if;
+  if p_expires_at <= v_effective_at then
+    raise exception 'The grant would expire at %, not after it becomes effective at %.',
+      p_expires_at, v_effective_at
+      using errcode = '22023', hint = 'Pass an expiry after the effective time, or none.';
+  end if;
+  if v_account.settled < v_account.axis or v_account.next_change_at <= v_now then
+    v_account := credits.settle(v_account, v_now);
+  end if;
+
+  grant_id := gen_random_uuid();
+  replayed := false;
+  v_account.entry_no := v_account.entry_no + 1;
+  v_account.posted := v_account.posted + v_moved;
+  v_seal := sha256(record_send(row(
+    grant_id, convert_to(p_source, 'UTF8'), v_priority, p_amount, v_effective_at, p_expires_at, v_now,
+    v_account.entry_no, convert_to(p_purchase_key, 'UTF8'))));
+  v_account.chain := sha256(v_account.chain || int8send(v_account.entry_no) || int8send(-1)
+    || int8send(v_account.posted) || int8send(v_account.held::bigint)
+    || sha256(record_send(row(
+      p_account_id, v_moved, v_now, v_kind::text::bytea, p_cause::text::bytea, grant_id, p_amount,
+      null::uuid, convert_to(p_idempotency_key, 'UTF8'), v_seal,
+      convert_to(v_metadata::text, 'UTF8')))));
+  insert into credits.grants (
+    account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
+    purchase_key, effective, remaining)
+  values (
+    p_account_id, grant_id, v_account.entry_no, p_source, v_priority, p_amount, v_effective_at,
+    p_expires_at, v_now, p_purchase_key, v_effective, p_amount);
+  if not v_effective and credits.scheduled(p_account_id) > 4503599627370495 then
+    raise exception 'Too many credits would wait for their time.'
+      using errcode = 'CRAMT',
+            hint = 'Nothing was written. Grants of the future add up to at most 4503599627370495 credits.';
+  end if;
+  insert into credits.entries (
+    account_id, entry_no, amount, posted_after, held_after, created_at, kind, cause, grant_id,
+    grant_delta, idempotency_key, subject_seal, metadata, chain)
+  values (
+    p_account_id, v_account.entry_no, v_moved, v_account.posted, v_account.held, v_now, v_kind,
+    p_cause, grant_id, p_amount, p_idempotency_key, v_seal, v_metadata, v_account.chain);
+
+  posted := v_account.posted;
+  held := v_account.held;
+  available := posted - held;
+  entry_id := md5(p_account_id::text || ':' || v_account.entry_no)::uuid;
+  v_account.next_change_at := least(v_account.next_change_at, p_expires_at,
+    case when v_effective then 'infinity' else v_effective_at end);
+  if v_effective then
+    v_account.next_expiry_at := least(v_account.next_expiry_at, p_expires_at);
+  end if;
+  -- Debt is paid from it first.
+  if v_account.debt > 0 or v_account.next_change_at <= v_now then
+    v_account := credits.settle(v_account, v_now);
+  end if;
+  perform credits.save_account(v_account);
 end;
 $$;
 
-ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause) and for a purchase (p_purchase_key). Internal.';
+COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause), for a purchase (p_purchase_key) and for an adjustment (p_kind). Internal.';
 
 CREATE FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) RETURNS record
     LANGUAGE plpgsql IMMUTABLE
@@ -3157,64 +3300,6 @@ ALTER FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT g
 
 COMMENT ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) IS 'What the ledger holds of a purchase: the grant under its key, and the sums of all grants for it, corrections counted in. Zeros when there is none. A function, so that billing''s tables are not joined with the ledger''s (docs/scale.md).';
 
-CREATE FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) RETURNS credits.issued
-    LANGUAGE plpgsql
-    SET search_path TO ''
-    AS $$
-declare
-  v_entry credits.entries;
-  v_step credits.step;
-begin
-  if credits.needs_settling(p_account, p_at) then
-    p_account := credits.settle(p_account, p_at);
-  end if;
-  p_grant.account_id := p_account.account_id;
-  p_grant.grant_id := gen_random_uuid();
-  p_grant.issued_no := p_account.entry_no + 1;
-  p_grant.created_at := p_at;
-  p_grant.effective := p_grant.effective_at <= p_at;
-  insert into credits.grants (
-    account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
-    idempotency_key, purchase_key, metadata, effective, remaining)
-  values (
-    p_grant.account_id, p_grant.grant_id, p_grant.issued_no, p_grant.source, p_grant.priority,
-    p_grant.amount, p_grant.effective_at, p_grant.expires_at, p_grant.created_at,
-    p_grant.idempotency_key, p_grant.purchase_key, p_grant.metadata, p_grant.effective,
-    p_grant.amount);
-  if not p_grant.effective and credits.scheduled(p_account.account_id) > 4503599627370495 then
-    raise exception 'Too many credits would wait for their time.'
-      using errcode = 'CRAMT',
-            hint = 'Nothing was written. Grants of the future add up to at most 4503599627370495 credits.';
-  end if;
-
-  v_entry.kind := case when p_grant.effective then p_kind else 'schedule' end;
-  v_entry.cause := p_cause;
-  v_entry.amount := case when p_grant.effective then p_grant.amount else 0 end;
-  v_entry.grant_id := p_grant.grant_id;
-  v_entry.grant_delta := p_grant.amount;
-  v_entry.idempotency_key := p_grant.idempotency_key;
-  v_entry.subject_seal := credits.subject_seal(p_grant);
-  v_entry.created_at := p_at;
-  v_entry.metadata := p_grant.metadata;
-  v_step := credits.append(p_account, v_entry);
-  p_account := v_step.account;
-
-  p_account.next_change_at := least(p_account.next_change_at, p_grant.expires_at,
-    case when p_grant.effective then 'infinity' else p_grant.effective_at end);
-  if p_grant.effective then
-    p_account.next_expiry_at := least(p_account.next_expiry_at, p_grant.expires_at);
-  end if;
-  if p_account.debt > 0 or p_account.next_change_at <= p_at then
-    p_account := credits.settle(p_account, p_at);
-  end if;
-  return row(p_account, p_grant, v_step.entry);
-end;
-$$;
-
-ALTER FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) IS 'Adds a grant to a locked account; debt is paid from it first.';
-
 CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3229,6 +3314,45 @@ $$;
 ALTER FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Gives credits. Effect: a grant and its entry; debt is settled from it first. Idempotent by key: the same input returns the first result with replayed true. Errors: CRAMT, CRKEY, CRDUP, CRACC, 22004, 22023.';
+
+CREATE FUNCTION credits.keep_decimals(p_decimals integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_kept integer := (select d.decimals from billing.credit_decimals d);
+  v_in_use boolean;
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_decimals is null or p_decimals not between 0 and 6 then
+    raise exception 'Credits cannot have % decimals.', coalesce(p_decimals::text, 'null')
+      using errcode = '22023', hint = 'Pass a whole number from 0 to 6.';
+  end if;
+  if v_kept = p_decimals then
+    return v_kept;
+  end if;
+  v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+  if not v_in_use then
+    -- Whoever writes waits, so that the first account and another value cannot pass each other.
+    lock table credits.accounts in share mode;
+    v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+  end if;
+  if v_in_use then
+    v_kept := coalesce((select d.decimals from billing.credit_decimals d), 0);
+  else
+    v_kept := p_decimals;
+  end if;
+  insert into billing.credit_decimals as d (decimals, kept_at)
+    values (v_kept, v_now)
+    on conflict (only_row) do update set decimals = excluded.decimals, kept_at = excluded.kept_at
+      where d.decimals <> excluded.decimals;
+  return v_kept;
+end;
+$$;
+
+ALTER FUNCTION credits.keep_decimals(p_decimals integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.keep_decimals(p_decimals integer) IS 'Settles the decimals of credits while no account exists, and returns those that hold: others than p_decimals once there is one. Repeatable.';
 
 CREATE FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) RETURNS TABLE(account_id uuid, user_id uuid, role credits.member_role)
     LANGUAGE plpgsql STABLE
@@ -3516,21 +3640,21 @@ ALTER FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time 
 
 COMMENT ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) IS 'Locks, settles and saves an account. A caller that changes it further saves it again.';
 
-CREATE FUNCTION credits.overage_seal(p_hold credits.holds) RETURNS bytea
+CREATE FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
     AS $$
 begin
-  if p_hold.overage is null and p_hold.uncovered = 0 then
+  if p_overage is null and p_uncovered = 0 then
     return null;
   end if;
-  return sha256(record_send(row(p_hold.overage::text::bytea, p_hold.uncovered)));
+  return sha256(record_send(row(p_overage::text::bytea, p_uncovered)));
 end;
 $$;
 
-ALTER FUNCTION credits.overage_seal(p_hold credits.holds) OWNER TO florin_owner;
+ALTER FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.overage_seal(p_hold credits.holds) IS 'Hash of what a capture above its hold was asked to do and left uncovered; null for any other hold.';
+COMMENT ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) IS 'Hash of what a capture above its hold was asked to do and left uncovered; null for any other hold.';
 
 CREATE FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) RETURNS TABLE(grant_id uuid, amount bigint)
     LANGUAGE plpgsql STABLE
@@ -3912,7 +4036,8 @@ begin
   posted := coalesce(v_account.posted, 0);
   held := coalesce(v_account.held, 0);
   if v_is_due then
-    select b.posted, b.held into posted, held from credits.balance_when_due(p_account_id) b;
+    select b.balance[1], b.balance[2] into posted, held
+      from credits.balance_when_due(p_account_id) as b (balance);
   end if;
   available := posted - held;
   if v_is_due or v_account.next_expiry_at is not null and v_account.settled <> v_account.axis then
@@ -3926,6 +4051,22 @@ $$;
 ALTER FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) IS 'Posted, held and available credits and the next expiry of an account; zeros for an unknown one. Writes nothing.';
+
+CREATE FUNCTION credits.read_decimals() RETURNS integer
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if not exists (select from credits.accounts a where a.account_id is not null) then
+    return null;
+  end if;
+  return coalesce((select d.decimals from billing.credit_decimals d), 0);
+end;
+$$;
+
+ALTER FUNCTION credits.read_decimals() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.read_decimals() IS 'Decimals that credits have; null while no account exists and they may still be settled.';
 
 CREATE FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -4560,6 +4701,23 @@ ALTER FUNCTION credits.scheduled(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.scheduled(p_account_id uuid) IS 'Credits of grants whose time has not come.';
 
+CREATE FUNCTION credits.seal_in_view(p_subject anyelement) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_seal bytea;
+begin
+  execute format('select credits.subject_seal($1::%s)', pg_typeof(p_subject))
+    into v_seal using p_subject;
+  return v_seal;
+end;
+$_$;
+
+ALTER FUNCTION credits.seal_in_view(p_subject anyelement) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.seal_in_view(p_subject anyelement) IS 'credits.subject_seal, for views of the table that the row is of.';
+
 CREATE FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -5136,14 +5294,13 @@ begin
   return sha256(record_send(row(
     p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
-    convert_to(p_grant.idempotency_key, 'UTF8'), convert_to(p_grant.purchase_key, 'UTF8'),
-    convert_to(p_grant.metadata::text, 'UTF8'))));
+    convert_to(p_grant.purchase_key, 'UTF8'))));
 end;
 $$;
 
 ALTER FUNCTION credits.subject_seal(p_grant credits.grants) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.subject_seal(p_grant credits.grants) IS 'Hash of what may never change of a grant. In binary form: independent of time zone and encoding.';
+COMMENT ON FUNCTION credits.subject_seal(p_grant credits.grants) IS 'Hash of what may never change of a grant; its key and metadata are its entry''s. In binary form: independent of time zone and encoding.';
 
 CREATE FUNCTION credits.subject_seal(p_hold credits.holds) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
@@ -5211,6 +5368,19 @@ $$;
 ALTER FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Takes credits of a grant back: from what it has left, then from what lapsed, then from what it paid for.';
+
+CREATE FUNCTION credits.units_per_credit() RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  return (10 ^ coalesce((select d.decimals from billing.credit_decimals d), 0))::bigint;
+end;
+$$;
+
+ALTER FUNCTION credits.units_per_credit() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.units_per_credit() IS 'Smallest units of one credit: 1 where credits are whole, 100 with two decimals.';
 
 CREATE FUNCTION credits.unpaid_stretches(p_account credits.accounts) RETURNS credits.stretch[]
     LANGUAGE plpgsql STABLE
@@ -5488,7 +5658,7 @@ begin
   end if;
   perform 1 from credits.issue_grant(
     p_account_id => target_user_id,
-    p_amount => credit_amount,
+    p_amount => credit_amount * credits.units_per_credit(),
     -- As a list: whatever characters are in them, no two calls about different payments share a key.
     p_idempotency_key => 'add_user_credits:' || md5(jsonb_build_array(
       stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))::text),
@@ -5520,13 +5690,13 @@ begin
       using errcode = '42501', hint = 'Pass the signed-in user''s id, or an account that they are a member of.';
   end if;
   select b.posted into v_posted from credits.read_balance(target_user_id) b;
-  return v_posted;
+  return floor(v_posted / credits.units_per_credit()::numeric);
 end;
 $$;
 
 ALTER FUNCTION public.get_user_credit_balance(target_user_id uuid) OWNER TO postgres;
 
-COMMENT ON FUNCTION public.get_user_credit_balance(target_user_id uuid) IS 'Posted credits of a user, 0 for a new one. A signed-in user may ask for themselves, and for accounts that they are a member of (else 42501).';
+COMMENT ON FUNCTION public.get_user_credit_balance(target_user_id uuid) IS 'Posted credits of a user, whole, rounded down; 0 for a new one. A signed-in user may ask for themselves, and for accounts that they are a member of (else 42501).';
 
 CREATE FUNCTION public.get_user_credit_balance_fast(target_user_id uuid) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -5592,6 +5762,18 @@ CREATE TABLE billing.consumed_plan_sessions (
 ALTER TABLE billing.consumed_plan_sessions OWNER TO florin_owner;
 
 COMMENT ON TABLE billing.consumed_plan_sessions IS 'Nonces of plan sessions that became a checkout: each once, whatever races.';
+
+CREATE TABLE billing.credit_decimals (
+    only_row boolean DEFAULT true NOT NULL,
+    decimals bigint NOT NULL,
+    kept_at timestamp with time zone NOT NULL,
+    CONSTRAINT credit_decimals_between_zero_and_six CHECK (((decimals >= 0) AND (decimals <= 6))),
+    CONSTRAINT credit_decimals_one_row CHECK (only_row)
+);
+
+ALTER TABLE billing.credit_decimals OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.credit_decimals IS 'One row from the first use on: decimals of a credit. Another value is refused once the ledger has entries.';
 
 CREATE TABLE billing.customers (
     customer_id text NOT NULL,
@@ -5829,14 +6011,17 @@ CREATE TABLE billing.subscriptions (
     current_period_end timestamp with time zone,
     fact jsonb,
     payments_version bigint DEFAULT 0 NOT NULL,
+    kept_under text,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Ended is for ever; else the later word counts, and within one second nothing makes it incomplete again.';
+COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Which word that is, the decision says; none is written over one that it did not see.';
 
 COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
+
+COMMENT ON COLUMN billing.subscriptions.kept_under IS 'The subscription under whose id its payments are kept: one invoice has billed both, so lines of one may credit lines of the other''s payments. Null: its own.';
 
 CREATE TABLE billing.top_up_consents (
     account_id uuid NOT NULL,
@@ -5911,15 +6096,15 @@ CREATE VIEW credits.balances WITH (security_invoker='true') AS
  SELECT a.account_id,
         CASE
             WHEN (d.balance IS NULL) THEN a.posted
-            ELSE (d.balance).posted
+            ELSE d.balance[1]
         END AS posted,
         CASE
             WHEN (d.balance IS NULL) THEN (a.held)::bigint
-            ELSE (d.balance).held
+            ELSE d.balance[2]
         END AS held,
         CASE
             WHEN (d.balance IS NULL) THEN (a.posted - (a.held)::bigint)
-            ELSE ((d.balance).posted - (d.balance).held)
+            ELSE (d.balance[1] - d.balance[2])
         END AS available,
         CASE
             WHEN ((d.balance IS NULL) AND ((a.next_expiry_at IS NULL) OR (a.settled = a.axis))) THEN a.next_expiry_at
@@ -5929,7 +6114,7 @@ CREATE VIEW credits.balances WITH (security_invoker='true') AS
      CROSS JOIN LATERAL ( SELECT
                 CASE
                     WHEN (a.next_change_at <= clock_timestamp()) THEN credits.balance_when_due(a.account_id)
-                    ELSE NULL::credits.due_balance
+                    ELSE NULL::bigint[]
                 END AS balance) d);
 
 ALTER TABLE credits.balances OWNER TO florin_owner;
@@ -5990,7 +6175,7 @@ CREATE VIEW credits.broken_a_hold_ended_as_its_entry_says WITH (security_invoker
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['capture'::credits.entry_kind, 'release'::credits.entry_kind]))
           GROUP BY n.account_id, n.hold_id) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds)));
+  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(h.overage, h.uncovered)));
 
 ALTER TABLE credits.broken_a_hold_ended_as_its_entry_says OWNER TO florin_owner;
 
@@ -6130,7 +6315,7 @@ CREATE VIEW credits.broken_grants_are_unaltered WITH (security_invoker='true') A
    FROM credits.grants g
   WHERE (NOT (EXISTS ( SELECT
            FROM credits.entries e
-          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.idempotency_key, g.purchase_key, g.metadata, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
+          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.seal_in_view(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.purchase_key, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('grant %s'::text, e.grant_id) AS detail
@@ -6168,7 +6353,7 @@ CREATE VIEW credits.broken_holds_are_unaltered WITH (security_invoker='true') AS
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['hold'::credits.entry_kind, 'extension'::credits.entry_kind]))
           ORDER BY n.account_id, n.hold_id, n.entry_no DESC) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (e.subject_seal IS DISTINCT FROM credits.subject_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds))
+  WHERE (e.subject_seal IS DISTINCT FROM credits.seal_in_view(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('hold %s'::text, e.hold_id) AS detail
@@ -6439,7 +6624,10 @@ CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
     (e.metadata ->> 'stripe_event_id'::text) AS stripe_event_id,
     (e.metadata ->> 'stripe_payment_id'::text) AS stripe_payment_id,
     (e.metadata ->> 'stripe_price_id'::text) AS stripe_price_id,
-    e.amount AS delta,
+        CASE
+            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN e.amount
+            ELSE ((floor(((e.posted_after)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)) - floor((((e.posted_after - e.amount))::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric))))::bigint
+        END AS delta,
     COALESCE((e.metadata ->> 'reason'::text), (e.kind)::text) AS reason,
     COALESCE((e.metadata ->> 'plan_type'::text), 'credits'::text) AS plan_type,
     (COALESCE(e.metadata, '{}'::jsonb) - ARRAY['actor'::text, 'internal_note'::text]) AS metadata,
@@ -6450,11 +6638,14 @@ CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
 
 ALTER TABLE public.credits_transactions OWNER TO postgres;
 
-COMMENT ON VIEW public.credits_transactions IS 'Every movement of credits, as the seed named it. A signed-in user sees their own rows, without who made a change by hand and the operators'' internal note.';
+COMMENT ON VIEW public.credits_transactions IS 'Every movement of credits, as the seed named it; delta in whole credits, and 0 where a movement of fractions changed none. A signed-in user sees their own rows, without who made a change by hand and the operators'' internal note.';
 
 CREATE VIEW public.credits_balance_mv WITH (security_invoker='true') AS
  SELECT b.account_id AS user_id,
-    b.posted AS balance,
+        CASE
+            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN b.posted
+            ELSE (floor(((b.posted)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)))::bigint
+        END AS balance,
     ( SELECT count(*) AS count
            FROM public.credits_transactions t
           WHERE (t.user_id = b.account_id)) AS transaction_count,
@@ -6468,7 +6659,7 @@ CREATE VIEW public.credits_balance_mv WITH (security_invoker='true') AS
 
 ALTER TABLE public.credits_balance_mv OWNER TO postgres;
 
-COMMENT ON VIEW public.credits_balance_mv IS 'The balance of each account, always current; the name is the seed''s. Reading only balance costs one row.';
+COMMENT ON VIEW public.credits_balance_mv IS 'The balance of each account in whole credits, rounded down, always current; the name is the seed''s. Reading only balance costs one row.';
 
 CREATE VIEW public.stripe_events_raw WITH (security_invoker='true') AS
  SELECT e.event_id AS id,
@@ -6493,6 +6684,9 @@ ALTER TABLE ONLY billing.checkout_sessions
 
 ALTER TABLE ONLY billing.consumed_plan_sessions
     ADD CONSTRAINT consumed_plan_sessions_pkey PRIMARY KEY (nonce);
+
+ALTER TABLE ONLY billing.credit_decimals
+    ADD CONSTRAINT credit_decimals_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY billing.customers
     ADD CONSTRAINT customers_pkey PRIMARY KEY (customer_id);
@@ -6613,6 +6807,8 @@ CREATE INDEX payments_that_return ON billing.payments USING btree (subscription_
 
 CREATE INDEX subscriptions_by_account ON billing.subscriptions USING btree (account_id);
 
+CREATE INDEX subscriptions_kept_under ON billing.subscriptions USING btree (kept_under) WHERE (kept_under IS NOT NULL);
+
 CREATE INDEX top_up_consents_active ON billing.top_up_consents USING btree (account_id) WHERE (status = 'active'::text);
 
 CREATE INDEX top_ups_by_account ON billing.top_ups USING btree (account_id, created_at);
@@ -6660,6 +6856,12 @@ ALTER TABLE billing.consumed_plan_sessions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY consumed_plan_sessions_service_reads ON billing.consumed_plan_sessions FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY consumed_plan_sessions_service_reads ON billing.consumed_plan_sessions IS 'The service reads everything. Writing is for functions alone.';
+
+ALTER TABLE billing.credit_decimals ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY credit_decimals_service_reads ON billing.credit_decimals FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY credit_decimals_service_reads ON billing.credit_decimals IS 'The service reads everything. Writing is for functions alone.';
 
 ALTER TABLE billing.customers ENABLE ROW LEVEL SECURITY;
 
@@ -6822,6 +7024,9 @@ GRANT USAGE ON SCHEMA credits TO postgres;
 
 GRANT USAGE ON SCHEMA florin TO florin_owner;
 
+GRANT SELECT ON TABLE credits.limits TO service_role;
+GRANT SELECT ON TABLE credits.limits TO postgres;
+
 GRANT SELECT ON TABLE credits.accounts TO authenticated;
 GRANT SELECT ON TABLE credits.accounts TO service_role;
 GRANT SELECT ON TABLE credits.accounts TO postgres;
@@ -6829,13 +7034,6 @@ GRANT SELECT ON TABLE credits.accounts TO postgres;
 GRANT SELECT ON TABLE credits.entries TO authenticated;
 GRANT SELECT ON TABLE credits.entries TO service_role;
 GRANT SELECT ON TABLE credits.entries TO postgres;
-
-GRANT SELECT ON TABLE credits.grants TO authenticated;
-GRANT SELECT ON TABLE credits.grants TO service_role;
-GRANT SELECT ON TABLE credits.grants TO postgres;
-
-GRANT SELECT ON TABLE credits.limits TO service_role;
-GRANT SELECT ON TABLE credits.limits TO postgres;
 
 REVOKE ALL ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) TO service_role;
@@ -6852,6 +7050,10 @@ REVOKE ALL ON FUNCTION billing.apply_commands(p_commands jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) TO service_role;
@@ -6875,7 +7077,9 @@ REVOKE ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) F
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO service_role;
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO postgres;
 
-REVOKE ALL ON FUNCTION billing.claim_subscription(p_read jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION billing.claim_subscription(p_id text, p_version bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION billing.claim_subscriptions(p_read jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) TO service_role;
@@ -6925,6 +7129,8 @@ REVOKE ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_mode
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION billing.low_accounts(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO postgres;
@@ -6964,9 +7170,9 @@ REVOKE ALL ON FUNCTION billing.raise_stale() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
+REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) TO service_role;
@@ -7037,11 +7243,11 @@ GRANT SELECT ON TABLE credits.holds TO authenticated;
 GRANT SELECT ON TABLE credits.holds TO service_role;
 GRANT SELECT ON TABLE credits.holds TO postgres;
 
-REVOKE ALL ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO service_role;
@@ -7098,7 +7304,7 @@ GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with t
 GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.ensure_account(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.ensure_account(p_account_id uuid) TO service_role;
@@ -7123,6 +7329,10 @@ REVOKE ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_
 GRANT ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
+GRANT SELECT ON TABLE credits.grants TO authenticated;
+GRANT SELECT ON TABLE credits.grants TO service_role;
+GRANT SELECT ON TABLE credits.grants TO postgres;
+
 REVOKE ALL ON FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) FROM PUBLIC;
@@ -7142,7 +7352,7 @@ GRANT ALL ON FUNCTION credits.forget_counters(p_limit integer) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO authenticated;
@@ -7153,11 +7363,13 @@ REVOKE ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key tex
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.keep_decimals(p_decimals integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO service_role;
+GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) FROM PUBLIC;
 
@@ -7187,9 +7399,9 @@ REVOKE ALL ON FUNCTION credits.needs_settling(p_account credits.accounts, p_at t
 
 REVOKE ALL ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO service_role;
-GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO postgres;
+REVOKE ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) TO authenticated;
@@ -7240,6 +7452,10 @@ REVOKE ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.read_decimals() FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.read_decimals() TO service_role;
+GRANT ALL ON FUNCTION credits.read_decimals() TO postgres;
 
 REVOKE ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) TO authenticated;
@@ -7304,6 +7520,10 @@ REVOKE ALL ON FUNCTION credits.save_account(p_account credits.accounts) FROM PUB
 
 REVOKE ALL ON FUNCTION credits.scheduled(p_account_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) TO service_role;
+GRANT ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) TO postgres;
@@ -7351,6 +7571,11 @@ GRANT ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) TO service_role
 GRANT ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.units_per_credit() FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.units_per_credit() TO authenticated;
+GRANT ALL ON FUNCTION credits.units_per_credit() TO service_role;
+GRANT ALL ON FUNCTION credits.units_per_credit() TO postgres;
 
 REVOKE ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO authenticated;
@@ -7412,6 +7637,9 @@ GRANT SELECT ON TABLE billing.checkout_sessions TO postgres;
 
 GRANT SELECT ON TABLE billing.consumed_plan_sessions TO service_role;
 GRANT SELECT ON TABLE billing.consumed_plan_sessions TO postgres;
+
+GRANT SELECT ON TABLE billing.credit_decimals TO service_role;
+GRANT SELECT ON TABLE billing.credit_decimals TO postgres;
 
 GRANT SELECT ON TABLE billing.customers TO service_role;
 GRANT SELECT ON TABLE billing.customers TO postgres;

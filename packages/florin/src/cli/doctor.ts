@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { loadCatalog } from '../catalog/index.ts';
 import { parseConfig } from '../config.ts';
 import { InvalidConfigurationError } from '../kernel/index.ts';
 import { webhookEventTypes } from '../webhooks/index.ts';
@@ -25,10 +26,13 @@ export function addDoctor(program: Command, context: CommandContext): void {
       const groups = await Promise.all([
         [checkNode()],
         checkDatabase(environment['DATABASE_URL']),
-        checkStripe(environment, webhookEventTypes()),
+        checkStripe(environment, {
+          eventTypes: webhookEventTypes(),
+          catalog: await loadCatalog(environment['FLORIN_CATALOG']).catch(() => null),
+        }),
         checkIdentity(environment),
         checkService(environment),
-        checkCatalogue(environment['FLORIN_CATALOG']),
+        checkCatalogue(environment['FLORIN_CATALOG'], environment['DATABASE_URL']),
       ]);
       const found = groups.flat();
       const checks = [...found, ...checkSettings(environment, found)];

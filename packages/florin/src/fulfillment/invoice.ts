@@ -21,7 +21,8 @@ import { joinInvoice, joinReturns, type PaymentState } from './state.ts';
  */
 export function decideInvoice(told: DecisionInput<InvoiceFact>): Decision {
   const { known, details, now, eventId } = told;
-  const fact = { ...told.fact, subscriptionId: subscriptionOf(told.fact, details) };
+  const { subscriptionId } = subscriptionsOf(told.fact, details);
+  const fact = { ...told.fact, subscriptionId };
   const input = { ...told, fact };
   const subject = { customerId: fact.customerId };
   if (!fact.paid) {
@@ -123,33 +124,44 @@ function decideLines(
         : writes,
     );
   }
-  return processed(credited(settlement), writes);
+  return processed(credited(settlement, input), writes);
 }
 
 /**
- * The subscription that an invoice bills, where nothing but a line beyond the first ones names it
- * too: known once Stripe has been asked for all lines.
+ * The subscription that an invoice bills, and others whose lines it has too: an invoice without a
+ * subscription takes up the pending items of all of a customer's
+ * (https://docs.stripe.com/api/invoices/create#create_invoice-pending_invoice_items_behavior). Lines
+ * beyond the first ones are known once Stripe has been asked for all.
  */
-export function subscriptionOf(fact: InvoiceFact, details: Details): string | null {
+export function subscriptionsOf(
+  fact: InvoiceFact,
+  details: Details,
+): { subscriptionId: string | null; joinedSubscriptions: readonly string[] } {
   const asked = details.get('invoiceLines', fact.id);
-  const lines = Array.isArray(asked) ? (asked as readonly LineFact[]) : [];
-  const named = lines.find((line) => line.subscriptionId !== null);
-  return fact.subscriptionId ?? named?.subscriptionId ?? null;
+  const lines = Array.isArray(asked) ? (asked as readonly LineFact[]) : fact.lines;
+  const named = new Set(lines.flatMap((line) => line.subscriptionId ?? []));
+  const subscriptionId = fact.subscriptionId ?? [...named][0] ?? null;
+  named.delete(subscriptionId ?? '');
+  return { subscriptionId, joinedSubscriptions: fact.paid ? [...named].sort() : [] };
 }
 
 /** Nothing on the invoice grants: it only gives back, and whose credits those are is known. */
 function processReturns(input: DecisionInput<InvoiceFact>, state: PaymentState): Decision {
   const { fact, known, now, eventId } = input;
   const settlement = convergePayment(state, { known, now, eventId });
-  return processed(credited(settlement), {
+  return processed(credited(settlement, input), {
     customerId: fact.customerId,
     ...settlement.writes,
     accountId: settlement.writes.commands[0]?.accountId ?? settlement.writes.accountId,
   });
 }
 
-function credited({ issued, reversed, takenElsewhere, unmatched }: Settlement): string {
-  const moved = `Credited ${issued}, taken back ${reversed + Math.max(0, takenElsewhere)}.`;
+function credited(
+  { issued, reversed, takenElsewhere, unmatched }: Settlement,
+  { catalog }: DecisionInput<InvoiceFact>,
+): string {
+  const { text } = catalog.credit;
+  const moved = `Credited ${text(issued)}, taken back ${text(reversed + Math.max(0, takenElsewhere))}.`;
   return unmatched.length === 0
     ? moved
     : `${moved} No credits are known for what ${namesOf(unmatched)} gave back: nothing is taken for it, until they are.`;

@@ -2,7 +2,7 @@ export { AccountSwitcher, type AccountSwitcherProps } from './account-switcher.t
 export { BalanceBadge, type BalanceBadgeProps } from './balance-badge.tsx';
 export type { LiveBalance } from './balance-store.ts';
 export { MembersTable, type MembersTableProps } from './members-table.tsx';
-export { formatAmount, formatCredits, formatMoney, formatUnitPrice } from './money.ts';
+export { addCredits, formatAmount, formatCredits, formatMoney, formatUnitPrice } from './money.ts';
 export { PricingTable, type PricingTableProps } from './pricing-table.tsx';
 export { FlorinProvider, type FlorinProviderProps, useFlorin } from './provider.tsx';
 export { type Accounts, useAccounts, useChosenAccount } from './use-accounts.ts';

@@ -50,7 +50,7 @@ create view credits.broken_grants_are_unaltered with (security_invoker = true) a
    where not exists (
            select from credits.entries e
             where e.account_id = g.account_id and e.entry_no = g.issued_no
-              and e.grant_id = g.grant_id and e.subject_seal = credits.subject_seal(row(g.*)::credits.grants))
+              and e.grant_id = g.grant_id and e.subject_seal = credits.seal_in_view(row(g.*)::credits.grants))
   union all
   select distinct e.account_id, format('grant %s', e.grant_id)
     from credits.entries e
@@ -69,7 +69,7 @@ create view credits.broken_holds_are_unaltered with (security_invoker = true) as
         from credits.entries n where n.kind in ('hold', 'extension')
        order by n.account_id, n.hold_id, n.entry_no desc) e
       on e.account_id = h.account_id and e.hold_id = h.hold_id
-   where e.subject_seal is distinct from credits.subject_seal(row(h.*)::credits.holds)
+   where e.subject_seal is distinct from credits.seal_in_view(row(h.*)::credits.holds)
   union all
   select distinct e.account_id, format('hold %s', e.hold_id)
     from credits.entries e
@@ -100,7 +100,7 @@ create view credits.broken_a_hold_ended_as_its_entry_says with (security_invoker
       or h.captured <> -coalesce(e.amount, 0)
       or (h.status = 'captured') <> coalesce(e.captured, false)
       or (h.status = 'expired') <> coalesce(e.expired, false)
-      or e.seal is distinct from credits.overage_seal(row(h.*)::credits.holds);
+      or e.seal is distinct from credits.overage_seal(h.overage, h.uncovered);
 comment on view credits.broken_a_hold_ended_as_its_entry_says is
   'Holds that say otherwise than their entries whether and how they ended.';
 

@@ -88,7 +88,8 @@ grant execute on function
   credits.content_hash(credits.entries),
   credits.subject_seal(credits.grants),
   credits.subject_seal(credits.holds),
-  credits.overage_seal(credits.holds),
+  credits.seal_in_view(anyelement),
+  credits.overage_seal(credits.overage, bigint),
   credits.allocation_seal(uuid, bigint, bigint, uuid, uuid)
   to service_role;
 

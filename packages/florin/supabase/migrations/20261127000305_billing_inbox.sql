@@ -25,10 +25,11 @@ begin
   end if;
   select coalesce(sum(g.expired), 0) into v_unspent
     from credits.grants g
+    join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
    where g.account_id = p_account_id
      and g.source in ('subscription', 'rollover')
-     and g.metadata ->> 'stripe_subscription_id' = p_subscription_id
-     and g.metadata ->> 'stripe_price_id' = p_price_id
+     and e.metadata ->> 'stripe_subscription_id' = p_subscription_id
+     and e.metadata ->> 'stripe_price_id' = p_price_id
      and g.expires_at between p_period_end - interval '1 day' and p_period_end + interval '1 day';
   return v_unspent;
 end;
@@ -148,7 +149,7 @@ begin
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
   end if;
-  if coalesce((p_plan ->> 'unread')::boolean, false) and exists (
+  if p_plan -> 'unread' = 'true' and p_plan ->> 'customerId' is not null and exists (
        select 1 from billing.customers c
         where c.customer_id = p_plan ->> 'customerId'
           and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
@@ -201,20 +202,28 @@ begin
   end if;
 
   if p_plan #>> '{payment,subscriptionId}' <>
-       coalesce(p_plan #>> '{subscriptionRead,id}', '') then
+       coalesce(p_plan #>> '{subscriptionRead,of}', '')
+     and not exists (
+       select 1 from billing.subscriptions s
+        where s.subscription_id = p_plan #>> '{payment,subscriptionId}'
+          and s.kept_under = p_plan #>> '{subscriptionRead,id}') then
     raise exception 'The plan writes a payment of subscription %, which was not read.',
         p_plan #>> '{payment,subscriptionId}'
       using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
   end if;
   if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
-    perform billing.claim_subscription(p_plan -> 'subscriptionRead');
+    perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
   end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(p_plan -> 'payment');
+    perform billing.write_payment(
+      billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
   end if;
-  perform billing.write_payment(r.value)
-    from jsonb_array_elements(coalesce(p_plan -> 'relatives', '[]')) with ordinality r
-   order by r.ordinality;
+  if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
+    perform billing.write_payment(
+             billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
+      from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
+     order by r.ordinality;
+  end if;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;

@@ -39,6 +39,7 @@ const READ_OWN = [
   'execute credits.read_balance(uuid)',
   'execute credits.read_hold(uuid,uuid)',
   'execute credits.stretch_at(uuid,bigint)',
+  'execute credits.units_per_credit()',
   'execute credits.soonest_expiry(uuid)',
   'execute get_user_credit_balance(uuid)',
   'execute get_user_credit_balance_fast(uuid)',
@@ -70,7 +71,8 @@ const PROOF = [
   'execute credits.allocation_seal(uuid,bigint,bigint,uuid,uuid)',
   'execute credits.chain_after(credits.entries,bytea)',
   'execute credits.content_hash(credits.entries)',
-  'execute credits.overage_seal(credits.holds)',
+  'execute credits.overage_seal(credits.overage,bigint)',
+  'execute credits.seal_in_view(anyelement)',
   'execute credits.subject_seal(credits.grants)',
   'execute credits.subject_seal(credits.holds)',
 ];
@@ -91,6 +93,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'select billing.alerts',
     'select billing.checkout_sessions',
     'select billing.consumed_plan_sessions',
+    'select billing.credit_decimals',
     'select billing.low_balances',
     'select billing.customers',
     'select billing.disputes',
@@ -111,6 +114,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute add_user_credits(uuid,integer,text,text,text,text,text)',
     'execute billing.accept_stripe_account(text,boolean,boolean)',
     'execute billing.apply_event(jsonb,jsonb)',
+    'execute billing.apply_events(jsonb)',
     'execute billing.abandon_checkout(uuid,text,uuid)',
     'execute billing.begin_checkout(uuid,text,interval)',
     'execute billing.begin_reconcile(text,integer,text,interval)',
@@ -122,7 +126,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute billing.forget_expired(integer)',
     'execute billing.keep_customer(uuid,text)',
     'execute billing.keep_rate(text,integer,text,jsonb)',
-    'execute billing.read_state(text,text[],text,text,boolean)',
+    'execute billing.read_state(text,text[],text,text,text[],boolean)',
     'execute billing.note_checkout_session(uuid,text)',
     'execute billing.record_checkout(uuid,text,uuid,text,timestamp with time zone)',
     'execute billing.record_plan_checkout(text,text)',
@@ -150,7 +154,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute credits.role_of(uuid,uuid)',
     'execute credits.set_member(uuid,uuid,text,uuid)',
     'execute credits.used_by(uuid,text[],date,date)',
-    'execute credits.capture_hold(uuid,uuid,bigint,credits.overage,bigint)',
+    'execute credits.capture_hold(uuid,uuid,bigint,credits.overage,bigint,text,numeric,jsonb)',
     'execute credits.close_account(uuid,text,jsonb)',
     'execute credits.ensure_account(uuid)',
     'execute credits.expire_due(integer)',
@@ -159,6 +163,8 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute credits.explain_balance(uuid)',
     'execute credits.forget_counters(integer)',
     'execute credits.first_entry_at(uuid,timestamp with time zone)',
+    'execute credits.keep_decimals(integer)',
+    'execute credits.read_decimals()',
     'execute credits.roll_up_usage(bigint)',
     'execute credits.read_usage(uuid,date,date,text[],integer)',
     'execute credits.limit_reached_by(uuid,bigint,text,text)',
@@ -316,7 +322,9 @@ async function allProbes(client: pg.Client): Promise<Probe[]> {
   const functions = await client.query<{ name: string; kind: string; call: string }>(
     `select p.oid::regprocedure::text as name, p.prokind as kind,
             format('%I.%I(%s)', n.nspname, p.proname, (
-              select string_agg(format('null::%s', format_type(t.oid, null)), ', ' order by t.place)
+              select string_agg(format('null::%s',
+                       case t.oid when 'anyelement'::regtype then 'text' else format_type(t.oid, null) end),
+                     ', ' order by t.place)
                 from unnest(p.proargtypes) with ordinality as t (oid, place))) as call
        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
       where n.nspname in ('credits', 'billing', 'public')`,

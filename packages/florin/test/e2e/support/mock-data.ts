@@ -43,6 +43,7 @@ export const PLANS: readonly Plan[] = parseCatalog(OCR_CATALOG).prices.map((pric
   intervalCount: price.kind === 'recurring' ? 1 : null,
   expiresAfter: null,
   expires: null,
+  perSeat: false,
   ...TOLD[price.id],
 }));
 
@@ -538,6 +539,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
     body: {
       supabaseUrl: mock.url,
       supabasePublishableKey: 'sb_publishable_x',
+      creditDecimals: 0,
       appUrl: mock.url,
       development: true,
     },
