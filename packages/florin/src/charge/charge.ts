@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Executor } from '../db/index.ts';
 import {
+  type Credits,
   check,
   FlorinError,
   IdempotencyKeyReusedError,
@@ -32,7 +33,7 @@ export type ChargeRequest = Omit<Spend, 'amount'> & Measured;
 
 /** What a charge cost, and by which rate. */
 export type Cost = {
-  readonly credits: number;
+  readonly credits: Credits;
   readonly rate: Rate;
   /** The version of the meter's rate. */
   readonly version: number;
@@ -43,7 +44,7 @@ export type Charged = Written & Cost;
 export type QuoteRequest = Pick<Spend, 'accountId' | 'actor' | 'feature'> & Measured;
 
 /** What a charge would cost now, and whether the account could pay it, and no limit would be passed. */
-export type Quote = Cost & { readonly affordable: boolean; readonly available: number };
+export type Quote = Cost & { readonly affordable: boolean; readonly available: Credits };
 
 /** Charges by what was used. */
 export type Charges = {

@@ -1,13 +1,14 @@
 import { type ZodType, z } from 'zod';
 import {
+  AMOUNT,
   AmountNotAllowedError,
   check,
   credits,
+  creditsFrom,
   expiresInSeconds,
   type FlorinError,
   type Issue,
   limitScope,
-  MAX_CREDITS,
   metadata,
   overage,
   priority,
@@ -37,7 +38,7 @@ export const REQUESTS = {
   accountOrAll: z.object({ accountId: uuid.nullable() }),
   spend: spending,
   metered: write.extend({
-    amount: z.int().min(0).max(MAX_CREDITS),
+    amount: creditsFrom(0),
     actor: usedBy.optional(),
     feature: usedBy.optional(),
     meter: text,
@@ -67,7 +68,7 @@ export const REQUESTS = {
   extendHold: ofHold.extend({ expiresInSeconds, idempotencyKey: text }),
   hold: ofHold,
   adjust: account.extend({
-    amount: z.int(),
+    amount: z.int().meta(AMOUNT),
     idempotencyKey: text,
     reason: text,
     actor: text,
@@ -75,7 +76,7 @@ export const REQUESTS = {
   }),
   closeAccount: write,
   setLimit: limited.extend({
-    credits: z.int().min(0).max(MAX_CREDITS),
+    credits: creditsFrom(0),
     timeZone: text.default('UTC'),
   }),
   removeLimit: limited,
