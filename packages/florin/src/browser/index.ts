@@ -7,6 +7,7 @@ export type {
   CheckoutStatus,
   CurrentPlan,
   EntryKind,
+  GroupedUsage,
   LiveGrant,
   Plan,
   PlanChanged,
@@ -22,6 +23,8 @@ export type {
   TransactionPage,
   Usage,
   UsageDay,
+  UsageGroup,
+  UsageGrouping,
 } from '../contract/index.ts';
 export type { WatchOptions } from './balance-watch.ts';
 export type { CheckoutInput } from './checkout.ts';
