@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { postAlerts } from './alerts/index.ts';
 import { type Charges, createCharges } from './charge/index.ts';
 import { parseConfig } from './config.ts';
+import { createCredit, withCredits } from './credit/index.ts';
 import { type Context, connect, type Database } from './db/index.ts';
 import { createApp } from './http/index.ts';
 import { type JobOutcome, type RunningJob, runJobs, startJobs } from './jobs/index.ts';
@@ -49,6 +50,7 @@ import {
   verifyLedger,
   voidGrant,
   type Written,
+  withDecimals,
   withHold,
 } from './ledger/index.ts';
 import { createMembers, type Members } from './members/index.ts';
@@ -62,8 +64,9 @@ import { createStripeClient, createStripeLookups, isLiveKey } from './stripe/ind
 import { drainInbox, type WebhookDeps } from './webhooks/index.ts';
 
 /**
- * The ledger's part of the library: credits in, credits out, and proof. Amounts are whole credits above 0,
- * at most 2^53 - 1; an `accountId` is a uuid, by default the Supabase user's. An `idempotencyKey` (1 to 255
+ * The ledger's part of the library: credits in, credits out, and proof. Amounts are credits above 0,
+ * whole ones, at most 2^53 - 1; with decimals in the catalogue (`credit.decimals`) a number or a decimal text
+ * of at most so many, and answered as a number where they are whole, else as a text. An `accountId` is a uuid, by default the Supabase user's. An `idempotencyKey` (1 to 255
  * characters, not beginning with `florin:`) names one intent of the account's: the same key with the same
  * input answers with the first result and `replayed` true, with other input it throws
  * `idempotency_key_reused`. Every function may throw `database_unavailable`: nothing is known then, so
@@ -188,7 +191,9 @@ export function connectLedger(config: LedgerConfig): FlorinLedger & { close(): P
     logger,
     ...(maxConnections === undefined ? {} : { maxConnections }),
   });
-  return { ...createLedger(db, logger), close: () => db.close() };
+  const credit = createCredit(given.credit?.decimals ?? 0);
+  const agreed = withDecimals(db, credit.decimals);
+  return { ...withCredits(credit, createLedger(agreed, logger)), close: () => db.close() };
 }
 
 /** The whole service in a program of yours. */
@@ -243,11 +248,15 @@ export function createFlorin(options: FlorinOptions): Florin {
     secretKey: config.stripe.secretKey,
     apiBase: config.stripe.apiBase,
   });
-  const db = connect({
-    url: config.databaseUrl,
-    logger,
-    reservedConnections: RESERVED_CONNECTIONS,
-  });
+  const { credit } = catalog;
+  const db = withDecimals(
+    connect({
+      url: config.databaseUrl,
+      logger,
+      reservedConnections: RESERVED_CONNECTIONS,
+    }),
+    credit.decimals,
+  );
   const context: Context = { db, clock: systemClock, ids: randomIds, logger };
   const webhooks: WebhookDeps = {
     ...context,
@@ -260,7 +269,7 @@ export function createFlorin(options: FlorinOptions): Florin {
   const tell =
     onAlert ?? (url === undefined ? undefined : postAlerts({ url, secrets, clock: systemClock }));
   const alerts =
-    tell === undefined ? undefined : { db, logger, tell, lowBalance: catalog.lowBalance };
+    tell === undefined ? undefined : { db, logger, tell, lowBalance: catalog.lowBalance, credit };
   const spender = createSpender(db);
   const { debtLimit } = catalog;
   const ledger = createLedger(db, logger, { debtLimit, spender });
@@ -280,8 +289,7 @@ export function createFlorin(options: FlorinOptions): Florin {
     runJobs: due,
   });
   return {
-    ...ledger,
-    ...charges,
+    ...withCredits(credit, { ...ledger, ...charges }),
     fetch: async (request, ...platform) => app.fetch(request, ...platform),
     fetchMetrics: app.fetchMetrics,
     async drain(limit) {

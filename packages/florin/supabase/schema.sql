@@ -3246,6 +3246,45 @@ ALTER FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempot
 
 COMMENT ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Gives credits. Effect: a grant and its entry; debt is settled from it first. Idempotent by key: the same input returns the first result with replayed true. Errors: CRAMT, CRKEY, CRDUP, CRACC, 22004, 22023.';
 
+CREATE FUNCTION credits.keep_decimals(p_decimals integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_kept integer := (select d.decimals from billing.credit_decimals d);
+  v_in_use boolean;
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_decimals is null or p_decimals not between 0 and 6 then
+    raise exception 'Credits cannot have % decimals.', coalesce(p_decimals::text, 'null')
+      using errcode = '22023', hint = 'Pass a whole number from 0 to 6.';
+  end if;
+  if v_kept = p_decimals then
+    return v_kept;
+  end if;
+  v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+  if not v_in_use then
+    -- Whoever writes waits, so that the first account and another value cannot pass each other.
+    lock table credits.accounts in share mode;
+    v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+  end if;
+  if v_in_use then
+    v_kept := coalesce((select d.decimals from billing.credit_decimals d), 0);
+  else
+    v_kept := p_decimals;
+  end if;
+  insert into billing.credit_decimals as d (decimals, kept_at)
+    values (v_kept, v_now)
+    on conflict (only_row) do update set decimals = excluded.decimals, kept_at = excluded.kept_at
+      where d.decimals <> excluded.decimals;
+  return v_kept;
+end;
+$$;
+
+ALTER FUNCTION credits.keep_decimals(p_decimals integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.keep_decimals(p_decimals integer) IS 'Settles the decimals of credits while no account exists, and returns those that hold: others than p_decimals once there is one. Repeatable.';
+
 CREATE FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) RETURNS TABLE(account_id uuid, user_id uuid, role credits.member_role)
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -3942,6 +3981,22 @@ $$;
 ALTER FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) IS 'Posted, held and available credits and the next expiry of an account; zeros for an unknown one. Writes nothing.';
+
+CREATE FUNCTION credits.read_decimals() RETURNS integer
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if not exists (select from credits.accounts a where a.account_id is not null) then
+    return null;
+  end if;
+  return coalesce((select d.decimals from billing.credit_decimals d), 0);
+end;
+$$;
+
+ALTER FUNCTION credits.read_decimals() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.read_decimals() IS 'Decimals that credits have; null while no account exists and they may still be settled.';
 
 CREATE FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -5228,6 +5283,19 @@ ALTER FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credi
 
 COMMENT ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Takes credits of a grant back: from what it has left, then from what lapsed, then from what it paid for.';
 
+CREATE FUNCTION credits.units_per_credit() RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  return (10 ^ coalesce((select d.decimals from billing.credit_decimals d), 0))::bigint;
+end;
+$$;
+
+ALTER FUNCTION credits.units_per_credit() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.units_per_credit() IS 'Smallest units of one credit: 1 where credits are whole, 100 with two decimals.';
+
 CREATE FUNCTION credits.unpaid_stretches(p_account credits.accounts) RETURNS credits.stretch[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -5504,7 +5572,7 @@ begin
   end if;
   perform 1 from credits.issue_grant(
     p_account_id => target_user_id,
-    p_amount => credit_amount,
+    p_amount => credit_amount * credits.units_per_credit(),
     -- As a list: whatever characters are in them, no two calls about different payments share a key.
     p_idempotency_key => 'add_user_credits:' || md5(jsonb_build_array(
       stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))::text),
@@ -5536,13 +5604,13 @@ begin
       using errcode = '42501', hint = 'Pass the signed-in user''s id, or an account that they are a member of.';
   end if;
   select b.posted into v_posted from credits.read_balance(target_user_id) b;
-  return v_posted;
+  return floor(v_posted / credits.units_per_credit()::numeric);
 end;
 $$;
 
 ALTER FUNCTION public.get_user_credit_balance(target_user_id uuid) OWNER TO postgres;
 
-COMMENT ON FUNCTION public.get_user_credit_balance(target_user_id uuid) IS 'Posted credits of a user, 0 for a new one. A signed-in user may ask for themselves, and for accounts that they are a member of (else 42501).';
+COMMENT ON FUNCTION public.get_user_credit_balance(target_user_id uuid) IS 'Posted credits of a user, whole, rounded down; 0 for a new one. A signed-in user may ask for themselves, and for accounts that they are a member of (else 42501).';
 
 CREATE FUNCTION public.get_user_credit_balance_fast(target_user_id uuid) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -5608,6 +5676,18 @@ CREATE TABLE billing.consumed_plan_sessions (
 ALTER TABLE billing.consumed_plan_sessions OWNER TO florin_owner;
 
 COMMENT ON TABLE billing.consumed_plan_sessions IS 'Nonces of plan sessions that became a checkout: each once, whatever races.';
+
+CREATE TABLE billing.credit_decimals (
+    only_row boolean DEFAULT true NOT NULL,
+    decimals smallint NOT NULL,
+    kept_at timestamp with time zone NOT NULL,
+    CONSTRAINT credit_decimals_between_zero_and_six CHECK (((decimals >= 0) AND (decimals <= 6))),
+    CONSTRAINT credit_decimals_one_row CHECK (only_row)
+);
+
+ALTER TABLE billing.credit_decimals OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.credit_decimals IS 'One row from the first use on: decimals of a credit. Another value is refused once the ledger has entries.';
 
 CREATE TABLE billing.customers (
     customer_id text NOT NULL,
@@ -6455,7 +6535,10 @@ CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
     (e.metadata ->> 'stripe_event_id'::text) AS stripe_event_id,
     (e.metadata ->> 'stripe_payment_id'::text) AS stripe_payment_id,
     (e.metadata ->> 'stripe_price_id'::text) AS stripe_price_id,
-    e.amount AS delta,
+        CASE
+            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN e.amount
+            ELSE ((floor(((e.posted_after)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)) - floor((((e.posted_after - e.amount))::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric))))::bigint
+        END AS delta,
     COALESCE((e.metadata ->> 'reason'::text), (e.kind)::text) AS reason,
     COALESCE((e.metadata ->> 'plan_type'::text), 'credits'::text) AS plan_type,
     (COALESCE(e.metadata, '{}'::jsonb) - ARRAY['actor'::text, 'internal_note'::text]) AS metadata,
@@ -6466,11 +6549,14 @@ CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
 
 ALTER TABLE public.credits_transactions OWNER TO postgres;
 
-COMMENT ON VIEW public.credits_transactions IS 'Every movement of credits, as the seed named it. A signed-in user sees their own rows, without who made a change by hand and the operators'' internal note.';
+COMMENT ON VIEW public.credits_transactions IS 'Every movement of credits, as the seed named it; delta in whole credits, and 0 where a movement of fractions changed none. A signed-in user sees their own rows, without who made a change by hand and the operators'' internal note.';
 
 CREATE VIEW public.credits_balance_mv WITH (security_invoker='true') AS
  SELECT b.account_id AS user_id,
-    b.posted AS balance,
+        CASE
+            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN b.posted
+            ELSE (floor(((b.posted)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)))::bigint
+        END AS balance,
     ( SELECT count(*) AS count
            FROM public.credits_transactions t
           WHERE (t.user_id = b.account_id)) AS transaction_count,
@@ -6484,7 +6570,7 @@ CREATE VIEW public.credits_balance_mv WITH (security_invoker='true') AS
 
 ALTER TABLE public.credits_balance_mv OWNER TO postgres;
 
-COMMENT ON VIEW public.credits_balance_mv IS 'The balance of each account, always current; the name is the seed''s. Reading only balance costs one row.';
+COMMENT ON VIEW public.credits_balance_mv IS 'The balance of each account in whole credits, rounded down, always current; the name is the seed''s. Reading only balance costs one row.';
 
 CREATE VIEW public.stripe_events_raw WITH (security_invoker='true') AS
  SELECT e.event_id AS id,
@@ -6509,6 +6595,9 @@ ALTER TABLE ONLY billing.checkout_sessions
 
 ALTER TABLE ONLY billing.consumed_plan_sessions
     ADD CONSTRAINT consumed_plan_sessions_pkey PRIMARY KEY (nonce);
+
+ALTER TABLE ONLY billing.credit_decimals
+    ADD CONSTRAINT credit_decimals_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY billing.customers
     ADD CONSTRAINT customers_pkey PRIMARY KEY (customer_id);
@@ -6676,6 +6765,12 @@ ALTER TABLE billing.consumed_plan_sessions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY consumed_plan_sessions_service_reads ON billing.consumed_plan_sessions FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY consumed_plan_sessions_service_reads ON billing.consumed_plan_sessions IS 'The service reads everything. Writing is for functions alone.';
+
+ALTER TABLE billing.credit_decimals ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY credit_decimals_service_reads ON billing.credit_decimals FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY credit_decimals_service_reads ON billing.credit_decimals IS 'The service reads everything. Writing is for functions alone.';
 
 ALTER TABLE billing.customers ENABLE ROW LEVEL SECURITY;
 
@@ -7175,6 +7270,10 @@ REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.keep_decimals(p_decimals integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO service_role;
+GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) FROM PUBLIC;
@@ -7256,6 +7355,10 @@ REVOKE ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.read_decimals() FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.read_decimals() TO service_role;
+GRANT ALL ON FUNCTION credits.read_decimals() TO postgres;
 
 REVOKE ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) TO authenticated;
@@ -7368,6 +7471,11 @@ GRANT ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.units_per_credit() FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.units_per_credit() TO authenticated;
+GRANT ALL ON FUNCTION credits.units_per_credit() TO service_role;
+GRANT ALL ON FUNCTION credits.units_per_credit() TO postgres;
+
 REVOKE ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO authenticated;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO service_role;
@@ -7428,6 +7536,9 @@ GRANT SELECT ON TABLE billing.checkout_sessions TO postgres;
 
 GRANT SELECT ON TABLE billing.consumed_plan_sessions TO service_role;
 GRANT SELECT ON TABLE billing.consumed_plan_sessions TO postgres;
+
+GRANT SELECT ON TABLE billing.credit_decimals TO service_role;
+GRANT SELECT ON TABLE billing.credit_decimals TO postgres;
 
 GRANT SELECT ON TABLE billing.customers TO service_role;
 GRANT SELECT ON TABLE billing.customers TO postgres;

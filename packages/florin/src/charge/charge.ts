@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Executor } from '../db/index.ts';
-import { check, measured, text, usedBy, uuid } from '../kernel/index.ts';
+import { type Credits, check, measured, text, usedBy, uuid } from '../kernel/index.ts';
 import {
   createSpender,
   isWithinLimits,
@@ -20,7 +20,7 @@ export type Charged = Written & Cost;
 export type QuoteRequest = Pick<Spend, 'accountId' | 'actor' | 'feature'> & Measured;
 
 /** What a charge would cost now, and whether the account could pay it, and no limit would be passed. */
-export type Quote = Cost & { readonly affordable: boolean; readonly available: number };
+export type Quote = Cost & { readonly affordable: boolean; readonly available: Credits };
 
 /** Charges by what was used. */
 export type Charges = ChargedHolds & {

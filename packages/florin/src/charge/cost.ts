@@ -1,5 +1,5 @@
 import type { Executor } from '../db/index.ts';
-import { FlorinError, IdempotencyKeyReusedError } from '../kernel/index.ts';
+import { type Credits, FlorinError, IdempotencyKeyReusedError } from '../kernel/index.ts';
 import { findEntry, type Spend } from '../ledger/index.ts';
 import {
   type Measured,
@@ -13,7 +13,7 @@ import { createRateKeeper } from './rates.ts';
 
 /** What a charge cost, and by which rate. */
 export type Cost = {
-  readonly credits: number;
+  readonly credits: Credits;
   readonly rate: Rate;
   /** The version of the meter's rate. */
   readonly version: number;

@@ -28,7 +28,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
         checkStripe(environment, webhookEventTypes()),
         checkIdentity(environment),
         checkService(environment),
-        checkCatalogue(environment['FLORIN_CATALOG']),
+        checkCatalogue(environment['FLORIN_CATALOG'], environment['DATABASE_URL']),
       ]);
       const found = groups.flat();
       const checks = [...found, ...checkSettings(environment, found)];

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { expiresInSeconds, overage, priority, source, usedBy } from '../kernel/index.ts';
 import {
   accountId,
+  amount,
   balance,
   credits,
   freeMetadata,
@@ -31,13 +32,13 @@ const balanceItem = z.object({
   item: z.enum(['grant', 'scheduled', 'debt']),
   grantId: z.string().nullable(),
   source: z.string().nullable(),
-  amount: z.int(),
-  spent: z.int().nullable(),
-  reserved: z.int().nullable(),
-  expired: z.int().nullable(),
-  voided: z.int().nullable(),
-  reversed: z.int().nullable(),
-  contributes: z.int(),
+  amount,
+  spent: amount.nullable(),
+  reserved: amount.nullable(),
+  expired: amount.nullable(),
+  voided: amount.nullable(),
+  reversed: amount.nullable(),
+  contributes: amount,
   expiresAt: instant.nullable(),
   issuedAt: instant.nullable(),
   metadata: z.record(z.string(), z.unknown()).nullable(),
@@ -114,7 +115,7 @@ export const ACCOUNTS = {
     answers: {
       200: {
         description: 'The balance after it',
-        schema: written.extend({ captured: z.int(), uncovered: z.int() }),
+        schema: written.extend({ captured: amount, uncovered: amount }),
       },
     },
     problems: { ...problems, 402: 'More debt than the account may have, or `limit_reached`' },

@@ -1,3 +1,4 @@
+import type { Credits, CreditTypes } from '../kernel/index.ts';
 import { ACCOUNTS } from './accounts.ts';
 import { ADMIN_ACCOUNTS } from './admin-accounts.ts';
 import { ADMIN_EVENTS } from './admin-events.ts';
@@ -49,7 +50,7 @@ export type {
 export type { AdminEvent, AdminEventDetail, AdminEventPage, EventStatus } from './admin-events.ts';
 export type { AdminFinding, AdminHealth, AdminReconcileRun } from './admin-health.ts';
 export type { CheckoutBody, CheckoutSession, CheckoutState, CheckoutStatus } from './checkout.ts';
-export { type Balance, MAX_KEY, problem, type Written } from './fields.ts';
+export { type Balance, balance, MAX_KEY, problem, type Written } from './fields.ts';
 export type { Member, MemberPage, OwnAccount } from './members.ts';
 export type { AnswerOf, Operation, Sent } from './operation.ts';
 export type {
@@ -76,6 +77,7 @@ export type {
   UsageGroup,
   UsageGrouping,
 } from './usage.ts';
+export type { Credits, CreditTypes };
 export {
   ACCOUNTS,
   ADMIN_ACCOUNTS,

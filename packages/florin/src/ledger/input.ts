@@ -1,13 +1,14 @@
 import { type ZodType, z } from 'zod';
 import {
+  AMOUNT,
   AmountNotAllowedError,
   check,
   credits,
+  creditsFrom,
   expiresInSeconds,
   type FlorinError,
   type Issue,
   limitScope,
-  MAX_CREDITS,
   metadata,
   overage,
   priority,
@@ -26,7 +27,7 @@ const ofHold = account.extend({ holdId: uuid });
 const ofGrant = write.extend({ grantId: uuid });
 const limited = account.extend(limitScope);
 const metered = {
-  amount: z.int().min(0).max(MAX_CREDITS),
+  amount: creditsFrom(0),
   meter: text,
   quantity: text,
   pricing: metadata,
@@ -69,7 +70,7 @@ export const REQUESTS = {
   extendHold: ofHold.extend({ expiresInSeconds, idempotencyKey: text }),
   hold: ofHold,
   adjust: account.extend({
-    amount: z.int(),
+    amount: z.int().meta(AMOUNT),
     idempotencyKey: text,
     reason: text,
     actor: text,
@@ -77,7 +78,7 @@ export const REQUESTS = {
   }),
   closeAccount: write,
   setLimit: limited.extend({
-    credits: z.int().min(0).max(MAX_CREDITS),
+    credits: creditsFrom(0),
     timeZone: text.default('UTC'),
   }),
   removeLimit: limited,

@@ -1,12 +1,12 @@
 import type { Executor, QueryOptions, Row, SqlValue, Statement } from '../db/index.ts';
-import { FlorinError } from '../kernel/index.ts';
+import { type Credits, FlorinError } from '../kernel/index.ts';
 
 /** Credits of an account: posted is the sum of its entries, available what it may spend now. */
 export type Balance = {
-  readonly posted: number;
-  readonly held: number;
+  readonly posted: Credits;
+  readonly held: Credits;
   /** posted − held; below 0 only while money that went back has left a debt. */
-  readonly available: number;
+  readonly available: Credits;
 };
 
 /** What every write answers: the balance after it, and whether it had happened before. */

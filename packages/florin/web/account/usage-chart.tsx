@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { credits, formatCalendarDay, formatCredits } from '../frame/format.ts';
+import { addCredits, credits, formatCalendarDay, formatCredits } from '../frame/format.ts';
 import type { MeterDay, MeterUsage } from './usage-days.ts';
 
 const WIDTH = 720;
@@ -12,8 +12,9 @@ const HEIGHT = 180;
  */
 export function UsageChart({ usage: { days, meters } }: { usage: MeterUsage }) {
   const [on, setOn] = useState<number | null>(null);
-  const top = niceTop(Math.max(...days.map(({ spent }) => spent)));
-  const total = days.reduce((sum, { spent }) => sum + spent, 0);
+  const most = Math.max(...days.map(({ spent }) => Number(spent)));
+  const top = niceTop(most);
+  const total = addCredits(...days.map(({ spent }) => spent));
   const step = WIDTH / days.length;
   const first = days[0];
   const last = days.at(-1);
@@ -22,7 +23,7 @@ export function UsageChart({ usage: { days, meters } }: { usage: MeterUsage }) {
   }
   const shown = on === null ? undefined : days[on];
   const totals = meters.map((_, place) =>
-    days.reduce((sum, { parts }) => sum + (parts[place] ?? 0), 0),
+    addCredits(...days.map(({ parts }) => parts[place] ?? 0)),
   );
   return (
     <figure className="chart">
@@ -37,7 +38,7 @@ export function UsageChart({ usage: { days, meters } }: { usage: MeterUsage }) {
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         role="img"
-        aria-label={`Credits used a day, ${formatCalendarDay(first.day)} to ${formatCalendarDay(last.day)}: ${formatCredits(total)} in all, at most ${formatCredits(Math.max(...days.map(({ spent }) => spent)))} in one day.`}
+        aria-label={`Credits used a day, ${formatCalendarDay(first.day)} to ${formatCalendarDay(last.day)}: ${formatCredits(total)} in all, at most ${formatCredits(most)} in one day.`}
         onPointerLeave={() => setOn(null)}
       >
         {[0.5, 1].map((part) => (

@@ -1,4 +1,5 @@
 import type { FlorinClient, UsageDay, UsageGroup } from '../../src/browser/index.ts';
+import { addCredits } from '../frame/format.ts';
 
 const DAY_MS = 86_400_000;
 /** A chart with more bars than this can no longer show days. */
@@ -50,14 +51,14 @@ export function byMeter({ from, to, days, groups }: Counted): MeterUsage {
     const parts = spent.get(day);
     const place = places.get(meter ?? OTHER) ?? meters.length - 1;
     if (parts !== undefined) {
-      parts[place] = (parts[place] ?? 0) + credits;
+      parts[place] = addCredits(parts[place] ?? 0, credits);
     }
   }
   return {
     meters,
     days: shown.map((day) => {
       const parts = spent.get(day) ?? [];
-      return { day, parts, spent: sum(parts), granted: received.get(day) ?? 0 };
+      return { day, parts, spent: addCredits(...parts), granted: received.get(day) ?? 0 };
     }),
   };
 }
@@ -67,7 +68,7 @@ function rank(groups: readonly Spent[]): readonly string[] {
   const totals = new Map<string, number>();
   for (const { meter, spent } of groups) {
     const name = meter ?? OTHER;
-    totals.set(name, (totals.get(name) ?? 0) + spent);
+    totals.set(name, addCredits(totals.get(name) ?? 0, spent));
   }
   const named = [...totals]
     .filter(([name, total]) => name !== OTHER && total > 0)
@@ -87,8 +88,4 @@ function everyDay(from: string, to: string): readonly string[] {
   return Array.from({ length: Math.max(count, 0) }, (_, index) =>
     new Date(last - (count - 1 - index) * DAY_MS).toISOString().slice(0, 10),
   );
-}
-
-function sum(parts: readonly number[]): number {
-  return parts.reduce((all, each) => all + each, 0);
 }

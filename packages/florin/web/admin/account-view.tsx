@@ -95,7 +95,7 @@ function AccountHead({ account, reload }: { account: AdminAccount; reload: () =>
           Its ledger is kept and takes no more entries.
         </Notice>
       )}
-      {balance.posted < 0 ? (
+      {Number(balance.posted) < 0 ? (
         <Notice tone="warn" title={`In debt by ${formatCredits(-balance.posted)}`}>
           Money went back after its credits were used. The next grant settles it first.
         </Notice>

@@ -59,7 +59,7 @@ function Used({ perDay, groups }: { perDay: MeterUsage; groups: GroupedUsage }) 
           </thead>
           <tbody>
             {groups.groups
-              .toSorted((a, b) => b.spent - a.spent)
+              .toSorted((a, b) => Number(b.spent) - Number(a.spent))
               .map(({ meter, feature, actor, quantity, spent }) => (
                 <tr key={JSON.stringify([meter, feature, actor])}>
                   <td>{meter ?? '–'}</td>
