@@ -70,7 +70,13 @@ export type {
   TransactionPage,
 } from './statement.ts';
 export type { TopUp, TopUpConsent, TopUpState, TopUpTerms } from './top-up.ts';
-export type { Usage, UsageDay } from './usage.ts';
+export type {
+  GroupedUsage,
+  Usage,
+  UsageDay,
+  UsageGroup,
+  UsageGrouping,
+} from './usage.ts';
 export type { Credits, CreditTypes };
 export {
   ACCOUNTS,

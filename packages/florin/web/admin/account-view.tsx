@@ -10,6 +10,7 @@ import { EventTable } from './event-timeline.tsx';
 import { GrantTable, HoldTable } from './grant-table.tsx';
 import { LedgerTable } from './ledger-table.tsx';
 import { TopUpView } from './top-up-view.tsx';
+import { UsageView } from './usage-view.tsx';
 
 /** "Why does he have 37?": an account's balance, grants, holds, entries and events, with their lineage. */
 export function AccountView({ api, accountId }: { api: AdminApi; accountId: string }) {
@@ -49,6 +50,7 @@ export function AccountView({ api, accountId }: { api: AdminApi; accountId: stri
         </section>
       )}
       <TopUpView topUp={account.data.topUp} />
+      <UsageView api={api} accountId={accountId} />
       <section className="part" aria-labelledby="ledger-title">
         <h3 id="ledger-title">Ledger</h3>
         <LedgerTable
