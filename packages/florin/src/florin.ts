@@ -38,6 +38,7 @@ import {
   type PlaceHold,
   placeHold,
   readBalance,
+  readHold,
   releaseHold,
   removeLimit,
   restoreGrant,
@@ -102,6 +103,8 @@ export type FlorinLedger = {
   captureHold(hold: CaptureHold): ReturnType<typeof captureHold>;
   /** Gives a hold more time, at most 30 days from now. */
   extendHold(hold: ExtendHold): ReturnType<typeof extendHold>;
+  /** How a hold stands now, whether or not a job ran. Throws `hold_not_open` when there is none of this id. */
+  readHold(hold: { accountId: string; holdId: string }): ReturnType<typeof readHold>;
   /** Gives a hold back. Named by the hold: repeating replays. Throws `hold_not_open` once captured. */
   releaseHold(hold: { accountId: string; holdId: string }): ReturnType<typeof releaseHold>;
   /** Right to the instant, whether or not a job ran; zeros for an unknown account. Writes nothing. */
@@ -159,6 +162,7 @@ export function createLedger(
     placeHold: (request) => placeHold(db, request),
     captureHold: (hold) => captureHold(db, hold, debtLimit),
     extendHold: (hold) => extendHold(db, hold),
+    readHold: (hold) => readHold(db, hold),
     releaseHold: (hold) => releaseHold(db, hold),
     balance: (accountId) => readBalance(db, accountId),
     explain: (accountId) => explainBalance(db, accountId),
@@ -267,10 +271,11 @@ export function createFlorin(options: FlorinOptions): Florin {
   const alerts =
     tell === undefined ? undefined : { db, logger, tell, lowBalance: catalog.lowBalance, credit };
   const spender = createSpender(db);
-  const ledger = createLedger(db, logger, { debtLimit: catalog.debtLimit, spender });
+  const { debtLimit } = catalog;
+  const ledger = createLedger(db, logger, { debtLimit, spender });
   const background = { client: stripe, alerts };
   const due = (jobs?: { forMs?: number }) => runJobs(webhooks, background, jobs);
-  const charges = createCharges({ db, card: catalog.usage, spender });
+  const charges = createCharges({ db, card: catalog.usage, debtLimit, spender });
   const app = createApp({
     ...context,
     config,

@@ -2034,7 +2034,7 @@ COMMENT ON COLUMN credits.holds.overage IS 'The policy of a capture that asked f
 
 COMMENT ON COLUMN credits.holds.ended_no IS 'Number of the last entry that captured it, or of the one that released it.';
 
-CREATE FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) RETURNS credits.step
+CREATE FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -2050,16 +2050,17 @@ begin
   v_entry.metadata := p_hold.metadata;
   v_entry.actor := p_hold.actor;
   v_entry.feature := p_hold.feature;
+  v_entry.meter := p_meter;
   p_account.axis := p_account.axis + p_excess;
   return credits.append(p_account, v_entry);
 end;
 $$;
 
-ALTER FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) IS 'Takes what a capture needs above its hold, as a stretch of its own behind all that is reserved.';
+COMMENT ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) IS 'Takes what a capture needs above its hold, as a stretch of its own behind all that is reserved. Quantity and pricing stand in the entry before it.';
 
-CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, p_overage credits.overage DEFAULT 'refuse'::credits.overage, p_debt_limit bigint DEFAULT 0, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, p_overage credits.overage DEFAULT 'refuse'::credits.overage, p_debt_limit bigint DEFAULT 0, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2073,14 +2074,23 @@ declare
   v_asked bigint;
   v_excess bigint;
 begin
-  if p_amount is not null then
-    perform credits.check_input(p_account_id, p_amount, 'capture');
+  perform credits.check_usage(null, null, p_meter, p_quantity, p_pricing);
+  if p_amount is not null or p_meter is not null then
+    -- What a meter counts may cost nothing.
+    perform credits.check_input(p_account_id,
+      case when p_meter is not null and p_amount = 0 then 1 else p_amount end, 'capture');
   end if;
   v_account := credits.lock_account(p_account_id, false);
   v_hold := credits.find_hold(p_account_id, p_hold_id);
   v_asked := coalesce(p_amount, v_hold.amount);
   if v_hold.status = 'captured' then
-    if v_hold.captured + v_hold.uncovered <> v_asked or v_hold.overage <> v_overage then
+    select * into v_entry from credits.entries e
+     where e.account_id = p_account_id and e.idempotency_key = 'florin:capture:' || p_hold_id;
+    -- What was metered is the input, and what it cost follows from the card of that day.
+    if (v_entry.meter, v_entry.quantity, v_entry.pricing -> 'usage')
+         is distinct from (p_meter, p_quantity, p_pricing -> 'usage')
+       or (p_meter is null and v_hold.captured + v_hold.uncovered <> v_asked)
+       or v_hold.overage <> v_overage then
       perform credits.raise_key_reused('capture of hold ' || p_hold_id);
     end if;
     replayed := true;
@@ -2110,9 +2120,10 @@ begin
         credits.limit_states(p_account_id, v_hold.actor, v_hold.feature, v_now),
         v_hold.captured, v_now);
     end if;
-    v_step := credits.end_hold(v_account, v_hold, v_hold.captured - v_excess, v_now);
+    v_step := credits.end_hold(
+      v_account, v_hold, v_hold.captured - v_excess, v_now, p_meter, p_quantity, p_pricing);
     if v_excess > 0 then
-      v_step := credits.capture_excess(v_step.account, v_hold, v_excess, v_now);
+      v_step := credits.capture_excess(v_step.account, v_hold, v_excess, v_now, p_meter);
     end if;
     v_hold.ended_no := (v_step.entry).entry_no;
     if v_hold.overage is not null then
@@ -2132,9 +2143,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
+COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. Of a charge the entry keeps meter, quantity and pricing, and it may cost 0. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
 
 CREATE FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
@@ -2590,7 +2601,7 @@ ALTER FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zon
 
 COMMENT ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) IS 'Which grants are recorded to pay for holds that have expired by then, and how much of each.';
 
-CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) RETURNS credits.step
+CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -2598,6 +2609,8 @@ declare
   v_end bigint := p_hold.axis_from + p_hold.amount;
   v_needed bigint := p_hold.axis_from + p_captured;
   v_gave_back boolean := false;
+  -- What was metered is written down, also when it cost nothing.
+  v_is_capture boolean := p_captured > 0 or p_meter is not null;
   v_entry credits.entries;
   v_step credits.step;
 begin
@@ -2622,7 +2635,7 @@ begin
       p_account := credits.settle(p_account, p_at);
     end if;
   end if;
-  v_entry.kind := case when p_captured > 0 then 'capture' else 'release' end::credits.entry_kind;
+  v_entry.kind := case when v_is_capture then 'capture' else 'release' end::credits.entry_kind;
   v_entry.amount := -p_captured;
   v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
   v_entry.hold_id := p_hold.hold_id;
@@ -2632,10 +2645,13 @@ begin
   v_entry.metadata := p_hold.metadata;
   v_entry.actor := p_hold.actor;
   v_entry.feature := p_hold.feature;
+  v_entry.meter := p_meter;
+  v_entry.quantity := p_quantity;
+  v_entry.pricing := p_pricing;
   v_step := credits.append(p_account, v_entry);
   v_entry := v_step.entry;
   update credits.holds h
-     set status = case when p_captured > 0 then 'captured' else 'released' end::credits.hold_status,
+     set status = case when v_is_capture then 'captured' else 'released' end::credits.hold_status,
          captured = p_captured,
          ended_no = v_entry.entry_no
    where h.account_id = p_hold.account_id and h.hold_id = p_hold.hold_id;
@@ -2646,9 +2662,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) IS 'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from.';
+COMMENT ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from. What was metered stays in the entry, which is a capture then, also of 0 credits.';
 
 CREATE FUNCTION credits.ensure_account(p_account_id uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7138,11 +7154,11 @@ GRANT SELECT ON TABLE credits.holds TO authenticated;
 GRANT SELECT ON TABLE credits.holds TO service_role;
 GRANT SELECT ON TABLE credits.holds TO postgres;
 
-REVOKE ALL ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO service_role;
@@ -7199,7 +7215,7 @@ GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with t
 GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.ensure_account(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.ensure_account(p_account_id uuid) TO service_role;

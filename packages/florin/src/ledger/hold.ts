@@ -1,7 +1,7 @@
 import type { Executor, Statement } from '../db/index.ts';
 import { type Credits, HoldNotOpenError } from '../kernel/index.ts';
 import { REQUESTS, read } from './input.ts';
-import { type Metadata, type Written, writeTo } from './written.ts';
+import { type Metadata, type Metered, type Written, writeTo } from './written.ts';
 
 export type PlaceHold = {
   accountId: string;
@@ -86,6 +86,33 @@ export async function captureHold(
 ): Promise<Written & { readonly captured: Credits; readonly uncovered: Credits }> {
   const { accountId, holdId, amount, overage } = read(REQUESTS.captureHold, hold);
   return writeTo(db, CAPTURE, [accountId, holdId, amount ?? null, overage, debtLimit]);
+}
+
+const CAPTURE_METERED: Statement = {
+  name: 'ledger_capture_metered_hold',
+  text: 'select * from credits.capture_hold($1, $2, $3, $4, $5, $6, $7, $8)',
+};
+
+/** A capture whose amount, 0 among them, follows from what a meter measured. */
+export type MeteredCapture = Omit<CaptureHold, 'amount'> & Metered & { amount: number };
+
+/**
+ * A capture that keeps in its entry what was metered. The same meter, quantity and usage again returns the
+ * first result, whatever amount the rates would give by now. Otherwise as {@link captureHold}.
+ */
+export async function captureMetered(
+  db: Executor,
+  hold: MeteredCapture,
+  debtLimit = 0,
+): ReturnType<typeof captureHold> {
+  const { accountId, holdId, amount, overage, meter, quantity, pricing } = read(
+    REQUESTS.meteredCapture,
+    hold,
+  );
+  return writeTo(db, CAPTURE_METERED, [
+    ...([accountId, holdId, amount, overage, debtLimit] as const),
+    ...[meter, quantity, pricing],
+  ]);
 }
 
 const EXTEND: Statement = {

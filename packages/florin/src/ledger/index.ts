@@ -34,6 +34,7 @@ export {
 export {
   type CaptureHold,
   captureHold,
+  captureMetered,
   type ExtendHold,
   extendHold,
   type Hold,

@@ -26,6 +26,13 @@ const write = account.extend({ idempotencyKey: text, metadata: metadata.default(
 const ofHold = account.extend({ holdId: uuid });
 const ofGrant = write.extend({ grantId: uuid });
 const limited = account.extend(limitScope);
+const metered = {
+  amount: creditsFrom(0),
+  meter: text,
+  quantity: text,
+  pricing: metadata,
+};
+const captured = ofHold.extend({ overage: overage.default('refuse') });
 const spending = write.extend({
   amount: credits,
   actor: usedBy.optional(),
@@ -38,12 +45,9 @@ export const REQUESTS = {
   accountOrAll: z.object({ accountId: uuid.nullable() }),
   spend: spending,
   metered: write.extend({
-    amount: creditsFrom(0),
+    ...metered,
     actor: usedBy.optional(),
     feature: usedBy.optional(),
-    meter: text,
-    quantity: text,
-    pricing: metadata,
   }),
   spendBatch: z.object({ items: z.array(spending, { error: 'must be a list' }) }),
   issueGrant: write.extend({
@@ -61,10 +65,8 @@ export const REQUESTS = {
     feature: usedBy.optional(),
     expiresInSeconds: expiresInSeconds.default(15 * 60),
   }),
-  captureHold: ofHold.extend({
-    amount: credits.optional(),
-    overage: overage.default('refuse'),
-  }),
+  captureHold: captured.extend({ amount: credits.optional() }),
+  meteredCapture: captured.extend(metered),
   extendHold: ofHold.extend({ expiresInSeconds, idempotencyKey: text }),
   hold: ofHold,
   adjust: account.extend({

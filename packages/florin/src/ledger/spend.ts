@@ -1,7 +1,7 @@
 import type { Executor, SqlValue, Statement } from '../db/index.ts';
 import type { Credits } from '../kernel/index.ts';
 import { REQUESTS, read } from './input.ts';
-import { type Metadata, type Written, writeTo } from './written.ts';
+import { type Metadata, type Metered, type Written, writeTo } from './written.ts';
 
 export type Spend = {
   accountId: string;
@@ -17,13 +17,7 @@ export type Spend = {
 };
 
 /** A spend whose amount follows from what a meter measured. */
-export type MeteredSpend = Spend & {
-  readonly meter: string;
-  /** A decimal of zero or more. */
-  readonly quantity: string;
-  /** All that the amount is computed from; `usage` in it is part of the input that the key stands for. */
-  readonly pricing: { readonly [key: string]: unknown };
-};
+export type MeteredSpend = Spend & Metered;
 
 /** A spend of either kind that has been checked. */
 export type CheckedSpend = Spend & Partial<Omit<MeteredSpend, keyof Spend>>;

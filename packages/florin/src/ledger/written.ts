@@ -19,6 +19,15 @@ export type Written = Balance & {
 /** Free fields kept with an entry; part of the input that an idempotency key stands for. */
 export type Metadata = Readonly<Record<string, unknown>>;
 
+/** What an entry keeps of a use that was priced. */
+export type Metered = {
+  readonly meter: string;
+  /** A decimal of zero or more. */
+  readonly quantity: string;
+  /** All that the amount is computed from; `usage` in it is part of the input that the key stands for. */
+  readonly pricing: { readonly [key: string]: unknown };
+};
+
 /**
  * Calls a function that locks the account's row and takes its id first. Throws `account_busy` when the
  * writes of this account that wait take longer than a caller should.

@@ -153,7 +153,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute credits.role_of(uuid,uuid)',
     'execute credits.set_member(uuid,uuid,text,uuid)',
     'execute credits.used_by(uuid,text[],date,date)',
-    'execute credits.capture_hold(uuid,uuid,bigint,credits.overage,bigint)',
+    'execute credits.capture_hold(uuid,uuid,bigint,credits.overage,bigint,text,numeric,jsonb)',
     'execute credits.close_account(uuid,text,jsonb)',
     'execute credits.ensure_account(uuid)',
     'execute credits.expire_due(integer)',
