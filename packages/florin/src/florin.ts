@@ -45,6 +45,8 @@ import {
   type Spend,
   setLimit,
   spendBatch,
+  type Transfer,
+  transfer,
   verifyLedger,
   voidGrant,
   type Written,
@@ -120,6 +122,11 @@ export type FlorinLedger = {
   /** Cancels what a grant has left; what was spent of it stays spent. Throws `grant_not_found`. */
   voidGrant(grant: Omit<GrantPart, 'amount'>): ReturnType<typeof voidGrant>;
   /**
+   * Moves bought credits to another account; they keep their expiry, and a refund follows them. Throws
+   * `insufficient_credits` with what could be moved, `account_closed`. See docs/moves.md.
+   */
+  transfer(request: Transfer): Promise<Written>;
+  /**
    * Limits what an account, an actor or a feature may use in an hour, a day, a month or ever: spends,
    * charges and holds that would pass it throw `limit_reached` and write nothing. See docs/limits.md.
    */
@@ -156,6 +163,7 @@ export function createLedger(db: Database, logger: Logger, debtLimit = 0): Flori
     reverseGrant: (part) => reverseGrant(db, part),
     restoreGrant: (part) => restoreGrant(db, part),
     voidGrant: (grant) => voidGrant(db, grant),
+    transfer: (request) => transfer(db, request),
     setLimit: (limit) => setLimit(db, limit),
     removeLimit: (limit) => removeLimit(db, limit),
     limits: (accountId) => listLimits(db, accountId),

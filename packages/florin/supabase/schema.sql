@@ -80,6 +80,7 @@ CREATE TYPE credits.entry_kind AS ENUM (
     'void',
     'reversal',
     'adjustment',
+    'transfer',
     'schedule',
     'hold',
     'extension',
@@ -224,8 +225,11 @@ CREATE TABLE credits.grants (
     expired bigint DEFAULT 0 NOT NULL,
     voided bigint DEFAULT 0 NOT NULL,
     reversed bigint DEFAULT 0 NOT NULL,
+    moved bigint DEFAULT 0 NOT NULL,
+    home_account_id uuid,
+    home_grant_id uuid,
     CONSTRAINT grants_amount_above_zero CHECK ((amount > 0)),
-    CONSTRAINT grants_every_credit_is_somewhere CHECK (((((((remaining + burned) + expired) + voided) + reversed) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0))),
+    CONSTRAINT grants_every_credit_is_somewhere CHECK ((((((((remaining + burned) + expired) + voided) + reversed) + moved) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0) AND (moved >= 0))),
     CONSTRAINT grants_expire_after_they_become_effective CHECK ((expires_at > effective_at)),
     CONSTRAINT grants_remaining_between_zero_and_amount CHECK (((remaining >= 0) AND (remaining <= amount)))
 );
@@ -243,6 +247,10 @@ COMMENT ON COLUMN credits.grants.effective IS 'False while its time has not come
 COMMENT ON COLUMN credits.grants.remaining IS 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
 
 COMMENT ON COLUMN credits.grants.burned IS 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
+
+COMMENT ON COLUMN credits.grants.moved IS 'In other accounts now, by credits.transfer.';
+
+COMMENT ON COLUMN credits.grants.home_account_id IS 'Of credits that were moved here: the account that bought them, where the grant home_grant_id counts them as moved. Money that goes back is reversed there.';
 
 CREATE TYPE credits.issued AS (
 	account credits.accounts,
@@ -346,6 +354,18 @@ ALTER TYPE credits.payer OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.payer IS 'A grant as it is while changes are worked out: what it has left, when it ends, whether its time has come.';
 
+CREATE TYPE credits.piece AS (
+	account_id uuid,
+	grant_id uuid,
+	unused bigint,
+	used bigint,
+	reversed bigint
+);
+
+ALTER TYPE credits.piece OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.piece IS 'Credits that were moved out of a grant, where they are: not used (some may have lapsed), spent or reserved, and taken back.';
+
 CREATE TYPE credits.step AS (
 	account credits.accounts,
 	entry credits.entries
@@ -431,6 +451,7 @@ declare
   v_account_id uuid;
   v_amount bigint;
 begin
+  perform billing.lock_accounts_of(p_commands);
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
@@ -1109,6 +1130,38 @@ $$;
 ALTER FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) IS 'Keeps the rate of a version from its first use on. False: the version is in use with another price. Repeatable.';
+
+CREATE FUNCTION billing.lock_accounts_of(p_commands jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_command jsonb;
+  v_account_id uuid;
+  v_entry credits.entries;
+  v_accounts uuid[] := array[]::uuid[];
+begin
+  for v_command in select c.value from jsonb_array_elements(p_commands) c loop
+    v_account_id := (v_command ->> 'accountId')::uuid;
+    v_accounts := v_accounts || v_account_id;
+    if v_command ->> 'do' in ('reverse', 'restore') then
+      -- A grant that is only about to be issued was never moved.
+      select * into v_entry from credits.entries e
+       where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
+      if found then
+        v_accounts := v_accounts || credits.holders_of(v_account_id, v_entry.grant_id);
+      end if;
+    end if;
+  end loop;
+  if cardinality(v_accounts) > 1 then
+    perform credits.lock_in_order(v_accounts);
+  end if;
+end;
+$$;
+
+ALTER FUNCTION billing.lock_accounts_of(p_commands jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.lock_accounts_of(p_commands jsonb) IS 'Locks every account that these commands write to, those that credits were moved to counted in, in the ledger''s order. Internal: part of apply_commands.';
 
 CREATE FUNCTION billing.low_accounts(p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -2643,7 +2696,7 @@ ALTER FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_grant_id
 
 COMMENT ON FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_grant_id uuid, p_amount bigint, p_at timestamp with time zone) IS 'Writes the expiry of part of a grant that nobody has spent or reserved.';
 
-CREATE FUNCTION credits.explain_balance(p_account_id uuid) RETURNS TABLE(item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint, expired bigint, voided bigint, reversed bigint, contributes bigint, expires_at timestamp with time zone, issued_at timestamp with time zone, metadata jsonb, priority integer, effective_at timestamp with time zone, idempotency_key text)
+CREATE FUNCTION credits.explain_balance(p_account_id uuid) RETURNS TABLE(item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint, expired bigint, voided bigint, reversed bigint, moved bigint, contributes bigint, expires_at timestamp with time zone, issued_at timestamp with time zone, metadata jsonb, priority integer, effective_at timestamp with time zone, idempotency_key text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2686,14 +2739,14 @@ begin
              g.effective or coalesce(d.started, false) as live,
              (g.burned + coalesce(d.burned, 0))::bigint as burned,
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
-             g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
+             g.voided, g.reversed, g.moved, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
         left join due d on d.grant_id = g.grant_id
         left join unnest(v_reserved) r on r.grant_id = g.grant_id
        where g.account_id = p_account_id),
     counted as (
       select i.*, case when i.live
-               then i.amount - i.burned - i.expired - i.voided - i.reversed else 0 end as contributes
+               then i.amount - i.burned - i.expired - i.voided - i.reversed - i.moved else 0 end as contributes
         from items i),
     debt as (
       select sum(c.contributes) - (b.posted - b.held) as amount
@@ -2701,16 +2754,16 @@ begin
        group by b.posted, b.held),
     listed as (
       select case when c.live then 'grant' else 'scheduled' end as item, c.grant_id, c.source, c.amount,
-             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.contributes,
-             c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
+             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.moved,
+             c.contributes, c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
              c.issued_no
         from counted c
       union all
-      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, -d.amount::bigint,
+      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, null, -d.amount::bigint,
              null, null, null, null, null, null, null
         from debt d where d.amount > 0)
     select l.item, l.grant_id, l.source, l.amount, l.spent, l.reserved, l.expired, l.voided, l.reversed,
-           l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
+           l.moved, l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
            l.idempotency_key
       from listed l
      order by l.issued_no nulls last;
@@ -2829,6 +2882,26 @@ $$;
 ALTER FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) IS 'The hold, or CRHLD; 22004 when an id is missing.';
+
+CREATE FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) RETURNS credits.grants
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_grant credits.grants := credits.find_grant(p_account_id, p_grant_id);
+begin
+  if v_grant.home_grant_id is not null then
+    raise exception 'The credits of grant % were moved here from grant % of account %.',
+      p_grant_id, v_grant.home_grant_id, v_grant.home_account_id
+      using errcode = 'CRGRN', hint = 'Nothing was written. Name that grant: what it takes or gives back follows its credits.';
+  end if;
+  return v_grant;
+end;
+$$;
+
+ALTER FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) IS 'The grant that money bought, or CRGRN for credits that were moved here; 22004 when an id is missing.';
 
 CREATE FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -3006,6 +3079,61 @@ ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_ke
 
 COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause) and for a purchase (p_purchase_key). Internal.';
 
+CREATE FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) RETURNS credits.accounts
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_row credits.allocations;
+  v_left bigint := p_amount;
+  v_take bigint;
+  v_voided bigint;
+begin
+  -- The grant pays again for what was taken from it: debt first, then what others pay in its place,
+  -- unless theirs has expired meanwhile and would only lapse.
+  for v_row in
+    select c.* from credits.allocations c
+      left join credits.grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
+     where c.account_id = p_account.account_id and c.displaced_from = p_grant.grant_id
+       and (c.grant_id is null or g.expires_at is null or g.expires_at > p_at)
+     order by c.grant_id is not null, c.axis_from
+  loop
+    exit when v_left = 0;
+    v_take := least(v_left, v_row.axis_to - v_row.axis_from);
+    perform credits.deallocate(p_account.account_id, v_row.axis_from, v_row.axis_from + v_take);
+    perform credits.allocate(
+      p_account.account_id, v_row.axis_from, v_row.axis_from + v_take, p_grant.grant_id, null);
+    if v_row.grant_id is null then
+      p_account.debt := p_account.debt - v_take;
+    else
+      update credits.grants g
+         set remaining = g.remaining + v_take, burned = g.burned - v_take
+       where g.account_id = p_account.account_id and g.grant_id = v_row.grant_id;
+    end if;
+    v_left := v_left - v_take;
+  end loop;
+  -- Voided credits that the reversal counted as taken become voided again: see take_back.
+  select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
+   where v_left > 0 and e.account_id = p_account.account_id and e.grant_id = p_grant.grant_id
+     and e.kind = 'void' and e.cause = 'reversal';
+  update credits.grants g
+     set reversed = g.reversed - p_amount,
+         burned = g.burned + (p_amount - v_left),
+         voided = g.voided + v_voided,
+         remaining = g.remaining + v_left - v_voided
+   where g.account_id = p_account.account_id and g.grant_id = p_grant.grant_id;
+  if v_voided > 0 then
+    p_account := (credits.move_on_grant(
+      p_account, 'void', p_grant.grant_id, -v_voided,
+      case when p_grant.effective then -v_voided else 0 end, p_at, 'reversal')).account;
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Gives back to a grant what credits.take_back took: it pays again, or has its credits again.';
+
 CREATE FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -3024,7 +3152,25 @@ ALTER FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT g
 
 COMMENT ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) IS 'What the ledger holds of a purchase: the grant under its key, and the sums of all grants for it, corrections counted in. Zeros when there is none. A function, so that billing''s tables are not joined with the ledger''s (docs/scale.md).';
 
-CREATE FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) RETURNS credits.issued
+CREATE FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_holders uuid[];
+begin
+  select array_agg(distinct g.account_id) into v_holders
+    from credits.grants g
+   where g.home_account_id = p_account_id and g.home_grant_id = p_grant_id;
+  return coalesce(v_holders, array[]::uuid[]);
+end;
+$$;
+
+ALTER FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) IS 'The accounts that credits of this grant were ever moved to. Locks nothing.';
+
+CREATE FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone, p_said credits.entries DEFAULT NULL::credits.entries) RETURNS credits.issued
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -3042,12 +3188,12 @@ begin
   p_grant.effective := p_grant.effective_at <= p_at;
   insert into credits.grants (
     account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
-    idempotency_key, purchase_key, metadata, effective, remaining)
+    idempotency_key, purchase_key, metadata, home_account_id, home_grant_id, effective, remaining)
   values (
     p_grant.account_id, p_grant.grant_id, p_grant.issued_no, p_grant.source, p_grant.priority,
     p_grant.amount, p_grant.effective_at, p_grant.expires_at, p_grant.created_at,
-    p_grant.idempotency_key, p_grant.purchase_key, p_grant.metadata, p_grant.effective,
-    p_grant.amount);
+    p_grant.idempotency_key, p_grant.purchase_key, p_grant.metadata, p_grant.home_account_id,
+    p_grant.home_grant_id, p_grant.effective, p_grant.amount);
   if not p_grant.effective and credits.scheduled(p_account.account_id) > 4503599627370495 then
     raise exception 'Too many credits would wait for their time.'
       using errcode = 'CRAMT',
@@ -3062,7 +3208,8 @@ begin
   v_entry.idempotency_key := p_grant.idempotency_key;
   v_entry.subject_seal := credits.subject_seal(p_grant);
   v_entry.created_at := p_at;
-  v_entry.metadata := p_grant.metadata;
+  v_entry.metadata := coalesce(p_said.metadata, p_grant.metadata);
+  v_entry.actor := p_said.actor;
   v_step := credits.append(p_account, v_entry);
   p_account := v_step.account;
 
@@ -3078,9 +3225,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone, p_said credits.entries) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) IS 'Adds a grant to a locked account; debt is paid from it first.';
+COMMENT ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone, p_said credits.entries) IS 'Adds a grant to a locked account; debt is paid from it first. The entry says what p_said does, else what the grant says.';
 
 CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3192,6 +3339,66 @@ $$;
 ALTER FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) IS 'Locks the account''s row and returns it; makes it first where that is asked for. An unknown account is a row of nulls.';
+
+CREATE FUNCTION credits.lock_in_order(p_account_ids uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_account_id uuid;
+begin
+  for v_account_id in select distinct i.id from unnest(p_account_ids) as i (id) order by i.id loop
+    perform credits.lock_account(v_account_id, false);
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.lock_in_order(p_account_ids uuid[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.lock_in_order(p_account_ids uuid[]) IS 'Locks these accounts in the order of their ids, so that nobody waits for another in a circle. Unknown ones are left out.';
+
+CREATE FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone) RETURNS credits.piece[]
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_locked uuid[] := credits.holders_of(p_account_id, p_grant_id) || p_account_id;
+  v_accounts uuid[];
+  v_grants uuid[];
+  v_grant credits.grants;
+  v_elsewhere bigint := 0;
+  v_pieces credits.piece[] := array[]::credits.piece[];
+begin
+  perform credits.lock_in_order(v_locked);
+  select array_agg(g.account_id order by g.account_id, g.grant_id),
+         array_agg(g.grant_id order by g.account_id, g.grant_id)
+    into v_accounts, v_grants
+    from credits.grants g
+   where g.home_account_id = p_account_id and g.home_grant_id = p_grant_id;
+  for v_n in 1..coalesce(cardinality(v_grants), 0) loop
+    exit when v_accounts[v_n] <> all (v_locked);
+    if v_accounts[v_n] is distinct from v_accounts[v_n - 1] then
+      perform credits.open_account(v_accounts[v_n], p_at);
+    end if;
+    v_grant := credits.find_grant(v_accounts[v_n], v_grants[v_n]);
+    v_elsewhere := v_elsewhere + v_grant.amount - v_grant.reversed - v_grant.moved;
+    v_pieces := v_pieces || row(
+      v_grant.account_id, v_grant.grant_id,
+      v_grant.remaining + v_grant.expired + v_grant.voided, v_grant.burned,
+      v_grant.reversed)::credits.piece;
+  end loop;
+  v_grant := credits.find_grant(p_account_id, p_grant_id);
+  -- They went on to an account that is not locked, or another node has not committed yet.
+  if v_elsewhere <> v_grant.moved then
+    perform credits.raise_moving();
+  end if;
+  return v_pieces;
+end;
+$$;
+
+ALTER FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone) IS 'Locks the account of a grant and all that hold credits moved out of it, settles the holders, and returns what they hold. Raises 40001 while credits of it are on their way, CRGRN.';
 
 CREATE FUNCTION credits.look_ahead(INOUT p_account credits.accounts) RETURNS credits.accounts
     LANGUAGE plpgsql
@@ -3586,6 +3793,20 @@ ALTER FUNCTION credits.raise_key_reused(p_idempotency_key text) OWNER TO florin_
 
 COMMENT ON FUNCTION credits.raise_key_reused(p_idempotency_key text) IS 'Raises CRDUP.';
 
+CREATE FUNCTION credits.raise_moving() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception 'Credits of the grant are being moved at this moment.'
+    using errcode = '40001', hint = 'Nothing was written. Repeat the call.';
+end;
+$$;
+
+ALTER FUNCTION credits.raise_moving() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.raise_moving() IS 'Raises 40001.';
+
 CREATE FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -3729,6 +3950,46 @@ ALTER FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_b
 
 COMMENT ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) IS 'Credits spent and captured from p_from to p_to (UTC, both included), grouped by any of day, meter, feature and actor; exact to the last entry, however far the rollup is behind. Null: not asked for, or the entry did not say. quantity adds up units: ask by meter to tell them apart.';
 
+CREATE FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_left bigint := p_amount;
+  v_takes bigint[];
+  v_take bigint;
+  v_account credits.accounts;
+  v_recalled bigint := 0;
+begin
+  -- What nobody has used goes first, wherever it is; then what the buyer has used, then what others have.
+  for v_n in 1..cardinality(p_pieces) loop
+    v_takes[v_n] := least(v_left, (p_pieces[v_n]).unused);
+    v_left := v_left - v_takes[v_n];
+  end loop;
+  v_left := greatest(0, v_left - p_grant.burned);
+  for v_n in 1..cardinality(p_pieces) loop
+    v_take := least(v_left, (p_pieces[v_n]).used);
+    v_left := v_left - v_take;
+    v_take := v_takes[v_n] + v_take;
+    continue when v_take = 0;
+    v_account := credits.lock_account((p_pieces[v_n]).account_id, false);
+    v_account := credits.take_back(
+      v_account, credits.find_grant((p_pieces[v_n]).account_id, (p_pieces[v_n]).grant_id), v_take,
+      p_at);
+    v_account := (credits.move_on_grant(
+      v_account, 'reversal', (p_pieces[v_n]).grant_id, -v_take, -v_take, p_at, p_cause, null,
+      p_metadata)).account;
+    perform credits.save_account(credits.settle(credits.look_ahead(v_account), p_at));
+    v_recalled := v_recalled + v_take;
+  end loop;
+  return v_recalled;
+end;
+$$;
+
+ALTER FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) IS 'Takes moved credits back where they are now, so that the home grant can be reversed by p_amount more than it has unused; what is spent becomes debt there. Returns how many, which the caller books at home.';
+
 CREATE FUNCTION credits.recompute_balances() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3747,6 +4008,7 @@ begin
         or a.held <> coalesce((
              select sum(h.amount) from credits.holds h
               where h.account_id = a.account_id and h.status = 'open'), 0)
+     order by a.account_id
   loop
     v_account := credits.lock_account(v_account_id, false);
     select coalesce(sum(e.amount), 0) into v_posted from credits.entries e
@@ -3860,14 +4122,13 @@ declare
   v_grant credits.grants;
   v_entry credits.entries;
   v_step credits.step;
-  v_row credits.allocations;
-  v_left bigint := p_amount;
-  v_take bigint;
-  v_voided bigint;
+  v_pieces credits.piece[];
+  v_away bigint := 0;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
+  v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now);
   v_account := credits.open_account(p_account_id, v_now);
-  v_grant := credits.find_grant(p_account_id, p_grant_id);
+  v_grant := credits.find_home(p_account_id, p_grant_id);
   v_entry := credits.replayed(
     p_account_id, p_idempotency_key, 'reversal', p_metadata, p_grant_id, p_amount);
   if v_entry.entry_no is not null then
@@ -3878,44 +4139,17 @@ begin
         v_grant.reversed, p_amount
         using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what was taken back.';
     end if;
-    -- The grant pays again for what was taken from it: debt first, then what others pay in its place,
-    -- unless theirs has expired meanwhile and would only lapse.
-    for v_row in
-      select c.* from credits.allocations c
-        left join credits.grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
-       where c.account_id = p_account_id and c.displaced_from = p_grant_id
-         and (c.grant_id is null or g.expires_at is null or g.expires_at > v_now)
-       order by c.grant_id is not null, c.axis_from
-    loop
-      exit when v_left = 0;
-      v_take := least(v_left, v_row.axis_to - v_row.axis_from);
-      perform credits.deallocate(p_account_id, v_row.axis_from, v_row.axis_from + v_take);
-      perform credits.allocate(
-        p_account_id, v_row.axis_from, v_row.axis_from + v_take, p_grant_id, null);
-      if v_row.grant_id is null then
-        v_account.debt := v_account.debt - v_take;
-      else
-        update credits.grants g
-           set remaining = g.remaining + v_take, burned = g.burned - v_take
-         where g.account_id = p_account_id and g.grant_id = v_row.grant_id;
-      end if;
-      v_left := v_left - v_take;
-    end loop;
-    -- Voided credits that the reversal counted as taken become voided again: see take_back.
-    select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
-     where v_left > 0 and e.account_id = p_account_id and e.grant_id = p_grant_id
-       and e.kind = 'void' and e.cause = 'reversal';
-    update credits.grants g
-       set reversed = g.reversed - p_amount,
-           burned = g.burned + (p_amount - v_left),
-           voided = g.voided + v_voided,
-           remaining = g.remaining + v_left - v_voided
-     where g.account_id = p_account_id and g.grant_id = p_grant_id;
-    if v_voided > 0 then
-      v_account := (credits.move_on_grant(
-        v_account, 'void', p_grant_id, -v_voided,
-        case when v_grant.effective then -v_voided else 0 end, v_now, 'reversal')).account;
+    if cardinality(v_pieces) > 0 then
+      v_away := credits.return_pieces(v_pieces, p_amount, v_now, p_cause, p_metadata);
     end if;
+    if v_away > 0 then
+      update credits.grants g
+         set reversed = g.reversed - v_away, moved = g.moved + v_away
+       where g.account_id = p_account_id and g.grant_id = p_grant_id;
+      v_account := (credits.move_on_grant(
+        v_account, 'transfer', p_grant_id, -v_away, -v_away, v_now, p_cause)).account;
+    end if;
+    v_account := credits.give_back(v_account, v_grant, p_amount - v_away, v_now);
     v_step := credits.move_on_grant(
       v_account, 'reversal', p_grant_id, p_amount,
       case when v_grant.effective then p_amount else 0 end, v_now, p_cause,
@@ -3951,6 +4185,36 @@ ALTER FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amoun
 
 COMMENT ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) IS 'Undoes earlier reversals of a grant, in part or whole, and gives exactly what they took. Idempotent by key. Errors: CRAMT (more than was taken), CRGRN, CRKEY, CRDUP.';
 
+CREATE FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_left bigint := p_amount;
+  v_give bigint;
+  v_account credits.accounts;
+begin
+  for v_n in reverse cardinality(p_pieces)..1 loop
+    v_give := least(v_left, (p_pieces[v_n]).reversed);
+    continue when v_give = 0;
+    v_account := credits.lock_account((p_pieces[v_n]).account_id, false);
+    v_account := credits.give_back(
+      v_account, credits.find_grant((p_pieces[v_n]).account_id, (p_pieces[v_n]).grant_id), v_give,
+      p_at);
+    v_account := (credits.move_on_grant(
+      v_account, 'reversal', (p_pieces[v_n]).grant_id, v_give, v_give, p_at, p_cause, null,
+      p_metadata)).account;
+    perform credits.save_account(credits.settle(credits.look_ahead(v_account), p_at));
+    v_left := v_left - v_give;
+  end loop;
+  return p_amount - v_left;
+end;
+$$;
+
+ALTER FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) IS 'Gives back what credits.recall took, where it took it; returns how many of p_amount that are.';
+
 CREATE FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -3959,12 +4223,19 @@ declare
   v_now timestamptz := clock_timestamp();
   v_account credits.accounts;
   v_grant credits.grants;
+  v_pieces credits.piece[];
+  v_beyond bigint;
+  v_recalled bigint := 0;
   v_entry credits.entries;
   v_step credits.step;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
-  v_account := credits.open_account(p_account_id, v_now);
   v_grant := credits.find_grant(p_account_id, p_grant_id);
+  if v_grant.moved > 0 then
+    v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now);
+  end if;
+  v_account := credits.open_account(p_account_id, v_now);
+  v_grant := credits.find_home(p_account_id, p_grant_id);
   v_entry := credits.replayed(
     p_account_id, p_idempotency_key, 'reversal', p_metadata, p_grant_id, -p_amount);
   if v_entry.entry_no is not null then
@@ -3974,6 +4245,21 @@ begin
       raise exception 'Only % of the grant''s % credits are left to take back; % were asked for.',
         v_grant.amount - v_grant.reversed, v_grant.amount, p_amount
         using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what is left.';
+    end if;
+    v_beyond := p_amount - v_grant.remaining - v_grant.expired - v_grant.voided;
+    if v_beyond > 0 and v_grant.moved > 0 then
+      if v_pieces is null then
+        perform credits.raise_moving();
+      end if;
+      v_recalled := credits.recall(v_grant, v_pieces, v_beyond, v_now, p_cause, p_metadata);
+    end if;
+    if v_recalled > 0 then
+      update credits.grants g
+         set remaining = g.remaining + v_recalled, moved = g.moved - v_recalled
+       where g.account_id = p_account_id and g.grant_id = p_grant_id;
+      v_account := (credits.move_on_grant(
+        v_account, 'transfer', p_grant_id, v_recalled, v_recalled, v_now, p_cause)).account;
+      v_grant := credits.find_grant(p_account_id, p_grant_id);
     end if;
     v_account := credits.take_back(v_account, v_grant, p_amount, v_now);
     v_step := credits.move_on_grant(
@@ -4008,7 +4294,7 @@ $$;
 
 ALTER FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'Takes back credits of a grant whose money went back: from what it has left, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN, CRKEY, CRDUP.';
+COMMENT ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'Takes back credits of a grant whose money went back: from what it has left, here or where it was moved to, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN (also for credits that were moved here), CRKEY, CRDUP, 40001 (they are being moved: repeat).';
 
 CREATE FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) RETURNS bigint
     LANGUAGE plpgsql
@@ -4634,7 +4920,7 @@ begin
     p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
     convert_to(p_grant.idempotency_key, 'UTF8'), convert_to(p_grant.purchase_key, 'UTF8'),
-    convert_to(p_grant.metadata::text, 'UTF8'))));
+    convert_to(p_grant.metadata::text, 'UTF8'), p_grant.home_account_id, p_grant.home_grant_id)));
 end;
 $$;
 
@@ -4708,6 +4994,139 @@ $$;
 ALTER FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Takes credits of a grant back: from what it has left, then from what lapsed, then from what it paid for.';
+
+CREATE FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz;
+  v_metadata jsonb := jsonb_build_object(
+    'to', p_to_account_id, 'credits', p_amount, 'reason', p_reason);
+  v_from credits.accounts;
+  v_to credits.accounts;
+  v_movable bigint;
+  v_left bigint := p_amount;
+  v_take bigint;
+  v_grant credits.grants;
+  v_entry credits.entries;
+  v_said credits.entries;
+  v_step credits.step;
+begin
+  perform credits.check_input(p_from_account_id, p_amount, p_idempotency_key);
+  perform credits.check_usage(p_actor, null, null, null, null);
+  if p_to_account_id is null or coalesce(p_reason, '') = '' then
+    raise exception 'A transfer needs the account that gets the credits, and a reason.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both: they stay in the ledger.';
+  end if;
+  if p_from_account_id = p_to_account_id then
+    raise exception 'A transfer needs two accounts.'
+      using errcode = '22023', hint = 'Nothing was written. Name another account to move to.';
+  end if;
+  if p_to_account_id < p_from_account_id then
+    v_to := credits.lock_account(p_to_account_id, true);
+  end if;
+  v_from := credits.lock_account(p_from_account_id, false);
+  v_entry := credits.replayed(p_from_account_id, p_idempotency_key, 'transfer', v_metadata);
+  if v_entry.entry_no is not null then
+    if v_entry.actor is distinct from p_actor then
+      perform credits.raise_key_reused(p_idempotency_key);
+    end if;
+    replayed := true;
+    select w.* into entry_id, posted, held, available
+      from credits.written(p_from_account_id, v_entry) w;
+    return;
+  end if;
+  if v_to.account_id is null then
+    v_to := credits.lock_account(p_to_account_id, true);
+  end if;
+  if v_from.closed_at is not null then
+    perform credits.raise_closed(p_from_account_id);
+  elsif v_to.closed_at is not null then
+    perform credits.raise_closed(p_to_account_id);
+  end if;
+  v_now := clock_timestamp();
+  if v_from.account_id is not null and credits.needs_settling(v_from, v_now) then
+    v_from := credits.settle(v_from, v_now);
+  end if;
+  if credits.needs_settling(v_to, v_now) then
+    v_to := credits.settle(v_to, v_now);
+  end if;
+  select coalesce(sum(g.remaining), 0) into v_movable from credits.grants g
+   where g.account_id = p_from_account_id and g.remaining > 0 and g.effective
+     and g.purchase_key is not null and g.source <> 'trial';
+  if v_movable < p_amount then
+    raise exception 'Only % credits can be moved, % were to be.', v_movable, p_amount
+      using errcode = 'CRINS',
+            detail = json_build_object(
+              'available', v_movable, 'required', p_amount, 'of', 'movable')::text,
+            hint = 'Nothing was written. Credits that were paid for through Stripe can be moved, as far as they are neither spent nor reserved.';
+  end if;
+
+  v_said.actor := p_actor;
+  v_said.metadata := jsonb_build_object('from', p_from_account_id, 'reason', p_reason);
+  for v_grant in
+    select g.* from credits.grants g
+     where g.account_id = p_from_account_id and g.remaining > 0 and g.effective
+       and g.purchase_key is not null and g.source <> 'trial'
+     order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no
+  loop
+    v_take := least(v_left, v_grant.remaining);
+    v_left := v_left - v_take;
+    update credits.grants g
+       set remaining = g.remaining - v_take, moved = g.moved + v_take
+     where g.account_id = p_from_account_id and g.grant_id = v_grant.grant_id;
+    -- The last of them has the caller's key: it carries the balance after all of them.
+    v_entry := null;
+    v_entry.kind := 'transfer';
+    v_entry.amount := -v_take;
+    v_entry.grant_id := v_grant.grant_id;
+    v_entry.grant_delta := -v_take;
+    v_entry.created_at := v_now;
+    v_entry.actor := p_actor;
+    v_entry.metadata := v_metadata;
+    v_entry.idempotency_key := case when v_left = 0 then p_idempotency_key
+      else 'florin:transfer:' || (v_from.entry_no + 1) end;
+    v_step := credits.append(v_from, v_entry);
+    v_from := v_step.account;
+    v_said.idempotency_key := 'florin:transfer:' || p_from_account_id || ':' || v_from.entry_no;
+    if v_grant.home_account_id = p_to_account_id then
+      update credits.grants g
+         set remaining = g.remaining + v_take, moved = g.moved - v_take
+       where g.account_id = p_to_account_id and g.grant_id = v_grant.home_grant_id;
+      v_entry := v_said;
+      v_entry.kind := 'transfer';
+      v_entry.amount := v_take;
+      v_entry.grant_id := v_grant.home_grant_id;
+      v_entry.grant_delta := v_take;
+      v_entry.created_at := v_now;
+      v_to := (credits.append(v_to, v_entry)).account;
+    else
+      v_grant.home_account_id := coalesce(v_grant.home_account_id, p_from_account_id);
+      v_grant.home_grant_id := coalesce(v_grant.home_grant_id, v_grant.grant_id);
+      v_grant.amount := v_take;
+      v_grant.effective_at := v_now;
+      v_grant.idempotency_key := v_said.idempotency_key;
+      v_to := (credits.issue(v_to, v_grant, 'transfer', null, v_now, v_said)).account;
+    end if;
+    exit when v_left = 0;
+  end loop;
+  perform credits.save_account(credits.look_ahead(v_from));
+  v_to := credits.look_ahead(v_to);
+  if v_to.debt > 0 then
+    v_to := credits.settle(v_to, v_now);
+  end if;
+  perform credits.save_account(v_to);
+  v_entry := v_step.entry;
+  replayed := false;
+  select w.* into entry_id, posted, held, available
+    from credits.written(p_from_account_id, v_entry) w;
+end;
+$$;
+
+ALTER FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves credits that were bought through Stripe to another account, in burn order; each part keeps its expiry, priority, source and purchase, so that a refund finds it. Trials, gifts, adjustments and what is reserved stay. The balance is that of the account which gave. Makes the receiving account if it is new. Idempotent by the giver''s key: the same input returns the first result with replayed true. Errors: CRINS with what could be moved, CRACC (either is closed), CRDUP, CRAMT, CRKEY, 22004, 22023.';
 
 CREATE FUNCTION credits.unpaid_stretches(p_account credits.accounts) RETURNS credits.stretch[]
     LANGUAGE plpgsql STABLE
@@ -5427,11 +5846,16 @@ CREATE VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries WITH (securi
             (sum(e.amount))::bigint AS posted,
             (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'expiry'::credits.entry_kind))), (0)::numeric))::bigint AS expired,
             (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'void'::credits.entry_kind))), (0)::numeric))::bigint AS voided,
-            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'reversal'::credits.entry_kind))), (0)::numeric))::bigint AS reversed
+            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'reversal'::credits.entry_kind))), (0)::numeric))::bigint AS reversed,
+            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'transfer'::credits.entry_kind))), (0)::numeric))::bigint AS moved
            FROM credits.entries e
           WHERE (e.grant_id IS NOT NULL)
           GROUP BY e.account_id, e.grant_id) m ON (((m.account_id = g.account_id) AND (m.grant_id = g.grant_id))))
-  WHERE ((m.claim IS DISTINCT FROM (g.remaining + g.burned)) OR (m.expired <> g.expired) OR (m.voided <> g.voided) OR (m.reversed <> g.reversed) OR (m.posted <>
+  WHERE ((m.claim IS DISTINCT FROM (g.remaining + g.burned)) OR (m.expired <> g.expired) OR (m.voided <> g.voided) OR (m.reversed <> g.reversed) OR (m.moved <> (g.moved -
+        CASE
+            WHEN (g.home_grant_id IS NULL) THEN (0)::bigint
+            ELSE g.amount
+        END)) OR (m.posted <>
         CASE
             WHEN g.effective THEN (g.remaining + g.burned)
             ELSE (0)::bigint
@@ -5439,7 +5863,7 @@ CREATE VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries WITH (securi
 
 ALTER TABLE credits.broken_a_grants_claim_is_the_sum_of_its_entries OWNER TO florin_owner;
 
-COMMENT ON VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries IS 'Grants that say otherwise than their entries what was given, expired, voided or taken back.';
+COMMENT ON VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries IS 'Grants that say otherwise than their entries what was given, expired, voided, taken back or moved.';
 
 CREATE VIEW credits.broken_a_hold_ended_as_its_entry_says WITH (security_invoker='true') AS
  SELECT h.account_id,
@@ -5571,7 +5995,7 @@ CREATE VIEW credits.broken_every_credit_of_a_grant_is_somewhere WITH (security_i
  SELECT g.account_id,
     format('grant %s'::text, g.grant_id) AS detail
    FROM credits.grants g
-  WHERE ((((((g.remaining + g.burned) + g.expired) + g.voided) + g.reversed) <> g.amount) OR (LEAST(g.remaining, g.burned, g.expired, g.voided, g.reversed) < 0));
+  WHERE (((((((g.remaining + g.burned) + g.expired) + g.voided) + g.reversed) + g.moved) <> g.amount) OR (LEAST(g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved) < 0));
 
 ALTER TABLE credits.broken_every_credit_of_a_grant_is_somewhere OWNER TO florin_owner;
 
@@ -5595,7 +6019,7 @@ CREATE VIEW credits.broken_grants_are_unaltered WITH (security_invoker='true') A
    FROM credits.grants g
   WHERE (NOT (EXISTS ( SELECT
            FROM credits.entries e
-          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.idempotency_key, g.purchase_key, g.metadata, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
+          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.idempotency_key, g.purchase_key, g.metadata, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved, g.home_account_id, g.home_grant_id)::credits.grants))))))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('grant %s'::text, e.grant_id) AS detail
@@ -5645,6 +6069,40 @@ UNION ALL
 ALTER TABLE credits.broken_holds_are_unaltered OWNER TO florin_owner;
 
 COMMENT ON VIEW credits.broken_holds_are_unaltered IS 'Holds that the last entry which placed or extended them did not seal so, and holds that only entries know.';
+
+CREATE VIEW credits.broken_moved_credits_are_somewhere WITH (security_invoker='true') AS
+ SELECT g.account_id,
+    format('grant %s: %s moved, %s in other accounts'::text, g.grant_id, g.moved, COALESCE(p.elsewhere, (0)::bigint)) AS detail
+   FROM (credits.grants g
+     LEFT JOIN ( SELECT n.home_account_id,
+            n.home_grant_id,
+            (sum(((n.amount - n.reversed) - n.moved)))::bigint AS elsewhere
+           FROM credits.grants n
+          WHERE (n.home_account_id IS NOT NULL)
+          GROUP BY n.home_account_id, n.home_grant_id) p ON (((p.home_account_id = g.account_id) AND (p.home_grant_id = g.grant_id))))
+  WHERE ((g.home_grant_id IS NULL) AND (g.moved <> COALESCE(p.elsewhere, (0)::bigint)));
+
+ALTER TABLE credits.broken_moved_credits_are_somewhere OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_moved_credits_are_somewhere IS 'Bought grants of which other accounts hold more or less than was moved out of them.';
+
+CREATE VIEW credits.broken_moved_credits_have_a_home WITH (security_invoker='true') AS
+ SELECT p.account_id,
+    format('grant %s, from grant %s'::text, p.grant_id, p.home_grant_id) AS detail
+   FROM (credits.grants p
+     LEFT JOIN ( SELECT n.account_id,
+            n.grant_id,
+            n.purchase_key,
+            n.source,
+            n.priority,
+            n.expires_at
+           FROM credits.grants n
+          WHERE (n.home_account_id IS NULL)) g ON (((g.account_id = p.home_account_id) AND (g.grant_id = p.home_grant_id))))
+  WHERE ((p.home_account_id IS NOT NULL) AND ((((g.source IS DISTINCT FROM p.source) OR (g.purchase_key IS DISTINCT FROM p.purchase_key)) OR (g.priority IS DISTINCT FROM p.priority)) OR (g.expires_at IS DISTINCT FROM p.expires_at)));
+
+ALTER TABLE credits.broken_moved_credits_have_a_home OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_moved_credits_have_a_home IS 'Credits that were moved from a grant which is not there, or whose source, purchase, priority or expiry they do not share.';
 
 CREATE VIEW credits.broken_posted_is_the_sum_of_entries WITH (security_invoker='true') AS
  SELECT a.account_id,
@@ -5798,7 +6256,17 @@ UNION ALL
  SELECT b.account_id,
     'the soonest expiry is known'::text AS invariant,
     b.detail
-   FROM credits.broken_the_soonest_expiry_is_known b;
+   FROM credits.broken_the_soonest_expiry_is_known b
+UNION ALL
+ SELECT b.account_id,
+    'moved credits are somewhere'::text AS invariant,
+    b.detail
+   FROM credits.broken_moved_credits_are_somewhere b
+UNION ALL
+ SELECT b.account_id,
+    'moved credits have a home'::text AS invariant,
+    b.detail
+   FROM credits.broken_moved_credits_have_a_home b;
 
 ALTER TABLE credits.broken_invariants OWNER TO florin_owner;
 
@@ -6078,6 +6546,8 @@ CREATE INDEX accounts_due ON credits.accounts USING btree (next_change_at) WHERE
 CREATE INDEX allocations_by_grant ON credits.allocations USING btree (account_id, grant_id);
 
 CREATE INDEX allocations_displaced ON credits.allocations USING btree (account_id, displaced_from) WHERE (displaced_from IS NOT NULL);
+
+CREATE INDEX grants_by_home ON credits.grants USING btree (home_account_id, home_grant_id) WHERE (home_account_id IS NOT NULL);
 
 CREATE INDEX grants_by_purchase ON credits.grants USING btree (account_id, purchase_key) WHERE (purchase_key IS NOT NULL);
 
@@ -6365,6 +6835,8 @@ REVOKE ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_mode
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.lock_accounts_of(p_commands jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION billing.low_accounts(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO postgres;
@@ -6550,6 +7022,8 @@ REVOKE ALL ON FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) FR
 
 REVOKE ALL ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) TO postgres;
@@ -6567,11 +7041,15 @@ REVOKE ALL ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_
 
 REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone, p_said credits.entries) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -6586,6 +7064,10 @@ GRANT ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigin
 REVOKE ALL ON FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.lock_in_order(p_account_ids uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) FROM PUBLIC;
 
@@ -6636,6 +7118,8 @@ REVOKE ALL ON FUNCTION credits.raise_insufficient(p_available bigint, p_required
 
 REVOKE ALL ON FUNCTION credits.raise_key_reused(p_idempotency_key text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.raise_moving() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) FROM PUBLIC;
@@ -6656,6 +7140,8 @@ REVOKE ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to d
 GRANT ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.recompute_balances() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO service_role;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO postgres;
@@ -6675,6 +7161,8 @@ REVOKE ALL ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amo
 REVOKE ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 
@@ -6737,6 +7225,10 @@ GRANT ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) TO service_role
 GRANT ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO authenticated;
@@ -6891,6 +7383,12 @@ GRANT SELECT ON TABLE credits.broken_held_is_the_sum_of_open_holds TO postgres;
 
 GRANT SELECT ON TABLE credits.broken_holds_are_unaltered TO service_role;
 GRANT SELECT ON TABLE credits.broken_holds_are_unaltered TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_moved_credits_are_somewhere TO service_role;
+GRANT SELECT ON TABLE credits.broken_moved_credits_are_somewhere TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_moved_credits_have_a_home TO service_role;
+GRANT SELECT ON TABLE credits.broken_moved_credits_have_a_home TO postgres;
 
 GRANT SELECT ON TABLE credits.broken_posted_is_the_sum_of_entries TO service_role;
 GRANT SELECT ON TABLE credits.broken_posted_is_the_sum_of_entries TO postgres;

@@ -170,7 +170,18 @@ async function show(shown: {
 }
 
 const GRANT_HEADINGS = [
-  ...['grant', 'reason', 'amount', 'spent', 'held', 'expired', 'voided', 'reversed', 'left'],
+  ...[
+    'grant',
+    'reason',
+    'amount',
+    'spent',
+    'held',
+    'expired',
+    'voided',
+    'reversed',
+    'moved',
+    'left',
+  ],
   'expires',
 ];
 
@@ -196,12 +207,14 @@ function whyAndWho({ metadata }: Entry): string {
 
 /** One line of the answer to "why does he have 37?". */
 function explain(item: BalanceItem): string[] {
-  const { amount, spent, reserved, expired, voided, reversed, contributes, metadata } = item;
+  const { amount, spent, reserved, expired, voided, reversed, moved, contributes, metadata } = item;
   const reason = metadata?.['reason'];
   return [
     item.grantId ?? item.item,
     typeof reason === 'string' ? reason : (item.source ?? ''),
-    ...[amount, spent, reserved, expired, voided, reversed].map((each) => String(each ?? '')),
+    ...[amount, spent, reserved, expired, voided, reversed, moved].map((each) =>
+      String(each ?? ''),
+    ),
     item.item === 'scheduled' ? '0 (not yet)' : String(contributes),
     item.grantId === null ? '' : (item.expiresAt?.toISOString() ?? 'never'),
   ];
@@ -209,5 +222,5 @@ function explain(item: BalanceItem): string[] {
 
 function sumOf(items: readonly BalanceItem[]): string[] {
   const sum = items.reduce((total, { contributes }) => total + contributes, 0);
-  return ['available', '', '', '', '', '', '', '', String(sum), ''];
+  return ['available', '', '', '', '', '', '', '', '', String(sum), ''];
 }

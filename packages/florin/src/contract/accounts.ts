@@ -37,6 +37,7 @@ const balanceItem = z.object({
   expired: z.int().nullable(),
   voided: z.int().nullable(),
   reversed: z.int().nullable(),
+  moved: z.int().nullable(),
   contributes: z.int(),
   expiresAt: instant.nullable(),
   issuedAt: instant.nullable(),

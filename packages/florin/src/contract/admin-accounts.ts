@@ -40,13 +40,14 @@ const grant = liveGrant.extend({
   expired: z.int(),
   voided: z.int(),
   reversed: z.int(),
+  moved: z.int(),
   createdAt: instant,
   metadata: z.record(z.string(), z.unknown()),
   /** Who gave it by hand: an operator's account, `server`, or the name of whoever ran the command. */
   actor: z.string().nullable(),
   internalNote: z.string().nullable(),
 });
-/** amount = remaining + burned + expired + voided + reversed, always. */
+/** amount = remaining + burned + expired + voided + reversed + moved, always. */
 export interface AdminGrant extends Shown<typeof grant> {}
 
 const hold = z.object({

@@ -41,6 +41,7 @@ export const transaction = z.object({
     'void',
     'reversal',
     'adjustment',
+    'transfer',
     'schedule',
     'hold',
     'extension',

@@ -65,10 +65,15 @@ export class InsufficientCreditsError extends FlorinError {
   readonly available: number;
   readonly required: number;
 
-  constructor(amounts: { available: number; required: number }, cause?: unknown) {
+  constructor(
+    amounts: { available: number; required: number },
+    cause?: unknown,
+    message?: string | undefined,
+  ) {
     super(
       'insufficient_credits',
-      `The account has ${amounts.available} credits available and ${amounts.required} are needed. Grant or buy credits, then retry with the same key.`,
+      message ??
+        `The account has ${amounts.available} credits available and ${amounts.required} are needed. Grant or buy credits, then retry with the same key.`,
       { details: amounts, cause },
     );
     this.available = amounts.available;

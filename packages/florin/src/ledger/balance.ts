@@ -60,6 +60,8 @@ export type BalanceItem = {
   readonly expired: number | null;
   readonly voided: number | null;
   readonly reversed: number | null;
+  /** In other accounts now. */
+  readonly moved: number | null;
   readonly contributes: number;
   readonly expiresAt: Date | null;
   readonly issuedAt: Date | null;
@@ -68,8 +70,8 @@ export type BalanceItem = {
 
 const EXPLAIN: Statement = {
   name: 'ledger_explain_balance',
-  text: `select item, grant_id, source, amount, spent, reserved, expired, voided, reversed, contributes,
-                expires_at, issued_at, metadata
+  text: `select item, grant_id, source, amount, spent, reserved, expired, voided, reversed, moved,
+                contributes, expires_at, issued_at, metadata
            from credits.explain_balance($1)`,
 };
 

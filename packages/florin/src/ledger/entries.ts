@@ -14,6 +14,7 @@ export type Entry = {
     | 'void'
     | 'reversal'
     | 'adjustment'
+    | 'transfer'
     | 'schedule'
     | 'hold'
     | 'extension'

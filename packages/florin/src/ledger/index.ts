@@ -67,6 +67,7 @@ export {
   type StatementPage,
   textOf,
 } from './statement.ts';
+export { type Transfer, transfer } from './transfer.ts';
 export {
   readUsage,
   rollUpUsage,

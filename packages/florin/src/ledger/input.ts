@@ -74,6 +74,14 @@ export const REQUESTS = {
     internalNote: text.optional(),
   }),
   closeAccount: write,
+  transfer: z.object({
+    from: uuid,
+    to: uuid,
+    amount: credits,
+    idempotencyKey: text,
+    reason: text,
+    actor: usedBy.optional(),
+  }),
   setLimit: limited.extend({
     credits: z.int().min(0).max(MAX_CREDITS),
     timeZone: text.default('UTC'),

@@ -26,7 +26,7 @@ begin
     p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
     convert_to(p_grant.idempotency_key, 'UTF8'), convert_to(p_grant.purchase_key, 'UTF8'),
-    convert_to(p_grant.metadata::text, 'UTF8'))));
+    convert_to(p_grant.metadata::text, 'UTF8'), p_grant.home_account_id, p_grant.home_grant_id)));
 end;
 $$;
 comment on function credits.subject_seal(credits.grants) is

@@ -10,9 +10,14 @@ create type credits.issued as (
 comment on type credits.issued is
   'What issuing leaves: the account and the grant as they are now, and the entry as it was written.';
 
+create type credits.piece as (
+  account_id uuid, grant_id uuid, unused bigint, used bigint, reversed bigint);
+comment on type credits.piece is
+  'Credits that were moved out of a grant, where they are: not used (some may have lapsed), spent or reserved, and taken back.';
+
 create function credits.issue(
   p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind,
-  p_cause credits.cause, p_at timestamptz)
+  p_cause credits.cause, p_at timestamptz, p_said credits.entries default null)
 returns credits.issued
 language plpgsql
 set search_path = ''
@@ -31,12 +36,12 @@ begin
   p_grant.effective := p_grant.effective_at <= p_at;
   insert into credits.grants (
     account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
-    idempotency_key, purchase_key, metadata, effective, remaining)
+    idempotency_key, purchase_key, metadata, home_account_id, home_grant_id, effective, remaining)
   values (
     p_grant.account_id, p_grant.grant_id, p_grant.issued_no, p_grant.source, p_grant.priority,
     p_grant.amount, p_grant.effective_at, p_grant.expires_at, p_grant.created_at,
-    p_grant.idempotency_key, p_grant.purchase_key, p_grant.metadata, p_grant.effective,
-    p_grant.amount);
+    p_grant.idempotency_key, p_grant.purchase_key, p_grant.metadata, p_grant.home_account_id,
+    p_grant.home_grant_id, p_grant.effective, p_grant.amount);
   if not p_grant.effective and credits.scheduled(p_account.account_id) > 4503599627370495 then
     raise exception 'Too many credits would wait for their time.'
       using errcode = 'CRAMT',
@@ -51,7 +56,8 @@ begin
   v_entry.idempotency_key := p_grant.idempotency_key;
   v_entry.subject_seal := credits.subject_seal(p_grant);
   v_entry.created_at := p_at;
-  v_entry.metadata := p_grant.metadata;
+  v_entry.metadata := coalesce(p_said.metadata, p_grant.metadata);
+  v_entry.actor := p_said.actor;
   v_step := credits.append(p_account, v_entry);
   p_account := v_step.account;
 
@@ -66,8 +72,8 @@ begin
   return row(p_account, p_grant, v_step.entry);
 end;
 $$;
-comment on function credits.issue(credits.accounts, credits.grants, credits.entry_kind, credits.cause, timestamptz) is
-  'Adds a grant to a locked account; debt is paid from it first.';
+comment on function credits.issue(credits.accounts, credits.grants, credits.entry_kind, credits.cause, timestamptz, credits.entries) is
+  'Adds a grant to a locked account; debt is paid from it first. The entry says what p_said does, else what the grant says.';
 
 create function credits.give(
   p_account_id uuid,

@@ -49,6 +49,9 @@ function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
     reverseGrant: [{ ...grant, amount: 1 }],
     restoreGrant: [{ ...grant, amount: 1 }],
     voidGrant: [grant],
+    transfer: [
+      { from: accountId, to: randomUUID(), amount: 1, idempotencyKey: randomUUID(), reason: 'why' },
+    ],
     setLimit: [
       {
         accountId,

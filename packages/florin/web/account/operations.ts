@@ -22,6 +22,7 @@ const TITLES: Readonly<Record<string, string>> = {
   void: 'Credits withdrawn',
   reversal: 'Taken back with a refund',
   adjustment: 'Adjusted by support',
+  transfer: 'Moved between accounts',
   schedule: 'Credits on their way',
 };
 
