@@ -52,6 +52,7 @@ import {
   type Written,
   withHold,
 } from './ledger/index.ts';
+import { createMembers, type Members } from './members/index.ts';
 import {
   checkFlorinOptions,
   checkLedgerConfig,
@@ -135,6 +136,8 @@ export type FlorinLedger = {
   removeLimit(limit: LimitScope): Promise<boolean>;
   /** The limits of an account, and how they stand now. */
   limits(accountId: string): Promise<readonly Limit[]>;
+  /** The members of accounts that several users share. */
+  readonly members: Members;
   /** Closes an account: further writes throw `account_closed`; its ledger is kept and readable. */
   closeAccount(closing: {
     accountId: string;
@@ -167,6 +170,7 @@ export function createLedger(db: Database, logger: Logger, debtLimit = 0): Flori
     setLimit: (limit) => setLimit(db, limit),
     removeLimit: (limit) => removeLimit(db, limit),
     limits: (accountId) => listLimits(db, accountId),
+    members: createMembers(db),
     closeAccount: (closing) => closeAccount(db, closing),
     verify: (accountId) => verifyLedger(db, accountId),
   };

@@ -26,6 +26,7 @@ export {
   InvalidConfigurationError,
   LimitReachedError,
   type LimitRule,
+  type MemberRole,
 } from './kernel/index.ts';
 export type {
   HoldOutcome,
@@ -35,6 +36,7 @@ export type {
   OpenHold,
   SetLimit,
 } from './ledger/index.ts';
+export type { ChangeOfMember, Member, MemberPage, Members } from './members/index.ts';
 export type { FlorinOptions, LedgerConfig } from './options.ts';
 export { type NodeHandler, nodeHandler } from './server.ts';
 export { creditsOf, type Rate, type Usage } from './usage/index.ts';

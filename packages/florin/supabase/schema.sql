@@ -144,7 +144,7 @@ COMMENT ON TABLE credits.accounts IS 'One row an account: its balance, its place
 
 COMMENT ON COLUMN credits.accounts.debt_limit IS 'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
 
-COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits: its spends then count towards them, and no other account pays for it.';
+COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits or members: its spends are then checked against them, and no other account pays for it.';
 
 COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
 
@@ -311,6 +311,17 @@ CREATE TYPE credits.limit_state AS (
 ALTER TYPE credits.limit_state OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.limit_state IS 'How a limit stands for one actor and feature: the window, what was used in it, and what open holds reserve.';
+
+CREATE TYPE credits.member_role AS ENUM (
+    'viewer',
+    'member',
+    'admin',
+    'owner'
+);
+
+ALTER TYPE credits.member_role OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.member_role IS 'What a user may do, each more than the one before: read, spend through the app, set limits and see what all members use, buy.';
 
 CREATE TYPE credits.overage AS ENUM (
     'refuse',
@@ -1756,6 +1767,28 @@ ALTER FUNCTION billing.write_subscription(p_subscription jsonb) OWNER TO florin_
 
 COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription; an older fact never replaces a newer one, and ended stays ended.';
 
+CREATE FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(account_id uuid, role credits.member_role)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+  return query
+    select a.account_id, a.role
+      from (select p_user_id as account_id, 'owner'::credits.member_role as role, true as is_own
+             where p_after is null
+            union all
+            select m.account_id, m.role, false from credits.kept_members(null, p_user_id) m
+             where p_after is null or m.account_id > p_after) a
+     order by a.is_own desc, a.account_id
+     limit p_limit;
+end;
+$$;
+
+ALTER FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) IS 'The accounts of a user and their role in each: their own first, the others by id, after p_after.';
+
 CREATE FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1914,6 +1947,19 @@ $$;
 ALTER FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) IS 'Which grants paid for the account''s entries of a range of numbers, and how much; without a grant: debt. Complete in this instant. Writes nothing, and waits for nobody.';
+
+CREATE FUNCTION credits.app_keeps_members() RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return false;
+end;
+$$;
+
+ALTER FUNCTION credits.app_keeps_members() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.app_keeps_members() IS 'Whether the app keeps the members: then nobody knows beforehand which accounts have any.';
 
 CREATE FUNCTION credits.append(p_account credits.accounts, p_entry credits.entries) RETURNS credits.step
     LANGUAGE plpgsql
@@ -2178,6 +2224,67 @@ ALTER FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea
 
 COMMENT ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) IS 'The chain''s value after an entry: sha256 of the value before and every column. Each part has a fixed length, so no two entries read alike.';
 
+CREATE FUNCTION credits.check_actor(p_account_id uuid, p_actor text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_role credits.member_role;
+begin
+  if p_actor is null
+     or p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+    return;
+  end if;
+  v_role := credits.role_of(p_account_id, p_actor::uuid);
+  if v_role is null
+     and exists (select from credits.kept_members(p_account_id, null) m where m.account_id = p_account_id)
+  then
+    perform credits.raise_not_a_member(p_account_id, p_actor);
+  elsif v_role < 'member' then
+    perform credits.raise_role_too_low(v_role, 'member');
+  elsif v_role is not null and p_actor <> lower(p_actor) then
+    -- Limits go by the name as it is written.
+    raise exception 'The user id % is not in lower case.', p_actor
+      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+  end if;
+end;
+$_$;
+
+ALTER FUNCTION credits.check_actor(p_account_id uuid, p_actor text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.check_actor(p_account_id uuid, p_actor text) IS 'Refuses to use credits as a user who is not a member (CRMEM) or only reads (CRROL), where the account has members. An actor that is no uuid is an agent or a key of the app''s, which answers for it. Call it with the account locked.';
+
+CREATE FUNCTION credits.check_change_of_member(p_account_id uuid, p_user_id uuid, p_role credits.member_role, p_by uuid) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_role credits.member_role := credits.role_of(p_account_id, p_user_id);
+  v_own credits.member_role := credits.role_of(p_account_id, p_by);
+  v_required credits.member_role :=
+    case when 'owner' in (v_role, p_role) then 'owner'::credits.member_role
+         else 'admin'::credits.member_role end;
+begin
+  if p_by is not null and v_own is null then
+    perform credits.raise_not_a_member(p_account_id, p_by::text);
+  elsif v_own < v_required and (p_by <> p_user_id or p_role is not null) then
+    perform credits.raise_role_too_low(v_own, v_required);
+  end if;
+  if p_account_id = p_user_id
+     or v_role = 'owner' and p_role is distinct from 'owner' and p_by is distinct from p_account_id
+        and not exists (
+          select from credits.kept_members(p_account_id, null) m
+           where m.role = 'owner' and m.user_id <> p_user_id) then
+    raise exception 'The account % would have no owner.', p_account_id
+      using errcode = 'CROWN', hint = 'Nothing was written. Make another member the owner first.';
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.check_change_of_member(p_account_id uuid, p_user_id uuid, p_role credits.member_role, p_by uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.check_change_of_member(p_account_id uuid, p_user_id uuid, p_role credits.member_role, p_by uuid) IS 'Refuses what p_by may not change: admins change members below owner, owners all, everyone leaves (CRROL, CRMEM); and what would leave no owner (CROWN). p_by null: the service. Call it with the account locked.';
+
 CREATE FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause DEFAULT NULL::credits.cause) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -2351,7 +2458,26 @@ $$;
 
 ALTER FUNCTION credits.current_account() OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.current_account() IS 'The account whose rows the signed-in user may read: their own, from the request''s verified claims, as auth.uid() reads them. Written here because florin_owner may have no rights in the schema auth.';
+COMMENT ON FUNCTION credits.current_account() IS 'The signed-in user, whose own account has the same id: from the request''s verified claims, as auth.uid() reads them. Written here because florin_owner may have no rights in the schema auth.';
+
+CREATE FUNCTION credits.current_accounts() RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_user_id uuid := credits.current_account();
+begin
+  if v_user_id is null then
+    return null;
+  end if;
+  return v_user_id || array(
+    select m.account_id from credits.kept_members(null, v_user_id) m);
+end;
+$$;
+
+ALTER FUNCTION credits.current_accounts() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.current_accounts() IS 'The accounts whose rows the signed-in user may read: their own, and those that they are a member of in this instant.';
 
 CREATE TABLE credits.allocations (
     account_id uuid NOT NULL,
@@ -2417,7 +2543,6 @@ declare
   v_paid credits.paid_stretch[];
   v_changes credits.change[] := array[]::credits.change[];
   v_due record;
-  v_part credits.part;
   v_left bigint;
 begin
   if p_account.debt = 0 and p_account.next_change_at > p_at then
@@ -2432,20 +2557,10 @@ begin
     if v_due.what = 'release' then
       v_changes := v_changes || row('release', v_due.at, null, null, null, v_due.id,
         v_due.axis_to - v_due.axis_from, null)::credits.change;
-      foreach v_part in array credits.parts_of(
-        v_due.parts, v_paid, v_due.axis_from, v_due.axis_to)
-      loop
-        v_changes := v_changes || row('free', v_due.at, null, null,
-          (v_payers[v_part.place]).grant_id, null, v_part.amount, null)::credits.change;
-        v_left := (v_payers[v_part.place]).credits_left + v_part.amount;
-        -- What comes back to a grant that has ended expires at once.
-        if (v_payers[v_part.place]).ends <= v_due.at then
-          v_changes := v_changes || row('expire', v_due.at, null, null,
-            (v_payers[v_part.place]).grant_id, null, v_left, null)::credits.change;
-          v_left := 0;
-        end if;
-        v_payers[v_part.place].credits_left := v_left;
-      end loop;
+      select r.* into v_payers, v_changes
+        from credits.give_back(
+          v_due.at, credits.parts_of(v_due.parts, v_paid, v_due.axis_from, v_due.axis_to),
+          v_payers, v_changes) r;
       if cardinality(v_unpaid) > 0 then
         v_unpaid := credits.without_stretch(v_unpaid, v_due.axis_from, v_due.axis_to);
       end if;
@@ -3134,6 +3249,34 @@ ALTER FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credi
 
 COMMENT ON FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Gives back to a grant what credits.take_back took: it pays again, or has its credits again.';
 
+CREATE FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_part credits.part;
+  v_payer credits.payer;
+begin
+  foreach v_part in array p_parts loop
+    v_payer := p_payers[v_part.place];
+    p_changes := p_changes || row(
+      'free', p_at, null, null, v_payer.grant_id, null, v_part.amount, null)::credits.change;
+    v_payer.credits_left := v_payer.credits_left + v_part.amount;
+    -- What comes back to a grant that has ended expires at once.
+    if v_payer.ends <= p_at then
+      p_changes := p_changes || row(
+        'expire', p_at, null, null, v_payer.grant_id, null, v_payer.credits_left, null)::credits.change;
+      v_payer.credits_left := 0;
+    end if;
+    p_payers[v_part.place].credits_left := v_payer.credits_left;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) IS 'Gives the grants back what a hold had reserved of each.';
+
 CREATE FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -3244,6 +3387,30 @@ ALTER FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempot
 
 COMMENT ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Gives credits. Effect: a grant and its entry; debt is settled from it first. Idempotent by key: the same input returns the first result with replayed true. Errors: CRAMT, CRKEY, CRDUP, CRACC, 22004, 22023.';
 
+CREATE FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) RETURNS TABLE(account_id uuid, user_id uuid, role credits.member_role)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+begin
+  if p_user_id is null then
+    return query select m.account_id, m.user_id, m.role from credits.members m
+      where m.account_id = p_account_id;
+  elsif p_account_id is null then
+    return query select m.account_id, m.user_id, m.role from credits.members m
+      where m.user_id = p_user_id;
+  else
+    return query select m.account_id, m.user_id, m.role from credits.members m
+      where m.account_id = p_account_id and m.user_id = p_user_id;
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) IS 'The members of an account, the accounts of a user, or the one row of both; without personal accounts.';
+
 CREATE FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) RETURNS uuid
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
@@ -3319,6 +3486,73 @@ $$;
 ALTER FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) IS 'The limits that a use by this actor in this feature counts towards, and how each stands at that instant. Call it with the account locked.';
+
+CREATE FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) RETURNS TABLE(whose text, actor text, feature text, per credits.limit_window, amount bigint, soft boolean, time_zone text, used bigint, resets_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_rule credits.limits;
+  v_whose text[];
+  v_uncounted text[];
+  v_start timestamptz;
+  v_end timestamptz;
+  v_first_no bigint;
+begin
+  for v_rule in
+    select l.* from credits.limits l
+     where l.account_id = p_account_id and (l.actor = '*' or l.actor = any (p_actors))
+       and l.feature <> '*'
+     order by l.actor, l.feature, l.per, l.soft
+  loop
+    v_start := credits.window_start(v_rule.per, v_now, v_rule.time_zone);
+    v_end := credits.window_end(v_rule.per, v_start, v_rule.time_zone);
+    select array_agg(a.actor) into v_whose from unnest(p_actors) as a (actor)
+     where v_rule.actor in ('*', a.actor);
+    -- Who used something in a window that began before the limit has no counter in it yet.
+    v_uncounted := null;
+    if v_rule.actor = '*' and v_start < v_rule.since then
+      select array_agg(a.actor) into v_uncounted from unnest(v_whose) as a (actor)
+       where not exists (
+         select from credits.limit_counters c
+          where c.account_id = p_account_id and c.limit_id = v_rule.limit_id
+            and c.actor = a.actor and c.feature = '' and c.window_start = v_start);
+      v_first_no := credits.first_entry_at(p_account_id, v_start - interval '1 minute');
+    end if;
+    return query
+      select a.actor, nullif(v_rule.actor, ''), nullif(v_rule.feature, ''), v_rule.per,
+             v_rule.amount, v_rule.soft, v_rule.time_zone,
+             (coalesce(c.used, e.used, 0) + coalesce(h.reserved, 0))::bigint, v_end
+        from unnest(v_whose) as a (actor)
+        left join (
+          select c.actor, c.used from credits.limit_counters c
+           where c.account_id = p_account_id and c.limit_id = v_rule.limit_id
+             and c.actor = any (array_append(v_whose, '')) and c.feature = '' and c.window_start = v_start) c
+          on c.actor = case when v_rule.actor = '*' then a.actor else '' end
+        left join (
+          select e.actor, -sum(e.amount) as used from credits.entries e
+           where v_uncounted is not null and e.account_id = p_account_id and e.entry_no >= v_first_no
+             and e.actor = any (v_uncounted) and e.kind in ('spend', 'capture')
+             and e.created_at >= v_start and (v_end is null or e.created_at < v_end)
+             and v_rule.feature in ('', e.feature)
+           group by e.actor) e
+          on e.actor = a.actor
+        left join (
+          select h.actor, sum(h.amount) as reserved from credits.holds h
+           where h.account_id = p_account_id and h.status = 'open' and h.expires_at > v_now
+             and h.actor = any (v_whose) and v_rule.feature in ('', h.feature)
+           group by h.actor) h
+          on h.actor = a.actor;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) IS 'The limits that hold for each of these actors, theirs alone or for each actor (*), and how they stand: used counts what open holds reserve. Without limits for each feature. Writes and locks nothing.';
 
 CREATE FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) RETURNS credits.accounts
     LANGUAGE plpgsql
@@ -3424,6 +3658,24 @@ $$;
 ALTER FUNCTION credits.look_ahead(INOUT p_account credits.accounts) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) IS 'Works out again when time alone next changes the account.';
+
+CREATE FUNCTION credits.members_of(p_account_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(user_id uuid, role credits.member_role)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+begin
+  return query
+    select m.user_id, m.role from credits.kept_members(p_account_id, null) m
+     where p_after is null or m.user_id > p_after
+     order by m.user_id
+     limit p_limit;
+end;
+$$;
+
+ALTER FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) IS 'The members of an account by id, after p_after; the owner of a personal account is not among them.';
 
 CREATE FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text DEFAULT NULL::text, p_metadata jsonb DEFAULT NULL::jsonb) RETURNS credits.step
     LANGUAGE plpgsql
@@ -3682,6 +3934,9 @@ begin
       perform credits.raise_insufficient(
         coalesce(v_account.posted - v_account.held, 0), p_amount);
     end if;
+    if v_account.limited or credits.app_keeps_members() then
+      perform credits.check_actor(p_account_id, p_actor);
+    end if;
     if v_account.limited then
       perform credits.check_limits(
         credits.limit_states(p_account_id, p_actor, p_feature, v_now), p_amount);
@@ -3729,7 +3984,21 @@ $$;
 
 ALTER FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Reserves credits until they are captured, released, or the hold expires. Reserved credits do not expire with their grant; while they are reserved they count towards the limits of the account, the actor and the feature. Idempotent by key. Errors: CRINS, CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22023.';
+COMMENT ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Reserves credits until they are captured, released, or the hold expires. Reserved credits do not expire with their grant; while they are reserved they count towards the limits of the account, the actor and the feature. Idempotent by key. Errors: CRINS, CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22023.';
+
+CREATE FUNCTION credits.raise_app_keeps_members() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception 'The app keeps the members by itself.'
+    using errcode = '22023', hint = 'Nothing was written. Change them where the app keeps them.';
+end;
+$$;
+
+ALTER FUNCTION credits.raise_app_keeps_members() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.raise_app_keeps_members() IS 'Raises 22023.';
 
 CREATE FUNCTION credits.raise_closed(p_account_id uuid) RETURNS void
     LANGUAGE plpgsql
@@ -3806,6 +4075,36 @@ $$;
 ALTER FUNCTION credits.raise_moving() OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.raise_moving() IS 'Raises 40001.';
+
+CREATE FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception 'The user % is not a member of the account %.', p_user_id, p_account_id
+    using errcode = 'CRMEM', hint = 'Nothing was written. Add the user to the account, or name another one.';
+end;
+$$;
+
+ALTER FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) IS 'Raises CRMEM.';
+
+CREATE FUNCTION credits.raise_role_too_low(p_role credits.member_role, p_required credits.member_role) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception 'This takes the role %; this user''s is %.', p_required, p_role
+    using errcode = 'CRROL',
+          detail = json_build_object('role', p_role, 'required', p_required)::text,
+          hint = 'Nothing was written. Ask an owner of the account.';
+end;
+$$;
+
+ALTER FUNCTION credits.raise_role_too_low(p_role credits.member_role, p_required credits.member_role) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.raise_role_too_low(p_role credits.member_role, p_required credits.member_role) IS 'Raises CRROL, with role and required as JSON in the detail.';
 
 CREATE FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -3911,6 +4210,51 @@ $$;
 ALTER FUNCTION credits.read_limits(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.read_limits(p_account_id uuid) IS 'The limits of the account and how they stand: used counts what open holds reserve; null where a limit is for each actor or feature.';
+
+CREATE FUNCTION credits.read_members_from(p_function regprocedure) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $_$
+declare
+  v_function pg_catalog.pg_proc;
+begin
+  select * into v_function from pg_catalog.pg_proc p where p.oid = p_function;
+  if v_function.oid is null or v_function.proargtypes::text <> '2950 2950' then
+    raise exception 'The function of the members takes an account and a user, both uuid.'
+      using errcode = '22023', hint = 'Pass schema.function(uuid, uuid).';
+  elsif not v_function.prosecdef or v_function.proowner = 'florin_owner'::regrole then
+    raise exception 'The function % would run with Florin''s rights.', p_function
+      using errcode = '22023', hint = 'Declare it security definer, owned by a role of the app''s.';
+  end if;
+  execute format(
+    'select account_id, user_id, role::text from %s(gen_random_uuid(), gen_random_uuid())',
+    v_function.oid::regproc);
+  execute format($f$
+    create or replace function credits.kept_members(p_account_id uuid, p_user_id uuid)
+    returns table (account_id uuid, user_id uuid, role credits.member_role)
+    language plpgsql stable set search_path = ''
+    as $body$
+    #variable_conflict use_column
+    begin
+      return query
+        select m.account_id, m.user_id, max(r.role)
+          from %s(p_account_id, p_user_id) m
+          join unnest(enum_range(null::credits.member_role)) as r (role) on r.role::text = m.role::text
+         where (p_account_id is null or m.account_id = p_account_id)
+           and (p_user_id is null or m.user_id = p_user_id)
+           and m.account_id <> m.user_id
+         group by m.account_id, m.user_id;
+    end;
+    $body$ $f$, v_function.oid::regproc);
+  create or replace function credits.app_keeps_members()
+  returns boolean language plpgsql stable set search_path = ''
+  as $body$ begin return true; end; $body$;
+end;
+$_$;
+
+ALTER FUNCTION credits.read_members_from(p_function regprocedure) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.read_members_from(p_function regprocedure) IS 'From now on Florin reads the members from this function of the app''s: (account uuid or null, user uuid or null) to rows of account_id, user_id and role. A role that Florin does not know is none. Call it as florin_owner, in a migration. Repeatable. Errors: 22023 (its arguments, or whose rights it has), 42501 (florin_owner may not call it), 42703 (a column is missing).';
 
 CREATE FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer DEFAULT 10000) RETURNS TABLE(day date, meter text, feature text, actor text, spent bigint, quantity numeric)
     LANGUAGE plpgsql STABLE
@@ -4081,7 +4425,8 @@ begin
   delete from credits.limit_counters c where c.account_id = p_account_id and c.limit_id = v_id;
   update credits.accounts a set limited = false
    where a.account_id = p_account_id and a.limited
-     and not exists (select from credits.limits l where l.account_id = p_account_id);
+     and not exists (select from credits.limits l where l.account_id = p_account_id)
+     and not exists (select from credits.members m where m.account_id = p_account_id);
   return v_removed;
 end;
 $$;
@@ -4089,6 +4434,32 @@ $$;
 ALTER FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) IS 'Removes the limit on this scope; false when there was none. Repeatable.';
+
+CREATE FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid DEFAULT NULL::uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_removed boolean;
+begin
+  if credits.app_keeps_members() then
+    perform credits.raise_app_keeps_members();
+  end if;
+  perform credits.lock_account(p_account_id, false);
+  perform credits.check_change_of_member(p_account_id, p_user_id, null, p_by);
+  delete from credits.members m where m.account_id = p_account_id and m.user_id = p_user_id;
+  v_removed := found;
+  update credits.accounts a set limited = false
+   where a.account_id = p_account_id and a.limited
+     and not exists (select from credits.members m where m.account_id = p_account_id)
+     and not exists (select from credits.limits l where l.account_id = p_account_id);
+  return v_removed;
+end;
+$$;
+
+ALTER FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid) IS 'Removes a member on behalf of p_by (null: of the service), who may be that member; false when there was none. What they used stays in the entries; their limits stay for their return. Repeatable. Errors: CRMEM, CRROL, CROWN, 22023 (the app keeps the members).';
 
 CREATE FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid DEFAULT NULL::uuid, p_grant_delta bigint DEFAULT NULL::bigint, p_amount bigint DEFAULT NULL::bigint) RETURNS credits.entries
     LANGUAGE plpgsql STABLE
@@ -4295,6 +4666,24 @@ $$;
 ALTER FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'Takes back credits of a grant whose money went back: from what it has left, here or where it was moved to, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN (also for credits that were moved here), CRKEY, CRDUP, 40001 (they are being moved: repeat).';
+
+CREATE FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) RETURNS credits.member_role
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if p_account_id = p_user_id then
+    return 'owner'::credits.member_role;
+  elsif p_account_id is null or p_user_id is null then
+    return null;
+  end if;
+  return (select m.role from credits.kept_members(p_account_id, p_user_id) m);
+end;
+$$;
+
+ALTER FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) IS 'What the user is in the account: the one rule, for the service, row level security and spends alike. Everybody owns their own account. Null: not a member, or no such account.';
 
 CREATE FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) RETURNS bigint
     LANGUAGE plpgsql
@@ -4507,6 +4896,39 @@ ALTER FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credi
 
 COMMENT ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) IS 'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
 
+CREATE FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid DEFAULT NULL::uuid) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_account_id is null or p_user_id is null then
+    raise exception 'The account id or the user id is missing.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both.';
+  elsif p_role is null or p_role not in ('viewer', 'member', 'admin', 'owner') then
+    raise exception 'There is no role %.', coalesce(p_role, 'null')
+      using errcode = '22023', hint = 'Nothing was written. Pass viewer, member, admin or owner.';
+  elsif credits.app_keeps_members() then
+    perform credits.raise_app_keeps_members();
+  elsif p_account_id = p_user_id and p_role = 'owner' then
+    return;
+  end if;
+  perform credits.lock_account(p_account_id, true);
+  perform credits.check_change_of_member(
+    p_account_id, p_user_id, p_role::credits.member_role, p_by);
+  insert into credits.members as m (account_id, user_id, role, added_at)
+    values (p_account_id, p_user_id, p_role::credits.member_role, v_now)
+    on conflict (account_id, user_id) do update set role = excluded.role;
+  update credits.accounts a set limited = true
+   where a.account_id = p_account_id and not a.limited;
+end;
+$$;
+
+ALTER FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid) IS 'Adds a member, or gives one another role, on behalf of p_by (null: of the service). Makes a new account. Repeatable. Errors: CRMEM, CRROL, CROWN, 22004, 22023 (no such role, or the app keeps the members).';
+
 CREATE FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) RETURNS credits.accounts
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -4678,6 +5100,7 @@ declare
   v_content bytea;
   v_usage bytea := '\x'::bytea;
   v_counted boolean := false;
+  v_as_user boolean := false;
   v_account credits.accounts;
   v_entry credits.entries;
 begin
@@ -4691,6 +5114,7 @@ begin
   if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) > 0 then
     perform credits.check_usage(p_actor, p_feature, p_meter, p_quantity, p_pricing);
     v_usage := credits.usage_seal(p_actor, p_feature, p_meter, p_quantity, p_pricing);
+    v_as_user := coalesce(length(p_actor) = 36 and credits.app_keeps_members(), false);
   end if;
   v_content := sha256(record_send(row(
     p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
@@ -4709,7 +5133,7 @@ begin
        and (a.posted - a.held >= p_amount or p_amount = 0)
        and a.next_change_at > v_now
        and a.closed_at is null
-       and (v_counted or not a.limited)
+       and (v_counted or not (a.limited or v_as_user))
     returning a.posted, a.held, a.entry_no, a.axis, a.chain
       into posted, held, v_entry_no, v_axis, v_chain;
     if found then
@@ -4763,7 +5187,8 @@ begin
       perform credits.save_account(v_account);
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
-    elsif v_account.limited then
+    elsif v_account.limited or v_as_user then
+      perform credits.check_actor(p_account_id, p_actor);
       v_counted := credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
     end if;
   end loop;
@@ -4772,7 +5197,7 @@ $$;
 
 ALTER FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRINS (also for an unknown account), CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
+COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. An actor that is a user''s id must be a member where the account has members. Errors: CRINS (also for an unknown account), CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
 
 CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) RETURNS TABLE(item integer, account_id uuid, idempotency_key text, status text, entry_id uuid, posted bigint, held bigint, available bigint, replayed boolean)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4995,7 +5420,7 @@ ALTER FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credi
 
 COMMENT ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Takes credits of a grant back: from what it has left, then from what lapsed, then from what it paid for.';
 
-CREATE FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -5003,8 +5428,8 @@ declare
   v_now timestamptz;
   v_metadata jsonb := jsonb_build_object(
     'to', p_to_account_id, 'credits', p_amount, 'reason', p_reason);
-  v_from credits.accounts;
-  v_to credits.accounts;
+  v_giver credits.accounts;
+  v_taker credits.accounts;
   v_movable bigint;
   v_left bigint := p_amount;
   v_take bigint;
@@ -5013,47 +5438,47 @@ declare
   v_said credits.entries;
   v_step credits.step;
 begin
-  perform credits.check_input(p_from_account_id, p_amount, p_idempotency_key);
+  perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
   perform credits.check_usage(p_actor, null, null, null, null);
   if p_to_account_id is null or coalesce(p_reason, '') = '' then
     raise exception 'A transfer needs the account that gets the credits, and a reason.'
       using errcode = '22004', hint = 'Nothing was written. Pass both: they stay in the ledger.';
   end if;
-  if p_from_account_id = p_to_account_id then
+  if p_account_id = p_to_account_id then
     raise exception 'A transfer needs two accounts.'
       using errcode = '22023', hint = 'Nothing was written. Name another account to move to.';
   end if;
-  if p_to_account_id < p_from_account_id then
-    v_to := credits.lock_account(p_to_account_id, true);
+  if p_to_account_id < p_account_id then
+    v_taker := credits.lock_account(p_to_account_id, true);
   end if;
-  v_from := credits.lock_account(p_from_account_id, false);
-  v_entry := credits.replayed(p_from_account_id, p_idempotency_key, 'transfer', v_metadata);
+  v_giver := credits.lock_account(p_account_id, false);
+  v_entry := credits.replayed(p_account_id, p_idempotency_key, 'transfer', v_metadata);
   if v_entry.entry_no is not null then
     if v_entry.actor is distinct from p_actor then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;
     select w.* into entry_id, posted, held, available
-      from credits.written(p_from_account_id, v_entry) w;
+      from credits.written(p_account_id, v_entry) w;
     return;
   end if;
-  if v_to.account_id is null then
-    v_to := credits.lock_account(p_to_account_id, true);
+  if v_taker.account_id is null then
+    v_taker := credits.lock_account(p_to_account_id, true);
   end if;
-  if v_from.closed_at is not null then
-    perform credits.raise_closed(p_from_account_id);
-  elsif v_to.closed_at is not null then
+  if v_giver.closed_at is not null then
+    perform credits.raise_closed(p_account_id);
+  elsif v_taker.closed_at is not null then
     perform credits.raise_closed(p_to_account_id);
   end if;
   v_now := clock_timestamp();
-  if v_from.account_id is not null and credits.needs_settling(v_from, v_now) then
-    v_from := credits.settle(v_from, v_now);
+  if v_giver.account_id is not null and credits.needs_settling(v_giver, v_now) then
+    v_giver := credits.settle(v_giver, v_now);
   end if;
-  if credits.needs_settling(v_to, v_now) then
-    v_to := credits.settle(v_to, v_now);
+  if credits.needs_settling(v_taker, v_now) then
+    v_taker := credits.settle(v_taker, v_now);
   end if;
   select coalesce(sum(g.remaining), 0) into v_movable from credits.grants g
-   where g.account_id = p_from_account_id and g.remaining > 0 and g.effective
+   where g.account_id = p_account_id and g.remaining > 0 and g.effective
      and g.purchase_key is not null and g.source <> 'trial';
   if v_movable < p_amount then
     raise exception 'Only % credits can be moved, % were to be.', v_movable, p_amount
@@ -5064,10 +5489,10 @@ begin
   end if;
 
   v_said.actor := p_actor;
-  v_said.metadata := jsonb_build_object('from', p_from_account_id, 'reason', p_reason);
+  v_said.metadata := jsonb_build_object('from', p_account_id, 'reason', p_reason);
   for v_grant in
     select g.* from credits.grants g
-     where g.account_id = p_from_account_id and g.remaining > 0 and g.effective
+     where g.account_id = p_account_id and g.remaining > 0 and g.effective
        and g.purchase_key is not null and g.source <> 'trial'
      order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no
   loop
@@ -5075,7 +5500,7 @@ begin
     v_left := v_left - v_take;
     update credits.grants g
        set remaining = g.remaining - v_take, moved = g.moved + v_take
-     where g.account_id = p_from_account_id and g.grant_id = v_grant.grant_id;
+     where g.account_id = p_account_id and g.grant_id = v_grant.grant_id;
     -- The last of them has the caller's key: it carries the balance after all of them.
     v_entry := null;
     v_entry.kind := 'transfer';
@@ -5086,10 +5511,10 @@ begin
     v_entry.actor := p_actor;
     v_entry.metadata := v_metadata;
     v_entry.idempotency_key := case when v_left = 0 then p_idempotency_key
-      else 'florin:transfer:' || (v_from.entry_no + 1) end;
-    v_step := credits.append(v_from, v_entry);
-    v_from := v_step.account;
-    v_said.idempotency_key := 'florin:transfer:' || p_from_account_id || ':' || v_from.entry_no;
+      else 'florin:transfer:' || (v_giver.entry_no + 1) end;
+    v_step := credits.append(v_giver, v_entry);
+    v_giver := v_step.account;
+    v_said.idempotency_key := 'florin:transfer:' || p_account_id || ':' || v_giver.entry_no;
     if v_grant.home_account_id = p_to_account_id then
       update credits.grants g
          set remaining = g.remaining + v_take, moved = g.moved - v_take
@@ -5100,33 +5525,33 @@ begin
       v_entry.grant_id := v_grant.home_grant_id;
       v_entry.grant_delta := v_take;
       v_entry.created_at := v_now;
-      v_to := (credits.append(v_to, v_entry)).account;
+      v_taker := (credits.append(v_taker, v_entry)).account;
     else
-      v_grant.home_account_id := coalesce(v_grant.home_account_id, p_from_account_id);
+      v_grant.home_account_id := coalesce(v_grant.home_account_id, p_account_id);
       v_grant.home_grant_id := coalesce(v_grant.home_grant_id, v_grant.grant_id);
       v_grant.amount := v_take;
       v_grant.effective_at := v_now;
       v_grant.idempotency_key := v_said.idempotency_key;
-      v_to := (credits.issue(v_to, v_grant, 'transfer', null, v_now, v_said)).account;
+      v_taker := (credits.issue(v_taker, v_grant, 'transfer', null, v_now, v_said)).account;
     end if;
     exit when v_left = 0;
   end loop;
-  perform credits.save_account(credits.look_ahead(v_from));
-  v_to := credits.look_ahead(v_to);
-  if v_to.debt > 0 then
-    v_to := credits.settle(v_to, v_now);
+  perform credits.save_account(credits.look_ahead(v_giver));
+  v_taker := credits.look_ahead(v_taker);
+  if v_taker.debt > 0 then
+    v_taker := credits.settle(v_taker, v_now);
   end if;
-  perform credits.save_account(v_to);
+  perform credits.save_account(v_taker);
   v_entry := v_step.entry;
   replayed := false;
   select w.* into entry_id, posted, held, available
-    from credits.written(p_from_account_id, v_entry) w;
+    from credits.written(p_account_id, v_entry) w;
 end;
 $$;
 
-ALTER FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves credits that were bought through Stripe to another account, in burn order; each part keeps its expiry, priority, source and purchase, so that a refund finds it. Trials, gifts, adjustments and what is reserved stay. The balance is that of the account which gave. Makes the receiving account if it is new. Idempotent by the giver''s key: the same input returns the first result with replayed true. Errors: CRINS with what could be moved, CRACC (either is closed), CRDUP, CRAMT, CRKEY, 22004, 22023.';
+COMMENT ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves credits that were bought through Stripe to another account, in burn order; each part keeps its expiry, priority, source and purchase, so that a refund finds it. Trials, gifts, adjustments and what is reserved stay. The balance is that of the account which gave. Makes the receiving account if it is new. Idempotent by the giver''s key: the same input returns the first result with replayed true. Errors: CRINS with what could be moved, CRACC (either is closed), CRDUP, CRAMT, CRKEY, 22004, 22023.';
 
 CREATE FUNCTION credits.unpaid_stretches(p_account credits.accounts) RETURNS credits.stretch[]
     LANGUAGE plpgsql STABLE
@@ -5191,6 +5616,36 @@ $$;
 ALTER FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) IS 'Checks an amount against the limits that it counts towards, and counts it. When one would be passed it counts nothing and raises CRLIM, or returns false.';
+
+CREATE FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) RETURNS TABLE(actor text, spent bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    SET enable_seqscan TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  v_mark bigint := coalesce((
+    select m.entry_no from credits.usage_marks m where m.account_id = p_account_id), 0);
+begin
+  return query
+    select u.actor, sum(u.spent)::bigint
+      from (
+        select d.actor, d.spent from credits.usage_days d
+         where d.account_id = p_account_id and d.actor = any (p_actors)
+           and d.day >= p_from and d.day <= p_to
+        union all
+        select e.actor, -e.amount from credits.entries e
+         where e.account_id = p_account_id and e.entry_no > v_mark
+           and e.actor = any (p_actors) and e.kind in ('spend', 'capture')
+           and e.created_at >= p_from::timestamp at time zone 'UTC'
+           and e.created_at < (p_to + 1)::timestamp at time zone 'UTC') u
+     group by u.actor;
+end;
+$$;
+
+ALTER FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) IS 'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for who used nothing.';
 
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -5399,9 +5854,10 @@ CREATE FUNCTION public.get_user_credit_balance(target_user_id uuid) RETURNS bigi
 declare
   v_posted bigint;
 begin
-  if current_user = 'authenticated' and target_user_id is distinct from credits.current_account() then
-    raise exception 'You may read your own balance only.'
-      using errcode = '42501', hint = 'Pass the signed-in user''s id, or call with the service role.';
+  if current_user = 'authenticated'
+     and (target_user_id = any (credits.current_accounts())) is not true then
+    raise exception 'You may read the balance of your own accounts only.'
+      using errcode = '42501', hint = 'Pass the signed-in user''s id, or an account that they are a member of.';
   end if;
   select b.posted into v_posted from credits.read_balance(target_user_id) b;
   return v_posted;
@@ -5410,7 +5866,7 @@ $$;
 
 ALTER FUNCTION public.get_user_credit_balance(target_user_id uuid) OWNER TO postgres;
 
-COMMENT ON FUNCTION public.get_user_credit_balance(target_user_id uuid) IS 'Posted credits of a user, 0 for a new one. A signed-in user may ask for themselves only (42501).';
+COMMENT ON FUNCTION public.get_user_credit_balance(target_user_id uuid) IS 'Posted credits of a user, 0 for a new one. A signed-in user may ask for themselves, and for accounts that they are a member of (else 42501).';
 
 CREATE FUNCTION public.get_user_credit_balance_fast(target_user_id uuid) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -6317,6 +6773,18 @@ COMMENT ON COLUMN credits.limit_counters.passed_at IS 'When a soft limit was pas
 
 COMMENT ON COLUMN credits.limit_counters.noted_at IS 'When an alert was written for it.';
 
+CREATE TABLE credits.members (
+    account_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    role credits.member_role NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    CONSTRAINT members_own_their_own_account_without_a_row CHECK ((user_id <> account_id))
+);
+
+ALTER TABLE credits.members OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.members IS 'The members of accounts that several users share, where the app does not keep them itself.';
+
 CREATE TABLE credits.usage_days (
     account_id uuid NOT NULL,
     day date NOT NULL,
@@ -6475,6 +6943,9 @@ ALTER TABLE ONLY credits.limit_counters
 ALTER TABLE ONLY credits.limits
     ADD CONSTRAINT limits_pkey PRIMARY KEY (account_id, limit_id);
 
+ALTER TABLE ONLY credits.members
+    ADD CONSTRAINT members_pkey PRIMARY KEY (account_id, user_id);
+
 ALTER TABLE ONLY credits.usage_days
     ADD CONSTRAINT usage_days_pkey PRIMARY KEY (account_id, day, meter, feature, actor);
 
@@ -6558,6 +7029,10 @@ CREATE INDEX holds_open ON credits.holds USING btree (account_id, expires_at) WH
 CREATE INDEX limit_counters_by_age ON credits.limit_counters USING btree (window_start) WHERE (window_start > '-infinity'::timestamp with time zone);
 
 CREATE INDEX limit_counters_passed ON credits.limit_counters USING btree (passed_at) WHERE ((passed_at IS NOT NULL) AND (noted_at IS NULL));
+
+CREATE INDEX members_by_user ON credits.members USING btree (user_id);
+
+CREATE INDEX usage_days_by_actor ON credits.usage_days USING btree (account_id, actor, day) INCLUDE (spent);
 
 ALTER TABLE billing.alerts ENABLE ROW LEVEL SECURITY;
 
@@ -6651,9 +7126,9 @@ COMMENT ON POLICY top_ups_service_reads ON billing.top_ups IS 'The service reads
 
 ALTER TABLE credits.accounts ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY accounts_own_rows ON credits.accounts FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
+CREATE POLICY accounts_own_rows ON credits.accounts FOR SELECT TO authenticated USING ((account_id = ANY (( SELECT credits.current_accounts() AS current_accounts)::uuid[])));
 
-COMMENT ON POLICY accounts_own_rows ON credits.accounts IS 'A signed-in user reads the rows of their own account.';
+COMMENT ON POLICY accounts_own_rows ON credits.accounts IS 'A signed-in user reads the rows of their own account, and of those that they are a member of.';
 
 CREATE POLICY accounts_service_reads ON credits.accounts FOR SELECT TO service_role USING (true);
 
@@ -6661,9 +7136,9 @@ COMMENT ON POLICY accounts_service_reads ON credits.accounts IS 'The service rea
 
 ALTER TABLE credits.allocations ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY allocations_own_rows ON credits.allocations FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
+CREATE POLICY allocations_own_rows ON credits.allocations FOR SELECT TO authenticated USING ((account_id = ANY (( SELECT credits.current_accounts() AS current_accounts)::uuid[])));
 
-COMMENT ON POLICY allocations_own_rows ON credits.allocations IS 'A signed-in user reads the rows of their own account.';
+COMMENT ON POLICY allocations_own_rows ON credits.allocations IS 'A signed-in user reads the rows of their own account, and of those that they are a member of.';
 
 CREATE POLICY allocations_service_reads ON credits.allocations FOR SELECT TO service_role USING (true);
 
@@ -6671,9 +7146,9 @@ COMMENT ON POLICY allocations_service_reads ON credits.allocations IS 'The servi
 
 ALTER TABLE credits.entries ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY entries_own_rows ON credits.entries FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
+CREATE POLICY entries_own_rows ON credits.entries FOR SELECT TO authenticated USING ((account_id = ANY (( SELECT credits.current_accounts() AS current_accounts)::uuid[])));
 
-COMMENT ON POLICY entries_own_rows ON credits.entries IS 'A signed-in user reads the rows of their own account.';
+COMMENT ON POLICY entries_own_rows ON credits.entries IS 'A signed-in user reads the rows of their own account, and of those that they are a member of.';
 
 CREATE POLICY entries_service_reads ON credits.entries FOR SELECT TO service_role USING (true);
 
@@ -6681,9 +7156,9 @@ COMMENT ON POLICY entries_service_reads ON credits.entries IS 'The service reads
 
 ALTER TABLE credits.grants ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY grants_own_rows ON credits.grants FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
+CREATE POLICY grants_own_rows ON credits.grants FOR SELECT TO authenticated USING ((account_id = ANY (( SELECT credits.current_accounts() AS current_accounts)::uuid[])));
 
-COMMENT ON POLICY grants_own_rows ON credits.grants IS 'A signed-in user reads the rows of their own account.';
+COMMENT ON POLICY grants_own_rows ON credits.grants IS 'A signed-in user reads the rows of their own account, and of those that they are a member of.';
 
 CREATE POLICY grants_service_reads ON credits.grants FOR SELECT TO service_role USING (true);
 
@@ -6691,9 +7166,9 @@ COMMENT ON POLICY grants_service_reads ON credits.grants IS 'The service reads e
 
 ALTER TABLE credits.holds ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY holds_own_rows ON credits.holds FOR SELECT TO authenticated USING ((account_id = ( SELECT credits.current_account() AS current_account)));
+CREATE POLICY holds_own_rows ON credits.holds FOR SELECT TO authenticated USING ((account_id = ANY (( SELECT credits.current_accounts() AS current_accounts)::uuid[])));
 
-COMMENT ON POLICY holds_own_rows ON credits.holds IS 'A signed-in user reads the rows of their own account.';
+COMMENT ON POLICY holds_own_rows ON credits.holds IS 'A signed-in user reads the rows of their own account, and of those that they are a member of.';
 
 CREATE POLICY holds_service_reads ON credits.holds FOR SELECT TO service_role USING (true);
 
@@ -6710,6 +7185,12 @@ ALTER TABLE credits.limits ENABLE ROW LEVEL SECURITY;
 CREATE POLICY limits_service_reads ON credits.limits FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY limits_service_reads ON credits.limits IS 'The service reads every account. Writing is for functions alone.';
+
+ALTER TABLE credits.members ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY members_service_reads ON credits.members FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY members_service_reads ON credits.members IS 'The service reads every account. Writing is for functions alone.';
 
 ALTER TABLE credits.usage_days ENABLE ROW LEVEL SECURITY;
 
@@ -6906,6 +7387,10 @@ REVOKE ALL ON FUNCTION billing.write_payment(p_payment jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.write_subscription(p_subscription jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
@@ -6919,6 +7404,10 @@ GRANT ALL ON FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from big
 REVOKE ALL ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.app_keeps_members() FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.app_keeps_members() TO service_role;
+GRANT ALL ON FUNCTION credits.app_keeps_members() TO postgres;
 
 REVOKE ALL ON FUNCTION credits.append(p_account credits.accounts, p_entry credits.entries) FROM PUBLIC;
 
@@ -6951,6 +7440,10 @@ REVOKE ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_befo
 GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO service_role;
 GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.check_actor(p_account_id uuid, p_actor text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.check_change_of_member(p_account_id uuid, p_user_id uuid, p_role credits.member_role, p_by uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) FROM PUBLIC;
@@ -6968,9 +7461,14 @@ GRANT ALL ON FUNCTION credits.content_hash(p_entry credits.entries) TO postgres;
 REVOKE ALL ON FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.current_account() FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.current_account() TO postgres;
 GRANT ALL ON FUNCTION credits.current_account() TO authenticated;
 GRANT ALL ON FUNCTION credits.current_account() TO service_role;
+GRANT ALL ON FUNCTION credits.current_account() TO postgres;
+
+REVOKE ALL ON FUNCTION credits.current_accounts() FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.current_accounts() TO authenticated;
+GRANT ALL ON FUNCTION credits.current_accounts() TO service_role;
+GRANT ALL ON FUNCTION credits.current_accounts() TO postgres;
 
 GRANT SELECT ON TABLE credits.allocations TO authenticated;
 GRANT SELECT ON TABLE credits.allocations TO service_role;
@@ -7043,6 +7541,11 @@ REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempo
 
 REVOKE ALL ON FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO authenticated;
+GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO service_role;
+GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO postgres;
@@ -7055,6 +7558,8 @@ REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) FROM PUBLIC;
@@ -7063,6 +7568,10 @@ GRANT ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigin
 
 REVOKE ALL ON FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) TO service_role;
+GRANT ALL ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.lock_in_order(p_account_ids uuid[]) FROM PUBLIC;
@@ -7070,6 +7579,10 @@ REVOKE ALL ON FUNCTION credits.lock_in_order(p_account_ids uuid[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text, p_metadata jsonb) FROM PUBLIC;
 
@@ -7110,6 +7623,8 @@ REVOKE ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_
 GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_expires_in interval, p_metadata jsonb, p_actor text, p_feature text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.raise_app_keeps_members() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.raise_closed(p_account_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.raise_hold_not_open(p_hold credits.holds) FROM PUBLIC;
@@ -7119,6 +7634,10 @@ REVOKE ALL ON FUNCTION credits.raise_insufficient(p_available bigint, p_required
 REVOKE ALL ON FUNCTION credits.raise_key_reused(p_idempotency_key text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.raise_moving() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.raise_role_too_low(p_role credits.member_role, p_required credits.member_role) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.reached_limit(p_states credits.limit_state[], p_amount bigint) FROM PUBLIC;
 
@@ -7135,6 +7654,8 @@ GRANT ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT h
 REVOKE ALL ON FUNCTION credits.read_limits(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.read_limits(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION credits.read_limits(p_account_id uuid) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.read_members_from(p_function regprocedure) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) TO service_role;
@@ -7154,6 +7675,10 @@ REVOKE ALL ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.lim
 GRANT ALL ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.remove_limit(p_account_id uuid, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid) TO service_role;
+GRANT ALL ON FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p_by uuid) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
@@ -7169,6 +7694,10 @@ REVOKE ALL ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amo
 REVOKE ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) TO service_role;
+GRANT ALL ON FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) FROM PUBLIC;
 
@@ -7189,6 +7718,10 @@ GRANT ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit big
 REVOKE ALL ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) TO service_role;
 GRANT ALL ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid) TO service_role;
+GRANT ALL ON FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.settle(INOUT p_account credits.accounts, p_at timestamp with time zone) FROM PUBLIC;
 
@@ -7226,9 +7759,9 @@ GRANT ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
-GRANT ALL ON FUNCTION credits.transfer(p_from_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+REVOKE ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO authenticated;
@@ -7238,6 +7771,10 @@ GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO po
 REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) TO service_role;
+GRANT ALL ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.verify_ledger(p_account_id uuid) TO service_role;
@@ -7411,6 +7948,9 @@ GRANT SELECT ON TABLE credits.entry_allocations TO postgres;
 
 GRANT SELECT ON TABLE credits.limit_counters TO service_role;
 GRANT SELECT ON TABLE credits.limit_counters TO postgres;
+
+GRANT SELECT ON TABLE credits.members TO service_role;
+GRANT SELECT ON TABLE credits.members TO postgres;
 
 GRANT SELECT ON TABLE credits.usage_days TO service_role;
 GRANT SELECT ON TABLE credits.usage_days TO postgres;

@@ -6,6 +6,8 @@ import type { PlanSession } from '../plan-session/index.ts';
 /** What a buyer asks for, before any of it is believed. */
 export type CheckoutRequest = {
   readonly accountId: string;
+  /** Who buys; absent: the user whose account it is. */
+  readonly userId?: string | undefined;
   readonly email?: string | undefined;
   readonly priceId?: string | undefined;
   /** What the page believes the price's plan type to be; refused when it is another. */
@@ -21,6 +23,8 @@ export type Choice = {
   readonly price: CatalogPrice;
   readonly quantity: number;
   readonly metadata: Readonly<Record<string, string>>;
+  /** The user who buys for an account that several share. */
+  readonly boughtBy: string | undefined;
   /** Equal for equal choices: what makes a second click the same checkout. */
   readonly fingerprint: string;
 };
@@ -32,7 +36,7 @@ const MAX_VALUE = 500;
 const KEY = /^[A-Za-z0-9][\w.-]*$/;
 /** Who is credited, for what, and how much: never said by a buyer, in whatever spelling. */
 const RESERVED =
-  /^(user|account|customer|supabaseuser|clientreference)(id)?$|^(plan|plantype|price|priceid|product|productid|credits?|quantity|amount|currency|reason|source|mode)$|^(florin|stripe|supabase)/;
+  /^(user|boughtby|account|customer|supabaseuser|clientreference)(id)?$|^(plan|plantype|price|priceid|product|productid|credits?|quantity|amount|currency|reason|source|mode)$|^(florin|stripe|supabase)/;
 
 /** Checks a request against the catalogue. Throws `price_unknown`, `plan_session_invalid` or `invalid_input`. */
 export function toChoice(
@@ -50,7 +54,9 @@ export function toChoice(
     throw invalid(`quantity: must be a whole number from 1 to ${most}.`);
   }
   const metadata = checkMetadata({ ...planSession?.metadata, ...request.metadata });
-  return { price, quantity, metadata, fingerprint: fingerprintOf({ price, quantity, metadata }) };
+  const boughtBy = request.userId === request.accountId ? undefined : request.userId;
+  const choice = { price, quantity, metadata, boughtBy };
+  return { ...choice, fingerprint: fingerprintOf(choice) };
 }
 
 function findPrice(
@@ -98,9 +104,14 @@ export function checkMetadata(
 }
 
 function fingerprintOf(choice: Omit<Choice, 'fingerprint'>): string {
-  const { price, quantity, metadata } = choice;
+  const { price, quantity, metadata, boughtBy } = choice;
   const notes = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
-  const text = JSON.stringify([price.id, quantity, notes]);
+  const text = JSON.stringify([
+    price.id,
+    quantity,
+    notes,
+    ...(boughtBy === undefined ? [] : [boughtBy]),
+  ]);
   return createHash('sha256').update(text).digest('base64url').slice(0, 22);
 }
 

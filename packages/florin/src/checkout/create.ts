@@ -179,11 +179,17 @@ async function make(
 
 async function toParams(deps: CheckoutDeps, buying: Buying): Promise<SessionParams> {
   const { accountId, choice, customerId } = buying;
-  const { price, quantity } = choice;
+  const { price, quantity, boughtBy } = choice;
   const { automaticTax, promotionCodes } = deps.catalog.checkout;
   const { stripePriceId } = await deps.prices.resolve(price);
   const plan = encodeURIComponent(price.planType);
-  const own = { userId: accountId, planType: price.planType, priceId: price.id };
+  const own = {
+    userId: accountId,
+    ...(boughtBy === undefined ? {} : { boughtBy }),
+    planType: price.planType,
+    priceId: price.id,
+  };
+  const account = boughtBy === undefined ? '' : `&account=${accountId}`;
   const metadata = {
     ...choice.metadata,
     ...own,
@@ -195,8 +201,8 @@ async function toParams(deps: CheckoutDeps, buying: Buying): Promise<SessionPara
     customer: customerId,
     client_reference_id: accountId,
     line_items: [{ price: stripePriceId, quantity }],
-    success_url: `${deps.appUrl}/index.html?success=true&session_id={CHECKOUT_SESSION_ID}&plan=${plan}`,
-    cancel_url: `${deps.appUrl}/pricing.html?canceled=true&plan=${plan}`,
+    success_url: `${deps.appUrl}/index.html?success=true&session_id={CHECKOUT_SESSION_ID}&plan=${plan}${account}`,
+    cancel_url: `${deps.appUrl}/pricing.html?canceled=true&plan=${plan}${account}`,
     metadata,
     allow_promotion_codes: promotionCodes,
     billing_address_collection: 'auto',

@@ -12,13 +12,19 @@ import { type Buyer, listOwnSubscriptions } from './own-subscriptions.ts';
  */
 export async function createPortalSession(
   deps: CheckoutDeps,
-  buyer: Buyer & { readonly subscriptionId?: string | undefined },
+  buyer: Buyer & {
+    readonly subscriptionId?: string | undefined;
+    /** Who opens it; absent: the user whose account it is. */
+    readonly userId?: string | undefined;
+  },
 ): Promise<{ readonly url: string }> {
   const customer = await chooseCustomer(deps, buyer);
+  const { accountId, userId = accountId } = buyer;
+  const account = accountId === userId ? '' : `?account=${accountId}`;
   try {
     const { url } = await deps.stripe.billingPortal.sessions.create({
       customer,
-      return_url: `${deps.appUrl}/index.html`,
+      return_url: `${deps.appUrl}/index.html${account}`,
     });
     return { url };
   } catch (error) {

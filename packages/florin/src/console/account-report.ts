@@ -33,7 +33,8 @@ export type AccountReport = {
   readonly grants: readonly GrantReport[];
   readonly holds: readonly Hold[];
   readonly topUp: AccountTopUps;
-  readonly entries: readonly StatementEntry[];
+  /** `actor` is who made it by hand, or who used the credits. */
+  readonly entries: readonly Omit<StatementEntry, 'madeBy'>[];
   readonly nextCursor: string | null;
 };
 
@@ -72,7 +73,7 @@ export async function readAccountReport(
     }),
     holds,
     topUp,
-    entries,
+    entries: entries.map(({ madeBy, ...entry }) => ({ ...entry, actor: madeBy ?? entry.actor })),
     nextCursor,
   };
 }

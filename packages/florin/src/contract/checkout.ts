@@ -9,7 +9,7 @@ const request = z.strictObject({
   quantity: quantity.optional(),
   metadata: textMetadata.optional(),
   planSession: z.string().min(1).optional(),
-  userId: accountId.optional().meta({ description: 'Of a server only: whose checkout it is' }),
+  userId: accountId.optional().meta({ description: 'Of a server only: who buys' }),
   planType: z.string().optional().meta({ description: "Optional; must be the price's own" }),
 });
 export interface CheckoutBody extends Readonly<z.output<typeof request>> {}
@@ -41,6 +41,7 @@ export const CHECKOUT = {
     summary: 'Starts a checkout, or returns the one that is open for the same choice',
     tag,
     callers: ['user', 'server'],
+    role: 'owner',
     body: request,
     answers: { 200: { description: 'Where to send the buyer', schema: session } },
     problems: {
@@ -56,6 +57,7 @@ export const CHECKOUT = {
     summary: "Opens Stripe's page for invoices, cards and subscriptions",
     tag,
     callers: ['user'],
+    role: 'owner',
     query: z.object({
       subscription: subscriptionId
         .optional()
@@ -70,6 +72,7 @@ export const CHECKOUT = {
     summary: 'What became of a checkout; a paid one whose webhook is late is settled first',
     tag,
     callers: ['user'],
+    role: 'owner',
     params: z.object({ id: z.string() }),
     answers: { 200: { description: 'Its state', schema: status } },
     problems: { 401: 'Not signed in', 404: 'Not a checkout of this account' },

@@ -11,6 +11,7 @@ export const DEMO = {
       'Charges the signed-in user by the rate card: meter page, or page.vision (development only)',
     tag: 'Development',
     callers: ['user'],
+    role: 'member',
     body: z.strictObject({
       pages: z.int().min(1).max(500),
       vision: z.boolean({ error: 'must be true or false' }).default(false),

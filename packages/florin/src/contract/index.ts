@@ -6,6 +6,7 @@ import { CHARGES } from './charges.ts';
 import { CHECKOUT } from './checkout.ts';
 import { DEMO } from './demo.ts';
 import { LIMITS } from './limits.ts';
+import { MEMBERS } from './members.ts';
 import { OPERATING } from './operating.ts';
 import type { Operation } from './operation.ts';
 import { PLAN_CHANGE } from './plan-change.ts';
@@ -27,6 +28,7 @@ export const OPERATIONS: readonly Operation[] = [
   ACCOUNTS,
   CHARGES,
   LIMITS,
+  MEMBERS,
   ADMIN_EVENTS,
   ADMIN_ACCOUNTS,
   ADMIN_HEALTH,
@@ -48,6 +50,7 @@ export type { AdminEvent, AdminEventDetail, AdminEventPage, EventStatus } from '
 export type { AdminFinding, AdminHealth, AdminReconcileRun } from './admin-health.ts';
 export type { CheckoutBody, CheckoutSession, CheckoutState, CheckoutStatus } from './checkout.ts';
 export { type Balance, MAX_KEY, problem, type Written } from './fields.ts';
+export type { Member, MemberPage, OwnAccount } from './members.ts';
 export type { AnswerOf, Operation, Sent } from './operation.ts';
 export type {
   CurrentPlan,
@@ -76,6 +79,7 @@ export {
   CHECKOUT,
   DEMO,
   LIMITS,
+  MEMBERS,
   OPERATING,
   PLAN_CHANGE,
   PLAN_SESSION,

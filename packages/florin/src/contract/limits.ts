@@ -3,7 +3,7 @@ import { limitScope, MAX_CREDITS, text } from '../kernel/index.ts';
 import { instant, ofAccount } from './fields.ts';
 import type { Operations } from './operation.ts';
 
-const limit = z.object({
+export const limit = z.object({
   window: limitScope.window,
   actor: z.string().nullable().meta({ description: '`*`: each actor on its own; null: any' }),
   feature: z.string().nullable(),
@@ -16,8 +16,18 @@ const limit = z.object({
 const schema = z.object({ limits: z.array(limit) });
 
 const path = '/api/accounts/{id}/limits';
-const shared = { path, tag: 'Server', callers: ['server'], params: ofAccount } as const;
-const problems = { 400: 'Not a limit that can be set', 401: 'Not the server key' };
+const shared = {
+  path,
+  tag: 'Members',
+  callers: ['user', 'server'],
+  role: 'admin',
+  params: ofAccount,
+} as const;
+const problems = {
+  400: 'Not a limit that can be set',
+  401: 'Not signed in',
+  403: "Not an admin of the account, or a limit that is the app's to set",
+};
 
 /** What an account, its actors and its features may use at most. */
 export const LIMITS = {

@@ -1,4 +1,5 @@
 import type { ZodType, z } from 'zod';
+import type { MemberRole } from '../kernel/index.ts';
 
 /** An answer that is no problem; without a schema it has no body. */
 type Success = {
@@ -17,6 +18,11 @@ export type Operation = {
   readonly tag: string;
   /** A signed-in user, a server with its key; absent: anyone. */
   readonly callers?: readonly ('user' | 'server')[];
+  /**
+   * What a user must at least be in the account: the one in the path, or else the one that they choose by
+   * the header `Florin-Account` or the query's `account`; without either it is their own.
+   */
+  readonly role?: MemberRole;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly headers?: z.ZodObject;

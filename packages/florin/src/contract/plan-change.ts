@@ -108,6 +108,7 @@ export const PLAN_CHANGE = {
     summary: 'The plans that the account has, as the webhooks have told of them',
     tag,
     callers,
+    role: 'viewer',
     answers: {
       200: {
         description: 'Its live subscriptions',
@@ -122,6 +123,7 @@ export const PLAN_CHANGE = {
     summary: 'What another plan would cost now and do to the credits; nothing is changed',
     tag,
     callers,
+    role: 'owner',
     body: wanted,
     answers: {
       200: {
@@ -143,6 +145,7 @@ export const PLAN_CHANGE = {
     summary: 'Changes the plan as a preview has shown, or not at all; a repetition changes nothing',
     tag,
     callers,
+    role: 'owner',
     body: confirmed,
     answers: {
       200: { description: 'Changed; the credits come with the invoice', schema: changed },

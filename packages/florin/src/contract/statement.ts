@@ -55,6 +55,8 @@ export const transaction = z.object({
   holdId: z.string().nullable(),
   reason: z.string().nullable(),
   planType: z.string().nullable(),
+  /** Who used the credits, by the app's name: told to admins and owners, and to whoever it was. */
+  actor: z.string().nullable(),
   /** In what the credits were used, by the app's name. */
   feature: z.string().nullable(),
   /** Of a charge by the rate card: what was measured, and how much of it as a decimal. */
@@ -90,6 +92,7 @@ export const STATEMENT = {
     summary: 'The balance, with the grants that still have credits',
     tag,
     callers,
+    role: 'viewer',
     answers: { 200: { description: 'The balance', schema: report } },
     problems: { 401: 'Not signed in' },
   },
@@ -99,6 +102,7 @@ export const STATEMENT = {
     summary: 'The ledger of the account, newest first',
     tag,
     callers,
+    role: 'viewer',
     query: entryCursor,
     answers: { 200: { description: 'A page, and where the next one begins', schema: page } },
     problems: { 401: 'Not signed in' },
@@ -109,6 +113,7 @@ export const STATEMENT = {
     summary: 'The balance now and after each change, as server-sent events named `balance`',
     tag,
     callers,
+    role: 'viewer',
     answers: {
       200: {
         description: 'A stream that ends when the token does',

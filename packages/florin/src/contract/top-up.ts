@@ -84,6 +84,7 @@ export const TOP_UP = {
     summary: 'What the buyer has agreed to, and the latest top-ups',
     tag,
     callers,
+    role: 'owner',
     answers: shown,
     problems: { 401: 'Not signed in' },
   },
@@ -93,6 +94,7 @@ export const TOP_UP = {
     summary: 'Agrees to auto top-up, or to other terms; paused until a card is saved',
     tag,
     callers,
+    role: 'owner',
     body: agreement,
     answers: shown,
     problems: {
@@ -108,6 +110,7 @@ export const TOP_UP = {
     summary: 'Turns auto top-up off',
     tag,
     callers,
+    role: 'owner',
     answers: shown,
     problems: { 401: 'Not signed in' },
   },
@@ -117,6 +120,7 @@ export const TOP_UP = {
     summary: "Opens Stripe's page that saves a card",
     tag,
     callers,
+    role: 'owner',
     answers: { 200: { description: 'Where to send the buyer', schema: redirect } },
     problems: { 401: 'Not signed in', 404: 'Auto top-up is off' },
   },
@@ -126,6 +130,7 @@ export const TOP_UP = {
     summary: 'Goes on with a saved card, under the terms agreed to',
     tag,
     callers,
+    role: 'owner',
     body: z.strictObject({
       sessionId: sessionId.optional().meta({
         description: 'The setup session that has just saved a card',

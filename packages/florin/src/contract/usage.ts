@@ -64,9 +64,11 @@ export const USAGE = {
   own: {
     method: 'get',
     path: '/api/usage',
-    summary: 'Credits used, by day (UTC), meter, feature and actor; both days included',
+    summary:
+      'Credits used, by day (UTC), meter, feature and actor; both days included. By actor it takes the role admin',
     tag: 'Buyer',
     callers: ['user'],
+    role: 'viewer',
     query,
     answers,
     problems: { 400: RANGE, 401: 'Not signed in' },

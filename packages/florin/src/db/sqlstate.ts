@@ -31,6 +31,13 @@ const LEDGER_ERRORS: Readonly<Record<string, Mapping>> = {
   CRACC: (error) => new AccountClosedError(whatToDo(error), { cause: error }),
   CRAMT: (error) => new AmountNotAllowedError(whatToDo(error), { cause: error }),
   CRKEY: (error) => new FlorinError('idempotency_key_invalid', whatToDo(error), { cause: error }),
+  CRMEM: (error) => new FlorinError('not_a_member', whatToDo(error), { cause: error }),
+  CRROL: (error) =>
+    new FlorinError('role_too_low', whatToDo(error), {
+      details: JSON.parse(error.detail ?? '{}'),
+      cause: error,
+    }),
+  CROWN: (error) => new FlorinError('last_owner', whatToDo(error), { cause: error }),
   CRGRN: (error) => new FlorinError('grant_not_found', whatToDo(error), { cause: error }),
 };
 

@@ -8,7 +8,8 @@ import { observe } from './observe.ts';
 import { createOriginGate } from './origins.ts';
 import { addPages } from './pages.ts';
 import { createParts } from './parts.ts';
-import { asFlorinError, problemHeaders, toProblem } from './problem.ts';
+import { asAnswered, problemHeaders, toProblem } from './problem.ts';
+import type { AnsweredError } from './request-error.ts';
 import { type App, addFallback } from './route.ts';
 import { addAccounts } from './routes/accounts.ts';
 import { addAdminAccounts } from './routes/admin-accounts.ts';
@@ -21,6 +22,7 @@ import { addDocuments } from './routes/documents.ts';
 import { addHealth, answerMetrics } from './routes/health.ts';
 import { addJobs } from './routes/jobs.ts';
 import { addLimits } from './routes/limits.ts';
+import { addMembers } from './routes/members.ts';
 import { addPlanChange } from './routes/plan-change.ts';
 import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
@@ -52,7 +54,6 @@ export function createApp(deps: AppDeps): FlorinApp {
   addWebhook(app, parts);
   addAccounts(app, parts);
   addCharges(app, parts);
-  addLimits(app, parts);
   addHealth(app, parts);
   addJobs(app, parts);
   if (isBehindHttps(deps)) {
@@ -69,6 +70,8 @@ export function createApp(deps: AppDeps): FlorinApp {
   addTopUp(app, parts);
   addStatement(app, parts);
   addUsage(app, parts);
+  addLimits(app, parts);
+  addMembers(app, parts);
   addAdminEvents(app, parts);
   addAdminAccounts(app, parts);
   addAdminHealth(app, parts);
@@ -92,7 +95,7 @@ function answerProblem(
   thrown: unknown,
   { c, deps }: { c: RequestContext; deps: AppDeps },
 ): Response {
-  const error = asFlorinError(fromHono(thrown));
+  const error = asAnswered(fromHono(thrown));
   const requestId = c.get('requestId') ?? '';
   const problem = toProblem(error, requestId);
   c.set('code', error.code);
@@ -120,7 +123,7 @@ function fromHono(thrown: unknown): unknown {
     : thrown;
 }
 
-function stackOf(error: FlorinError): string | undefined {
+function stackOf(error: AnsweredError): string | undefined {
   return error.code === 'internal'
     ? (error.cause instanceof Error ? error.cause : error).stack
     : undefined;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Database } from '../db/index.ts';
 import { FlorinError, type Logger } from '../kernel/index.ts';
 import { BALANCE_CHANNEL, readBalances } from '../ledger/index.ts';
+import { stillMembers } from '../members/index.ts';
 
 export type BalanceFeed = {
   /** Says that an account's balance may have changed, where this process knows it first. */
@@ -12,6 +13,8 @@ export type BalanceFeed = {
    */
   open(stream: {
     accountId: string;
+    /** Who reads it. Of an account that is not their own the stream ends once they are no member. */
+    userId: string;
     /** The address whose share of the streams it takes; absent where the host does not know it. */
     address?: string | undefined;
     until: Date;
@@ -22,6 +25,7 @@ export type BalanceFeed = {
 };
 
 type Subscriber = {
+  readonly userId: string;
   readonly address: string | undefined;
   readonly tell: (event: { id: string; text: string }) => void;
   readonly beat: () => void;
@@ -33,7 +37,7 @@ const POLL_MS = 3_000;
 const HEARTBEAT_MS = 15_000;
 const RETRY_MS = 2_000;
 const MAX_STREAMS = 2_000;
-const MAX_STREAMS_AN_ACCOUNT = 10;
+const MAX_STREAMS_A_USER = 10;
 /** A tenth of all, so that free sign-ups from one address cannot take everybody's streams. */
 const MAX_STREAMS_AN_ADDRESS = 200;
 const MAX_ACCOUNTS_A_READ = 500;
@@ -54,7 +58,8 @@ export function createBalanceFeed(options: {
   const { db, logger } = options;
   const encoder = new TextEncoder();
   const subscribers = new Map<string, Set<Subscriber>>();
-  const ofAddress = new Map<string | undefined, number>();
+  const ofAddress = createCount<string | undefined>();
+  const ofUser = createCount<string>();
   const due = new Set<string>();
   let count = 0;
   let isReading = false;
@@ -86,6 +91,7 @@ export function createBalanceFeed(options: {
         due.delete(accountId);
       }
       try {
+        await endLeavers(accounts);
         for (const { accountId, ...balance } of await readBalances(db, accounts)) {
           tell(accountId, JSON.stringify(balance));
         }
@@ -95,6 +101,21 @@ export function createBalanceFeed(options: {
       }
     }
     isReading = false;
+  }
+
+  /** Whose account it is needs no asking. */
+  async function endLeavers(accounts: readonly string[]): Promise<void> {
+    const shared = accounts.flatMap((accountId) =>
+      [...(subscribers.get(accountId) ?? [])]
+        .filter(({ userId }) => userId !== accountId)
+        .map(({ userId, end }) => ({ accountId, userId, end })),
+    );
+    if (shared.length > 0) {
+      const still = await stillMembers(db, shared);
+      for (const { end } of shared.filter((_, index) => still[index] !== true)) {
+        end();
+      }
+    }
   }
 
   function tell(accountId: string, data: string): void {
@@ -138,19 +159,19 @@ export function createBalanceFeed(options: {
   }
 
   function add(accountId: string, subscriber: Subscriber): void {
-    const { address } = subscriber;
+    const { address, userId } = subscriber;
     const own = subscribers.get(accountId) ?? new Set();
-    const there = ofAddress.get(address) ?? 0;
     if (
       count >= MAX_STREAMS ||
-      own.size >= MAX_STREAMS_AN_ACCOUNT ||
-      (address !== undefined && there >= MAX_STREAMS_AN_ADDRESS)
+      ofUser.of(userId) >= MAX_STREAMS_A_USER ||
+      (address !== undefined && ofAddress.of(address) >= MAX_STREAMS_AN_ADDRESS)
     ) {
       const message = 'Too many live balances are open. Ask /api/balance now and then instead.';
       throw new FlorinError('rate_limited', message, { details: { retryAfter: 30 } });
     }
     subscribers.set(accountId, own.add(subscriber));
-    ofAddress.set(address, there + 1);
+    ofAddress.add(address, 1);
+    ofUser.add(userId, 1);
     count += 1;
     options.open.inc();
     if (count === 1) {
@@ -163,13 +184,8 @@ export function createBalanceFeed(options: {
     if (own?.delete(subscriber) !== true) {
       return;
     }
-    const { address } = subscriber;
-    const left = (ofAddress.get(address) ?? 1) - 1;
-    if (left === 0) {
-      ofAddress.delete(address);
-    } else {
-      ofAddress.set(address, left);
-    }
+    ofAddress.add(subscriber.address, -1);
+    ofUser.add(subscriber.userId, -1);
     count -= 1;
     options.open.dec();
     if (own.size === 0) {
@@ -182,7 +198,7 @@ export function createBalanceFeed(options: {
 
   return {
     changed,
-    open({ accountId, address, until, lastEventId }) {
+    open({ accountId, userId, address, until, lastEventId }) {
       let lastId = lastEventId;
       let life: NodeJS.Timeout | undefined;
       let subscriber: Subscriber | undefined;
@@ -208,6 +224,7 @@ export function createBalanceFeed(options: {
             }
           };
           subscriber = {
+            userId,
             address,
             tell({ id, text }) {
               if (id !== lastId) {
@@ -231,6 +248,23 @@ export function createBalanceFeed(options: {
     close() {
       isClosed = true;
       eachSubscriber(({ end }) => end());
+    },
+  };
+}
+
+/** Counts by key, and forgets a key at 0. */
+function createCount<K>() {
+  const counts = new Map<K, number>();
+  const of = (key: K) => counts.get(key) ?? 0;
+  return {
+    of,
+    add(key: K, change: number): void {
+      const now = of(key) + change;
+      if (now === 0) {
+        counts.delete(key);
+      } else {
+        counts.set(key, now);
+      }
     },
   };
 }

@@ -1,7 +1,8 @@
 import type { Context } from 'hono';
 import type { ZodType, z } from 'zod';
-import { check, FlorinError, toPlainJson } from '../kernel/index.ts';
+import { check, FlorinError, isUuid, toPlainJson } from '../kernel/index.ts';
 import type { AppEnv } from './context.ts';
+import { RequestError } from './request-error.ts';
 
 type Bindings = AppEnv['Bindings'];
 
@@ -16,7 +17,7 @@ const JSON_TYPE = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
  */
 export async function readJson<S extends ZodType>(c: Context, schema: S): Promise<z.infer<S>> {
   if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
-    throw new FlorinError(
+    throw new RequestError(
       'unsupported_media_type',
       'Send the body as JSON with the header Content-Type: application/json.',
     );
@@ -34,6 +35,15 @@ export async function readJson<S extends ZodType>(c: Context, schema: S): Promis
 /** The query's parameters in this shape. Throws `invalid_input`. */
 export function readQuery<S extends ZodType>(c: Context, schema: S): z.infer<S> {
   return check(schema, checkJson(c.req.query()));
+}
+
+/** A uuid of the path, in lower case. Throws `invalid_input`. */
+export function uuidOf(c: Context, name: string): string {
+  const value = c.req.param(name);
+  if (!isUuid(value)) {
+    throw new FlorinError('invalid_input', `${name}: must be a uuid.`);
+  }
+  return value.toLowerCase();
 }
 
 /** Refuses text that Postgres or Stripe could not take, in any field of any route. */
@@ -64,16 +74,18 @@ async function whole<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch (error) {
-    throw error instanceof FlorinError
+    throw error instanceof RequestError
       ? error
-      : new FlorinError('body_incomplete', 'The body ended before it was whole.', { cause: error });
+      : new RequestError('body_incomplete', 'The body ended before it was whole.', {
+          cause: error,
+        });
   }
 }
 
 /** Throws when a parser such as express.json() has read the body: no signature could be verified. */
 function refuseReadBody(c: Context): void {
   if (isBodyGone(c)) {
-    throw new FlorinError(
+    throw new RequestError(
       'body_already_read',
       'The body was read before Florin saw it. Mount Florin before express.json() and other body parsers, or let the parser keep the bytes: express.json({ verify: (request, _response, bytes) => { request.rawBody = bytes; } }).',
     );
@@ -116,6 +128,6 @@ async function readCounted(c: Context, limit: number): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function tooLarge(limit: number): FlorinError {
-  return new FlorinError('payload_too_large', `The body is larger than ${limit} bytes.`);
+function tooLarge(limit: number): RequestError {
+  return new RequestError('payload_too_large', `The body is larger than ${limit} bytes.`);
 }

@@ -1,6 +1,6 @@
-import { FlorinError } from '../kernel/index.ts';
 import type { Middleware, RequestContext } from './context.ts';
 import { noContent } from './headers.ts';
+import { RequestError } from './request-error.ts';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 const PREFLIGHT_SECONDS = '600';
@@ -32,10 +32,10 @@ export function createOriginGate(allowedOrigins: readonly string[]): Middleware 
     if (isPreflight(c)) {
       const answer = noContent();
       allow(answer, origin);
-      answer.headers.set('access-control-allow-methods', 'GET, POST, DELETE');
+      answer.headers.set('access-control-allow-methods', 'GET, POST, PUT, DELETE');
       answer.headers.set(
         'access-control-allow-headers',
-        'authorization, content-type, idempotency-key, last-event-id',
+        'authorization, content-type, florin-account, idempotency-key, last-event-id',
       );
       answer.headers.set('access-control-max-age', PREFLIGHT_SECONDS);
       return answer;
@@ -76,8 +76,8 @@ function allow(response: Response, origin: string): void {
   response.headers.append('vary', 'Origin');
 }
 
-function notAllowed(): FlorinError {
-  return new FlorinError(
+function notAllowed(): RequestError {
+  return new RequestError(
     'forbidden',
     'Pages of this origin may not call the service. Add it to ALLOWED_ORIGINS if they should.',
     { details: { reason: 'origin_not_allowed' } },

@@ -4,9 +4,11 @@ import type { CatchUpSession, CheckoutDeps, RecentSessions } from '../checkout/i
 import { runJobs } from '../jobs/index.ts';
 import { createMemory } from '../kernel/index.ts';
 import { createSpendBatcher } from '../ledger/index.ts';
+import { readRole } from '../members/index.ts';
 import { type Confirmations, createConfirmations } from '../plan-change/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
 import { createCatchUp, type WebhookDeps } from '../webhooks/index.ts';
+import type { RoleOf } from './acting.ts';
 import { type BalanceFeed, createBalanceFeed } from './balance-feed.ts';
 import { createStripeFor, type StripeFor } from './buyer-stripe.ts';
 import { type Callers, createCallers } from './callers.ts';
@@ -25,6 +27,7 @@ export type Parts = AppDeps & {
   /** The webhooks' parts over the reserved connections. */
   readonly deliveries: WebhookDeps;
   readonly callers: Callers;
+  readonly roleOf: RoleOf;
   readonly rateLimits: RateLimits;
   readonly addressOf: AddressOf;
   readonly stripeFor: StripeFor;
@@ -48,7 +51,10 @@ export function createParts(deps: AppDeps): Parts {
   const prices = createPriceDirectory({ stripe, clock, logger });
   const metrics = createMetrics(db);
   const tokens = { secrets: config.planSessionSecrets, clock, ids };
+  const roleOf: RoleOf = (of) => readRole(db, of);
   const callers = createCallers({
+    roleOf,
+    rateLimits,
     serverKeys: config.serverKeys,
     userTokens: createUserTokens({
       url: config.supabase.url,
@@ -61,6 +67,7 @@ export function createParts(deps: AppDeps): Parts {
     ...deps,
     deliveries: { ...webhooks, db: deps.reserved ?? db },
     callers,
+    roleOf,
     rateLimits,
     addressOf,
     stripeFor: createStripeFor({ config, rateLimits, addressOf }),

@@ -1,4 +1,7 @@
 import { type ErrorCode, FlorinError } from '../kernel/index.ts';
+import { type AnsweredError, isAnsweredError, type RequestErrorCode } from './request-error.ts';
+
+type ProblemCode = ErrorCode | RequestErrorCode;
 
 type Problem = {
   readonly status: number;
@@ -36,6 +39,13 @@ const PROBLEMS = {
     retryAfter: 1,
   },
   amount_not_allowed: { status: 400, title: 'The amount is not allowed' },
+  not_a_member: { status: 403, title: 'Not a member of this account' },
+  role_too_low: {
+    status: 403,
+    title: 'The role does not allow this',
+    shows: ['role', 'required'],
+  },
+  last_owner: { status: 409, title: 'The account would have no owner' },
   grant_not_found: { status: 404, title: 'There is no such grant' },
   invalid_input: { status: 400, title: 'The request is not understood', shows: ['faults'] },
   invalid_configuration: {
@@ -116,10 +126,10 @@ const PROBLEMS = {
     title: 'Something went wrong',
     detail: 'Something went wrong on our side; the log tells more under this request id.',
   },
-} as const satisfies Record<ErrorCode, Problem>;
+} as const satisfies Record<ProblemCode, Problem>;
 
 /** The HTTP status that a code is answered with. */
-export function statusOf(code: ErrorCode): number {
+export function statusOf(code: ProblemCode): number {
   return PROBLEMS[code].status;
 }
 
@@ -127,12 +137,12 @@ export type ProblemDocument = {
   readonly type: string;
   readonly title: string;
   readonly status: number;
-  readonly code: ErrorCode;
+  readonly code: ProblemCode;
   readonly detail: string;
 } & Readonly<Record<string, unknown>>;
 
 /** RFC 9457 for an error: its stable code, what to do, and only the details meant for callers. */
-export function toProblem(error: FlorinError, requestId: string): ProblemDocument {
+export function toProblem(error: AnsweredError, requestId: string): ProblemDocument {
   const problem: Problem = PROBLEMS[error.code];
   const shown = (problem.shows ?? [])
     .map((name) => [name, error.details[name]] as const)
@@ -149,7 +159,7 @@ export function toProblem(error: FlorinError, requestId: string): ProblemDocumen
 }
 
 /** Headers that belong to a problem: when to come back, how to sign in, what is allowed. */
-export function problemHeaders(error: FlorinError): Record<string, string> {
+export function problemHeaders(error: AnsweredError): Record<string, string> {
   const problem: Problem = PROBLEMS[error.code];
   const seconds = Number(error.details['retryAfter'] ?? problem.retryAfter ?? 0);
   const { allowed } = error.details;
@@ -165,8 +175,8 @@ export function problemHeaders(error: FlorinError): Record<string, string> {
 const DATA_EXCEPTION = /^22/;
 
 /** Whatever was thrown, as an error with a code. What nobody foresaw is `internal`. */
-export function asFlorinError(thrown: unknown): FlorinError {
-  if (!(thrown instanceof FlorinError)) {
+export function asAnswered(thrown: unknown): AnsweredError {
+  if (!isAnsweredError(thrown)) {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     return new FlorinError('internal', message, { cause: thrown });
   }

@@ -1,8 +1,11 @@
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
+import type { z } from 'zod';
 import { type AnswerOf, type Operation, problem, type Sent } from '../contract/index.ts';
 import { FlorinError, isStorableText } from '../kernel/index.ts';
+import { CHOICE, hasAccountInPath } from './acting.ts';
 import type { AppEnv, RequestContext } from './context.ts';
 import { type Answered, json } from './headers.ts';
+import { RequestError } from './request-error.ts';
 
 export type App = OpenAPIHono<AppEnv>;
 
@@ -27,14 +30,27 @@ export function addRoute<const O extends Operation>(
   });
 }
 
+const ROLE_PROBLEMS = '`not_a_member`, or `role_too_low` (`role`, `required`)';
+
+function withChoice(choice: z.ZodObject, own: z.ZodObject | undefined): z.ZodObject {
+  return choice.extend(own?.shape ?? {});
+}
+
 function toDocumented(operation: Operation): RouteConfig {
-  const { method, path, summary, tag, callers, params, query, headers, body } = operation;
+  const { method, path, summary, tag, callers, params, body } = operation;
+  const isChosen = operation.role !== undefined && !hasAccountInPath(operation);
+  const query = isChosen ? withChoice(CHOICE.query, operation.query) : operation.query;
+  const headers = isChosen ? withChoice(CHOICE.headers, operation.headers) : operation.headers;
   const answers = Object.entries(operation.answers).map(([status, success]) => {
     const { description, schema, type = 'application/json' } = success;
     const content = schema === undefined ? {} : { content: { [type]: { schema } } };
     return [status, { description, ...content }];
   });
-  const problems = Object.entries(operation.problems ?? {}).map(([status, description]) => [
+  const { 403: forbidden, ...others } = operation.problems ?? {};
+  const roles = operation.role === undefined ? undefined : ROLE_PROBLEMS;
+  const refused = [forbidden, roles].filter((one) => one !== undefined).join('; ');
+  const all = refused === '' ? others : { ...others, 403: refused };
+  const problems = Object.entries(all).map(([status, description]) => [
     status,
     { description, content: { 'application/problem+json': { schema: problem } } },
   ]);
@@ -73,7 +89,7 @@ export function addFallback(app: App): void {
       .filter(({ pattern }) => pattern.test(c.req.path))
       .flatMap(({ methods }) => [...methods]);
     if (allowed.length > 0 && !allowed.includes(c.req.method)) {
-      throw new FlorinError('method_not_allowed', `Use ${allowed.join(' or ')} here.`, {
+      throw new RequestError('method_not_allowed', `Use ${allowed.join(' or ')} here.`, {
         details: { allowed },
       });
     }

@@ -1,8 +1,10 @@
 import { MAX_KEY } from '../contract/index.ts';
-import { FlorinError, isUuid } from '../kernel/index.ts';
+import { FlorinError } from '../kernel/index.ts';
+import { uuidOf } from './body.ts';
 import type { RequestContext } from './context.ts';
 import { type Answered, json } from './headers.ts';
 import type { Parts } from './parts.ts';
+import { RequestError } from './request-error.ts';
 
 const REPLAYED = { 'idempotent-replayed': 'true' };
 
@@ -27,19 +29,11 @@ export function createServerWrite({ callers, feed }: Pick<Parts, 'callers' | 'fe
   };
 }
 
-export function uuidOf(c: RequestContext, name: string): string {
-  const value = c.req.param(name);
-  if (!isUuid(value)) {
-    throw new FlorinError('invalid_input', `${name}: must be a uuid.`);
-  }
-  return value.toLowerCase();
-}
-
 /** Reads the key: a text in quotes, as the IETF draft has it, or a bare one, as Stripe writes it. */
 function keyOf(c: RequestContext): string {
   const header = c.req.header('idempotency-key')?.trim() ?? '';
   if (header === '') {
-    throw new FlorinError(
+    throw new RequestError(
       'idempotency_key_missing',
       'Send the header Idempotency-Key with a name for this one operation, and repeat it on every retry.',
     );

@@ -7,10 +7,11 @@ import {
 } from 'jose';
 import { z } from 'zod';
 import { type Clock, FlorinError, isUuid } from '../kernel/index.ts';
+import { type AnsweredError, isAnsweredError, RequestError } from './request-error.ts';
 
 /** A signed-in Supabase user, as their access token says. */
 export type Buyer = {
-  readonly accountId: string;
+  readonly userId: string;
   readonly email: string | undefined;
   /** Signed in without any identity: Supabase's anonymous sign-in. */
   readonly isAnonymous: boolean;
@@ -136,7 +137,7 @@ async function bySecret(
 
 function toBuyer(token: z.infer<typeof claims>): Buyer {
   return {
-    accountId: token.sub.toLowerCase(),
+    userId: token.sub.toLowerCase(),
     email: token.email == null || token.email === '' ? undefined : token.email,
     isAnonymous: token.is_anonymous === true,
     isOperator: token.app_metadata?.florin_role === 'operator',
@@ -145,8 +146,8 @@ function toBuyer(token: z.infer<typeof claims>): Buyer {
 }
 
 /** Blames the token, unless the keys could not be fetched. */
-function explain(error: unknown): FlorinError {
-  if (error instanceof FlorinError) {
+function explain(error: unknown): AnsweredError {
+  if (isAnsweredError(error)) {
     return error;
   }
   if (error instanceof errors.JWTExpired) {
@@ -171,7 +172,7 @@ function isAboutKeys(error: unknown): boolean {
   );
 }
 
-function refused(message: string, more: { reason?: string; cause?: unknown } = {}): FlorinError {
+function refused(message: string, more: { reason?: string; cause?: unknown } = {}): RequestError {
   const details = more.reason === undefined ? {} : { reason: more.reason };
-  return new FlorinError('unauthenticated', message, { details, cause: more.cause });
+  return new RequestError('unauthenticated', message, { details, cause: more.cause });
 }

@@ -1,31 +1,26 @@
 /**
- * Every failure Florin reports on purpose. `code` is stable and documented in docs/errors.md; HTTP
- * statuses and SQLSTATEs are mapped to and from it at the edges (http/problem.ts, db/sqlstate.ts).
+ * Every failure that Florin's own work reports on purpose; http/request-error.ts has those of a request.
+ * `code` is stable and documented in docs/errors.md; HTTP statuses and SQLSTATEs are mapped to and from
+ * it at the edges (http/problem.ts, db/sqlstate.ts).
  */
 export type ErrorCode =
   | 'insufficient_credits'
   | 'limit_reached'
   | 'idempotency_key_reused'
   | 'idempotency_key_invalid'
-  | 'idempotency_key_missing'
   | 'hold_not_open'
   | 'account_closed'
   | 'account_busy'
   | 'amount_not_allowed'
   | 'grant_not_found'
+  | 'not_a_member'
+  | 'role_too_low'
+  | 'last_owner'
   | 'invalid_input'
   | 'invalid_configuration'
-  | 'unauthenticated'
-  | 'forbidden'
   | 'not_found'
-  | 'method_not_allowed'
-  | 'unsupported_media_type'
-  | 'body_already_read'
-  | 'body_incomplete'
   | 'conflict'
   | 'rate_limited'
-  | 'payload_too_large'
-  | 'signature_invalid'
   | 'price_unknown'
   | 'price_changed'
   | 'meter_unknown'
@@ -48,17 +43,20 @@ export type ErrorDetails = Readonly<Record<string, unknown>>;
 export type FlorinErrorOptions = { details?: ErrorDetails; cause?: unknown };
 
 /** An error with a stable `code`, a message that says what to do, and machine-readable `details`. */
-export class FlorinError extends Error {
-  readonly code: ErrorCode;
+export class CodedError<Code extends string> extends Error {
+  readonly code: Code;
   readonly details: ErrorDetails;
 
-  constructor(code: ErrorCode, message: string, options: FlorinErrorOptions = {}) {
+  constructor(code: Code, message: string, options: FlorinErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = code;
     this.details = options.details ?? {};
   }
 }
+
+/** What the library throws. */
+export class FlorinError extends CodedError<ErrorCode> {}
 
 /** The account has fewer credits available than the operation needs. Nothing was written. */
 export class InsufficientCreditsError extends FlorinError {

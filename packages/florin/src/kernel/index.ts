@@ -4,6 +4,7 @@ export { type Clock, systemClock } from './clock.ts';
 export {
   AccountClosedError,
   AmountNotAllowedError,
+  CodedError,
   DatabaseUnavailableError,
   type ErrorCode,
   type ErrorDetails,
@@ -25,7 +26,9 @@ export {
   expiresInSeconds,
   type Issue,
   limitScope,
+  type MemberRole,
   measured,
+  memberRole,
   metadata,
   overage,
   priority,

@@ -54,6 +54,12 @@ export const limitScope = {
   soft: z.boolean({ error: 'must be true or false' }).default(false),
 };
 
+/** What a user may do with an account, each more than the one before. */
+export const memberRole = z.enum(['viewer', 'member', 'admin', 'owner'], {
+  error: 'must be viewer, member, admin or owner',
+});
+export type MemberRole = z.output<typeof memberRole>;
+
 const decimal = z.union([z.number(), z.string()], {
   error: 'must be a number, or a decimal as text',
 });

@@ -25,6 +25,8 @@ export type StatementEntry = Omit<Entry, 'metadata'> & {
   readonly planType: string | null;
   /** Stripe's event that brought it: entries of one event belong together; null: none did. */
   readonly eventId: string | null;
+  /** Who made it by hand: an operator's account, `server`, or the name of whoever ran the command. */
+  readonly madeBy: string | null;
   /** What operators noted for each other. */
   readonly internalNote: string | null;
   /** Without a grant: debt. */
@@ -110,7 +112,7 @@ function toStatementEntry(
     reason: textOf(metadata, 'reason'),
     planType: textOf(metadata, 'plan_type'),
     eventId: textOf(metadata, 'stripe_event_id'),
-    actor: textOf(metadata, 'actor') ?? entry.actor,
+    madeBy: textOf(metadata, 'actor'),
     internalNote: textOf(metadata, 'internal_note'),
     allocations,
   };

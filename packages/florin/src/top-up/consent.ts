@@ -187,16 +187,17 @@ export async function stopTopUp(db: Executor, accountId: string): Promise<boolea
  */
 export async function saveCard(
   { db, stripe, appUrl }: TopUpDeps,
-  accountId: string,
+  { accountId, userId }: { readonly accountId: string; readonly userId: string },
 ): Promise<{ readonly url: string }> {
   const customer = await customerOf(db, accountId);
+  const account = accountId === userId ? '' : `account=${accountId}`;
   try {
     const { id, url } = await stripe.checkout.sessions.create({
       mode: 'setup',
       customer,
       allowed_payment_method_types: ['card', 'link'],
-      success_url: `${appUrl}/index.html?top_up=card_saved&session_id={CHECKOUT_SESSION_ID}`,
-      cancel_url: `${appUrl}/index.html`,
+      success_url: `${appUrl}/index.html?top_up=card_saved&session_id={CHECKOUT_SESSION_ID}${account && `&${account}`}`,
+      cancel_url: `${appUrl}/index.html${account && `?${account}`}`,
       metadata: { userId: accountId },
     });
     if (url === null) {

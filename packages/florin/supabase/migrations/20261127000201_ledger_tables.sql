@@ -65,7 +65,7 @@ comment on table credits.accounts is
 comment on column credits.accounts.debt_limit is
   'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
 comment on column credits.accounts.limited is
-  'Whether it has limits: its spends then count towards them, and no other account pays for it.';
+  'Whether it has limits or members: its spends are then checked against them, and no other account pays for it.';
 comment on column credits.accounts.next_change_at is
   'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
 comment on column credits.accounts.next_expiry_at is
@@ -227,32 +227,11 @@ alter table credits.grants enable row level security;
 alter table credits.holds enable row level security;
 alter table credits.allocations enable row level security;
 
-create function credits.current_account()
-returns uuid
-language plpgsql
-stable
-set search_path = ''
-as $$
-begin
-  return nullif(coalesce(
-    nullif(current_setting('request.jwt.claim.sub', true), ''),
-    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'), '')::uuid;
-end;
-$$;
-comment on function credits.current_account() is
-  'The account whose rows the signed-in user may read: their own, from the request''s verified claims, as auth.uid() reads them. Written here because florin_owner may have no rights in the schema auth.';
-grant execute on function credits.current_account() to authenticated, service_role;
-
 do $$
 declare
   v_table text;
 begin
   foreach v_table in array array['accounts', 'entries', 'grants', 'holds', 'allocations'] loop
-    execute format(
-      'create policy %I on credits.%I for select to authenticated using (account_id = (select credits.current_account()))',
-      v_table || '_own_rows', v_table);
-    execute format('comment on policy %I on credits.%I is %L',
-      v_table || '_own_rows', v_table, 'A signed-in user reads the rows of their own account.');
     execute format(
       'create policy %I on credits.%I for select to service_role using (true)',
       v_table || '_service_reads', v_table);

@@ -168,33 +168,6 @@ $$;
 comment on function credits.pay_unpaid(timestamptz, credits.payer[], credits.stretch[], credits.change[]) is
   'Pays as much of the stretches as the grants can, in burn order, and leaves the rest.';
 
-create function credits.without_stretch(
-  p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint)
-returns credits.stretch[]
-language plpgsql
-immutable
-set search_path = ''
-as $$
-declare
-  v_stretch credits.stretch;
-  v_left credits.stretch[] := array[]::credits.stretch[];
-begin
-  foreach v_stretch in array p_unpaid loop
-    if v_stretch.axis_from < least(v_stretch.axis_to, p_axis_from) then
-      v_left := v_left || row(v_stretch.axis_from, least(v_stretch.axis_to, p_axis_from),
-        v_stretch.was_debt)::credits.stretch;
-    end if;
-    if v_stretch.axis_to > greatest(v_stretch.axis_from, p_axis_to) then
-      v_left := v_left || row(greatest(v_stretch.axis_from, p_axis_to), v_stretch.axis_to,
-        v_stretch.was_debt)::credits.stretch;
-    end if;
-  end loop;
-  return v_left;
-end;
-$$;
-comment on function credits.without_stretch(credits.stretch[], bigint, bigint) is
-  'What is left unpaid once a hold no longer needs its stretch.';
-
 create function credits.burned_changes(p_account credits.accounts, p_at timestamptz)
 returns setof credits.change
 language plpgsql
@@ -246,7 +219,6 @@ declare
   v_paid credits.paid_stretch[];
   v_changes credits.change[] := array[]::credits.change[];
   v_due record;
-  v_part credits.part;
   v_left bigint;
 begin
   if p_account.debt = 0 and p_account.next_change_at > p_at then
@@ -261,20 +233,10 @@ begin
     if v_due.what = 'release' then
       v_changes := v_changes || row('release', v_due.at, null, null, null, v_due.id,
         v_due.axis_to - v_due.axis_from, null)::credits.change;
-      foreach v_part in array credits.parts_of(
-        v_due.parts, v_paid, v_due.axis_from, v_due.axis_to)
-      loop
-        v_changes := v_changes || row('free', v_due.at, null, null,
-          (v_payers[v_part.place]).grant_id, null, v_part.amount, null)::credits.change;
-        v_left := (v_payers[v_part.place]).credits_left + v_part.amount;
-        -- What comes back to a grant that has ended expires at once.
-        if (v_payers[v_part.place]).ends <= v_due.at then
-          v_changes := v_changes || row('expire', v_due.at, null, null,
-            (v_payers[v_part.place]).grant_id, null, v_left, null)::credits.change;
-          v_left := 0;
-        end if;
-        v_payers[v_part.place].credits_left := v_left;
-      end loop;
+      select r.* into v_payers, v_changes
+        from credits.give_back(
+          v_due.at, credits.parts_of(v_due.parts, v_paid, v_due.axis_from, v_due.axis_to),
+          v_payers, v_changes) r;
       if cardinality(v_unpaid) > 0 then
         v_unpaid := credits.without_stretch(v_unpaid, v_due.axis_from, v_due.axis_to);
       end if;

@@ -30,6 +30,7 @@ declare
   v_content bytea;
   v_usage bytea := '\x'::bytea;
   v_counted boolean := false;
+  v_as_user boolean := false;
   v_account credits.accounts;
   v_entry credits.entries;
 begin
@@ -43,6 +44,7 @@ begin
   if num_nonnulls(p_actor, p_feature, p_meter, p_quantity, p_pricing) > 0 then
     perform credits.check_usage(p_actor, p_feature, p_meter, p_quantity, p_pricing);
     v_usage := credits.usage_seal(p_actor, p_feature, p_meter, p_quantity, p_pricing);
+    v_as_user := coalesce(length(p_actor) = 36 and credits.app_keeps_members(), false);
   end if;
   v_content := sha256(record_send(row(
     p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
@@ -61,7 +63,7 @@ begin
        and (a.posted - a.held >= p_amount or p_amount = 0)
        and a.next_change_at > v_now
        and a.closed_at is null
-       and (v_counted or not a.limited)
+       and (v_counted or not (a.limited or v_as_user))
     returning a.posted, a.held, a.entry_no, a.axis, a.chain
       into posted, held, v_entry_no, v_axis, v_chain;
     if found then
@@ -115,14 +117,15 @@ begin
       perform credits.save_account(v_account);
     elsif v_account.posted - v_account.held < p_amount and p_amount > 0 then
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
-    elsif v_account.limited then
+    elsif v_account.limited or v_as_user then
+      perform credits.check_actor(p_account_id, p_actor);
       v_counted := credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
     end if;
   end loop;
 end;
 $$;
 comment on function credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb) is
-  'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRINS (also for an unknown account), CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
+  'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. An actor that is a user''s id must be a member where the account has members. Errors: CRINS (also for an unknown account), CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
 
 create type credits.batch_result as (status text, entry_no bigint, posted bigint, held bigint);
 comment on type credits.batch_result is

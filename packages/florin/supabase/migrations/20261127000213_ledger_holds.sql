@@ -54,6 +54,9 @@ begin
       perform credits.raise_insufficient(
         coalesce(v_account.posted - v_account.held, 0), p_amount);
     end if;
+    if v_account.limited or credits.app_keeps_members() then
+      perform credits.check_actor(p_account_id, p_actor);
+    end if;
     if v_account.limited then
       perform credits.check_limits(
         credits.limit_states(p_account_id, p_actor, p_feature, v_now), p_amount);
@@ -99,7 +102,7 @@ begin
 end;
 $$;
 comment on function credits.place_hold(uuid, bigint, text, interval, jsonb, text, text) is
-  'Reserves credits until they are captured, released, or the hold expires. Reserved credits do not expire with their grant; while they are reserved they count towards the limits of the account, the actor and the feature. Idempotent by key. Errors: CRINS, CRLIM, CRDUP, CRACC, CRAMT, CRKEY, 22023.';
+  'Reserves credits until they are captured, released, or the hold expires. Reserved credits do not expire with their grant; while they are reserved they count towards the limits of the account, the actor and the feature. Idempotent by key. Errors: CRINS, CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22023.';
 
 create function credits.find_hold(p_account_id uuid, p_hold_id uuid)
 returns credits.holds

@@ -25,7 +25,6 @@ grant execute on function
   credits.allocations_now(uuid, bigint, bigint)
   to service_role;
 grant execute on function
-  credits.current_account(),
   credits.read_balance(uuid),
   credits.read_hold(uuid, uuid),
   credits.balance_when_due(uuid),
@@ -37,7 +36,6 @@ grant execute on function
   credits.unpaid_stretches(credits.accounts),
   credits.due_instants(uuid, credits.payer[], timestamptz),
   credits.pay_unpaid(timestamptz, credits.payer[], credits.stretch[], credits.change[]),
-  credits.without_stretch(credits.stretch[], bigint, bigint),
   credits.burned_changes(credits.accounts, timestamptz),
   credits.entry_id(uuid, bigint)
   to authenticated, service_role;

@@ -1,4 +1,5 @@
--- Who pays for a stretch of the axis, counting what credits.due_changes would still pay.
+-- Who pays for a stretch of the axis, counting what credits.due_changes would still pay, and what becomes
+-- of it when a hold ends.
 
 call florin.begin_migration();
 
@@ -134,19 +135,79 @@ $$;
 comment on function credits.due_parts(uuid, timestamptz) is
   'Which grants are recorded to pay for holds that have expired by then, and how much of each.';
 
+create function credits.give_back(
+  p_at timestamptz, p_parts credits.part[],
+  p_payers inout credits.payer[], p_changes inout credits.change[])
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_part credits.part;
+  v_payer credits.payer;
+begin
+  foreach v_part in array p_parts loop
+    v_payer := p_payers[v_part.place];
+    p_changes := p_changes || row(
+      'free', p_at, null, null, v_payer.grant_id, null, v_part.amount, null)::credits.change;
+    v_payer.credits_left := v_payer.credits_left + v_part.amount;
+    -- What comes back to a grant that has ended expires at once.
+    if v_payer.ends <= p_at then
+      p_changes := p_changes || row(
+        'expire', p_at, null, null, v_payer.grant_id, null, v_payer.credits_left, null)::credits.change;
+      v_payer.credits_left := 0;
+    end if;
+    p_payers[v_part.place].credits_left := v_payer.credits_left;
+  end loop;
+end;
+$$;
+comment on function credits.give_back(timestamptz, credits.part[], credits.payer[], credits.change[]) is
+  'Gives the grants back what a hold had reserved of each.';
+
+create function credits.without_stretch(
+  p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint)
+returns credits.stretch[]
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_stretch credits.stretch;
+  v_left credits.stretch[] := array[]::credits.stretch[];
+begin
+  foreach v_stretch in array p_unpaid loop
+    if v_stretch.axis_from < least(v_stretch.axis_to, p_axis_from) then
+      v_left := v_left || row(v_stretch.axis_from, least(v_stretch.axis_to, p_axis_from),
+        v_stretch.was_debt)::credits.stretch;
+    end if;
+    if v_stretch.axis_to > greatest(v_stretch.axis_from, p_axis_to) then
+      v_left := v_left || row(greatest(v_stretch.axis_from, p_axis_to), v_stretch.axis_to,
+        v_stretch.was_debt)::credits.stretch;
+    end if;
+  end loop;
+  return v_left;
+end;
+$$;
+comment on function credits.without_stretch(credits.stretch[], bigint, bigint) is
+  'What is left unpaid once a hold no longer needs its stretch.';
+
 revoke all on function
   credits.due_parts(uuid, timestamptz),
   credits.paid_stretches(credits.change[], credits.payer[]),
   credits.first_reaching(credits.paid_stretch[], bigint),
   credits.parts_of(credits.part[], credits.paid_stretch[], bigint, bigint),
-  credits.paid_for(uuid, bigint, bigint, credits.paid_stretch[])
+  credits.paid_for(uuid, bigint, bigint, credits.paid_stretch[]),
+  credits.give_back(timestamptz, credits.part[], credits.payer[], credits.change[]),
+  credits.without_stretch(credits.stretch[], bigint, bigint)
   from public, anon, authenticated, service_role;
 grant execute on function
   credits.due_parts(uuid, timestamptz),
   credits.paid_stretches(credits.change[], credits.payer[]),
   credits.first_reaching(credits.paid_stretch[], bigint),
   credits.parts_of(credits.part[], credits.paid_stretch[], bigint, bigint),
-  credits.paid_for(uuid, bigint, bigint, credits.paid_stretch[])
+  credits.paid_for(uuid, bigint, bigint, credits.paid_stretch[]),
+  credits.give_back(timestamptz, credits.part[], credits.payer[], credits.change[]),
+  credits.without_stretch(credits.stretch[], bigint, bigint)
   to authenticated, service_role;
 
 call florin.end_migration();

@@ -95,7 +95,8 @@ begin
   delete from credits.limit_counters c where c.account_id = p_account_id and c.limit_id = v_id;
   update credits.accounts a set limited = false
    where a.account_id = p_account_id and a.limited
-     and not exists (select from credits.limits l where l.account_id = p_account_id);
+     and not exists (select from credits.limits l where l.account_id = p_account_id)
+     and not exists (select from credits.members m where m.account_id = p_account_id);
   return v_removed;
 end;
 $$;

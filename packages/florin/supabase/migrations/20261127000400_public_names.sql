@@ -52,16 +52,17 @@ as $$
 declare
   v_posted bigint;
 begin
-  if current_user = 'authenticated' and target_user_id is distinct from credits.current_account() then
-    raise exception 'You may read your own balance only.'
-      using errcode = '42501', hint = 'Pass the signed-in user''s id, or call with the service role.';
+  if current_user = 'authenticated'
+     and (target_user_id = any (credits.current_accounts())) is not true then
+    raise exception 'You may read the balance of your own accounts only.'
+      using errcode = '42501', hint = 'Pass the signed-in user''s id, or an account that they are a member of.';
   end if;
   select b.posted into v_posted from credits.read_balance(target_user_id) b;
   return v_posted;
 end;
 $$;
 comment on function public.get_user_credit_balance(uuid) is
-  'Posted credits of a user, 0 for a new one. A signed-in user may ask for themselves only (42501).';
+  'Posted credits of a user, 0 for a new one. A signed-in user may ask for themselves, and for accounts that they are a member of (else 42501).';
 
 create function public.get_user_credit_balance_fast(target_user_id uuid)
 returns bigint

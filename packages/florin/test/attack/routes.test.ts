@@ -2,7 +2,6 @@ import { randomInt, randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { statusOf } from '../../src/http/problem.ts';
-import type { ErrorCode } from '../../src/kernel/index.ts';
 import { SERVER_KEY } from '../integration/http/florin-service.ts';
 import { purchase } from '../integration/webhooks/objects.ts';
 import type { Served } from '../support/served.ts';
@@ -251,7 +250,7 @@ async function expectAnswered(answer: Response): Promise<void> {
   expect(answer.status, text).toBeLessThan(500);
   if (answer.status >= 400) {
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
-    const { code } = JSON.parse(text) as { code: ErrorCode };
+    const { code } = JSON.parse(text) as { code: Parameters<typeof statusOf>[0] };
     expect(statusOf(code), text).toBe(answer.status);
   }
 }

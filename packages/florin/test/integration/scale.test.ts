@@ -4,7 +4,7 @@ import { listMigrations } from '../../src/db/index.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
 
 const TABLES =
-  '(accounts|entries|grants|holds|allocations|limits|limit_counters|usage_days|usage_marks)\\M';
+  '(accounts|entries|grants|holds|allocations|limits|limit_counters|members|usage_days|usage_marks)\\M';
 
 /** Each rule of docs/scale.md that the catalogue can show, and what breaks it. */
 const RULES: Record<string, string> = {

@@ -8,10 +8,10 @@ import {
   readBalance,
   releaseHold,
 } from '../../ledger/index.ts';
-import { readJson } from '../body.ts';
+import { readJson, uuidOf } from '../body.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import { createServerWrite, uuidOf } from '../server-calls.ts';
+import { createServerWrite } from '../server-calls.ts';
 
 /** Adds the routes for the app's own server. Every write has a key, so that it may be repeated. */
 export function addAccounts(app: App, parts: Parts): void {

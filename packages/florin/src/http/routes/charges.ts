@@ -1,8 +1,8 @@
 import { CHARGES } from '../../contract/index.ts';
-import { readJson, readQuery } from '../body.ts';
+import { readJson, readQuery, uuidOf } from '../body.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import { createServerWrite, uuidOf } from '../server-calls.ts';
+import { createServerWrite } from '../server-calls.ts';
 
 /** Adds charges by what was used: the rate card knows the price. */
 export function addCharges(app: App, parts: Parts): void {

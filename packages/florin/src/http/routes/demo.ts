@@ -1,27 +1,27 @@
 import { DEMO } from '../../contract/index.ts';
-import { FlorinError } from '../../kernel/index.ts';
 import { readJson } from '../body.ts';
 import type { Parts } from '../parts.ts';
+import { RequestError } from '../request-error.ts';
 import { type App, addRoute } from '../route.ts';
 
 /** Adds a pretend scan, in `florin dev` alone, so that there is something to spend credits on. */
 export function addDemo(app: App, parts: Parts): void {
-  const { callers, charges, feed, rateLimits, spend } = parts;
+  const { callers, charges, feed, spend } = parts;
   const card = parts.catalog.usage;
   if (!parts.development) {
     return;
   }
   addRoute(app, DEMO.scan, async (c) => {
-    const { accountId } = await callers.buyer(c);
-    await rateLimits.take('buyer', accountId);
+    const { accountId, userId } = await callers.buyer(c, DEMO.scan);
     const key = c.req.header('idempotency-key') ?? '';
     if (!/^[\w.:-]{1,200}$/.test(key)) {
-      throw new FlorinError('idempotency_key_missing', 'Send the header Idempotency-Key.');
+      throw new RequestError('idempotency_key_missing', 'Send the header Idempotency-Key.');
     }
     const { pages, vision } = await readJson(c, DEMO.scan.body);
     const meter = vision ? 'page.vision' : 'page';
     const write = {
       accountId,
+      ...(accountId === userId ? {} : { actor: userId }),
       feature: 'scan',
       idempotencyKey: `demo:${key}`,
       metadata: { reason: 'scan', pages },

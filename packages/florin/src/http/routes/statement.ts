@@ -1,41 +1,39 @@
 import { STATEMENT } from '../../contract/index.ts';
 import { readBalanceReport, readStatement } from '../../ledger/index.ts';
+import { isAtLeast } from '../acting.ts';
 import { readQuery } from '../body.ts';
-import type { RequestContext } from '../context.ts';
 import { API_HEADERS } from '../headers.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
 /** Adds what a buyer reads of their own account, and of no other. */
 export function addStatement(app: App, parts: Parts): void {
-  const { addressOf, callers, feed, rateLimits } = parts;
-  const { db } = parts;
-
-  async function buyerOf(c: RequestContext) {
-    const buyer = await callers.buyer(c);
-    await rateLimits.take('buyer', buyer.accountId);
-    return buyer;
-  }
+  const { addressOf, callers, db, feed } = parts;
 
   addRoute(app, STATEMENT.balance, async (c) => {
-    const { accountId } = await buyerOf(c);
+    const { accountId } = await callers.buyer(c, STATEMENT.balance);
     return readBalanceReport(db, accountId);
   });
 
   addRoute(app, STATEMENT.transactions, async (c) => {
-    const { accountId } = await buyerOf(c);
+    const { accountId, userId, role } = await callers.buyer(c, STATEMENT.transactions);
+    const seesAll = isAtLeast(role, 'admin');
     const { cursor } = readQuery(c, STATEMENT.transactions.query);
     const { entries, nextCursor } = await readStatement(db, { accountId, before: cursor });
     const transactions = entries.map(
-      ({ idempotencyKey: _, actor: __, internalNote: ___, pricing: ____, ...shown }) => shown,
+      ({ idempotencyKey: _, madeBy: __, internalNote: ___, pricing: ____, ...shown }) => ({
+        ...shown,
+        actor: seesAll || shown.actor === userId ? shown.actor : null,
+      }),
     );
     return { transactions, nextCursor };
   });
 
   addRoute(app, STATEMENT.stream, async (c) => {
-    const { accountId, tokenExpiresAt } = await buyerOf(c);
+    const { accountId, userId, tokenExpiresAt } = await callers.buyer(c, STATEMENT.stream);
     const stream = feed.open({
       accountId,
+      userId,
       address: addressOf(c),
       until: tokenExpiresAt,
       lastEventId: c.req.header('last-event-id'),

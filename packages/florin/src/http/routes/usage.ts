@@ -1,16 +1,19 @@
 import { USAGE } from '../../contract/index.ts';
 import { readUsage } from '../../ledger/index.ts';
-import { readQuery } from '../body.ts';
+import { needRole } from '../acting.ts';
+import { readQuery, uuidOf } from '../body.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import { uuidOf } from '../server-calls.ts';
 
 /** Adds what credits were used for: a buyer's own, and any account's to operators. */
-export function addUsage(app: App, { callers, rateLimits, db, clock }: Parts): void {
+export function addUsage(app: App, { callers, db, clock }: Parts): void {
   addRoute(app, USAGE.own, async (c) => {
-    const { accountId } = await callers.buyer(c);
-    await rateLimits.take('buyer', accountId);
-    return readUsage(db, { accountId, ...readQuery(c, USAGE.own.query), now: clock.now() });
+    const { accountId, role } = await callers.buyer(c, USAGE.own);
+    const asked = readQuery(c, USAGE.own.query);
+    if (asked.by?.includes('actor')) {
+      needRole(role, 'admin');
+    }
+    return readUsage(db, { accountId, ...asked, now: clock.now() });
   });
 
   addRoute(app, USAGE.ofAccount, async (c) => {

@@ -3,6 +3,7 @@ import { FlorinError } from '../../kernel/index.ts';
 import { MAX_BODY_BYTES, receiveWebhook } from '../../webhooks/index.ts';
 import { readBytes } from '../body.ts';
 import type { Parts } from '../parts.ts';
+import { RequestError } from '../request-error.ts';
 import { type App, addRoute } from '../route.ts';
 
 /** Takes Stripe's deliveries: answers 200 once one is stored, and 5xx only when it could not be. */
@@ -16,7 +17,9 @@ export function addWebhook(app: App, { config, deliveries, metrics }: Parts): vo
     });
     if (received.kind === 'refused') {
       metrics.deliveries.inc({ outcome: received.code });
-      throw new FlorinError(received.code, received.message);
+      throw received.code === 'invalid_input'
+        ? new FlorinError(received.code, received.message)
+        : new RequestError(received.code, received.message);
     }
     const { status } = received.outcome;
     metrics.deliveries.inc({ outcome: status });

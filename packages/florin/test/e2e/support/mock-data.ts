@@ -95,6 +95,7 @@ export function someTransactions(now: number): readonly Transaction[] {
     holdId: null,
     reason: null,
     planType: null,
+    actor: null,
     feature: null,
     meter: null,
     quantity: null,

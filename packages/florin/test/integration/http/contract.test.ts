@@ -25,6 +25,7 @@ describe('what the service answers', () => {
     await changePlan();
     await writeAsServer();
     await chargeAndLimit();
+    await manageMembers();
     await readStatements();
     await operate();
     const silent = OPERATIONS.filter((operation) => !service.answered.has(operation));
@@ -119,6 +120,21 @@ describe('what the service answers', () => {
     expect(set.body.limits).toMatchObject([{ ...scope, used: 4, soft: false }]);
     await ok(`${account}/limits`, { as });
     await ok(`${account}/limits?window=month&actor=ada`, { as, method: 'DELETE' });
+  }
+
+  async function manageMembers(): Promise<void> {
+    const members = `/api/accounts/${BOB}/members`;
+    const as = 'server';
+    const method = 'PUT';
+    await ok(`${members}/${ADA}`, { as, method, body: { role: 'admin' } });
+    await ok(`${members}/${ADA}`, { as: ADA });
+    await ok(members, { as: ADA });
+    const mine = await ok('/api/accounts', { as: ADA });
+    expect(mine.body.accounts).toEqual([
+      { accountId: ADA, role: 'owner' },
+      { accountId: BOB, role: 'admin' },
+    ]);
+    await ok(`${members}/${ADA}`, { as: ADA, method: 'DELETE' });
   }
 
   async function writeAsServer(): Promise<void> {

@@ -473,7 +473,12 @@ describe('an operator', () => {
     ]);
     const own = await service.ask('/api/transactions', { as: account });
     expect(own.body.transactions).toHaveLength(3);
-    expect(own.text).not.toContain('actor');
+    // Who used the credits is told, who changed them by hand is not.
+    expect(own.body.transactions).toMatchObject([
+      { actor: null },
+      { actor: null },
+      { actor: null },
+    ]);
     expect(own.text).not.toContain('fraud');
     expect(body.entries[0]).toMatchObject({ actor: 'server', internalNote });
   });
@@ -541,6 +546,11 @@ describe('the documents', () => {
     expect(documented.sort()).toEqual(
       [
         'DELETE /api/accounts/{id}/limits',
+        'DELETE /api/accounts/{id}/members/{userId}',
+        'GET /api/accounts',
+        'GET /api/accounts/{id}/members',
+        'GET /api/accounts/{id}/members/{userId}',
+        'PUT /api/accounts/{id}/members/{userId}',
         'DELETE /api/plan-session',
         'DELETE /api/top-up',
         'GET /api/accounts/{id}',

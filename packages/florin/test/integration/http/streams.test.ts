@@ -36,7 +36,9 @@ function openMany(more: { reading?: Database } = {}) {
   const until = new Date(Date.now() + 600_000);
   const streams = Array.from({ length: STREAMS }, () => {
     const account = crypto.randomUUID();
-    const reader = feed.open({ accountId: account, until, lastEventId: undefined }).getReader();
+    const reader = feed
+      .open({ accountId: account, userId: account, until, lastEventId: undefined })
+      .getReader();
     const stream = { account, reader, text: '', ended: false };
     void (async () => {
       const decoder = new TextDecoder();
@@ -117,8 +119,10 @@ describe('a thousand live balances', () => {
     });
     const until = new Date(Date.now() + 600_000);
     const accountId = crypto.randomUUID();
-    const unread = feed.open({ accountId, until, lastEventId: undefined });
-    const reader = feed.open({ accountId, until, lastEventId: undefined }).getReader();
+    const unread = feed.open({ accountId, userId: accountId, until, lastEventId: undefined });
+    const reader = feed
+      .open({ accountId, userId: accountId, until, lastEventId: undefined })
+      .getReader();
     await fresh.db.query("select credits.issue_grant($1, 1000, 'g', 'bonus')", [accountId]);
     let seen = '';
     const read = async (part: string) => {
