@@ -49,6 +49,7 @@ const price = z.strictObject({
   rollover: z.strictObject({ max: credits }).optional(),
   trialCredits: credits.optional(),
   drip: z.literal('monthly', { error: 'must be "monthly", or left out' }).optional(),
+  perSeat: z.boolean({ error: 'must be true or false' }).optional(),
   topUp: z.boolean({ error: 'must be true or false' }).optional(),
 });
 
@@ -181,6 +182,10 @@ function faultsOf(one: CatalogPrice): string[] {
     [
       one.rollover !== undefined && one.expires !== 'period_end',
       `${at}.rollover: nothing is left to roll over unless expires is "period_end".`,
+    ],
+    [
+      one.perSeat === true && one.kind === 'one_time',
+      `${at}.perSeat: only a recurring price may have it.`,
     ],
     [
       one.topUp === true && one.kind === 'recurring',

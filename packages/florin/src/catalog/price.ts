@@ -27,6 +27,11 @@ export type CatalogPrice = {
   readonly trialCredits?: number;
   /** Grants an annual price's credits a month at a time. */
   readonly drip?: 'monthly';
+  /**
+   * Its quantity is a number of seats: `credits` for each go to the account's pool, and seats are compared with
+   * members. Recurring prices only.
+   */
+  readonly perSeat?: boolean;
   /** Buyers may choose this one-time price for auto top-up. Default false. */
   readonly topUp?: boolean;
 };

@@ -12,6 +12,7 @@ import {
   listEntries,
   listGrants,
   readBalance,
+  transfer,
 } from '../ledger/index.ts';
 import { resolveAccount } from './account-name.ts';
 import {
@@ -46,11 +47,13 @@ const REASON = 'why; kept in the ledger, and the buyer reads it';
 const NOTE = 'an internal note, kept in the ledger; no buyer reads it';
 const ACTOR = 'who decided it; kept in the ledger; default: the user of this machine';
 
-/** `florin account show|grant|adjust`: one account, for the operator. */
+/** `florin account show|grant|adjust|transfer`: one account, for the operator. */
 export function addAccount(program: Command, context: CommandContext): void {
   const account = program
     .command('account')
-    .description('Look at one account, give it credits, or adjust it.');
+    .description(
+      'Look at one account, give it credits, adjust it, or move its credits to another.',
+    );
 
   account
     .command('show')
@@ -120,6 +123,31 @@ export function addAccount(program: Command, context: CommandContext): void {
         });
         const text = `${adjusted.replayed ? 'Adjusted before' : 'Adjusted'} by ${amount}. Available: ${adjusted.available}.`;
         print(context, { options, value: adjusted, text });
+      }),
+    );
+
+  account
+    .command('transfer')
+    .description('Move credits that were bought to another account. A refund finds them there.')
+    .argument('<from>', 'the uuid of the account that gives', argument(readAccountId))
+    .argument('<to>', 'the uuid of the one that gets them', argument(readAccountId))
+    .argument('<credits>', 'a whole number above 0', argument(readCredits))
+    .requiredOption('--reason <text>', 'why; kept in the ledger, and both read it')
+    .option('--actor <name>', ACTOR, argument(readActor))
+    .option('--key <key>', 'repeating with the same key moves once; default: a new one each time')
+    .option('--json', 'print JSON')
+    .action((from: string, to: string, amount: number, options: AdjustOptions) =>
+      withDatabase(async (db) => {
+        const moved = await transfer(db, {
+          from,
+          to,
+          amount,
+          idempotencyKey: options.key ?? `cli:${randomIds.uuid()}`,
+          reason: options.reason,
+          actor: options.actor ?? whoRunsThis(),
+        });
+        const text = `${moved.replayed ? 'Moved before' : 'Moved'}: ${amount} credits to ${to}. ${from} has ${moved.available} available.`;
+        print(context, { options, value: moved, text });
       }),
     );
 }

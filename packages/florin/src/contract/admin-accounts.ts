@@ -114,6 +114,8 @@ const account = z.object({
   grants: z.array(grant),
   holds: z.array(hold),
   topUp: topUps,
+  /** Paid for by its live subscriptions, beside the members who may use credits; null where it pays for none. */
+  seats: z.object({ bought: z.int(), members: z.int() }).nullable(),
   entries: z.array(entry),
   nextCursor: cursor,
 });

@@ -124,6 +124,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute billing.forget_expired(integer)',
     'execute billing.keep_customer(uuid,text)',
     'execute billing.keep_rate(text,integer,text,jsonb)',
+    'execute billing.read_seats(text[],uuid)',
     'execute billing.read_state(text,text[],text,text,boolean)',
     'execute billing.note_checkout_session(uuid,text)',
     'execute billing.record_checkout(uuid,text,uuid,text,timestamp with time zone)',

@@ -462,6 +462,7 @@ export function someAccount(now: number): AdminAccount {
               metadata: { stripe_payment_id: 'pi_3PqB' },
             },
           ],
+    seats: null,
     topUp: {
       consent: {
         status: 'paused',
