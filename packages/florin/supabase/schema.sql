@@ -1479,6 +1479,41 @@ ALTER FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known te
 
 COMMENT ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 and names the keys.';
 
+CREATE FUNCTION billing.read_seats(p_prices text[], p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, seats bigint, members bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_paid record;
+  v_members bigint;
+begin
+  for v_paid in
+    select s.account_id, sum((i.value ->> 'quantity')::bigint)::bigint as seats
+      from billing.subscriptions s
+     cross join lateral jsonb_array_elements(s.fact -> 'items') i
+     where (p_account_id is null or s.account_id = p_account_id)
+       and s.account_id is not null
+       and not s.ended
+       and s.status in ('active', 'trialing', 'past_due')
+       and (i.value ->> 'priceId' = any (p_prices) or i.value ->> 'lookupKey' = any (p_prices))
+     group by s.account_id
+     order by s.account_id
+  loop
+    -- An account without an owner's row is a user's own, who has none in it.
+    select count(*) filter (where m.role <> 'viewer')
+             + case when bool_or(m.role = 'owner') then 0 else 1 end
+      into v_members
+      from credits.kept_members(v_paid.account_id, null) m;
+    return query select v_paid.account_id, v_paid.seats, v_members;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) IS 'The accounts (or the one) whose live subscriptions have these per-seat prices, by id or lookup_key: how many seats are paid for, and how many members may use credits. Viewers take no seat. Changes nothing, and nothing follows from it by itself.';
+
 CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -7356,6 +7391,10 @@ REVOKE ALL ON FUNCTION billing.payment_as_read(p_payment billing.payments) FROM 
 REVOKE ALL ON FUNCTION billing.raise_stale() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) TO service_role;
+GRANT ALL ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;

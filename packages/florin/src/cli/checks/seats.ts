@@ -3,7 +3,7 @@ import { readSeats } from '../../console/index.ts';
 import { connect } from '../../db/index.ts';
 import { type Check, messageOf, ok, warning } from './check.ts';
 
-const MOST_NAMED = 10;
+const MAX_NAMED = 10;
 const MEND =
   'Nobody is refused for it. Ask the owner to change the quantity of the plan, or the members.';
 
@@ -24,12 +24,12 @@ export async function checkSeats(options: {
       return [ok('seats', `${all.length} accounts pay by the seat, and none has more members`)];
     }
     const named = over
-      .slice(0, MOST_NAMED)
+      .slice(0, MAX_NAMED)
       .map(
         ({ accountId, bought, members }) =>
           `${accountId} has ${seatsText(bought)}, ${members} members`,
       );
-    const more = over.length > MOST_NAMED ? `; and ${over.length - MOST_NAMED} more` : '';
+    const more = over.length > MAX_NAMED ? `; and ${over.length - MAX_NAMED} more` : '';
     return [warning('seats', `${named.join('; ')}${more}`, MEND)];
   } catch (error) {
     // What the database lacks is told by the checks of the database.

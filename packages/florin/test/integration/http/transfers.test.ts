@@ -86,7 +86,7 @@ describe('POST /api/transfers', () => {
     }
   });
 
-  it('is florin account transfer on the command line', async () => {
+  it('is florin account transfer on the command line', { timeout: 180_000 }, async () => {
     const [from, to] = [randomUUID(), randomUUID()];
     await buyCredits(service.fresh.db, { accountId: from, amount: 9 });
     const env = { DATABASE_URL: service.fresh.url };
