@@ -59,6 +59,12 @@ import {
   type FlorinOptions,
   type LedgerConfig,
 } from './options.ts';
+import {
+  erasePerson,
+  exportPerson,
+  type PersonErasure,
+  type PersonExport,
+} from './person/index.ts';
 import { createStripeClient, createStripeLookups, isLiveKey } from './stripe/index.ts';
 import { drainInbox, type WebhookDeps } from './webhooks/index.ts';
 
@@ -143,6 +149,13 @@ export type FlorinLedger = {
     accountId: string;
     idempotencyKey: string;
   }): ReturnType<typeof closeAccount>;
+  /** Everything about a user in all accounts, for a request of access. See docs/personal-data.md. */
+  exportPerson(userId: string): Promise<PersonExport>;
+  /**
+   * Closes a user's own account, ends their memberships and erases what is written of them; the ledger stays
+   * provable. May be repeated; `kept` says what stays and why.
+   */
+  erasePerson(userId: string): Promise<PersonErasure>;
   /** A row for each broken invariant: none when the ledger is sound. */
   verify(accountId?: string): ReturnType<typeof verifyLedger>;
 };
@@ -172,6 +185,8 @@ export function createLedger(db: Database, logger: Logger, debtLimit = 0): Flori
     limits: (accountId) => listLimits(db, accountId),
     members: createMembers(db),
     closeAccount: (closing) => closeAccount(db, closing),
+    exportPerson: (userId) => exportPerson(db, { userId, now: systemClock.now() }),
+    erasePerson: (userId) => erasePerson(db, { userId }),
     verify: (accountId) => verifyLedger(db, accountId),
   };
 }

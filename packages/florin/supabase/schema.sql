@@ -85,12 +85,13 @@ CREATE TYPE credits.entry_kind AS ENUM (
     'hold',
     'extension',
     'release',
-    'close'
+    'close',
+    'erasure'
 );
 
 ALTER TYPE credits.entry_kind OWNER TO florin_owner;
 
-COMMENT ON TYPE credits.entry_kind IS 'What an entry records. The last five move no credits: a grant of the future, a hold placed, extended or ended, the account closed.';
+COMMENT ON TYPE credits.entry_kind IS 'What an entry records. The last six move no credits: a grant of the future, a hold placed, extended or ended, the account closed, a person erased.';
 
 CREATE TYPE credits.hold_status AS ENUM (
     'open',
@@ -179,7 +180,9 @@ CREATE TABLE credits.entries (
     meter text,
     quantity numeric,
     pricing jsonb,
-    chain bytea NOT NULL
+    chain bytea NOT NULL,
+    metadata_digest bytea,
+    actor_digest bytea
 );
 
 ALTER TABLE credits.entries OWNER TO florin_owner;
@@ -206,6 +209,10 @@ COMMENT ON COLUMN credits.entries.pricing IS 'The version and the rate that the 
 
 COMMENT ON COLUMN credits.entries.chain IS 'sha256 over the chain before and this row.';
 
+COMMENT ON COLUMN credits.entries.metadata_digest IS 'sha256 of the metadata before a person in it was erased: the chain is over it.';
+
+COMMENT ON COLUMN credits.entries.actor_digest IS 'sha256 of the actor before they were erased.';
+
 CREATE TABLE credits.grants (
     account_id uuid NOT NULL,
     grant_id uuid NOT NULL,
@@ -228,6 +235,7 @@ CREATE TABLE credits.grants (
     moved bigint DEFAULT 0 NOT NULL,
     home_account_id uuid,
     home_grant_id uuid,
+    metadata_digest bytea,
     CONSTRAINT grants_amount_above_zero CHECK ((amount > 0)),
     CONSTRAINT grants_every_credit_is_somewhere CHECK ((((((((remaining + burned) + expired) + voided) + reversed) + moved) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0) AND (moved >= 0))),
     CONSTRAINT grants_expire_after_they_become_effective CHECK ((expires_at > effective_at)),
@@ -975,6 +983,46 @@ $$;
 ALTER FUNCTION billing.due_payments(p_limit integer) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.due_payments(p_limit integer) IS 'Payments of dripped prices whose next part is due.';
+
+CREATE FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_customers text[] := array(
+    select c.customer_id from billing.customers c where c.account_id = p_user_id);
+begin
+  if p_user_id is null then
+    raise exception 'The user id is missing.' using errcode = '22004', hint = 'Nothing was written. Pass it.';
+  end if;
+  update billing.events e
+     set body = null,
+         payload = jsonb_strip_nulls(jsonb_build_object(
+           'id', e.payload -> 'id', 'object', e.payload -> 'object', 'type', e.payload -> 'type',
+           'api_version', e.payload -> 'api_version', 'created', e.payload -> 'created',
+           'livemode', e.payload -> 'livemode', 'snapshot_event', e.payload -> 'snapshot_event',
+           'erased', true))
+   where (e.account_id = p_user_id or e.customer_id = any (v_customers))
+     and e.status in ('processed', 'skipped')
+     and not e.payload ? 'erased';
+  get diagnostics events = row_count;
+  select count(*) into events_waiting from billing.events e
+   where (e.account_id = p_user_id or e.customer_id = any (v_customers))
+     and e.status not in ('processed', 'skipped');
+  delete from billing.alerts a where a.account_id = p_user_id;
+  get diagnostics alerts = row_count;
+  delete from billing.low_balances l where l.account_id = p_user_id;
+  perform billing.stop_top_up(p_user_id);
+  update billing.top_up_consents c
+     set payment_method_id = null, payment_method_label = null
+   where c.account_id = p_user_id and c.payment_method_label is not null;
+  get diagnostics consents = row_count;
+end;
+$$;
+
+ALTER FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) IS 'Empties the payloads of finished events about the user''s own account and its customers, deletes its alerts, stops its top-up and forgets its card; how many of each. Events that wait are kept until they are finished: erase again then. Repeatable. Errors: 22004.';
 
 CREATE FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1824,6 +1872,25 @@ ALTER FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer
 
 COMMENT ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) IS 'The accounts of a user and their role in each: their own first, the others by id, after p_after.';
 
+CREATE FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+begin
+  -- In their own account a name that is no other user's and no pseudonym may be theirs: an address, a key.
+  if p_actor = p_person
+     or p_own and not starts_with(p_actor, 'erased:')
+        and p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+    return p_pseudonym;
+  end if;
+  return p_actor;
+end;
+$_$;
+
+ALTER FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) IS 'The actor, or the pseudonym where it names the person.';
+
 CREATE FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2119,6 +2186,8 @@ CREATE TABLE credits.holds (
     uncovered bigint DEFAULT 0 NOT NULL,
     overage credits.overage,
     ended_no bigint,
+    metadata_digest bytea,
+    actor_digest bytea,
     CONSTRAINT holds_amount_above_zero CHECK ((amount > 0)),
     CONSTRAINT holds_capture_more_than_they_reserve_by_policy CHECK (((overage IS NOT NULL) OR ((captured <= amount) AND (uncovered = 0)))),
     CONSTRAINT holds_captured_and_uncovered_from_zero CHECK (((captured >= 0) AND (uncovered >= 0)))
@@ -2450,9 +2519,10 @@ begin
     p_entry.account_id, p_entry.amount, p_entry.created_at, p_entry.kind::text::bytea,
     p_entry.cause::text::bytea, p_entry.grant_id, p_entry.grant_delta, p_entry.hold_id,
     convert_to(p_entry.idempotency_key, 'UTF8'), p_entry.subject_seal,
-    convert_to(p_entry.metadata::text, 'UTF8')))
+    coalesce(p_entry.metadata_digest, sha256(convert_to(p_entry.metadata::text, 'UTF8')))))
     || credits.usage_seal(
-      p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity, p_entry.pricing));
+      p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity, p_entry.pricing,
+      p_entry.actor_digest));
 end;
 $$;
 
@@ -2794,6 +2864,150 @@ $$;
 ALTER FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) IS 'The public id of an entry: derived from its account and number, so that nothing is stored or indexed for it.';
+
+CREATE FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT grants bigint, OUT holds bigint, OUT limits bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_person text := p_user_id::text;
+  v_own boolean := p_account_id = p_user_id;
+  v_pseudonym text := 'erased:' || gen_random_uuid();
+  v_account credits.accounts;
+  v_entry credits.entries;
+  v_grant credits.grants;
+  v_hold credits.holds;
+  v_left jsonb;
+  v_actor text;
+  v_digest bytea;
+  v_actor_digest bytea;
+  v_actors text[] := array[v_person];
+begin
+  if p_account_id is null or p_user_id is null then
+    raise exception 'The account id or the user id is missing.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both.';
+  end if;
+  entries := 0;
+  grants := 0;
+  holds := 0;
+  limits := 0;
+  v_account := credits.open_account(p_account_id, v_now);
+  if v_account.account_id is null then
+    return;
+  end if;
+  for v_entry in
+    select e.* from credits.entries e
+     where e.account_id = p_account_id
+       and (v_own or e.actor = v_person or e.metadata ->> 'actor' = v_person)
+     order by e.entry_no
+  loop
+    v_left := credits.without_person(v_entry.metadata, v_own or v_entry.actor = v_person,
+      v_entry.cause is not null, v_person, v_pseudonym);
+    v_actor := credits.actor_without(v_entry.actor, v_own, v_person, v_pseudonym);
+    continue when v_left is not distinct from v_entry.metadata
+      and v_actor is not distinct from v_entry.actor;
+    v_digest := v_entry.metadata_digest;
+    if v_left is distinct from v_entry.metadata then
+      v_digest := coalesce(v_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')));
+    end if;
+    v_actor_digest := v_entry.actor_digest;
+    if v_actor is distinct from v_entry.actor then
+      v_actor_digest := coalesce(v_actor_digest, sha256(convert_to(v_entry.actor, 'UTF8')));
+      v_actors := v_actors || v_entry.actor;
+    end if;
+    update credits.entries e
+       set metadata = v_left, actor = v_actor, metadata_digest = v_digest,
+           actor_digest = v_actor_digest
+     where e.account_id = p_account_id and e.entry_no = v_entry.entry_no;
+    entries := entries + 1;
+  end loop;
+  for v_grant in
+    select g.* from credits.grants g
+     where g.account_id = p_account_id and (v_own or g.metadata ->> 'actor' = v_person)
+     order by g.issued_no
+  loop
+    v_left := credits.without_person(
+      v_grant.metadata, v_own, v_grant.purchase_key is not null, v_person, v_pseudonym);
+    continue when v_left is not distinct from v_grant.metadata;
+    v_digest := coalesce(
+      v_grant.metadata_digest, sha256(convert_to(v_grant.metadata::text, 'UTF8')));
+    update credits.grants g
+       set metadata = v_left, metadata_digest = v_digest
+     where g.account_id = p_account_id and g.grant_id = v_grant.grant_id;
+    grants := grants + 1;
+  end loop;
+  for v_hold in
+    select h.* from credits.holds h
+     where h.account_id = p_account_id and (v_own or h.actor = v_person)
+     order by h.hold_id
+  loop
+    v_left := credits.without_person(v_hold.metadata, true, false, v_person, v_pseudonym);
+    v_actor := credits.actor_without(v_hold.actor, v_own, v_person, v_pseudonym);
+    continue when v_left is not distinct from v_hold.metadata
+      and v_actor is not distinct from v_hold.actor;
+    v_digest := v_hold.metadata_digest;
+    if v_left is distinct from v_hold.metadata then
+      v_digest := coalesce(v_digest, sha256(convert_to(v_hold.metadata::text, 'UTF8')));
+    end if;
+    v_actor_digest := v_hold.actor_digest;
+    if v_actor is distinct from v_hold.actor then
+      v_actor_digest := coalesce(v_actor_digest, sha256(convert_to(v_hold.actor, 'UTF8')));
+      v_actors := v_actors || v_hold.actor;
+    end if;
+    update credits.holds h
+       set metadata = v_left, actor = v_actor, metadata_digest = v_digest,
+           actor_digest = v_actor_digest
+     where h.account_id = p_account_id and h.hold_id = v_hold.hold_id;
+    holds := holds + 1;
+  end loop;
+
+  -- The rollup goes on with the name that its entries have now.
+  perform 1 from credits.usage_marks m where m.account_id = p_account_id for update;
+  insert into credits.usage_days (account_id, day, meter, feature, actor, spent, quantity)
+  select d.account_id, d.day, d.meter, d.feature, v_pseudonym, sum(d.spent), sum(d.quantity)
+    from credits.usage_days d
+   where d.account_id = p_account_id and d.actor = any (v_actors)
+   group by d.account_id, d.day, d.meter, d.feature;
+  delete from credits.usage_days d
+   where d.account_id = p_account_id and d.actor = any (v_actors);
+  delete from credits.limit_counters c
+   where c.account_id = p_account_id and c.actor = any (v_actors);
+  delete from credits.limits l where l.account_id = p_account_id and l.actor = any (v_actors);
+  get diagnostics limits = row_count;
+
+  if entries + grants + holds > 0 then
+    v_entry := null;
+    v_entry.kind := 'erasure';
+    v_entry.amount := 0;
+    v_entry.idempotency_key := 'florin:erasure:' || (v_account.entry_no + 1);
+    v_entry.created_at := v_now;
+    v_entry.metadata := jsonb_build_object('entries', entries, 'grants', grants, 'holds', holds);
+    select sha256(string_agg(r.seal, '\x'::bytea order by r.id)) into v_entry.subject_seal
+      from credits.erased_rows r where r.account_id = p_account_id;
+    perform credits.save_account((credits.append(v_account, v_entry)).account);
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT grants bigint, OUT holds bigint, OUT limits bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT grants bigint, OUT holds bigint, OUT limits bigint) IS 'Takes a person out of an account''s entries, grants, holds, limits and usage: all words of the app in their own account, their name and what was written beside it in others; how many rows. Amounts, times, keys and Stripe''s ids stay, and so does proof: an entry of the kind erasure seals what is left. Repeatable: what is erased is not erased again. Errors: 22004.';
+
+CREATE FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return sha256(record_send(row(
+    p_id, convert_to(p_metadata::text, 'UTF8'), p_metadata_digest, convert_to(p_actor, 'UTF8'),
+    p_actor_digest)));
+end;
+$$;
+
+ALTER FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) IS 'Hash of what is left in a row after a person in it was erased.';
 
 CREATE FUNCTION credits.expire_due(p_limit integer DEFAULT 1000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4505,7 +4719,9 @@ declare
 begin
   select * into v_entry from credits.entries e
    where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found and (v_entry.kind <> p_kind or v_entry.metadata is distinct from nullif(p_metadata, '{}')
+  if found and (v_entry.kind <> p_kind
+       or coalesce(v_entry.metadata_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')))
+          is distinct from sha256(convert_to(nullif(p_metadata, '{}')::text, 'UTF8'))
        or v_entry.grant_id <> p_grant_id or v_entry.grant_delta <> p_grant_delta
        or v_entry.amount <> p_amount) then
     perform credits.raise_key_reused(p_idempotency_key);
@@ -5154,7 +5370,7 @@ begin
   v_content := sha256(record_send(row(
     p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
     null::uuid, convert_to(p_idempotency_key, 'UTF8'), null::bytea,
-    convert_to(v_metadata::text, 'UTF8'))) || v_usage);
+    sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage);
   loop
     -- The common case is these two statements: the account's row with everything that must hold in
     -- its where clause, and the entry. The key decides last, under the row's lock.
@@ -5380,7 +5596,8 @@ begin
     p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
     convert_to(p_grant.idempotency_key, 'UTF8'), convert_to(p_grant.purchase_key, 'UTF8'),
-    convert_to(p_grant.metadata::text, 'UTF8'), p_grant.home_account_id, p_grant.home_grant_id)));
+    coalesce(p_grant.metadata_digest, sha256(convert_to(p_grant.metadata::text, 'UTF8'))),
+    p_grant.home_account_id, p_grant.home_grant_id)));
 end;
 $$;
 
@@ -5396,8 +5613,9 @@ begin
   return sha256(record_send(row(
     p_hold.hold_id, p_hold.amount, p_hold.axis_from, p_hold.expires_at, p_hold.placed_until,
     p_hold.created_at,
-    convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8')))
-    || credits.usage_seal(p_hold.actor, p_hold.feature, null, null, null));
+    convert_to(p_hold.idempotency_key, 'UTF8'),
+    coalesce(p_hold.metadata_digest, sha256(convert_to(p_hold.metadata::text, 'UTF8')))))
+    || credits.usage_seal(p_hold.actor, p_hold.feature, null, null, null, p_hold.actor_digest));
 end;
 $$;
 
@@ -5613,7 +5831,7 @@ ALTER FUNCTION credits.unpaid_stretches(p_account credits.accounts) OWNER TO flo
 
 COMMENT ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) IS 'Debt, oldest first, and what was burned since the last settlement.';
 
-CREATE FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) RETURNS bytea
+CREATE FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea DEFAULT NULL::bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
     AS $$
@@ -5622,14 +5840,14 @@ begin
     return '\x'::bytea;
   end if;
   return sha256(record_send(row(
-    convert_to(p_actor, 'UTF8'), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),
+    coalesce(p_actor_digest, sha256(convert_to(p_actor, 'UTF8'))), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),
     p_quantity, convert_to(p_pricing::text, 'UTF8'))));
 end;
 $$;
 
-ALTER FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
+ALTER FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
+COMMENT ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) IS 'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
 
 CREATE FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) RETURNS boolean
     LANGUAGE plpgsql
@@ -5773,6 +5991,34 @@ $$;
 ALTER FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) IS 'When the window began in which the instant lies; -infinity for the one that never ends.';
+
+CREATE FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_left jsonb := p_metadata;
+begin
+  if p_metadata is null or jsonb_typeof(p_metadata) <> 'object' then
+    return case when p_whole then null else p_metadata end;
+  end if;
+  if p_whole then
+    select coalesce(jsonb_object_agg(m.key, m.value), '{}') into v_left
+      from jsonb_each(p_metadata) m
+     where m.key in ('stripe_event_id', 'stripe_payment_id', 'stripe_price_id',
+             'stripe_subscription_id', 'plan_type', 'to', 'from', 'credits', 'actor')
+        or m.key = 'reason' and p_keep_reason;
+  end if;
+  if v_left ->> 'actor' = p_person then
+    v_left := v_left || jsonb_build_object('actor', p_pseudonym);
+  end if;
+  return nullif(v_left, '{}');
+end;
+$$;
+
+ALTER FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) IS 'Metadata without what an app or an operator wrote in it (p_whole), or with another name for the person who acted. Ids of Stripe''s objects and names of the catalogue''s stay: refunds, rollovers and reconcile go by them.';
 
 CREATE FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) RETURNS credits.stretch[]
     LANGUAGE plpgsql IMMUTABLE
@@ -6370,7 +6616,7 @@ CREATE VIEW credits.broken_a_hold_ended_as_its_entry_says WITH (security_invoker
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['capture'::credits.entry_kind, 'release'::credits.entry_kind]))
           GROUP BY n.account_id, n.hold_id) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds)));
+  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no, h.metadata_digest, h.actor_digest)::credits.holds)));
 
 ALTER TABLE credits.broken_a_hold_ended_as_its_entry_says OWNER TO florin_owner;
 
@@ -6452,7 +6698,7 @@ CREATE VIEW credits.entries_in_order WITH (security_invoker='true') AS
     e.entry_no,
     e.posted_after,
     e.chain,
-    ROW(e.account_id, e.entry_no, e.amount, e.axis_from, e.posted_after, e.held_after, e.created_at, e.kind, e.cause, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata, e.actor, e.feature, e.meter, e.quantity, e.pricing, e.chain)::credits.entries AS entry,
+    ROW(e.account_id, e.entry_no, e.amount, e.axis_from, e.posted_after, e.held_after, e.created_at, e.kind, e.cause, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata, e.actor, e.feature, e.meter, e.quantity, e.pricing, e.chain, e.metadata_digest, e.actor_digest)::credits.entries AS entry,
     sum(e.amount) OVER w AS running,
     lag(e.chain, 1, '\x'::bytea) OVER w AS chain_before
    FROM credits.entries e
@@ -6510,7 +6756,7 @@ CREATE VIEW credits.broken_grants_are_unaltered WITH (security_invoker='true') A
    FROM credits.grants g
   WHERE (NOT (EXISTS ( SELECT
            FROM credits.entries e
-          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.idempotency_key, g.purchase_key, g.metadata, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved, g.home_account_id, g.home_grant_id)::credits.grants))))))
+          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.idempotency_key, g.purchase_key, g.metadata, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved, g.home_account_id, g.home_grant_id, g.metadata_digest)::credits.grants))))))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('grant %s'::text, e.grant_id) AS detail
@@ -6548,7 +6794,7 @@ CREATE VIEW credits.broken_holds_are_unaltered WITH (security_invoker='true') AS
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['hold'::credits.entry_kind, 'extension'::credits.entry_kind]))
           ORDER BY n.account_id, n.hold_id, n.entry_no DESC) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (e.subject_seal IS DISTINCT FROM credits.subject_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds))
+  WHERE (e.subject_seal IS DISTINCT FROM credits.subject_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no, h.metadata_digest, h.actor_digest)::credits.holds))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('hold %s'::text, e.hold_id) AS detail
@@ -6658,6 +6904,48 @@ ALTER TABLE credits.broken_time_is_not_overlooked OWNER TO florin_owner;
 
 COMMENT ON VIEW credits.broken_time_is_not_overlooked IS 'Accounts that do not know when time alone changes them next.';
 
+CREATE VIEW credits.erased_rows WITH (security_invoker='true') AS
+ SELECT e.account_id,
+    credits.entry_id(e.account_id, e.entry_no) AS id,
+    credits.erased_seal(credits.entry_id(e.account_id, e.entry_no), e.metadata, e.metadata_digest, e.actor, e.actor_digest) AS seal
+   FROM credits.entries e
+  WHERE ((e.metadata_digest IS NOT NULL) OR (e.actor_digest IS NOT NULL))
+UNION ALL
+ SELECT g.account_id,
+    g.grant_id AS id,
+    credits.erased_seal(g.grant_id, g.metadata, g.metadata_digest, NULL::text, NULL::bytea) AS seal
+   FROM credits.grants g
+  WHERE (g.metadata_digest IS NOT NULL)
+UNION ALL
+ SELECT h.account_id,
+    h.hold_id AS id,
+    credits.erased_seal(h.hold_id, h.metadata, h.metadata_digest, h.actor, h.actor_digest) AS seal
+   FROM credits.holds h
+  WHERE ((h.metadata_digest IS NOT NULL) OR (h.actor_digest IS NOT NULL));
+
+ALTER TABLE credits.erased_rows OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.erased_rows IS 'The rows in which a person was erased, as they are since.';
+
+CREATE VIEW credits.broken_what_was_erased_is_sealed WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    'the last erasure does not cover the erased rows'::text AS detail
+   FROM ((credits.accounts a
+     LEFT JOIN ( SELECT r_1.account_id,
+            sha256(string_agg(r_1.seal, '\x'::bytea ORDER BY r_1.id)) AS seal
+           FROM credits.erased_rows r_1
+          GROUP BY r_1.account_id) r ON ((r.account_id = a.account_id)))
+     LEFT JOIN ( SELECT DISTINCT ON (e.account_id) e.account_id,
+            e.subject_seal AS seal
+           FROM credits.entries e
+          WHERE (e.kind = 'erasure'::credits.entry_kind)
+          ORDER BY e.account_id, e.entry_no DESC) s ON ((s.account_id = a.account_id)))
+  WHERE (r.seal IS DISTINCT FROM s.seal);
+
+ALTER TABLE credits.broken_what_was_erased_is_sealed OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_what_was_erased_is_sealed IS 'Accounts in which rows were erased, or changed after it, without an entry that says so.';
+
 CREATE VIEW credits.broken_invariants WITH (security_invoker='true') AS
  SELECT b.account_id,
     'posted is the sum of entries'::text AS invariant,
@@ -6757,7 +7045,12 @@ UNION ALL
  SELECT b.account_id,
     'moved credits have a home'::text AS invariant,
     b.detail
-   FROM credits.broken_moved_credits_have_a_home b;
+   FROM credits.broken_moved_credits_have_a_home b
+UNION ALL
+ SELECT b.account_id,
+    'what was erased is sealed'::text AS invariant,
+    b.detail
+   FROM credits.broken_what_was_erased_is_sealed b;
 
 ALTER TABLE credits.broken_invariants OWNER TO florin_owner;
 
@@ -7327,6 +7620,10 @@ REVOKE ALL ON FUNCTION billing.due_payments(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.due_payments(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.due_payments(p_limit integer) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) TO service_role;
+GRANT ALL ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) TO service_role;
 GRANT ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) TO postgres;
@@ -7429,6 +7726,8 @@ REVOKE ALL ON FUNCTION billing.write_subscription(p_subscription jsonb) FROM PUB
 REVOKE ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -7540,6 +7839,14 @@ REVOKE ALL ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) FR
 GRANT ALL ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) TO authenticated;
 GRANT ALL ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT grants bigint, OUT holds bigint, OUT limits bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT grants bigint, OUT holds bigint, OUT limits bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT grants bigint, OUT holds bigint, OUT limits bigint) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) TO service_role;
+GRANT ALL ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.expire_due(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.expire_due(p_limit integer) TO service_role;
@@ -7807,7 +8114,7 @@ GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO au
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO service_role;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) FROM PUBLIC;
 
@@ -7826,6 +8133,8 @@ GRANT ALL ON FUNCTION credits.void_grant(p_account_id uuid, p_grant_id uuid, p_i
 REVOKE ALL ON FUNCTION credits.window_end(p_per credits.limit_window, p_start timestamp with time zone, p_time_zone text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) TO authenticated;
@@ -7977,6 +8286,12 @@ GRANT SELECT ON TABLE credits.broken_the_soonest_expiry_is_known TO postgres;
 
 GRANT SELECT ON TABLE credits.broken_time_is_not_overlooked TO service_role;
 GRANT SELECT ON TABLE credits.broken_time_is_not_overlooked TO postgres;
+
+GRANT SELECT ON TABLE credits.erased_rows TO service_role;
+GRANT SELECT ON TABLE credits.erased_rows TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_what_was_erased_is_sealed TO service_role;
+GRANT SELECT ON TABLE credits.broken_what_was_erased_is_sealed TO postgres;
 
 GRANT SELECT ON TABLE credits.broken_invariants TO service_role;
 GRANT SELECT ON TABLE credits.broken_invariants TO postgres;

@@ -19,7 +19,8 @@ export type Entry = {
     | 'hold'
     | 'extension'
     | 'release'
-    | 'close';
+    | 'close'
+    | 'erasure';
   /** Signed credits; 0 for what only reserves, schedules or closes. */
   readonly amount: number;
   readonly postedAfter: number;

@@ -17,10 +17,10 @@ call florin.begin_migration();
 
 create type credits.entry_kind as enum (
   'grant', 'spend', 'capture', 'expiry', 'void', 'reversal', 'adjustment', 'transfer',
-  'schedule', 'hold', 'extension', 'release', 'close'
+  'schedule', 'hold', 'extension', 'release', 'close', 'erasure'
 );
 comment on type credits.entry_kind is
-  'What an entry records. The last five move no credits: a grant of the future, a hold placed, extended or ended, the account closed.';
+  'What an entry records. The last six move no credits: a grant of the future, a hold placed, extended or ended, the account closed, a person erased.';
 
 create type credits.cause as enum ('payment', 'correction', 'unpaid', 'expiry', 'reversal');
 comment on type credits.cause is
@@ -97,6 +97,8 @@ create table credits.entries (
   quantity numeric,
   pricing jsonb,
   chain bytea not null,
+  metadata_digest bytea,
+  actor_digest bytea,
   constraint entries_pkey primary key (account_id, entry_no),
   constraint entries_idempotency_key_once unique (account_id, idempotency_key)
 );
@@ -118,6 +120,9 @@ comment on column credits.entries.quantity is 'How much of it, in the meter''s u
 comment on column credits.entries.pricing is
   'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
 comment on column credits.entries.chain is 'sha256 over the chain before and this row.';
+comment on column credits.entries.metadata_digest is
+  'sha256 of the metadata before a person in it was erased: the chain is over it.';
+comment on column credits.entries.actor_digest is 'sha256 of the actor before they were erased.';
 
 create table credits.grants (
   account_id uuid not null,
@@ -141,6 +146,7 @@ create table credits.grants (
   moved bigint not null default 0,
   home_account_id uuid,
   home_grant_id uuid,
+  metadata_digest bytea,
   constraint grants_pkey primary key (account_id, grant_id),
   constraint grants_amount_above_zero check (amount > 0),
   constraint grants_remaining_between_zero_and_amount check (remaining between 0 and amount),
@@ -185,6 +191,8 @@ create table credits.holds (
   uncovered bigint not null default 0,
   overage credits.overage,
   ended_no bigint,
+  metadata_digest bytea,
+  actor_digest bytea,
   constraint holds_pkey primary key (account_id, hold_id),
   constraint holds_amount_above_zero check (amount > 0),
   constraint holds_captured_and_uncovered_from_zero check (captured >= 0 and uncovered >= 0),

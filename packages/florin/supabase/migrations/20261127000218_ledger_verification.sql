@@ -61,7 +61,10 @@ create view credits.broken_invariants with (security_invoker = true) as
     from credits.broken_moved_credits_are_somewhere b
   union all
   select b.account_id, 'moved credits have a home' as invariant, b.detail
-    from credits.broken_moved_credits_have_a_home b;
+    from credits.broken_moved_credits_have_a_home b
+  union all
+  select b.account_id, 'what was erased is sealed' as invariant, b.detail
+    from credits.broken_what_was_erased_is_sealed b;
 comment on view credits.broken_invariants is
   'What every broken_ view of the ledger finds, with the invariant''s name; no rows when it is sound.';
 revoke all on credits.broken_invariants from public, anon, authenticated, service_role;
@@ -95,7 +98,8 @@ grant execute on function
   credits.subject_seal(credits.grants),
   credits.subject_seal(credits.holds),
   credits.overage_seal(credits.holds),
-  credits.allocation_seal(uuid, bigint, bigint, uuid, uuid)
+  credits.allocation_seal(uuid, bigint, bigint, uuid, uuid),
+  credits.erased_seal(uuid, jsonb, bytea, text, bytea)
   to service_role;
 
 call florin.end_migration();

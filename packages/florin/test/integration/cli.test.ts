@@ -86,6 +86,8 @@ describe('the command line', { timeout: 120_000 }, () => {
     'account grant',
     'account adjust',
     'account transfer',
+    'person export',
+    'person erase',
   ])('%s --help says how it is called and what it does', async (command) => {
     let text = '';
     const out = (part: string) => {

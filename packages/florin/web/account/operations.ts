@@ -27,7 +27,7 @@ const TITLES: Readonly<Record<string, string>> = {
 };
 
 /** Steps of a job that is not done, and the account's closing: they move no credits. */
-const STILL: ReadonlySet<string> = new Set(['hold', 'extension', 'release', 'close']);
+const STILL: ReadonlySet<string> = new Set(['hold', 'extension', 'release', 'close', 'erasure']);
 
 const USES: ReadonlySet<string> = new Set(['spend', 'capture']);
 

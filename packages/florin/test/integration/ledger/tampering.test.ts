@@ -49,6 +49,8 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     'pricing = \'{"forged": true}\'',
     "subject_seal = '\\x00'",
     "chain = '\\x00'",
+    "metadata_digest = '\\x00'",
+    "actor_digest = '\\x00'",
   ],
   grants: [
     'amount = amount + 1, remaining = remaining + 1',
@@ -62,6 +64,7 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     'reversed = reversed + 1, burned = burned - 1',
     'moved = moved + 1, remaining = remaining - 1',
     'home_grant_id = gen_random_uuid()',
+    "metadata_digest = '\\x00'",
   ],
   holds: [
     'amount = amount + 1',
@@ -73,6 +76,8 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     'metadata = \'{"forged": true}\'',
     "actor = 'forged'",
     "feature = 'forged'",
+    "metadata_digest = '\\x00'",
+    "actor_digest = '\\x00'",
   ],
   allocations: [
     'axis_to = axis_to + 1',
@@ -89,8 +94,8 @@ const SEED = Number(process.env['FLORIN_PROOF_SEED'] ?? Date.now() % 2 ** 31);
  * operator's setting, which no entry records.
  */
 const NOT_PROVEN = ['accounts.next_change_at', 'accounts.debt_limit', 'accounts.limited'];
-/** Settings and what refuses by them, and sums of the entries for reports: they move no credits. */
-const NO_BOOKS = ['limits', 'limit_counters', 'usage_days', 'usage_marks'];
+/** Settings and what refuses by them, members, and sums of the entries for reports: they move no credits. */
+const NO_BOOKS = ['members', 'limits', 'limit_counters', 'usage_days', 'usage_marks'];
 
 /** mulberry32: the same edits for the same seed. */
 function randomFrom(seed: number): (below: number) => number {
