@@ -1,5 +1,5 @@
 import { connect } from '../../packages/florin/src/db/index.ts';
-import { createSpendBatcher } from '../../packages/florin/src/ledger/index.ts';
+import { createSpender } from '../../packages/florin/src/ledger/index.ts';
 import { type Cluster, newKey, oneOf, openAccounts } from '../cluster.ts';
 import type { Scenario } from '../load.ts';
 import { openPeer } from '../peer.ts';
@@ -15,7 +15,7 @@ export async function openHot(cluster: Cluster): Promise<Scenario> {
   const peer = await openPeer(db, ids, CLIENTS);
   const clients = await db.clients(CLIENTS);
   const library = connect({ url: db.url, maxConnections: CLIENTS });
-  const spend = createSpendBatcher(library);
+  const { spend } = createSpender(library);
   return {
     variants: [
       {

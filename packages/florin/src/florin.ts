@@ -20,7 +20,7 @@ import {
   captureHold,
   closeAccount,
   createAnnouncer,
-  createSpendBatcher,
+  createSpender,
   type ExtendHold,
   explainBalance,
   extendHold,
@@ -163,10 +163,14 @@ export type FlorinLedger = {
 const PAUSE_MS = { first: 200, max: 5_000 };
 
 /** The ledger's functions over a database that the caller opened and closes. */
-export function createLedger(db: Database, logger: Logger, debtLimit = 0): FlorinLedger {
+export function createLedger(
+  db: Database,
+  logger: Logger,
+  { debtLimit = 0, spender = createSpender(db) } = {},
+): FlorinLedger {
   const pause = (attempt: number) => wait(backoff(attempt, PAUSE_MS));
   return {
-    spend: createSpendBatcher(db),
+    spend: spender.spend,
     grant: (request) => issueGrant(db, request),
     withHold: (request, work) => withHold({ db, logger, pause }, request, work),
     placeHold: (request) => placeHold(db, request),
@@ -276,10 +280,11 @@ export function createFlorin(options: FlorinOptions): Florin {
     onAlert ?? (url === undefined ? undefined : postAlerts({ url, secrets, clock: systemClock }));
   const alerts =
     tell === undefined ? undefined : { db, logger, tell, lowBalance: catalog.lowBalance };
-  const ledger = createLedger(db, logger, catalog.debtLimit);
+  const spender = createSpender(db);
+  const ledger = createLedger(db, logger, { debtLimit: catalog.debtLimit, spender });
   const background = { client: stripe, alerts };
   const due = (jobs?: { forMs?: number }) => runJobs(webhooks, background, jobs);
-  const charges = createCharges({ db, card: catalog.usage });
+  const charges = createCharges({ db, card: catalog.usage, spender });
   const app = createApp({
     ...context,
     config,

@@ -29,12 +29,13 @@ CREATE TYPE credits.batch_result AS (
 	status text,
 	entry_no bigint,
 	posted bigint,
-	held bigint
+	held bigint,
+	reached jsonb
 );
 
 ALTER TYPE credits.batch_result OWNER TO florin_owner;
 
-COMMENT ON TYPE credits.batch_result IS 'How one spend of a batch ended; the entry of its key and the balance after it, else the balance as it is.';
+COMMENT ON TYPE credits.batch_result IS 'How one spend of a batch ended; the entry of its key and the balance after it, else the balance as it is, and the limit that was reached.';
 
 CREATE TYPE credits.cause AS ENUM (
     'payment',
@@ -469,8 +470,9 @@ declare
   v_command jsonb;
   v_account_id uuid;
   v_amount bigint;
+  v_locked uuid[];
 begin
-  perform billing.lock_accounts_of(p_commands);
+  v_locked := billing.lock_accounts_of(p_commands);
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
@@ -486,10 +488,12 @@ begin
         perform billing.issue_for_purchase(v_command, v_amount);
       when 'reverse' then
         perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       when 'restore' then
         perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       else
         raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
           using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
@@ -1190,7 +1194,7 @@ ALTER FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, 
 
 COMMENT ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) IS 'Keeps the rate of a version from its first use on. False: the version is in use with another price. Repeatable.';
 
-CREATE FUNCTION billing.lock_accounts_of(p_commands jsonb) RETURNS void
+CREATE FUNCTION billing.lock_accounts_of(p_commands jsonb) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -1199,11 +1203,13 @@ declare
   v_account_id uuid;
   v_entry credits.entries;
   v_accounts uuid[] := array[]::uuid[];
+  v_reverses boolean := false;
 begin
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_accounts := v_accounts || v_account_id;
     if v_command ->> 'do' in ('reverse', 'restore') then
+      v_reverses := true;
       -- A grant that is only about to be issued was never moved.
       select * into v_entry from credits.entries e
        where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
@@ -1212,15 +1218,17 @@ begin
       end if;
     end if;
   end loop;
-  if cardinality(v_accounts) > 1 then
+  -- One grant after the other of one account needs no lock beforehand: a purchase.
+  if v_reverses or array_remove(v_accounts, v_account_id) <> '{}' then
     perform credits.lock_in_order(v_accounts);
   end if;
+  return v_accounts;
 end;
 $$;
 
 ALTER FUNCTION billing.lock_accounts_of(p_commands jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.lock_accounts_of(p_commands jsonb) IS 'Locks every account that these commands write to, those that credits were moved to counted in, in the ledger''s order. Internal: part of apply_commands.';
+COMMENT ON FUNCTION billing.lock_accounts_of(p_commands jsonb) IS 'Locks every account that these commands write to, those that credits were moved to counted in, in the ledger''s order; which they are. Internal: part of apply_commands.';
 
 CREATE FUNCTION billing.low_accounts(p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -2331,28 +2339,17 @@ COMMENT ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before 
 CREATE FUNCTION credits.check_actor(p_account_id uuid, p_actor text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
-    AS $_$
+    AS $$
 declare
-  v_role credits.member_role;
+  v_refused text := credits.refused_actor(p_account_id, p_actor);
 begin
-  if p_actor is null
-     or p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
-    return;
-  end if;
-  v_role := credits.role_of(p_account_id, p_actor::uuid);
-  if v_role is null
-     and exists (select from credits.kept_members(p_account_id, null) m where m.account_id = p_account_id)
-  then
+  if v_refused = 'not_a_member' then
     perform credits.raise_not_a_member(p_account_id, p_actor);
-  elsif v_role < 'member' then
-    perform credits.raise_role_too_low(v_role, 'member');
-  elsif v_role is not null and p_actor <> lower(p_actor) then
-    -- Limits go by the name as it is written.
-    raise exception 'The user id % is not in lower case.', p_actor
-      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+  elsif v_refused = 'role_too_low' then
+    perform credits.raise_role_too_low(credits.role_of(p_account_id, p_actor::uuid), 'member');
   end if;
 end;
-$_$;
+$$;
 
 ALTER FUNCTION credits.check_actor(p_account_id uuid, p_actor text) OWNER TO florin_owner;
 
@@ -2898,7 +2895,7 @@ begin
   end if;
   for v_entry in
     select e.* from credits.entries e
-     where e.account_id = p_account_id
+     where e.account_id = p_account_id and e.kind <> 'erasure'
        and (v_own or e.actor = v_person or e.metadata ->> 'actor' = v_person)
      order by e.entry_no
   loop
@@ -3840,26 +3837,30 @@ ALTER FUNCTION credits.lock_in_order(p_account_ids uuid[]) OWNER TO florin_owner
 
 COMMENT ON FUNCTION credits.lock_in_order(p_account_ids uuid[]) IS 'Locks these accounts in the order of their ids, so that nobody waits for another in a circle. Unknown ones are left out.';
 
-CREATE FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone) RETURNS credits.piece[]
+CREATE FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[] DEFAULT NULL::uuid[]) RETURNS credits.piece[]
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 declare
-  v_locked uuid[] := credits.holders_of(p_account_id, p_grant_id) || p_account_id;
+  v_locked uuid[] :=
+    coalesce(p_locked, credits.holders_of(p_account_id, p_grant_id) || p_account_id);
   v_accounts uuid[];
   v_grants uuid[];
   v_grant credits.grants;
   v_elsewhere bigint := 0;
   v_pieces credits.piece[] := array[]::credits.piece[];
 begin
-  perform credits.lock_in_order(v_locked);
+  -- Who holds locks already takes no more: that could be out of order.
+  if p_locked is null then
+    perform credits.lock_in_order(v_locked);
+  end if;
   select array_agg(g.account_id order by g.account_id, g.grant_id),
          array_agg(g.grant_id order by g.account_id, g.grant_id)
     into v_accounts, v_grants
     from credits.grants g
    where g.home_account_id = p_account_id and g.home_grant_id = p_grant_id;
   for v_n in 1..coalesce(cardinality(v_grants), 0) loop
-    exit when v_accounts[v_n] <> all (v_locked);
+    continue when v_accounts[v_n] <> all (v_locked);
     if v_accounts[v_n] is distinct from v_accounts[v_n - 1] then
       perform credits.open_account(v_accounts[v_n], p_at);
     end if;
@@ -3879,9 +3880,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[]) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone) IS 'Locks the account of a grant and all that hold credits moved out of it, settles the holders, and returns what they hold. Raises 40001 while credits of it are on their way, CRGRN.';
+COMMENT ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[]) IS 'Locks the account of a grant and all that hold credits moved out of it (p_locked: what the caller has locked of them, and no more), settles the holders, and returns what they hold. Raises 40001 while credits of it are on their way, CRGRN.';
 
 CREATE FUNCTION credits.look_ahead(INOUT p_account credits.accounts) RETURNS credits.accounts
     LANGUAGE plpgsql
@@ -4623,6 +4624,37 @@ ALTER FUNCTION credits.recompute_balances() OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.recompute_balances() IS 'Sets stored balances from the entries and open holds and returns how many differed: 0 when sound.';
 
+CREATE FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_role credits.member_role;
+begin
+  if p_actor is null
+     or p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+    return null;
+  end if;
+  v_role := credits.role_of(p_account_id, p_actor::uuid);
+  if v_role is null
+     and exists (select from credits.kept_members(p_account_id, null) m where m.account_id = p_account_id)
+  then
+    return 'not_a_member';
+  elsif v_role < 'member' then
+    return 'role_too_low';
+  elsif v_role is not null and p_actor <> lower(p_actor) then
+    -- Limits go by the name as it is written.
+    raise exception 'The user id % is not in lower case.', p_actor
+      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+  end if;
+  return null;
+end;
+$_$;
+
+ALTER FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) IS 'Why a user may not use the credits of an account that has members, as credits.check_actor says it: not_a_member, role_too_low, or null. Call it with the account locked.';
+
 CREATE FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -4734,7 +4766,7 @@ ALTER FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kin
 
 COMMENT ON FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) IS 'The entry that was written under this key, or a row of nulls. Raises CRDUP when it is of another kind or input; what is null is not compared. Call it with the account locked.';
 
-CREATE FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[] DEFAULT NULL::uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -4748,7 +4780,7 @@ declare
   v_away bigint := 0;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
-  v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now);
+  v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now, p_locked);
   v_account := credits.open_account(p_account_id, v_now);
   v_grant := credits.find_home(p_account_id, p_grant_id);
   v_entry := credits.replayed(
@@ -4789,9 +4821,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) IS 'What credits.restore_grant does, also for Florin itself (p_cause). Internal.';
+COMMENT ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) IS 'What credits.restore_grant does, also for Florin itself (p_cause), whose transaction may lock no account but these. Internal.';
 
 CREATE FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4837,7 +4869,7 @@ ALTER FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, 
 
 COMMENT ON FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) IS 'Gives back what credits.recall took, where it took it; returns how many of p_amount that are.';
 
-CREATE FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[] DEFAULT NULL::uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -4854,7 +4886,7 @@ begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
   v_grant := credits.find_grant(p_account_id, p_grant_id);
   if v_grant.moved > 0 then
-    v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now);
+    v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now, p_locked);
   end if;
   v_account := credits.open_account(p_account_id, v_now);
   v_grant := credits.find_home(p_account_id, p_grant_id);
@@ -4900,9 +4932,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'What credits.reverse_grant does, also for Florin itself (p_cause). Internal.';
+COMMENT ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'What credits.reverse_grant does, also for Florin itself (p_cause), whose transaction may lock no account but these. Internal.';
 
 CREATE FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5440,7 +5472,8 @@ begin
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
     elsif v_account.limited or v_as_user then
       perform credits.check_actor(p_account_id, p_actor);
-      v_counted := credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
+      perform credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
+      v_counted := true;
     end if;
   end loop;
 end;
@@ -5450,7 +5483,7 @@ ALTER FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_k
 
 COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. An actor that is a user''s id must be a member where the account has members. Errors: CRINS (also for an unknown account), CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
 
-CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) RETURNS TABLE(item integer, account_id uuid, idempotency_key text, status text, entry_id uuid, posted bigint, held bigint, available bigint, replayed boolean)
+CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[] DEFAULT NULL::jsonb[], p_actors text[] DEFAULT NULL::text[], p_features text[] DEFAULT NULL::text[], p_meters text[] DEFAULT NULL::text[], p_quantities numeric[] DEFAULT NULL::numeric[], p_pricings jsonb[] DEFAULT NULL::jsonb[], p_wait boolean DEFAULT true) RETURNS TABLE(item integer, account_id uuid, idempotency_key text, status text, entry_id uuid, posted bigint, held bigint, available bigint, replayed boolean, reached jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -5460,19 +5493,33 @@ CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_
 declare
   v_now timestamptz := clock_timestamp();
   v_count int := coalesce(cardinality(p_account_ids), 0);
+  v_says_who boolean :=
+    num_nonnulls(p_actors, p_features, p_meters, p_quantities, p_pricings) > 0;
+  v_as_users boolean := p_actors is not null and credits.app_keeps_members();
+  -- A distributed table refuses skip locked (docs/scale.md).
+  v_wait boolean := p_wait or to_regclass('pg_catalog.pg_dist_partition') is not null;
   v_n int;
   v_group record;
+  v_busy boolean;
   v_account credits.accounts;
+  v_metadata jsonb;
+  v_usage bytea := '\x'::bytea;
   v_chain bytea;
   v_payable boolean;
+  v_refused text;
+  v_reached jsonb;
   v_written boolean;
   v_entry credits.entries;
   v_result credits.batch_result;
   v_results credits.batch_result[] := array[]::credits.batch_result[];
 begin
-  if v_count <> coalesce(cardinality(p_amounts), 0)
-     or v_count <> coalesce(cardinality(p_idempotency_keys), 0) then
-    raise exception 'The three lists must be of the same length.'
+  if v_count <> any (array[
+       coalesce(cardinality(p_amounts), 0), coalesce(cardinality(p_idempotency_keys), 0),
+       coalesce(cardinality(p_metadata), v_count), coalesce(cardinality(p_actors), v_count),
+       coalesce(cardinality(p_features), v_count), coalesce(cardinality(p_meters), v_count),
+       coalesce(cardinality(p_quantities), v_count), coalesce(cardinality(p_pricings), v_count)])
+  then
+    raise exception 'The lists must be of the same length.'
       using errcode = '22023', hint = 'Pass one account, one amount and one key for each spend.';
   end if;
   for v_n in 1..v_count loop
@@ -5480,49 +5527,88 @@ begin
        or p_amounts[v_n] > 9007199254740991 or p_idempotency_keys[v_n] is null
        or length(p_idempotency_keys[v_n]) not between 1 and 255
        or starts_with(p_idempotency_keys[v_n], 'florin:') then
-      perform credits.check_input(p_account_ids[v_n], p_amounts[v_n], p_idempotency_keys[v_n]);
+      -- What a meter counts may cost nothing.
+      perform credits.check_input(p_account_ids[v_n],
+        case when p_meters[v_n] is not null and p_amounts[v_n] = 0 then 1 else p_amounts[v_n] end,
+        p_idempotency_keys[v_n]);
+    end if;
+    if v_says_who then
+      perform credits.check_usage(p_actors[v_n], p_features[v_n], p_meters[v_n],
+        p_quantities[v_n], p_pricings[v_n]);
     end if;
   end loop;
 
   -- Accounts are locked in one order, so that batches never wait for each other in a circle. Each
   -- statement is about one account, so that the accounts may lie on several nodes (docs/scale.md).
   for v_group in
-    select i.account_id, array_agg(i.n::int order by i.n) as places
-      from unnest(p_account_ids) with ordinality as i (account_id, n)
+    select i.account_id, min(i.amount) as least, array_agg(i.n::int order by i.n) as places
+      from unnest(p_account_ids, p_amounts) with ordinality as i (account_id, amount, n)
      group by i.account_id
      order by i.account_id
   loop
-    select * into v_account from credits.accounts a
-     where a.account_id = v_group.account_id for update;
-    if v_account.next_change_at <= v_now then
-      v_account := credits.settle(v_account, v_now);
-      perform credits.save_account(v_account);
+    v_busy := false;
+    if v_wait then
+      select * into v_account from credits.accounts a
+       where a.account_id = v_group.account_id for update;
+      if v_account.next_change_at <= v_now then
+        v_account := credits.settle(v_account, v_now);
+        perform credits.save_account(v_account);
+      elsif v_account.account_id is null and v_group.least = 0 then
+        v_account := credits.lock_account(v_group.account_id, true);
+      end if;
+    else
+      select * into v_account from credits.accounts a
+       where a.account_id = v_group.account_id for update skip locked;
+      if v_account.account_id is null then
+        v_busy := v_group.least = 0 or exists (
+          select from credits.accounts a where a.account_id = v_group.account_id);
+      else
+        v_busy := v_account.next_change_at <= v_now;
+      end if;
+    end if;
+    if v_busy then
+      foreach v_n in array v_group.places loop
+        v_results[v_n] := row('busy', null, null, null, null);
+      end loop;
+      continue;
     end if;
     foreach v_n in array v_group.places loop
       v_written := false;
-      v_payable := v_account.posted - v_account.held >= p_amounts[v_n]
-        and v_account.closed_at is null;
-      if v_payable and v_account.limited and not exists (
+      v_refused := null;
+      v_reached := null;
+      v_metadata := nullif(p_metadata[v_n], '{}');
+      v_payable := v_account.closed_at is null
+        and (v_account.posted - v_account.held >= p_amounts[v_n] or p_amounts[v_n] = 0);
+      if v_payable and (v_account.limited or v_as_users) and not exists (
           select from credits.entries e
            where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n])
       then
-        v_payable := credits.use_limits(
-          v_group.account_id, null, null, p_amounts[v_n], v_now, false);
+        v_refused := credits.refused_actor(v_group.account_id, p_actors[v_n]);
+        if v_refused is null then
+          v_reached := credits.use_limits(v_group.account_id, p_actors[v_n], p_features[v_n],
+            p_amounts[v_n], v_now, false);
+          v_refused := case when v_reached is not null then 'limit_reached' end;
+        end if;
       end if;
-      if v_payable then
+      if v_payable and v_refused is null then
+        if v_says_who then
+          v_usage := credits.usage_seal(p_actors[v_n], p_features[v_n], p_meters[v_n],
+            p_quantities[v_n], p_pricings[v_n]);
+        end if;
         v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
           || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
           || int8send(v_account.held::bigint) || sha256(record_send(row(
             v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea, null::bytea,
             null::uuid, null::bigint, null::uuid, convert_to(p_idempotency_keys[v_n], 'UTF8'),
-            null::bytea, null::bytea))));
+            null::bytea, sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage));
         insert into credits.entries (
           account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
-          idempotency_key, chain)
+          idempotency_key, metadata, actor, feature, meter, quantity, pricing, chain)
         values (
           v_account.account_id, v_account.entry_no + 1, -p_amounts[v_n], v_account.axis,
           v_account.posted - p_amounts[v_n], v_account.held, v_now, 'spend',
-          p_idempotency_keys[v_n], v_chain)
+          p_idempotency_keys[v_n], v_metadata, p_actors[v_n], p_features[v_n], p_meters[v_n],
+          p_quantities[v_n], p_pricings[v_n], v_chain)
         on conflict (account_id, idempotency_key) do nothing;
         v_written := found;
       end if;
@@ -5531,20 +5617,23 @@ begin
         v_account.axis := v_account.axis + p_amounts[v_n];
         v_account.entry_no := v_account.entry_no + 1;
         v_account.chain := v_chain;
-        v_result := row('spent', v_account.entry_no, v_account.posted, v_account.held);
+        v_result := row('spent', v_account.entry_no, v_account.posted, v_account.held, null);
       else
         select * into v_entry from credits.entries e
          where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n];
-        if v_entry.kind = 'spend' and v_entry.amount = -p_amounts[v_n]
-           and num_nonnulls(v_entry.metadata, v_entry.actor, v_entry.feature, v_entry.meter) = 0 then
-          v_result := row('replayed', v_entry.entry_no, v_entry.posted_after, v_entry.held_after);
+        -- As credits.spend: what was metered is the input, and what it cost follows from the card of that day.
+        if v_entry.kind = 'spend' and (p_meters[v_n] is not null or v_entry.amount = -p_amounts[v_n])
+           and (v_entry.metadata, v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity,
+             v_entry.pricing -> 'usage') is not distinct from (v_metadata, p_actors[v_n],
+             p_features[v_n], p_meters[v_n], p_quantities[v_n], p_pricings[v_n] -> 'usage') then
+          v_result :=
+            row('replayed', v_entry.entry_no, v_entry.posted_after, v_entry.held_after, null);
         else
           v_result := row(
             case when v_entry.entry_no is not null then 'idempotency_key_reused'
                  when v_account.closed_at is not null then 'account_closed'
-                 when v_account.posted - v_account.held >= p_amounts[v_n] then 'limit_reached'
-                 else 'insufficient_credits' end,
-            null, coalesce(v_account.posted, 0), coalesce(v_account.held, 0));
+                 else coalesce(v_refused, 'insufficient_credits') end,
+            null, coalesce(v_account.posted, 0), coalesce(v_account.held, 0), v_reached);
         end if;
       end if;
       v_results[v_n] := v_result;
@@ -5562,15 +5651,15 @@ begin
            case when r.entry_no is not null
                 then md5(p_account_ids[r.n]::text || ':' || r.entry_no)::uuid end,
            r.posted, r.held, r.posted - r.held,
-           r.status = 'replayed'
-      from unnest(v_results) with ordinality as r (status, entry_no, posted, held, n)
+           r.status = 'replayed', r.reached
+      from unnest(v_results) with ordinality as r (status, entry_no, posted, held, reached, n)
      order by r.n;
 end;
 $$;
 
-ALTER FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) OWNER TO florin_owner;
+ALTER FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) IS 'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached, idempotency_key_reused or account_closed. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
+COMMENT ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) IS 'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached (reached says which, as the detail of CRLIM does), idempotency_key_reused, account_closed, not_a_member or role_too_low. The other lists say for each spend what credits.spend takes; a list that is null says nothing. With p_wait false nobody is waited for: the spends of an account that another holds, or whose grants or holds time has changed, are answered busy, and nothing is done for them. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
 
 CREATE FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -5849,26 +5938,27 @@ ALTER FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_
 
 COMMENT ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) IS 'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
 
-CREATE FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) RETURNS boolean
+CREATE FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 declare
   v_states credits.limit_state[] := credits.limit_states(p_account_id, p_actor, p_feature, p_at);
+  v_reached jsonb := case when not p_raise then credits.reached_limit(v_states, p_amount) end;
 begin
   if p_raise then
     perform credits.check_limits(v_states, p_amount);
-  elsif credits.reached_limit(v_states, p_amount) is not null then
-    return false;
   end if;
-  perform credits.count_usage(v_states, p_amount, p_at);
-  return true;
+  if v_reached is null then
+    perform credits.count_usage(v_states, p_amount, p_at);
+  end if;
+  return v_reached;
 end;
 $$;
 
 ALTER FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) IS 'Checks an amount against the limits that it counts towards, and counts it. When one would be passed it counts nothing and raises CRLIM, or returns false.';
+COMMENT ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) IS 'Checks an amount against the limits that it counts towards, and counts it. When one would be passed it counts nothing and raises CRLIM, or returns that limit.';
 
 CREATE FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) RETURNS TABLE(actor text, spent bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -7922,7 +8012,7 @@ REVOKE ALL ON FUNCTION credits.lock_account(p_account_id uuid, p_create boolean)
 
 REVOKE ALL ON FUNCTION credits.lock_in_order(p_account_ids uuid[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) FROM PUBLIC;
 
@@ -8013,6 +8103,8 @@ REVOKE ALL ON FUNCTION credits.recompute_balances() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO service_role;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO postgres;
 
+REVOKE ALL ON FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.release_hold(p_account_id uuid, p_hold_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
@@ -8027,7 +8119,7 @@ GRANT ALL ON FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p
 
 REVOKE ALL ON FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) TO service_role;
@@ -8035,7 +8127,7 @@ GRANT ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, 
 
 REVOKE ALL ON FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO service_role;
@@ -8086,9 +8178,9 @@ REVOKE ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idemp
 GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) TO service_role;
-GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[]) TO postgres;
+REVOKE ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) TO authenticated;

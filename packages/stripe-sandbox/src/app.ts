@@ -16,6 +16,7 @@ import { entitlementRoutes } from './catalog/entitlements.ts';
 import { planRoutes } from './catalog/plan-routes.ts';
 import { priceRoutes } from './catalog/prices.ts';
 import { productRoutes } from './catalog/products.ts';
+import { taxRateRoutes } from './catalog/tax-rates.ts';
 import { paymentLinkRoutes } from './checkout/payment-links.ts';
 import { portalRoutes } from './checkout/portal.ts';
 import { portalConfigurationRoutes } from './checkout/portal-configurations.ts';
@@ -29,6 +30,7 @@ import { eventRoutes } from './events/event-routes.ts';
 import { v2Routes } from './events/v2-routes.ts';
 import { balanceRoutes } from './payments/balance-routes.ts';
 import { chargeRoutes } from './payments/charges.ts';
+import { directChargeRoutes } from './payments/direct-charges.ts';
 import { disputeRoutes } from './payments/disputes.ts';
 import { fraudWarningRoutes } from './payments/fraud-warnings.ts';
 import { intentRoutes } from './payments/intent-routes.ts';
@@ -45,6 +47,7 @@ export const ROUTES: readonly Route[] = [
   ...searchRoutes,
   ...customerRoutes,
   ...taxIdRoutes,
+  ...taxRateRoutes,
   ...balanceTransactionRoutes,
   ...paymentMethodRoutes,
   ...productRoutes,
@@ -59,6 +62,7 @@ export const ROUTES: readonly Route[] = [
   ...intentRoutes,
   ...setupIntentRoutes,
   ...chargeRoutes,
+  ...directChargeRoutes,
   ...balanceRoutes,
   ...payoutRoutes,
   ...refundRoutes,

@@ -143,6 +143,9 @@ export type SchedulePhase = Wire<
   add_invoice_items: Wire<Stripe.SubscriptionSchedule.Phase.AddInvoiceItem>[];
   discounts: Wire<Stripe.SubscriptionSchedule.Phase.Discount>[];
 };
+export type TaxRate = Stripe.TaxRate;
+/** A tax on a line of an invoice or credit note, and on their totals. */
+export type Tax = Wire<NonNullable<Stripe.InvoiceLineItem['taxes']>[number]>;
 export type TaxId = Wire<Omit<Stripe.TaxId, 'owner'>> & { owner: Wire<Stripe.TaxId.Owner> };
 export type TestClock = Wire<Stripe.TestHelpers.TestClock>;
 export type WebhookEndpoint = Wire<Stripe.WebhookEndpoint>;

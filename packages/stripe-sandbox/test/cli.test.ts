@@ -119,6 +119,8 @@ const TRIGGERS = [
   'subscription_schedule.created',
   'subscription_schedule.released',
   'subscription_schedule.updated',
+  'tax_rate.created',
+  'tax_rate.updated',
   'test_helpers.test_clock.advancing',
   'test_helpers.test_clock.created',
   'test_helpers.test_clock.deleted',

@@ -378,6 +378,18 @@ describe('the lines of a draft invoice', () => {
       [700, 1000, 400],
     ]);
     const [help, , old] = added.lines.data;
+    const changed = await stripe.invoices.updateLines(draft.id, {
+      lines: [{ id: help?.id ?? '', amount: 750, description: 'More help' }],
+    });
+    expect(changed).toMatchObject({ total: 2150 });
+    expect(changed.lines.data[0]).toMatchObject({
+      id: help?.id,
+      amount: 750,
+      description: 'More help',
+    });
+    await expect(
+      stripe.invoices.updateLines(draft.id, { lines: [{ id: 'il_none', amount: 1 }] }),
+    ).rejects.toMatchObject({ param: 'lines[0][id]', code: 'resource_missing' });
     const left = await stripe.invoices.removeLines(draft.id, {
       lines: [
         { id: help?.id ?? '', behavior: 'delete' },

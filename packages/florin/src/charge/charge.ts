@@ -10,11 +10,12 @@ import {
   uuid,
 } from '../kernel/index.ts';
 import {
+  createSpender,
   findEntry,
   isWithinLimits,
   readBalance,
   type Spend,
-  spendMetered,
+  type Spender,
   type Written,
 } from '../ledger/index.ts';
 import {
@@ -82,7 +83,16 @@ const NO_LONGER_PRICED = new Set([
 /** As many as any meter may have. */
 const MAX_DECIMALS = 9;
 
-export function createCharges({ db, card }: { db: Executor; card: RateCard }): Charges {
+export function createCharges({
+  db,
+  card,
+  spender = createSpender(db),
+}: {
+  db: Executor;
+  card: RateCard;
+  /** Whose calls the charges share; default: one of its own. */
+  spender?: Spender;
+}): Charges {
   const keepRate = createRateKeeper(db);
 
   /** By the card; where that has no price any more, a repetition has the price of its entry. */
@@ -115,7 +125,7 @@ export function createCharges({ db, card }: { db: Executor; card: RateCard }): C
         quantity,
         pricing,
       };
-      const written = await spendMetered(db, metered);
+      const written = await spender.spendMetered(metered);
       return { ...written, ...(written.replayed ? await firstCost(db, metered) : costOf(priced)) };
     },
     async quote(given) {

@@ -3,7 +3,7 @@ import { type Charges, createCharges } from '../charge/index.ts';
 import type { CatchUpSession, CheckoutDeps, RecentSessions } from '../checkout/index.ts';
 import { runJobs } from '../jobs/index.ts';
 import { createMemory } from '../kernel/index.ts';
-import { createSpendBatcher } from '../ledger/index.ts';
+import { createSpender } from '../ledger/index.ts';
 import { readRole } from '../members/index.ts';
 import { type Confirmations, createConfirmations } from '../plan-change/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
@@ -63,6 +63,7 @@ export function createParts(deps: AppDeps): Parts {
     }),
     onRefused: (c) => rateLimits.take('refused', addressOf(c)),
   });
+  const spender = createSpender(db);
   return {
     ...deps,
     deliveries: { ...webhooks, db: deps.reserved ?? db },
@@ -87,8 +88,8 @@ export function createParts(deps: AppDeps): Parts {
     },
     confirmations: createConfirmations(tokens),
     feed: createBalanceFeed({ db, logger, open: metrics.streams }),
-    spend: deps.spend ?? createSpendBatcher(db),
-    charges: deps.charges ?? createCharges({ db, card: catalog.usage }),
+    spend: deps.spend ?? spender.spend,
+    charges: deps.charges ?? createCharges({ db, card: catalog.usage, spender }),
     runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),
     catchUpSession: deps.catchUpSession ?? createCatchUp(webhooks),
     recentSessions: createMemory({ forMs: SESSION_KEPT_MS, atMost: SESSIONS_KEPT, clock }),

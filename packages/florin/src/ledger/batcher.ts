@@ -1,113 +1,202 @@
+import { setImmediate } from 'node:timers';
 import type { Executor } from '../db/index.ts';
 import {
   AccountClosedError,
   IdempotencyKeyReusedError,
   InsufficientCreditsError,
   isRetryable,
+  LimitReachedError,
 } from '../kernel/index.ts';
 import { REQUESTS, read } from './input.ts';
-import { type BatchResult, type Spend, spend, spendBatch } from './spend.ts';
+import {
+  type CheckedSpend,
+  type MeteredSpend,
+  type Outcome,
+  type Spend,
+  spendChecked,
+  spendTogether,
+} from './spend.ts';
 import type { Written } from './written.ts';
 
+/** The spends of a process: those that wait share a call and a commit. */
+export type Spender = {
+  spend(request: Spend): Promise<Written>;
+  spendMetered(request: MeteredSpend): Promise<Written>;
+};
+
 type Waiting = {
-  readonly request: Spend;
+  readonly request: CheckedSpend;
   readonly resolve: (written: Written) => void;
   readonly reject: (error: unknown) => void;
 };
 
-/** The most spends in one call: larger ones gain little and hold the account's row longer. */
+/** Calls under way until the next spends wait: some work in the database while others’ answers are read. */
+const MAX_CALLS = 3;
+/** The most spends in one call: larger ones gain little and hold their accounts' rows longer. */
 const MAX_BATCH = 200;
+/** The most of one account that was waited for: they wait for one row. */
+const MAX_LINE = 1_000;
+/** Milliseconds after which a call that has not come back keeps nobody from going any more. */
+const PATIENCE_MS = 50;
 
 /**
- * A `spend` for hot accounts. While one call for an account is under way, further spends of the same
- * account wait and then go together as one batch: one commit instead of one each. An account that
- * nobody else is spending from is not delayed. Spends with metadata, an actor or a feature go alone. When a batch as a
- * whole is refused, each of its spends is tried by itself and gets its own error; when the account or
- * the database is too busy, so it would be for each.
+ * Group commit. A spend goes at once while few calls are under way; what comes meanwhile, of whatever
+ * accounts, goes together when one has come back. One call at a time is about an account, so its spends
+ * keep their order. A batch waits for no account: those that are locked, or that time has changed, go on
+ * by themselves, each with all that waits for it. When a batch is refused as a whole, each account is
+ * tried alone, then each spend, so that each gets its own error; when the database is out of reach, so it
+ * would be for each.
  */
-export function createSpendBatcher(db: Executor): (request: Spend) => Promise<Written> {
-  const queues = new Map<string, Waiting[]>();
+export function createSpender(db: Executor): Spender {
+  /** What waits, by account: of those that may go, and of those that a call is about. */
+  const ready = new Map<string, Waiting[]>();
+  const behind = new Map<string, Waiting[]>();
+  let calls = 0;
+  let scheduled = false;
 
-  async function drain(accountId: string, queue: Waiting[]): Promise<void> {
-    while (queue.length > 0) {
-      const batch = queue.splice(0, MAX_BATCH);
-      await (batch.length === 1 ? alone(db, batch) : together(db, batch));
+  /** Whatever comes in the same turn of the event loop goes together. */
+  function schedule(): void {
+    if (!scheduled) {
+      scheduled = true;
+      setImmediate(() => {
+        scheduled = false;
+        while (calls < MAX_CALLS && ready.size > 0) {
+          call(take());
+        }
+      });
     }
-    queues.delete(accountId);
   }
 
-  return (given) =>
-    // No async function: callers whose spends went together come back before the next batch is made up.
-    new Promise<Written>((resolve, reject) => {
+  function join(check: () => CheckedSpend): Promise<Written> {
+    return new Promise((resolve, reject) => {
       // Checked before it joins others: what is wrong with one must not refuse a whole batch.
-      const request = read(REQUESTS.spend, given);
-      if (saysMore(request)) {
-        spend(db, request).then(resolve, reject);
-        return;
+      const request = check();
+      const { accountId } = request;
+      let line = behind.get(accountId) ?? ready.get(accountId);
+      if (line === undefined) {
+        line = [];
+        ready.set(accountId, line);
       }
-      const waiting = { request, resolve, reject };
-      const queue = queues.get(request.accountId);
-      if (queue === undefined) {
-        const fresh = [waiting];
-        queues.set(request.accountId, fresh);
-        void drain(request.accountId, fresh);
-      } else {
-        queue.push(waiting);
-      }
+      line.push({ request, resolve, reject });
+      schedule();
     });
-}
+  }
 
-function saysMore({ metadata = {}, actor, feature }: Spend): boolean {
-  return Object.keys(metadata).length > 0 || actor !== undefined || feature !== undefined;
-}
-
-async function alone(db: Executor, batch: readonly Waiting[]): Promise<void> {
-  await Promise.all(
-    batch.map(({ request, resolve, reject }) => spend(db, request).then(resolve, reject)),
-  );
-}
-
-async function together(db: Executor, batch: readonly Waiting[]): Promise<void> {
-  let results: BatchResult[];
-  try {
-    results = await spendBatch(
-      db,
-      batch.map((waiting) => waiting.request),
-    );
-  } catch (error) {
-    if (isRetryable(error)) {
-      for (const { reject } of batch) {
-        reject(error);
+  function take(): Waiting[] {
+    const batch: Waiting[] = [];
+    for (const [accountId, line] of ready) {
+      batch.push(...line.splice(0, MAX_BATCH - batch.length));
+      ready.delete(accountId);
+      behind.set(accountId, line);
+      if (batch.length === MAX_BATCH) {
+        break;
       }
-    } else {
-      await alone(db, batch);
     }
-    return;
+    return batch;
   }
-  for (const [index, waiting] of batch.entries()) {
-    const result = results[index];
-    if (result?.status === 'limit_reached') {
-      // By itself it is told which limit.
-      spend(db, waiting.request).then(waiting.resolve, waiting.reject);
-    } else if (result !== undefined) {
-      settle(waiting, result);
+
+  function call(batch: readonly Waiting[]): void {
+    calls += 1;
+    let counts = true;
+    const leave = () => {
+      if (counts) {
+        counts = false;
+        calls -= 1;
+        schedule();
+      }
+    };
+    const timer = setTimeout(leave, PATIENCE_MS);
+    void send(db, batch).then((left) => {
+      clearTimeout(timer);
+      for (const accountId of new Set(batch.map(accountOf))) {
+        void insist(
+          accountId,
+          left.filter((waiting) => accountOf(waiting) === accountId),
+        );
+      }
+      leave();
+    });
+  }
+
+  /** Sends what is left of an account's spends by itself, with what has come for it; then the account may go. */
+  async function insist(accountId: string, left: readonly Waiting[]): Promise<void> {
+    const line = behind.get(accountId) ?? [];
+    if (left.length > 0) {
+      const all = [...left, ...line.splice(0, MAX_LINE)];
+      for (const one of await send(db, all, { wait: true })) {
+        await send(db, [one]);
+      }
     }
+    behind.delete(accountId);
+    if (line.length > 0) {
+      ready.set(accountId, line);
+      schedule();
+    }
+  }
+
+  return {
+    spend: (given) => join(() => read(REQUESTS.spend, given)),
+    spendMetered: (given) => join(() => read(REQUESTS.metered, given)),
+  };
+}
+
+function accountOf({ request }: Waiting): string {
+  return request.accountId;
+}
+
+/** Answers the spends of one call. Returns those that it did not answer, to be tried in another way. */
+async function send(
+  db: Executor,
+  batch: readonly Waiting[],
+  { wait } = { wait: false },
+): Promise<readonly Waiting[]> {
+  const [one] = batch;
+  if (one !== undefined && batch.length === 1) {
+    await spendChecked(db, one.request).then(one.resolve, one.reject);
+    return [];
+  }
+  try {
+    const requests = batch.map(({ request }) => request);
+    const outcomes = await spendTogether(db, requests, { wait });
+    return batch.filter((waiting, n) => !answer(waiting, outcomes[n] as Outcome));
+  } catch (error) {
+    if (!isRetryable(error)) {
+      return batch;
+    }
+    for (const { reject } of batch) {
+      reject(error);
+    }
+    return [];
   }
 }
 
-function settle({ request, resolve, reject }: Waiting, result: BatchResult): void {
-  const { status, entryId, posted, held, available } = result;
-  if (status === 'insufficient_credits') {
-    reject(new InsufficientCreditsError({ available, required: request.amount }));
-  } else if (status === 'account_closed') {
-    reject(new AccountClosedError(`The account ${request.accountId} is closed.`));
-  } else if (status === 'idempotency_key_reused' || entryId === null) {
-    reject(
-      new IdempotencyKeyReusedError(
-        `The idempotency key ${request.idempotencyKey} was used before with other input.`,
-      ),
-    );
-  } else {
-    resolve({ entryId, posted, held, available, replayed: status === 'replayed' });
+/** Whether the outcome is an answer. */
+function answer({ request, resolve, reject }: Waiting, outcome: Outcome): boolean {
+  const { status, reached, entryId, posted, held, available } = outcome;
+  switch (status) {
+    case 'spent':
+    case 'replayed':
+      resolve({ entryId: entryId ?? '', posted, held, available, replayed: status === 'replayed' });
+      break;
+    case 'insufficient_credits':
+      reject(new InsufficientCreditsError({ available, required: request.amount }));
+      break;
+    case 'limit_reached':
+      reject(new LimitReachedError(reached as ConstructorParameters<typeof LimitReachedError>[0]));
+      break;
+    case 'account_closed':
+      reject(new AccountClosedError(`The account ${request.accountId} is closed.`));
+      break;
+    case 'idempotency_key_reused':
+      reject(
+        new IdempotencyKeyReusedError(
+          `The idempotency key ${request.idempotencyKey} was used before with other input.`,
+        ),
+      );
+      break;
+    default:
+      // Held, to be settled, or refused for a reason that it is told by itself.
+      return false;
   }
+  return true;
 }

@@ -9,7 +9,7 @@ export {
   readBalances,
   verifyLedger,
 } from './balance.ts';
-export { createSpendBatcher } from './batcher.ts';
+export { createSpender, type Spender } from './batcher.ts';
 export {
   type Allocation,
   type DailyUsage,
@@ -54,6 +54,7 @@ export {
 export {
   type BatchItem,
   type BatchResult,
+  type MeteredSpend,
   type Spend,
   spend,
   spendBatch,

@@ -25,17 +25,17 @@ const write = account.extend({ idempotencyKey: text, metadata: metadata.default(
 const ofHold = account.extend({ holdId: uuid });
 const ofGrant = write.extend({ grantId: uuid });
 const limited = account.extend(limitScope);
-const batchItem = account.extend({ amount: credits, idempotencyKey: text });
+const spending = write.extend({
+  amount: credits,
+  actor: usedBy.optional(),
+  feature: usedBy.optional(),
+});
 
 /** What each function of the ledger takes. What fields alone cannot say, SQL refuses. */
 export const REQUESTS = {
   account,
   accountOrAll: z.object({ accountId: uuid.nullable() }),
-  spend: write.extend({
-    amount: credits,
-    actor: usedBy.optional(),
-    feature: usedBy.optional(),
-  }),
+  spend: spending,
   metered: write.extend({
     amount: z.int().min(0).max(MAX_CREDITS),
     actor: usedBy.optional(),
@@ -44,7 +44,7 @@ export const REQUESTS = {
     quantity: text,
     pricing: metadata,
   }),
-  spendBatch: z.object({ items: z.array(batchItem, { error: 'must be a list' }) }),
+  spendBatch: z.object({ items: z.array(spending, { error: 'must be a list' }) }),
   issueGrant: write.extend({
     amount: credits,
     source,

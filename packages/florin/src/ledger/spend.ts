@@ -1,4 +1,4 @@
-import type { Executor, Statement } from '../db/index.ts';
+import type { Executor, SqlValue, Statement } from '../db/index.ts';
 import { REQUESTS, read } from './input.ts';
 import { type Metadata, type Written, writeTo } from './written.ts';
 
@@ -15,33 +15,6 @@ export type Spend = {
   metadata?: Metadata;
 };
 
-const SPEND: Statement = {
-  name: 'ledger_spend',
-  text: 'select * from credits.spend($1, $2, $3, $4)',
-};
-
-/**
- * Takes credits, from the grants in burn order, in one round trip. The same key and input again
- * returns the first result with `replayed` true. Throws `insufficient_credits` (also for an unknown
- * account), `limit_reached`, `idempotency_key_reused`, `account_closed`, `amount_not_allowed`, and
- * `database_unavailable` when the ledger is down: then retry with the same key.
- */
-export async function spend(db: Executor, request: Spend): Promise<Written> {
-  const { accountId, amount, idempotencyKey, metadata, actor, feature } = read(
-    REQUESTS.spend,
-    request,
-  );
-  const values = [accountId, amount, idempotencyKey, metadata] as const;
-  return actor === undefined && feature === undefined
-    ? writeTo(db, SPEND, values)
-    : writeTo(db, METERED, [...values, actor ?? null, feature ?? null, null, null, null]);
-}
-
-const METERED: Statement = {
-  name: 'ledger_spend_metered',
-  text: 'select * from credits.spend($1, $2, $3, $4, $5, $6, $7, $8, $9)',
-};
-
 /** A spend whose amount follows from what a meter measured. */
 export type MeteredSpend = Spend & {
   readonly meter: string;
@@ -51,23 +24,50 @@ export type MeteredSpend = Spend & {
   readonly pricing: { readonly [key: string]: unknown };
 };
 
+/** A spend of either kind that has been checked. */
+export type CheckedSpend = Spend & Partial<Omit<MeteredSpend, keyof Spend>>;
+
+const SPEND: Statement = {
+  name: 'ledger_spend',
+  text: 'select * from credits.spend($1, $2, $3, $4)',
+};
+
+const METERED: Statement = {
+  name: 'ledger_spend_metered',
+  text: 'select * from credits.spend($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+};
+
+/**
+ * Takes credits, from the grants in burn order, in one round trip. The same key and input again
+ * returns the first result with `replayed` true. Throws `insufficient_credits` (also for an unknown
+ * account), `limit_reached`, `idempotency_key_reused`, `account_closed`, `amount_not_allowed`, and
+ * `database_unavailable` when the ledger is down: then retry with the same key.
+ */
+export async function spend(db: Executor, request: Spend): Promise<Written> {
+  return spendChecked(db, read(REQUESTS.spend, request));
+}
+
 /**
  * A spend that keeps in its entry what was metered. `amount` may be 0. The same key, meter, quantity and
  * usage again returns the first result, whatever amount the rates would give by now.
  */
 export async function spendMetered(db: Executor, request: MeteredSpend): Promise<Written> {
-  const { accountId, amount, idempotencyKey, metadata, actor, feature, ...metered } = read(
-    REQUESTS.metered,
-    request,
-  );
-  const { meter, quantity, pricing } = metered;
-  return writeTo(db, METERED, [
-    ...([accountId, amount, idempotencyKey, metadata] as const),
-    ...[actor ?? null, feature ?? null, meter, quantity, pricing],
-  ]);
+  return spendChecked(db, read(REQUESTS.metered, request));
 }
 
-export type BatchItem = Omit<Spend, 'metadata' | 'actor' | 'feature'>;
+export function spendChecked(db: Executor, request: CheckedSpend): Promise<Written> {
+  const { accountId, amount, idempotencyKey, metadata = {} } = request;
+  const values = [accountId, amount, idempotencyKey, metadata] as const;
+  const usage = USAGE.map((field) => request[field] ?? null);
+  return usage.every((value) => value === null)
+    ? writeTo(db, SPEND, values)
+    : writeTo(db, METERED, [...values, ...usage]);
+}
+
+/** What a spend may say of who used the credits and how much of what, in the order of the functions' arguments. */
+const USAGE = ['actor', 'feature', 'meter', 'quantity', 'pricing'] as const;
+
+export type BatchItem = Spend;
 
 export type BatchResult = {
   readonly accountId: string;
@@ -78,16 +78,27 @@ export type BatchResult = {
     | 'insufficient_credits'
     | 'limit_reached'
     | 'idempotency_key_reused'
-    | 'account_closed';
+    | 'account_closed'
+    | 'not_a_member'
+    | 'role_too_low';
   readonly entryId: string | null;
   readonly posted: number;
   readonly held: number;
   readonly available: number;
 };
 
+/** How one spend of a batch ended, `busy` only where the batch did not wait. */
+export type Outcome = Pick<BatchResult, 'entryId' | 'posted' | 'held' | 'available'> & {
+  readonly status: BatchResult['status'] | 'busy';
+  /** The limit of `limit_reached`, as the error's detail says it. */
+  readonly reached: { readonly [key: string]: unknown } | null;
+};
+
 const SPEND_BATCH: Statement = {
   name: 'ledger_spend_batch',
-  text: 'select * from credits.spend_batch($1::uuid[], $2::bigint[], $3::text[])',
+  text: `select status, entry_id, posted, held, available, reached from credits.spend_batch(
+    $1::uuid[], $2::bigint[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::text[],
+    $8::numeric[], $9::jsonb[], $10)`,
 };
 
 /** Many spends in one call and one commit, each accepted or refused on its own, answered in order. */
@@ -96,11 +107,39 @@ export async function spendBatch(
   requests: readonly BatchItem[],
 ): Promise<BatchResult[]> {
   const { items } = read(REQUESTS.spendBatch, { items: requests });
-  const accountIds = items.map((item) => item.accountId);
-  const lane = new Set(accountIds).size === 1 ? accountIds[0] : undefined;
-  return db.query<BatchResult>(
+  const outcomes = await spendTogether(db, items, { wait: true });
+  return items.map(({ accountId, idempotencyKey }, n) => {
+    const { reached: _, ...outcome } = outcomes[n] as Outcome & Pick<BatchResult, 'status'>;
+    return { accountId, idempotencyKey, ...outcome };
+  });
+}
+
+/** Spends that have been checked, answered in order; with `wait` false nobody waits for a locked account. */
+export function spendTogether(
+  db: Executor,
+  items: readonly CheckedSpend[],
+  { wait }: { wait: boolean },
+): Promise<Outcome[]> {
+  const [first] = items;
+  const lane = items.every(({ accountId }) => accountId === first?.accountId)
+    ? first?.accountId
+    : undefined;
+  const all = <T extends SqlValue>(of: (item: CheckedSpend) => T) => items.map(of);
+  /** Null where no spend says it: the database has nothing to read then. */
+  const some = (of: (item: CheckedSpend) => SqlValue | undefined) => {
+    const values = items.map((item) => of(item) ?? null);
+    return values.every((value) => value === null) ? null : values;
+  };
+  return db.query<Outcome>(
     SPEND_BATCH,
-    [accountIds, items.map((item) => item.amount), items.map((item) => item.idempotencyKey)],
+    [
+      all(({ accountId }) => accountId),
+      all(({ amount }) => amount),
+      all(({ idempotencyKey }) => idempotencyKey),
+      some(({ metadata = {} }) => (Object.keys(metadata).length > 0 ? metadata : null)),
+      ...USAGE.map((field) => some((item) => item[field])),
+      wait,
+    ],
     { lane },
   );
 }

@@ -1,4 +1,4 @@
--- Spending: one spend, and many in one call.
+-- Spending: one spend.
 
 call florin.begin_migration();
 
@@ -119,141 +119,13 @@ begin
       perform credits.raise_insufficient(v_account.posted - v_account.held, p_amount);
     elsif v_account.limited or v_as_user then
       perform credits.check_actor(p_account_id, p_actor);
-      v_counted := credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
+      perform credits.use_limits(p_account_id, p_actor, p_feature, p_amount, v_now, true);
+      v_counted := true;
     end if;
   end loop;
 end;
 $$;
 comment on function credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb) is
   'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. An actor that is a user''s id must be a member where the account has members. Errors: CRINS (also for an unknown account), CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
-
-create type credits.batch_result as (status text, entry_no bigint, posted bigint, held bigint);
-comment on type credits.batch_result is
-  'How one spend of a batch ended; the entry of its key and the balance after it, else the balance as it is.';
-
-create function credits.spend_batch(
-  p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[])
-returns table (
-  item int, account_id uuid, idempotency_key text, status text, entry_id uuid,
-  posted bigint, held bigint, available bigint, replayed boolean)
-language plpgsql
-security definer
-set search_path = ''
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-as $$
-#variable_conflict use_column
-declare
-  v_now timestamptz := clock_timestamp();
-  v_count int := coalesce(cardinality(p_account_ids), 0);
-  v_n int;
-  v_group record;
-  v_account credits.accounts;
-  v_chain bytea;
-  v_payable boolean;
-  v_written boolean;
-  v_entry credits.entries;
-  v_result credits.batch_result;
-  v_results credits.batch_result[] := array[]::credits.batch_result[];
-begin
-  if v_count <> coalesce(cardinality(p_amounts), 0)
-     or v_count <> coalesce(cardinality(p_idempotency_keys), 0) then
-    raise exception 'The three lists must be of the same length.'
-      using errcode = '22023', hint = 'Pass one account, one amount and one key for each spend.';
-  end if;
-  for v_n in 1..v_count loop
-    if p_account_ids[v_n] is null or p_amounts[v_n] is null or p_amounts[v_n] < 1
-       or p_amounts[v_n] > 9007199254740991 or p_idempotency_keys[v_n] is null
-       or length(p_idempotency_keys[v_n]) not between 1 and 255
-       or starts_with(p_idempotency_keys[v_n], 'florin:') then
-      perform credits.check_input(p_account_ids[v_n], p_amounts[v_n], p_idempotency_keys[v_n]);
-    end if;
-  end loop;
-
-  -- Accounts are locked in one order, so that batches never wait for each other in a circle. Each
-  -- statement is about one account, so that the accounts may lie on several nodes (docs/scale.md).
-  for v_group in
-    select i.account_id, array_agg(i.n::int order by i.n) as places
-      from unnest(p_account_ids) with ordinality as i (account_id, n)
-     group by i.account_id
-     order by i.account_id
-  loop
-    select * into v_account from credits.accounts a
-     where a.account_id = v_group.account_id for update;
-    if v_account.next_change_at <= v_now then
-      v_account := credits.settle(v_account, v_now);
-      perform credits.save_account(v_account);
-    end if;
-    foreach v_n in array v_group.places loop
-      v_written := false;
-      v_payable := v_account.posted - v_account.held >= p_amounts[v_n]
-        and v_account.closed_at is null;
-      if v_payable and v_account.limited and not exists (
-          select from credits.entries e
-           where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n])
-      then
-        v_payable := credits.use_limits(
-          v_group.account_id, null, null, p_amounts[v_n], v_now, false);
-      end if;
-      if v_payable then
-        v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
-          || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
-          || int8send(v_account.held::bigint) || sha256(record_send(row(
-            v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea, null::bytea,
-            null::uuid, null::bigint, null::uuid, convert_to(p_idempotency_keys[v_n], 'UTF8'),
-            null::bytea, null::bytea))));
-        insert into credits.entries (
-          account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
-          idempotency_key, chain)
-        values (
-          v_account.account_id, v_account.entry_no + 1, -p_amounts[v_n], v_account.axis,
-          v_account.posted - p_amounts[v_n], v_account.held, v_now, 'spend',
-          p_idempotency_keys[v_n], v_chain)
-        on conflict (account_id, idempotency_key) do nothing;
-        v_written := found;
-      end if;
-      if v_written then
-        v_account.posted := v_account.posted - p_amounts[v_n];
-        v_account.axis := v_account.axis + p_amounts[v_n];
-        v_account.entry_no := v_account.entry_no + 1;
-        v_account.chain := v_chain;
-        v_result := row('spent', v_account.entry_no, v_account.posted, v_account.held);
-      else
-        select * into v_entry from credits.entries e
-         where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n];
-        if v_entry.kind = 'spend' and v_entry.amount = -p_amounts[v_n]
-           and num_nonnulls(v_entry.metadata, v_entry.actor, v_entry.feature, v_entry.meter) = 0 then
-          v_result := row('replayed', v_entry.entry_no, v_entry.posted_after, v_entry.held_after);
-        else
-          v_result := row(
-            case when v_entry.entry_no is not null then 'idempotency_key_reused'
-                 when v_account.closed_at is not null then 'account_closed'
-                 when v_account.posted - v_account.held >= p_amounts[v_n] then 'limit_reached'
-                 else 'insufficient_credits' end,
-            null, coalesce(v_account.posted, 0), coalesce(v_account.held, 0));
-        end if;
-      end if;
-      v_results[v_n] := v_result;
-    end loop;
-    update credits.accounts a
-       set posted = v_account.posted,
-           axis = v_account.axis,
-           entry_no = v_account.entry_no,
-           chain = v_account.chain
-     where a.account_id = v_account.account_id and a.entry_no < v_account.entry_no;
-  end loop;
-
-  return query
-    select r.n::int, p_account_ids[r.n], p_idempotency_keys[r.n], r.status,
-           case when r.entry_no is not null
-                then md5(p_account_ids[r.n]::text || ':' || r.entry_no)::uuid end,
-           r.posted, r.held, r.posted - r.held,
-           r.status = 'replayed'
-      from unnest(v_results) with ordinality as r (status, entry_no, posted, held, n)
-     order by r.n;
-end;
-$$;
-comment on function credits.spend_batch(uuid[], bigint[], text[]) is
-  'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached, idempotency_key_reused or account_closed. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
 
 call florin.end_migration();

@@ -58,6 +58,7 @@ create function credits.reverse(
   p_idempotency_key text,
   p_metadata jsonb,
   p_cause credits.cause,
+  p_locked uuid[] default null,
   out entry_id uuid,
   out posted bigint,
   out held bigint,
@@ -80,7 +81,7 @@ begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
   v_grant := credits.find_grant(p_account_id, p_grant_id);
   if v_grant.moved > 0 then
-    v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now);
+    v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now, p_locked);
   end if;
   v_account := credits.open_account(p_account_id, v_now);
   v_grant := credits.find_home(p_account_id, p_grant_id);
@@ -125,8 +126,8 @@ begin
   reversed := p_amount;
 end;
 $$;
-comment on function credits.reverse(uuid, uuid, bigint, text, jsonb, credits.cause) is
-  'What credits.reverse_grant does, also for Florin itself (p_cause). Internal.';
+comment on function credits.reverse(uuid, uuid, bigint, text, jsonb, credits.cause, uuid[]) is
+  'What credits.reverse_grant does, also for Florin itself (p_cause), whose transaction may lock no account but these. Internal.';
 
 create function credits.reverse_grant(
   p_account_id uuid,
@@ -213,6 +214,7 @@ create function credits.restore(
   p_idempotency_key text,
   p_metadata jsonb,
   p_cause credits.cause,
+  p_locked uuid[] default null,
   out entry_id uuid,
   out posted bigint,
   out held bigint,
@@ -232,7 +234,7 @@ declare
   v_away bigint := 0;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
-  v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now);
+  v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now, p_locked);
   v_account := credits.open_account(p_account_id, v_now);
   v_grant := credits.find_home(p_account_id, p_grant_id);
   v_entry := credits.replayed(
@@ -272,8 +274,8 @@ begin
   restored := p_amount;
 end;
 $$;
-comment on function credits.restore(uuid, uuid, bigint, text, jsonb, credits.cause) is
-  'What credits.restore_grant does, also for Florin itself (p_cause). Internal.';
+comment on function credits.restore(uuid, uuid, bigint, text, jsonb, credits.cause, uuid[]) is
+  'What credits.restore_grant does, also for Florin itself (p_cause), whose transaction may lock no account but these. Internal.';
 
 create function credits.restore_grant(
   p_account_id uuid,

@@ -6,7 +6,6 @@ revoke all on all functions in schema credits from public, anon, authenticated, 
 grant execute on function
   credits.issue_grant(uuid, bigint, text, text, integer, timestamptz, timestamptz, jsonb),
   credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb),
-  credits.spend_batch(uuid[], bigint[], text[]),
   credits.place_hold(uuid, bigint, text, interval, jsonb, text, text),
   credits.release_hold(uuid, uuid),
   credits.reverse_grant(uuid, uuid, bigint, text, jsonb),

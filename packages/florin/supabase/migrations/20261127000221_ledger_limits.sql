@@ -229,23 +229,24 @@ comment on function credits.count_usage(credits.limit_state[], bigint, timestamp
 create function credits.use_limits(
   p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamptz,
   p_raise boolean)
-returns boolean
+returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
   v_states credits.limit_state[] := credits.limit_states(p_account_id, p_actor, p_feature, p_at);
+  v_reached jsonb := case when not p_raise then credits.reached_limit(v_states, p_amount) end;
 begin
   if p_raise then
     perform credits.check_limits(v_states, p_amount);
-  elsif credits.reached_limit(v_states, p_amount) is not null then
-    return false;
   end if;
-  perform credits.count_usage(v_states, p_amount, p_at);
-  return true;
+  if v_reached is null then
+    perform credits.count_usage(v_states, p_amount, p_at);
+  end if;
+  return v_reached;
 end;
 $$;
 comment on function credits.use_limits(uuid, text, text, bigint, timestamptz, boolean) is
-  'Checks an amount against the limits that it counts towards, and counts it. When one would be passed it counts nothing and raises CRLIM, or returns false.';
+  'Checks an amount against the limits that it counts towards, and counts it. When one would be passed it counts nothing and raises CRLIM, or returns that limit.';
 
 call florin.end_migration();

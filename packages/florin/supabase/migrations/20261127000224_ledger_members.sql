@@ -127,8 +127,8 @@ end;
 $$;
 comment on function credits.raise_app_keeps_members() is 'Raises 22023.';
 
-create function credits.check_actor(p_account_id uuid, p_actor text)
-returns void
+create function credits.refused_actor(p_account_id uuid, p_actor text)
+returns text
 language plpgsql
 stable
 set search_path = ''
@@ -138,19 +138,39 @@ declare
 begin
   if p_actor is null
      or p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
-    return;
+    return null;
   end if;
   v_role := credits.role_of(p_account_id, p_actor::uuid);
   if v_role is null
      and exists (select from credits.kept_members(p_account_id, null) m where m.account_id = p_account_id)
   then
-    perform credits.raise_not_a_member(p_account_id, p_actor);
+    return 'not_a_member';
   elsif v_role < 'member' then
-    perform credits.raise_role_too_low(v_role, 'member');
+    return 'role_too_low';
   elsif v_role is not null and p_actor <> lower(p_actor) then
     -- Limits go by the name as it is written.
     raise exception 'The user id % is not in lower case.', p_actor
       using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+  end if;
+  return null;
+end;
+$$;
+comment on function credits.refused_actor(uuid, text) is
+  'Why a user may not use the credits of an account that has members, as credits.check_actor says it: not_a_member, role_too_low, or null. Call it with the account locked.';
+
+create function credits.check_actor(p_account_id uuid, p_actor text)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_refused text := credits.refused_actor(p_account_id, p_actor);
+begin
+  if v_refused = 'not_a_member' then
+    perform credits.raise_not_a_member(p_account_id, p_actor);
+  elsif v_refused = 'role_too_low' then
+    perform credits.raise_role_too_low(credits.role_of(p_account_id, p_actor::uuid), 'member');
   end if;
 end;
 $$;

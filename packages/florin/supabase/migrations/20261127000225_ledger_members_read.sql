@@ -148,6 +148,7 @@ revoke all on function
   credits.raise_role_too_low(credits.member_role, credits.member_role),
   credits.raise_app_keeps_members(),
   credits.check_actor(uuid, text),
+  credits.refused_actor(uuid, text),
   credits.check_change_of_member(uuid, uuid, credits.member_role, uuid),
   credits.set_member(uuid, uuid, text, uuid),
   credits.remove_member(uuid, uuid, uuid),

@@ -27,27 +27,32 @@ $$;
 comment on function credits.holders_of(uuid, uuid) is
   'The accounts that credits of this grant were ever moved to. Locks nothing.';
 
-create function credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamptz)
+create function credits.lock_pieces(
+  p_account_id uuid, p_grant_id uuid, p_at timestamptz, p_locked uuid[] default null)
 returns credits.piece[]
 language plpgsql
 set search_path = ''
 as $$
 declare
-  v_locked uuid[] := credits.holders_of(p_account_id, p_grant_id) || p_account_id;
+  v_locked uuid[] :=
+    coalesce(p_locked, credits.holders_of(p_account_id, p_grant_id) || p_account_id);
   v_accounts uuid[];
   v_grants uuid[];
   v_grant credits.grants;
   v_elsewhere bigint := 0;
   v_pieces credits.piece[] := array[]::credits.piece[];
 begin
-  perform credits.lock_in_order(v_locked);
+  -- Who holds locks already takes no more: that could be out of order.
+  if p_locked is null then
+    perform credits.lock_in_order(v_locked);
+  end if;
   select array_agg(g.account_id order by g.account_id, g.grant_id),
          array_agg(g.grant_id order by g.account_id, g.grant_id)
     into v_accounts, v_grants
     from credits.grants g
    where g.home_account_id = p_account_id and g.home_grant_id = p_grant_id;
   for v_n in 1..coalesce(cardinality(v_grants), 0) loop
-    exit when v_accounts[v_n] <> all (v_locked);
+    continue when v_accounts[v_n] <> all (v_locked);
     if v_accounts[v_n] is distinct from v_accounts[v_n - 1] then
       perform credits.open_account(v_accounts[v_n], p_at);
     end if;
@@ -66,8 +71,8 @@ begin
   return v_pieces;
 end;
 $$;
-comment on function credits.lock_pieces(uuid, uuid, timestamptz) is
-  'Locks the account of a grant and all that hold credits moved out of it, settles the holders, and returns what they hold. Raises 40001 while credits of it are on their way, CRGRN.';
+comment on function credits.lock_pieces(uuid, uuid, timestamptz, uuid[]) is
+  'Locks the account of a grant and all that hold credits moved out of it (p_locked: what the caller has locked of them, and no more), settles the holders, and returns what they hold. Raises 40001 while credits of it are on their way, CRGRN.';
 
 create function credits.find_home(p_account_id uuid, p_grant_id uuid)
 returns credits.grants
@@ -306,7 +311,7 @@ comment on function credits.transfer(uuid, uuid, bigint, text, text, text) is
 
 revoke all on function
   credits.holders_of(uuid, uuid),
-  credits.lock_pieces(uuid, uuid, timestamptz),
+  credits.lock_pieces(uuid, uuid, timestamptz, uuid[]),
   credits.find_home(uuid, uuid),
   credits.recall(credits.grants, credits.piece[], bigint, timestamptz, credits.cause, jsonb),
   credits.return_pieces(credits.piece[], bigint, timestamptz, credits.cause, jsonb),

@@ -82,7 +82,7 @@ comment on function billing.grant_of_command(jsonb) is
   'The grant that a command takes back or gives back, by its key. Internal: part of apply_commands.';
 
 create function billing.lock_accounts_of(p_commands jsonb)
-returns void
+returns uuid[]
 language plpgsql
 set search_path = ''
 as $$
@@ -91,11 +91,13 @@ declare
   v_account_id uuid;
   v_entry credits.entries;
   v_accounts uuid[] := array[]::uuid[];
+  v_reverses boolean := false;
 begin
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_accounts := v_accounts || v_account_id;
     if v_command ->> 'do' in ('reverse', 'restore') then
+      v_reverses := true;
       -- A grant that is only about to be issued was never moved.
       select * into v_entry from credits.entries e
        where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
@@ -104,13 +106,15 @@ begin
       end if;
     end if;
   end loop;
-  if cardinality(v_accounts) > 1 then
+  -- One grant after the other of one account needs no lock beforehand: a purchase.
+  if v_reverses or array_remove(v_accounts, v_account_id) <> '{}' then
     perform credits.lock_in_order(v_accounts);
   end if;
+  return v_accounts;
 end;
 $$;
 comment on function billing.lock_accounts_of(jsonb) is
-  'Locks every account that these commands write to, those that credits were moved to counted in, in the ledger''s order. Internal: part of apply_commands.';
+  'Locks every account that these commands write to, those that credits were moved to counted in, in the ledger''s order; which they are. Internal: part of apply_commands.';
 
 create function billing.apply_commands(p_commands jsonb)
 returns void
@@ -122,8 +126,9 @@ declare
   v_command jsonb;
   v_account_id uuid;
   v_amount bigint;
+  v_locked uuid[];
 begin
-  perform billing.lock_accounts_of(p_commands);
+  v_locked := billing.lock_accounts_of(p_commands);
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
@@ -139,10 +144,12 @@ begin
         perform billing.issue_for_purchase(v_command, v_amount);
       when 'reverse' then
         perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       when 'restore' then
         perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       else
         raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
           using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';

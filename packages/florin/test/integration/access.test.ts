@@ -182,7 +182,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute credits.set_limit(uuid,bigint,credits.limit_window,text,text,boolean,text)',
     'execute credits.settle_account(uuid)',
     'execute credits.spend(uuid,bigint,text,jsonb,text,text,text,numeric,jsonb)',
-    'execute credits.spend_batch(uuid[],bigint[],text[])',
+    'execute credits.spend_batch(uuid[],bigint[],text[],jsonb[],text[],text[],text[],numeric[],jsonb[],boolean)',
     'execute credits.erase_person(uuid,uuid)',
     'execute credits.transfer(uuid,uuid,bigint,text,text,text)',
     'execute credits.verify_ledger(uuid)',

@@ -1,4 +1,5 @@
 import { type ApiError, invalid } from './errors.ts';
+import type { Params } from './params.ts';
 
 /** https://docs.stripe.com/currencies#presentment-currencies */
 const CURRENCIES: ReadonlySet<string> = new Set(
@@ -74,4 +75,23 @@ export function tooSmall(
     code: 'amount_too_small',
     ...(told.param === undefined ? {} : { param: told.param }),
   });
+}
+
+const MAX_AMOUNT = 99_999_999;
+
+/** `amount` and `currency` of a payment: what Stripe would charge at all. */
+export function readAmount(params: Params): { amount: number; currency: string } {
+  const amount = params.integer('amount');
+  if (amount === undefined || amount < 1 || amount > MAX_AMOUNT) {
+    throw invalid(`Invalid amount: must be between 1 and ${MAX_AMOUNT}`, {
+      param: 'amount',
+      code: amount === undefined ? 'parameter_missing' : 'parameter_invalid_integer',
+    });
+  }
+  const currency = params.need('currency').toLowerCase();
+  const small = tooSmall(amount, currency, { what: 'Amount', param: 'amount' });
+  if (small !== undefined) {
+    throw small;
+  }
+  return { amount, currency };
 }

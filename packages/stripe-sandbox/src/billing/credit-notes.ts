@@ -2,13 +2,15 @@ import { invalid, noSuch } from '../api/errors.ts';
 import { filtered, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
 import { moveBalance } from '../customers/balance-transactions.ts';
 import { emit } from '../events/emit.ts';
 import { refundCharge } from '../payments/refunds.ts';
-import type { CreditNote, Invoice } from '../shapes.ts';
+import type { CreditNote, Invoice, Tax } from '../shapes.ts';
 import { listOf } from '../shapes.ts';
 import { inTimeOf, newId, nextNumber, type World } from '../world.ts';
 import { needInvoice } from './invoices.ts';
+import { onTop, sumOf, taxesOn, totalTaxes } from './taxes.ts';
 
 type Back = { refund: number; balance: number; outOfBand: number };
 
@@ -73,7 +75,9 @@ function draftNote(
   params: Params,
 ): { note: CreditNote; back: Back } {
   const lines = readLines(world, invoice, params);
-  const amount = params.integer('amount') ?? lines.reduce((sum, line) => sum + line.amount, 0);
+  const taxes = totalTaxes(lines);
+  const subtotal = lines.reduce((sum, line) => sum + line.amount, 0);
+  const amount = params.integer('amount') ?? subtotal + onTop(taxes);
   const paid = invoice.status === 'paid';
   const most = paid
     ? invoice.amount_paid - invoice.post_payment_credit_notes_amount
@@ -110,11 +114,11 @@ function draftNote(
     refunds: [],
     shipping_cost: null,
     status: 'issued',
-    subtotal: amount,
-    subtotal_excluding_tax: amount,
+    subtotal: amount - onTop(taxes),
+    subtotal_excluding_tax: amount - sumOf(taxes),
     total: amount,
-    total_excluding_tax: amount,
-    total_taxes: [],
+    total_excluding_tax: amount - sumOf(taxes),
+    total_taxes: taxes,
     type: paid ? 'post_payment' : 'pre_payment',
     voided_at: null,
   };
@@ -164,10 +168,12 @@ function count(world: World, before: Invoice, note: { amount: number; paid: bool
   emit(world, 'invoice.updated', invoice, before);
 }
 
-type NoteLine = { id: string; object: 'credit_note_line_item'; amount: number } & Record<
-  string,
-  unknown
->;
+type NoteLine = {
+  id: string;
+  object: 'credit_note_line_item';
+  amount: number;
+  taxes: Tax[];
+} & Record<string, unknown>;
 
 function readLines(world: World, invoice: Invoice, params: Params): NoteLine[] {
   const invoiced = world.store.get('invoice_lines', invoice.id)?.lines ?? [];
@@ -177,6 +183,12 @@ function readLines(world: World, invoice: Invoice, params: Params): NoteLine[] {
     const unit = line.integer('unit_amount');
     const amount =
       line.integer('amount') ?? (unit === undefined ? (of?.amount ?? 0) : unit * quantity);
+    const rates =
+      of === undefined
+        ? (readTaxRates(world, line, 'tax_rates') ?? [])
+        : (of.taxes ?? []).flatMap(
+            (tax) => world.store.get('tax_rate', tax.tax_rate_details?.tax_rate ?? '') ?? [],
+          );
     return {
       id: newId('cnli'),
       object: 'credit_note_line_item',
@@ -189,8 +201,8 @@ function readLines(world: World, invoice: Invoice, params: Params): NoteLine[] {
       metadata: {},
       pretax_credit_amounts: [],
       quantity,
-      tax_rates: [],
-      taxes: [],
+      tax_rates: rates,
+      taxes: taxesOn(amount, rates, invoice.customer_tax_exempt),
       type: line.text('type') ?? 'custom_line_item',
       unit_amount: unit ?? null,
       unit_amount_decimal: unit === undefined ? null : String(unit),

@@ -3,6 +3,7 @@ import { filtered, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
 import { needPrice, priceOfLine } from '../catalog/prices.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
   ItemProrationDetails,
   Price,
   ProrationDetails,
+  TaxRate,
 } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import { inTimeOf, newId, type World } from '../world.ts';
@@ -31,6 +33,7 @@ export type NewItem = {
   proration?: boolean;
   prorationDetails?: ProrationDetails;
   metadata?: Record<string, string>;
+  taxRates?: readonly TaxRate[] | null | undefined;
 };
 
 /** Something to charge that waits for an invoice. */
@@ -71,7 +74,7 @@ export function addInvoiceItem(world: World, input: NewItem): InvoiceItem {
     ...(proration ? { proration_details: detailsOf(input.prorationDetails) } : {}),
     quantity: input.quantity,
     quantity_decimal: String(input.quantity),
-    tax_rates: [],
+    tax_rates: [...(input.taxRates ?? [])],
     test_clock: world.store.get('customer', input.customer)?.test_clock ?? null,
   });
   emit(world, 'invoiceitem.created', item);
@@ -143,6 +146,7 @@ export function lineOfItem(world: World, item: InvoiceItem): DraftLine {
       ? {}
       : { prorationDetails: lineDetailsOf(item.proration_details) }),
     discountable: item.discountable,
+    taxRates: item.tax_rates,
     metadata: item.metadata ?? {},
   };
 }
@@ -175,6 +179,7 @@ function createItem(world: World, params: Params): InvoiceItem {
       subscription: params.text('subscription') ?? null,
       invoice: draft?.id ?? null,
       metadata: params.metadata(),
+      taxRates: readTaxRates(world, params, 'tax_rates'),
     });
     if (draft !== undefined) {
       appendLine(world, draft, lineOfItem(world, item));

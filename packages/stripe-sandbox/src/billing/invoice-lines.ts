@@ -1,6 +1,7 @@
 import { invalid, missingParameter } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
 import { needPrice, priceOfLine } from '../catalog/prices.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
 import { emit } from '../events/emit.ts';
 import type { Invoice } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
@@ -72,28 +73,81 @@ function draftOf(world: World, invoice: Invoice, line: Params): DraftLine {
     period: { start: world.now(), end: world.now() },
     invoice: invoice.id,
     metadata: line.metadata(),
+    taxRates: readTaxRates(world, line, 'tax_rates'),
   });
   return lineOfItem(world, item);
+}
+
+/** Changes lines of a draft; what is not said of a line stays. */
+export function updateLines(world: World, before: Invoice, params: Params): Invoice {
+  mustBeDraft(before);
+  const changes = new Map(
+    linesIn(params).map((asked) => [placeOf(world, before, asked), asked] as const),
+  );
+  const drafts = world.store.get('invoice_plan', before.id)?.drafts ?? [];
+  const after = setLines(
+    world,
+    before,
+    drafts.map((draft, at) => {
+      const asked = changes.get(at);
+      return asked === undefined ? draft : changedDraft(world, draft, asked);
+    }),
+  );
+  emit(world, 'invoice.updated', after, before);
+  return after;
+}
+
+function changedDraft(world: World, draft: DraftLine, asked: Params): DraftLine {
+  const named = asked.object('pricing')?.text('price');
+  const price =
+    named !== undefined
+      ? needPrice(world, named, asked.name('pricing[price]'))
+      : asked.has('price_data')
+        ? priceOfLine(world, asked)
+        : draft.price;
+  const quantity = asked.integer('quantity') ?? draft.quantity;
+  const priced = price !== null && (price !== draft.price || quantity !== draft.quantity);
+  const period = asked.object('period');
+  return {
+    ...draft,
+    price,
+    quantity,
+    amount: asked.integer('amount') ?? (priced ? priceAmount(price, quantity) : draft.amount),
+    description: asked.text('description') ?? draft.description,
+    discountable: asked.flag('discountable') ?? draft.discountable ?? !draft.proration,
+    period: {
+      start: period?.integer('start') ?? draft.period.start,
+      end: period?.integer('end') ?? draft.period.end,
+    },
+    taxRates: readTaxRates(world, asked, 'tax_rates') ?? draft.taxRates ?? null,
+    metadata: asked.metadata(draft.metadata),
+  };
+}
+
+/** Where on the invoice the line stands that a request names. */
+function placeOf(world: World, invoice: Invoice, asked: Params): number {
+  const id = asked.need('id');
+  const at = (world.store.get('invoice_lines', invoice.id)?.lines ?? []).findIndex(
+    (line) => line.id === id,
+  );
+  if (at < 0) {
+    throw invalid(`No such invoice line item: '${id}'`, {
+      param: asked.name('id'),
+      code: 'resource_missing',
+    });
+  }
+  return at;
 }
 
 /** Takes lines off a draft; their items are deleted, or wait for another invoice. */
 export function removeLines(world: World, before: Invoice, params: Params): Invoice {
   mustBeDraft(before);
   for (const asked of linesIn(params)) {
-    const id = asked.need('id');
     const behavior = asked.oneOf('behavior', ['delete', 'unassign']);
     if (behavior === undefined) {
       throw missingParameter(asked.name('behavior'));
     }
-    const at = (world.store.get('invoice_lines', before.id)?.lines ?? []).findIndex(
-      (line) => line.id === id,
-    );
-    if (at < 0) {
-      throw invalid(`No such invoice line item: '${id}'`, {
-        param: asked.name('id'),
-        code: 'resource_missing',
-      });
-    }
+    const at = placeOf(world, before, asked);
     const drafts = world.store.get('invoice_plan', before.id)?.drafts ?? [];
     freeItem(world, drafts[at]?.invoiceItem ?? '', behavior);
     setLines(world, needInvoice(world, before.id), drafts.toSpliced(at, 1));

@@ -2,6 +2,7 @@ import { invalid } from '../api/errors.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import { declined } from '../payments/intent-routes.ts';
@@ -9,12 +10,13 @@ import type { Invoice } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { addDiscount, readDiscounts } from './discounts.ts';
 import { releaseItems, takePendingItems } from './invoice-items.ts';
-import { addLines, removeLines } from './invoice-lines.ts';
+import { addLines, removeLines, updateLines } from './invoice-lines.ts';
 import {
   addInvoice,
   finalizeInvoice,
   markUncollectible,
   needInvoice,
+  setLines,
   voidInvoice,
 } from './invoices.ts';
 import { markInvoicePaid, payInvoice } from './pay-invoice.ts';
@@ -54,19 +56,27 @@ function createInvoice(world: World, params: Params): Invoice {
       autoAdvance: params.flag('auto_advance') ?? false,
       description: params.text('description') ?? null,
       metadata: params.metadata(),
+      defaultTaxRates: readTaxRates(world, params, 'default_tax_rates'),
       finalizesAt: params.flag('auto_advance') ? world.now() + world.settings.draftSeconds : null,
     });
   });
 }
 
 function updateInvoice(world: World, before: Invoice, params: Params): Invoice {
-  const invoice = world.store.put('invoice', {
+  const rates = readTaxRates(world, params, 'default_tax_rates');
+  if (rates !== undefined) {
+    mustBe(before, ['draft'], 'change the taxes of');
+  }
+  const changed = world.store.put('invoice', {
     ...before,
     metadata: params.metadata(before.metadata ?? {}),
     description: params.text('description') ?? before.description,
     auto_advance: params.flag('auto_advance') ?? before.auto_advance ?? false,
     default_payment_method: params.text('default_payment_method') ?? before.default_payment_method,
+    default_tax_rates: rates ?? before.default_tax_rates,
   });
+  const drafts = world.store.get('invoice_plan', before.id)?.drafts ?? [];
+  const invoice = rates === undefined ? changed : setLines(world, changed, drafts);
   emit(world, 'invoice.updated', invoice, before);
   return invoice;
 }
@@ -159,6 +169,7 @@ export const invoiceRoutes: readonly Route[] = [
   ],
   ['post', '/v1/invoices/:id/add_lines', onInvoice(addLines)],
   ['post', '/v1/invoices/:id/remove_lines', onInvoice(removeLines)],
+  ['post', '/v1/invoices/:id/update_lines', onInvoice(updateLines)],
   ['post', '/v1/invoices/:id/pay', onInvoice(pay)],
   [
     'post',

@@ -4,20 +4,21 @@ import { noteMove } from '../customers/balance-transactions.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import { addIntent, cancelIntent, planOf } from '../payments/intents.ts';
-import type { Invoice } from '../shapes.ts';
+import type { Invoice, Subscription, TaxRate } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 import { takeOff } from './discounts.ts';
 import { addInvoicePayment } from './invoice-payments.ts';
 import { buildLine } from './lines.ts';
 import { markInvoicePaid } from './pay-invoice.ts';
+import { onTop, sumOf, taxesOn, totalTaxes } from './taxes.ts';
 
 export type NewInvoice = {
   customer: string;
   currency: string;
   reason: string;
   lines: readonly DraftLine[];
-  subscription?: { id: string; metadata: Record<string, string> } | null;
+  subscription?: Pick<Subscription, 'id' | 'metadata' | 'default_tax_rates'> | null;
   quote?: string;
   discounts?: readonly string[];
   collectionMethod?: string;
@@ -26,6 +27,8 @@ export type NewInvoice = {
   autoAdvance?: boolean;
   description?: string | null;
   metadata?: Record<string, string>;
+  /** Default: the subscription's. */
+  defaultTaxRates?: TaxRate[] | undefined;
   period?: { start: number; end: number };
   finalizesAt?: number | null;
 };
@@ -77,16 +80,16 @@ function blankInvoice(
     custom_fields: null,
     customer: customer.id,
     customer_account: null,
-    customer_address: null,
+    customer_address: customer.address ?? null,
     customer_email: customer.email,
     customer_name: customer.name ?? null,
     customer_phone: customer.phone ?? null,
-    customer_shipping: null,
-    customer_tax_exempt: 'none',
+    customer_shipping: customer.shipping,
+    customer_tax_exempt: customer.tax_exempt ?? 'none',
     customer_tax_ids: [],
     default_payment_method: input.defaultPaymentMethod ?? null,
     default_source: null,
-    default_tax_rates: [],
+    default_tax_rates: [...(input.defaultTaxRates ?? input.subscription?.default_tax_rates ?? [])],
     description: input.description ?? null,
     discounts: [...(input.discounts ?? [])],
     due_date: input.daysUntilDue == null ? null : now + input.daysUntilDue * 86_400,
@@ -155,18 +158,22 @@ function parentOf(input: NewInvoice): Invoice['parent'] {
     : { type: 'quote_details', quote_details: { quote: input.quote }, subscription_details: null };
 }
 
-/** Puts lines on a draft, takes the discounts off, and counts it. */
+/** Puts lines on a draft, takes the discounts off, adds the taxes, and counts it. */
 export function setLines(world: World, invoice: Invoice, drafts: readonly DraftLine[]): Invoice {
   const offs = discountsOff(world, invoice, drafts);
   const kept = linesBefore(world, invoice.id);
-  const lines = drafts.map((draft, at) => ({
-    ...buildLine(
-      invoice.id,
-      draft,
-      offs.map(({ discount, amounts }) => ({ discount, amount: amounts[at] ?? 0 })),
-    ),
-    ...(kept.has(nameOf(draft)) ? { id: kept.get(nameOf(draft)) ?? '' } : {}),
-  }));
+  const lines = drafts.map((draft, at) => {
+    const discounts = offs.map(({ discount, amounts }) => ({ discount, amount: amounts[at] ?? 0 }));
+    const off = discounts.reduce((sum, one) => sum + one.amount, 0);
+    const own = draft.taxRates ?? [];
+    const taxes = taxesOn(
+      draft.amount - off,
+      own.length > 0 ? own : invoice.default_tax_rates,
+      invoice.customer_tax_exempt,
+    );
+    const line = buildLine(invoice.id, draft, { discounts, taxes });
+    return { ...line, id: kept.get(nameOf(draft)) ?? line.id };
+  });
   const plan = world.store.get('invoice_plan', invoice.id);
   world.store.put('invoice_plan', {
     id: invoice.id,
@@ -179,13 +186,16 @@ export function setLines(world: World, invoice: Invoice, drafts: readonly DraftL
     discount,
     amount: amounts.reduce((sum, amount) => sum + amount, 0),
   }));
-  const total = subtotal - totals.reduce((sum, one) => sum + one.amount, 0);
+  const taxes = totalTaxes(lines);
+  const off = totals.reduce((sum, one) => sum + one.amount, 0);
+  const total = subtotal - off + onTop(taxes);
   return world.store.put('invoice', {
     ...invoice,
     subtotal,
-    subtotal_excluding_tax: subtotal,
+    subtotal_excluding_tax: subtotal - sumOf(taxes) + onTop(taxes),
     total,
-    total_excluding_tax: total,
+    total_excluding_tax: total - sumOf(taxes),
+    total_taxes: taxes,
     total_discount_amounts: totals,
     ...due(total, invoice.starting_balance),
   });

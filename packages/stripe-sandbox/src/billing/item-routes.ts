@@ -3,6 +3,7 @@ import { page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
 import { priceOfLine } from '../catalog/prices.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
 import { tellSchedule } from '../schedules/follow.ts';
 import type { Subscription, SubscriptionItem } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
@@ -64,6 +65,7 @@ export const itemRoutes: readonly Route[] = [
           price: priceOfLine(world, params),
           quantity: params.integer('quantity') ?? 1,
           metadata: params.metadata(),
+          taxRates: readTaxRates(world, params, 'tax_rates'),
         },
       });
       return after.items.data.find((one) => !known.has(one.id)) ?? {};
@@ -83,6 +85,7 @@ export const itemRoutes: readonly Route[] = [
           price: priced ? priceOfLine(world, params) : undefined,
           quantity: params.integer('quantity'),
           metadata: params.metadata(item.metadata),
+          taxRates: readTaxRates(world, params, 'tax_rates'),
         },
       });
       return after.items.data.find((one) => one.id === item.id) ?? item;

@@ -1,12 +1,12 @@
 import { amountOf } from '../catalog/price-forms.ts';
-import type { InvoiceLine, LinePricing, Price } from '../shapes.ts';
+import type { InvoiceLine, LinePricing, Price, Tax } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import { newId } from '../world.ts';
 
 export function buildLine(
   invoice: string,
   draft: DraftLine,
-  discountAmounts: { amount: number; discount: string }[],
+  of: { discounts: { amount: number; discount: string }[]; taxes: Tax[] },
 ): InvoiceLine {
   return {
     id: newId('il'),
@@ -14,7 +14,7 @@ export function buildLine(
     amount: draft.amount,
     currency: draft.currency,
     description: draft.description,
-    discount_amounts: discountAmounts,
+    discount_amounts: of.discounts,
     discountable: draft.discountable ?? !draft.proration,
     discounts: [],
     invoice,
@@ -28,7 +28,7 @@ export function buildLine(
     quantity_decimal: String(draft.quantity),
     subscription: draft.subscription,
     subtotal: draft.amount,
-    taxes: [],
+    taxes: of.taxes,
   };
 }
 

@@ -153,6 +153,7 @@ export function usageLines(world: World, subscription: Subscription): DraftLine[
         subscriptionItem: item.id,
         invoiceItem: null,
         proration: false,
+        taxRates: item.tax_rates,
         metadata: subscription.metadata,
       },
     ];

@@ -1,4 +1,4 @@
-import type { Price, Subscription, SubscriptionItem } from '../shapes.ts';
+import type { Price, Subscription, SubscriptionItem, TaxRate } from '../shapes.ts';
 import type { World } from '../world.ts';
 import { addInvoiceItem } from './invoice-items.ts';
 import { priceAmount } from './lines.ts';
@@ -6,7 +6,7 @@ import { priceAmount } from './lines.ts';
 export type ItemChange = {
   before: SubscriptionItem | null;
   /** Null: the item is taken off. */
-  after: { price: Price; quantity: number; item: string } | null;
+  after: { price: Price; quantity: number; item: string; taxRates: readonly TaxRate[] } | null;
 };
 
 /**
@@ -66,6 +66,7 @@ function credit(
     subscriptionItem: old.id,
     proration: true,
     prorationDetails: { credited_items: creditedLines(world, subscription, old) },
+    taxRates: old.tax_rates,
     metadata: subscription.metadata,
   });
 }
@@ -101,7 +102,7 @@ function creditedLines(world: World, subscription: Subscription, old: Subscripti
 function charge(
   world: World,
   subscription: Subscription,
-  { after, share, rest }: Rest & { after: { price: Price; quantity: number; item: string } },
+  { after, share, rest }: Rest & { after: NonNullable<ItemChange['after']> },
 ): void {
   if (subscription.status === 'trialing') {
     return;
@@ -117,6 +118,7 @@ function charge(
     subscription: subscription.id,
     subscriptionItem: after.item,
     proration: true,
+    taxRates: after.taxRates,
     metadata: subscription.metadata,
   });
 }

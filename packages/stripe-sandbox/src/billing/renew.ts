@@ -95,7 +95,7 @@ export function invoiceCycle(
     customer: subscription.customer,
     currency: subscription.currency,
     reason: 'subscription_cycle',
-    subscription: { id: subscription.id, metadata: subscription.metadata },
+    subscription,
     lines: [
       ...takePendingItems(world, {
         customer: subscription.customer,

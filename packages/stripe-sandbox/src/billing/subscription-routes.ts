@@ -3,6 +3,7 @@ import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
 import { priceOfLine } from '../catalog/prices.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { ownPaymentMethod } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
@@ -31,6 +32,7 @@ function createSubscription(world: World, params: Params): Subscription {
       items: readItems(world, params),
       metadata: params.metadata(),
       description: params.text('description') ?? null,
+      defaultTaxRates: readTaxRates(world, params, 'default_tax_rates'),
       trialEnd:
         params.moment('trial_end', world.now()) ??
         (trialDays === undefined ? null : world.now() + trialDays * DAY),
@@ -95,6 +97,7 @@ function readItems(world: World, params: Params) {
     price: priceOfLine(world, item),
     quantity: item.integer('quantity') ?? 1,
     metadata: item.metadata(),
+    taxRates: readTaxRates(world, item, 'tax_rates'),
   }));
   if (items.length === 0) {
     throw invalid('Missing required param: items.', { param: 'items', code: 'parameter_missing' });
@@ -137,6 +140,7 @@ export function readUpdate(world: World, before: Subscription, params: Params): 
       price: item.has('price') || item.has('price_data') ? priceOfLine(world, item) : undefined,
       quantity: item.integer('quantity'),
       deleted: item.flag('deleted'),
+      taxRates: readTaxRates(world, item, 'tax_rates'),
     })),
     prorationBehavior: params.oneOf('proration_behavior', [
       'create_prorations',
@@ -186,6 +190,10 @@ function readFields(world: World, before: Subscription, params: Params): Partial
             behavior: pause.oneOf('behavior', PAUSES) ?? pause.need('behavior'),
             resumes_at: pause.integer('resumes_at') ?? null,
           };
+  }
+  const rates = readTaxRates(world, params, 'default_tax_rates');
+  if (rates !== undefined) {
+    fields.default_tax_rates = rates;
   }
   if (params.text('description') !== undefined) {
     fields.description = params.text('description') ?? null;

@@ -2,7 +2,7 @@ import { noSuch } from '../api/errors.ts';
 import { planOf } from '../catalog/plan.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
-import type { Invoice, Price, Subscription, SubscriptionItem } from '../shapes.ts';
+import type { Invoice, Price, Subscription, SubscriptionItem, TaxRate } from '../shapes.ts';
 import { listOf } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
@@ -16,13 +16,21 @@ import { periodEnd, periodStart } from './periods.ts';
 const INCOMPLETE_SECONDS = 23 * 3600;
 export const TRIAL_NOTICE_SECONDS = 3 * 86_400;
 
+export type NewSubscriptionItem = {
+  price: Price;
+  quantity: number;
+  metadata?: Record<string, string>;
+  taxRates?: readonly TaxRate[] | undefined;
+};
+
 export type NewSubscription = {
   customer: string;
-  items: readonly { price: Price; quantity: number; metadata?: Record<string, string> }[];
+  items: readonly NewSubscriptionItem[];
   /** One-time prices that the first invoice charges too. */
-  once?: readonly { price: Price; quantity: number }[];
+  once?: readonly NewSubscriptionItem[];
   metadata?: Record<string, string>;
   description?: string | null;
+  defaultTaxRates?: TaxRate[] | undefined;
   trialEnd?: number | null;
   missingPaymentMethod?: string | null;
   billingCycleAnchor?: number | null;
@@ -124,7 +132,7 @@ function firstInvoice(
     customer: subscription.customer,
     currency: subscription.currency,
     reason: 'subscription_create',
-    subscription: { id: subscription.id, metadata: subscription.metadata },
+    subscription,
     lines: [
       ...cycleLines(subscription, { trialing }),
       ...takePendingItems(world, { customer: subscription.customer, subscription: null }),
@@ -170,6 +178,7 @@ export function cycleLines(
     subscriptionItem: item.id,
     invoiceItem: null,
     proration: false,
+    taxRates: item.tax_rates,
     metadata: subscription.metadata,
   }));
 }
@@ -213,7 +222,7 @@ function buildSubscription(
     days_until_due: input.daysUntilDue ?? null,
     default_payment_method: input.defaultPaymentMethod ?? null,
     default_source: null,
-    default_tax_rates: [],
+    default_tax_rates: input.defaultTaxRates ?? [],
     description: input.description ?? null,
     discounts: [],
     ended_at: null,
@@ -258,13 +267,7 @@ function buildSubscription(
 
 export function buildItem(
   world: World,
-  item: {
-    subscription: string;
-    price: Price;
-    quantity: number;
-    period: { start: number; end: number };
-    metadata?: Record<string, string>;
-  },
+  item: NewSubscriptionItem & { subscription: string; period: { start: number; end: number } },
 ): SubscriptionItem {
   return {
     id: newId('si', 14),
@@ -280,7 +283,7 @@ export function buildItem(
     price: item.price,
     ...(isMetered(item.price) ? {} : { quantity: item.quantity }),
     subscription: item.subscription,
-    tax_rates: [],
+    tax_rates: [...(item.taxRates ?? [])],
   };
 }
 

@@ -1,7 +1,7 @@
 import { invalid } from '../api/errors.ts';
 import { planOf } from '../catalog/plan.ts';
 import { emit } from '../events/emit.ts';
-import type { Invoice, Price, Subscription, SubscriptionItem } from '../shapes.ts';
+import type { Invoice, Price, Subscription, SubscriptionItem, TaxRate } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 import { addDiscount, type Redemption } from './discounts.ts';
 import { takePendingItems } from './invoice-items.ts';
@@ -17,6 +17,7 @@ export type ItemUpdate = {
   price?: Price | undefined;
   quantity?: number | undefined;
   deleted?: boolean | undefined;
+  taxRates?: TaxRate[] | undefined;
   metadata?: Record<string, string> | undefined;
 };
 
@@ -124,7 +125,8 @@ function planChanges(before: Subscription, updates: readonly ItemUpdate[]): Item
       item?.quantity ??
       1;
     const made = item?.id ?? newId('si', 14);
-    return { before: item ?? null, after: { price, quantity, item: made } };
+    const taxRates = update.taxRates ?? item?.tax_rates ?? [];
+    return { before: item ?? null, after: { price, quantity, item: made, taxRates } };
   });
 }
 
@@ -184,9 +186,9 @@ function applyChanges(
 
 function withPrice(
   item: SubscriptionItem,
-  after: { price: Price; quantity: number },
+  { price, quantity, taxRates }: NonNullable<ItemChange['after']>,
 ): SubscriptionItem {
-  return { ...item, price: after.price, plan: planOf(after.price), quantity: after.quantity };
+  return { ...item, price, plan: planOf(price), quantity, tax_rates: [...taxRates] };
 }
 
 function restartCycle(world: World, subscription: Subscription): Subscription {
@@ -277,7 +279,7 @@ export function draftNow(
     customer: subscription.customer,
     currency: subscription.currency,
     reason,
-    subscription: { id: subscription.id, metadata: subscription.metadata },
+    subscription,
     lines,
     discounts: liveDiscounts(world, subscription),
     collectionMethod: subscription.collection_method,

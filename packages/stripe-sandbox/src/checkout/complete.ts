@@ -1,13 +1,17 @@
 import { invalid } from '../api/errors.ts';
 import { addInvoice, finalizeInvoice, needInvoice } from '../billing/invoices.ts';
 import { openIntentOf, payInvoice, rememberMethod } from '../billing/pay-invoice.ts';
-import { addSubscription, needSubscription } from '../billing/subscriptions.ts';
+import {
+  addSubscription,
+  type NewSubscriptionItem,
+  needSubscription,
+} from '../billing/subscriptions.ts';
 import { addCustomer, changeCustomer, needCustomer } from '../customers/customers.ts';
 import { attachPaymentMethod, needPaymentMethod } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
 import { addIntent, confirmIntent, planOf } from '../payments/intents.ts';
 import { addSetupIntent, confirmSetup } from '../payments/setup-intents.ts';
-import type { CheckoutSession, PaymentIntent } from '../shapes.ts';
+import type { CheckoutSession, PaymentIntent, SessionLine, TaxRate } from '../shapes.ts';
 import { inTimeOf, type Payee, type World } from '../world.ts';
 import { isTrial, needSession, redeemForGood, redemptionsOf, sessionPlan } from './sessions.ts';
 
@@ -158,6 +162,7 @@ function submitInvoiced(world: World, session: CheckoutSession, given: Submissio
           subscriptionItem: null,
           invoiceItem: null,
           proration: false,
+          taxRates: (line.taxes ?? []).map(({ rate }) => rate),
         })),
         discounts,
         metadata: session.metadata ?? {},
@@ -218,8 +223,9 @@ function startSubscription(world: World, session: CheckoutSession, method: strin
   ];
   return addSubscription(world, {
     customer: session.customer ?? '',
-    items: recurring.map((line) => ({ price: line.price, quantity: line.quantity ?? 1 })),
-    once: once.map((line) => ({ price: line.price, quantity: line.quantity ?? 1 })),
+    items: recurring.map((line) => itemOf(line, data.defaultTaxRates)),
+    once: once.map((line) => itemOf(line, data.defaultTaxRates)),
+    defaultTaxRates: data.defaultTaxRates,
     metadata: data.metadata,
     description: data.description,
     trialEnd:
@@ -231,6 +237,18 @@ function startSubscription(world: World, session: CheckoutSession, method: strin
     session: session.id,
     firstPayment: 'wait',
   });
+}
+
+/** What a line sells; rates that are only the subscription's default ones are not its own. */
+function itemOf(line: SessionLine, defaults: readonly TaxRate[]): NewSubscriptionItem {
+  const rates = (line.taxes ?? []).map(({ rate }) => rate);
+  const isDefault =
+    rates.length === defaults.length && rates.every(({ id }, at) => id === defaults[at]?.id);
+  return {
+    price: line.price,
+    quantity: line.quantity ?? 1,
+    taxRates: isDefault ? [] : rates,
+  };
 }
 
 function methodOf(

@@ -2,17 +2,23 @@ import { invalid } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
 import { type Redemption, takeOff } from '../billing/discounts.ts';
 import { priceAmount } from '../billing/lines.ts';
+import { onTop, sumOf, taxesOn } from '../billing/taxes.ts';
 import { needCoupon } from '../catalog/coupons.ts';
 import { priceOfLine } from '../catalog/prices.ts';
 import { needProduct } from '../catalog/products.ts';
-import type { SessionLine } from '../shapes.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
+import type { SessionLine, TaxRate } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 
 const MAX_LINES = 100;
 const MAX_QUANTITY = 999_999;
 
-/** `line_items[]` of a session or payment link. */
-export function readLines(world: World, params: Params): SessionLine[] {
+/** `line_items[]` of a session or payment link. `defaultTaxRates` apply to those that name none. */
+export function readLines(
+  world: World,
+  params: Params,
+  defaultTaxRates: readonly TaxRate[] = [],
+): SessionLine[] {
   const items = params.objects('line_items');
   if (items.length > MAX_LINES) {
     throw invalid(`A session can have up to ${MAX_LINES} line items.`, { param: 'line_items' });
@@ -34,7 +40,9 @@ export function readLines(world: World, params: Params): SessionLine[] {
     const amount = priceAmount(price, quantity ?? 1);
     const product = needProduct(world, price.product);
     const adjustable = item.object('adjustable_quantity');
-    return {
+    const own = readTaxRates(world, item, 'tax_rates') ?? [];
+    const rates = own.length > 0 ? own : defaultTaxRates;
+    return taxed({
       id: newId('li'),
       object: 'item',
       adjustable_quantity:
@@ -54,7 +62,8 @@ export function readLines(world: World, params: Params): SessionLine[] {
       metadata: item.metadata(),
       price,
       quantity: quantity ?? 1,
-    } satisfies SessionLine;
+      ...(rates.length === 0 ? {} : { taxes: rates.map(untaxed) }),
+    });
   });
 }
 
@@ -69,11 +78,33 @@ export function discountLines(
     const off = takeOff(needCoupon(world, coupon), left);
     left = left.map((amount, at) => amount - (off[at] ?? 0));
   }
-  return lines.map((line, at) => ({
+  return lines.map((line, at) =>
+    taxed({ ...line, amount_discount: line.amount_subtotal - (left[at] ?? 0) }),
+  );
+}
+
+function untaxed(rate: TaxRate): NonNullable<SessionLine['taxes']>[number] {
+  return { amount: 0, rate, taxability_reason: null, taxable_amount: null };
+}
+
+/** The line with its taxes and its total, after its discount. */
+function taxed(line: SessionLine): SessionLine {
+  if (line.taxes === undefined) {
+    return { ...line, amount_total: line.amount_subtotal - line.amount_discount };
+  }
+  const rates = line.taxes.map(({ rate }) => rate);
+  const net = line.amount_subtotal - line.amount_discount;
+  const taxes = taxesOn(net, rates);
+  return {
     ...line,
-    amount_total: left[at] ?? 0,
-    amount_discount: line.amount_subtotal - (left[at] ?? 0),
-  }));
+    amount_tax: sumOf(taxes),
+    amount_total: net + onTop(taxes),
+    taxes: line.taxes.map((before, at) => ({
+      ...before,
+      amount: taxes[at]?.amount ?? 0,
+      taxable_amount: taxes[at]?.taxable_amount ?? 0,
+    })),
+  };
 }
 
 /** The sums a session shows. During a trial nothing recurring is due today. */
@@ -87,7 +118,7 @@ export function totals(lines: readonly SessionLine[], { trial }: { trial: boolea
     total_details: {
       amount_discount: sum((line) => line.amount_discount),
       amount_shipping: 0,
-      amount_tax: 0,
+      amount_tax: sum((line) => line.amount_tax),
     },
   };
 }

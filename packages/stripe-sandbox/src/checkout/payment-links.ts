@@ -23,7 +23,7 @@ function createLink(world: World, params: Params): PaymentLink {
     id,
     lines,
     metadata: params.metadata(),
-    subscriptionData: readSubscriptionData(params.object('subscription_data')),
+    subscriptionData: readSubscriptionData(world, params.object('subscription_data')),
     paymentMetadata: params.object('payment_intent_data')?.metadata() ?? {},
     afterUrl: completion?.object('redirect')?.text('url') ?? null,
   });

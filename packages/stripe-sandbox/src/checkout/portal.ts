@@ -1,15 +1,22 @@
 import { noSuch } from '../api/errors.ts';
+import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { PortalSession } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 import { defaultConfiguration, needConfiguration } from './portal-configurations.ts';
+import { readFlow } from './portal-flows.ts';
 
 /** A link to the customer's own page: cancel, change the plan, see the invoices. */
 export function addPortalSession(
   world: World,
-  input: { customer: string; returnUrl: string | null; configuration?: string | undefined },
+  input: {
+    customer: string;
+    returnUrl: string | null;
+    configuration?: string | undefined;
+    flow?: Params | undefined;
+  },
 ): PortalSession {
   const customer = needCustomer(world, input.customer, 'customer');
   const configuration =
@@ -24,7 +31,7 @@ export function addPortalSession(
     created: world.now(),
     customer: customer.id,
     customer_account: null,
-    flow: null,
+    flow: readFlow(world, input.flow, { customer: customer.id, configuration }),
     livemode: false,
     locale: null,
     on_behalf_of: null,
@@ -52,6 +59,7 @@ export const portalRoutes: readonly Route[] = [
         customer: params.need('customer'),
         returnUrl: params.text('return_url') ?? null,
         configuration: params.text('configuration'),
+        flow: params.object('flow_data'),
       }),
   ],
 ];

@@ -2,6 +2,7 @@ import { invalid, missingParameter, noSuch } from '../api/errors.ts';
 import { tooSmall } from '../api/money.ts';
 import type { Params } from '../api/params.ts';
 import { addDiscount, type Redemption, readDiscounts } from '../billing/discounts.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
@@ -86,7 +87,7 @@ export function createSession(world: World, params: Params): CheckoutSession {
     automaticTax: params.object('automatic_tax')?.flag('enabled') ?? false,
     locale: params.text('locale') ?? null,
     submitType: params.text('submit_type') ?? null,
-    subscriptionData: readSubscriptionData(params.object('subscription_data')),
+    subscriptionData: readSubscriptionData(world, params.object('subscription_data')),
     paymentMetadata: intent?.metadata() ?? {},
     paymentDescription: intent?.text('description') ?? null,
     setupFutureUsage: intent?.text('setup_future_usage') ?? null,
@@ -100,7 +101,7 @@ function refuseSmallTotal(
   of: { lines: SessionLine[]; discounts: Redemption[]; data: Params | undefined },
 ): void {
   const lines = discountLines(world, of.lines, of.discounts);
-  const trial = isTrial(readSubscriptionData(of.data));
+  const trial = isTrial(readSubscriptionData(world, of.data));
   const { amount_total: total } = totals(lines, { trial });
   const what = "The Checkout Session's total amount due";
   const small = tooSmall(total, lines[0]?.currency ?? '', { what });
@@ -139,7 +140,8 @@ function readUrl(params: Params, key: string): string | undefined {
 }
 
 function readModeLines(world: World, mode: string, params: Params): SessionLine[] {
-  const lines = readLines(world, params);
+  const rates = readTaxRates(world, params.object('subscription_data'), 'default_tax_rates');
+  const lines = readLines(world, params, rates);
   if (mode === 'setup') {
     return lines;
   }
@@ -166,7 +168,7 @@ function readModeLines(world: World, mode: string, params: Params): SessionLine[
   return lines;
 }
 
-export function readSubscriptionData(params: Params | undefined): SubscriptionPlan {
+export function readSubscriptionData(world: World, params: Params | undefined): SubscriptionPlan {
   return {
     metadata: params?.metadata() ?? {},
     description: params?.text('description') ?? null,
@@ -176,6 +178,7 @@ export function readSubscriptionData(params: Params | undefined): SubscriptionPl
       params?.object('trial_settings')?.object('end_behavior')?.text('missing_payment_method') ??
       null,
     billingCycleAnchor: params?.integer('billing_cycle_anchor') ?? null,
+    defaultTaxRates: readTaxRates(world, params, 'default_tax_rates') ?? [],
   };
 }
 
@@ -318,8 +321,7 @@ export function redeemOnSession(
   redemption: Redemption,
 ): CheckoutSession {
   const plan = sessionPlan(world, before.id);
-  const bare = plan.lines.map((line) => ({ ...line, amount_total: line.amount_subtotal }));
-  return requote(world, before, { lines: bare, redemptions: [redemption] });
+  return requote(world, before, { lines: plan.lines, redemptions: [redemption] });
 }
 
 /** Another quantity of an adjustable line. */
@@ -338,7 +340,7 @@ export function setQuantity(
       limits.maximum ?? 99,
     );
     const amount = Math.round((line.amount_subtotal / (line.quantity ?? 1)) * quantity);
-    return { ...line, quantity, amount_subtotal: amount, amount_total: amount };
+    return { ...line, quantity, amount_subtotal: amount };
   });
   return requote(world, before, { lines, redemptions: redemptionsOf(world, before) });
 }

@@ -6,7 +6,7 @@ import { addDiscount, endDiscount } from '../billing/discounts.ts';
 import { endSubscription } from '../billing/end-subscription.ts';
 import { redeemable } from '../catalog/coupons.ts';
 import { emit } from '../events/emit.ts';
-import type { Customer } from '../shapes.ts';
+import type { Address, Customer } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 import { attachPaymentMethod, ownPaymentMethod } from './payment-methods.ts';
 
@@ -14,8 +14,8 @@ export type NewCustomer = {
   email?: string | null | undefined;
   name?: string | null | undefined;
   metadata?: Record<string, string>;
-  description?: string | null | undefined;
   testClock?: string | null | undefined;
+  profile?: Partial<Customer>;
 };
 
 export function addCustomer(world: World, input: NewCustomer): Customer {
@@ -29,7 +29,7 @@ export function addCustomer(world: World, input: NewCustomer): Customer {
     customer_account: null,
     default_source: null,
     delinquent: false,
-    description: input.description ?? null,
+    description: null,
     discount: null,
     email: input.email ?? null,
     invoice_prefix: newId('x', 8).slice(2).toUpperCase(),
@@ -48,6 +48,7 @@ export function addCustomer(world: World, input: NewCustomer): Customer {
     shipping: null,
     tax_exempt: 'none',
     test_clock: input.testClock ?? null,
+    ...input.profile,
   });
   emit(world, 'customer.created', customer);
   return customer;
@@ -81,11 +82,9 @@ function createCustomer(world: World, params: Params): Customer {
     throw noSuch('test_clock', testClock, 'test_clock');
   }
   const customer = addCustomer(world, {
-    email: params.text('email'),
-    name: params.text('name'),
-    description: params.text('description'),
     metadata: params.metadata(),
     testClock,
+    profile: readProfile(params),
   });
   const method = params.text('payment_method');
   if (method !== undefined) {
@@ -97,12 +96,10 @@ function createCustomer(world: World, params: Params): Customer {
 function readChanges(world: World, before: Customer, params: Params): Partial<Customer> {
   const settings = params.object('invoice_settings');
   const method = settings?.text('default_payment_method');
-  const changes: Partial<Customer> = { metadata: params.metadata(before.metadata) };
-  for (const field of ['email', 'name', 'description', 'phone'] as const) {
-    if (params.has(field)) {
-      changes[field] = params.text(field) ?? null;
-    }
-  }
+  const changes: Partial<Customer> = {
+    ...readProfile(params),
+    metadata: params.metadata(before.metadata),
+  };
   if (params.has('balance')) {
     changes.balance = params.integer('balance') ?? 0;
   }
@@ -127,6 +124,55 @@ function readChanges(world: World, before: Customer, params: Params): Partial<Cu
     });
   }
   return changes;
+}
+
+/** What the merchant knows of a person: stored as it is given. */
+function readProfile(params: Params): Partial<Customer> {
+  const changes: Partial<Customer> = {};
+  for (const field of ['email', 'name', 'description', 'phone'] as const) {
+    if (params.has(field)) {
+      changes[field] = params.text(field) ?? null;
+    }
+  }
+  const exemption = params.oneOf('tax_exempt', ['exempt', 'none', 'reverse']);
+  if (exemption !== undefined) {
+    changes.tax_exempt = exemption;
+  }
+  if (params.has('address')) {
+    changes.address = readAddress(params.object('address'));
+  }
+  if (params.has('shipping')) {
+    changes.shipping = readShipping(params.object('shipping'));
+  }
+  if (params.has('preferred_locales')) {
+    changes.preferred_locales = params.texts('preferred_locales');
+  }
+  return changes;
+}
+
+function readAddress(address: Params | undefined): Address | null {
+  return address === undefined
+    ? null
+    : {
+        city: address.text('city') ?? null,
+        country: address.text('country') ?? null,
+        line1: address.text('line1') ?? null,
+        line2: address.text('line2') ?? null,
+        postal_code: address.text('postal_code') ?? null,
+        state: address.text('state') ?? null,
+      };
+}
+
+function readShipping(shipping: Params | undefined): Customer['shipping'] {
+  if (shipping === undefined) {
+    return null;
+  }
+  const address = readAddress(shipping.object('address'));
+  return {
+    ...(address === null ? {} : { address }),
+    name: shipping.need('name'),
+    phone: shipping.text('phone') ?? null,
+  };
 }
 
 function updateCustomer(world: World, before: Customer, params: Params): Customer {

@@ -1,6 +1,7 @@
 import { refundsOf, type Shown } from '../api/present.ts';
+import { sumOf } from '../billing/taxes.ts';
 import { planOf } from '../catalog/plan.ts';
-import type { Charge, Invoice, InvoiceLine, InvoiceParent } from '../shapes.ts';
+import type { Charge, Invoice, InvoiceLine, InvoiceParent, Tax } from '../shapes.ts';
 import type { World } from '../world.ts';
 
 /** The dates since which objects look otherwise; a version's first ten characters are its date. */
@@ -54,9 +55,10 @@ function olderInvoice(world: World, object: Shown, date: string): Shown {
   if (date >= BASIL) {
     return object;
   }
-  const { parent, payments: _, confirmation_secret: _s, total_taxes: _t, ...rest } = object;
+  const { parent, payments: _, confirmation_secret: _s, total_taxes: taxes, ...rest } = object;
   const details = (parent as InvoiceParent | null)?.subscription_details ?? null;
   const intent = intentOfInvoice(world, String(object['id']));
+  const isTaxed = (taxes as Tax[]).length > 0;
   return {
     ...rest,
     subscription: details?.subscription ?? null,
@@ -67,11 +69,21 @@ function olderInvoice(world: World, object: Shown, date: string): Shown {
     paid_out_of_band: false,
     quote: (parent as InvoiceParent | null)?.quote_details?.quote ?? null,
     discount: null,
-    tax: null,
-    total_tax_amounts: [],
+    tax: isTaxed ? sumOf(taxes as Tax[]) : null,
+    total_tax_amounts: olderTaxes(taxes),
     application_fee_amount: null,
     transfer_data: null,
   };
+}
+
+function olderTaxes(taxes: unknown): object[] {
+  return ((taxes ?? []) as Tax[]).map((tax) => ({
+    amount: tax.amount,
+    inclusive: tax.tax_behavior === 'inclusive',
+    tax_rate: tax.tax_rate_details?.tax_rate,
+    taxability_reason: tax.taxability_reason === 'not_available' ? null : tax.taxability_reason,
+    taxable_amount: tax.taxable_amount,
+  }));
 }
 
 function intentOfInvoice(world: World, invoice: string) {
@@ -85,7 +97,7 @@ function olderLine(world: World, object: Shown, date: string): Shown {
     return object;
   }
   const line = object as unknown as InvoiceLine;
-  const { parent, pricing, taxes: _t, subtotal: _s, pretax_credit_amounts: _c, ...rest } = line;
+  const { parent, pricing, taxes, subtotal: _s, pretax_credit_amounts: _c, ...rest } = line;
   const item = parent?.subscription_item_details ?? null;
   const byHand = parent?.invoice_item_details ?? null;
   const priceId = pricing?.price_details.price;
@@ -101,8 +113,10 @@ function olderLine(world: World, object: Shown, date: string): Shown {
     ...(item === null ? {} : { subscription_item: item.subscription_item }),
     ...(byHand === null ? {} : { invoice_item: byHand.invoice_item }),
     unit_amount_excluding_tax: pricing?.unit_amount_decimal ?? null,
-    tax_amounts: [],
-    tax_rates: [],
+    tax_amounts: olderTaxes(taxes),
+    tax_rates: (taxes ?? []).flatMap(
+      (tax) => world.store.get('tax_rate', tax.tax_rate_details?.tax_rate ?? '') ?? [],
+    ),
   };
 }
 

@@ -38,7 +38,7 @@ ${errorNotice(notice)}
 <section class="card" aria-labelledby="items"><h2 id="items">Items</h2>
 <div class="scroll" role="group" tabindex="0" aria-label="Table"><table><thead><tr><th>Item</th><th class="num">Quantity</th><th class="num">Amount</th></tr></thead>
 <tbody>${lines.map((line) => lineRow(session, line))}</tbody>
-${discountRow(session, currency)}</table></div>
+${sumRows(session, currency)}</table></div>
 ${session.allow_promotion_codes ? promotionForm(world, session) : ''}
 </section>
 ${payForm(world, session, { total, trial })}
@@ -98,11 +98,13 @@ function lineRow(session: CheckoutSession, line: SessionLine): Html {
 <td class="num">${money(line.amount_subtotal, line.currency)}</td></tr>`;
 }
 
-function discountRow(session: CheckoutSession, currency: string): Html | '' {
+function sumRows(session: CheckoutSession, currency: string): Html | '' {
   const off = session.total_details?.amount_discount ?? 0;
-  return off === 0
+  const tax = session.total_details?.amount_tax ?? 0;
+  return off === 0 && tax === 0
     ? ''
-    : html`<tfoot><tr><td colspan="2">Discount</td><td class="num good" data-testid="discount">−${money(off, currency)}</td></tr></tfoot>`;
+    : html`<tfoot>${off === 0 ? '' : html`<tr><td colspan="2">Discount</td><td class="num good" data-testid="discount">−${money(off, currency)}</td></tr>`}
+${tax === 0 ? '' : html`<tr><td colspan="2">Tax</td><td class="num" data-testid="tax">${money(tax, currency)}</td></tr>`}</tfoot>`;
 }
 
 function promotionForm(world: World, session: CheckoutSession): Html {
@@ -142,12 +144,16 @@ ${needsMethod ? methodFields(session) : ''}
 <button class="main" type="submit" data-testid="pay">${label}</button></form>`;
 }
 
-function methodFields(session: CheckoutSession): Html {
-  const sepa = session.mode !== 'setup' && session.payment_method_types.includes('sepa_debit');
+export function cardField(): Html {
   return html`<label for="card">Card number</label>
 <input id="card" type="text" name="card" inputmode="numeric" autocomplete="off" list="cards" value="4242 4242 4242 4242" aria-describedby="card-help">
 <datalist id="cards">${TEST_METHODS.map(([number, does]) => html`<option value="${number}">${does}</option>`)}</datalist>
-<details><summary id="card-help">Test cards</summary><ul>${TEST_METHODS.map(([number, does]) => html`<li><code>${number}</code> ${does}</li>`)}</ul></details>
+<details><summary id="card-help">Test cards</summary><ul>${TEST_METHODS.map(([number, does]) => html`<li><code>${number}</code> ${does}</li>`)}</ul></details>`;
+}
+
+function methodFields(session: CheckoutSession): Html {
+  const sepa = session.mode !== 'setup' && session.payment_method_types.includes('sepa_debit');
+  return html`${cardField()}
 ${
   sepa
     ? html`<fieldset><legend>Or pay by bank debit</legend>

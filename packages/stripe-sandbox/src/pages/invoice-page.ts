@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { needInvoice } from '../billing/invoices.ts';
 import { needCharge } from '../payments/charges.ts';
+import type { Invoice } from '../shapes.ts';
 import type { World } from '../world.ts';
 import { day, document, type Html, money } from './html.ts';
 
@@ -12,8 +13,20 @@ export function invoicePage(world: World, id: string): Html {
     html`<h1>Invoice ${invoice.number ?? id}</h1>
 <p class="total">${money(invoice.total, invoice.currency)}</p><p>${invoice.status}, ${day(invoice.created)}</p>
 <div class="card scroll" role="group" tabindex="0" aria-label="Table"><table><thead><tr><th>Item</th><th class="num">Quantity</th><th class="num">Amount</th></tr></thead>
-<tbody>${lines.map((line) => html`<tr><td>${line.description}</td><td class="num">${String(line.quantity)}</td><td class="num">${money(line.amount, line.currency)}</td></tr>`)}</tbody></table></div>`,
+<tbody>${lines.map((line) => html`<tr><td>${line.description}</td><td class="num">${String(line.quantity)}</td><td class="num">${money(line.amount, line.currency)}</td></tr>`)}</tbody>
+${taxRows(world, invoice)}</table></div>`,
   );
+}
+
+function taxRows(world: World, invoice: Invoice): Html | '' {
+  const taxes = invoice.total_taxes ?? [];
+  return taxes.length === 0
+    ? ''
+    : html`<tfoot>${taxes.map((tax) => {
+        const rate = world.store.get('tax_rate', tax.tax_rate_details?.tax_rate ?? '');
+        const words = `${rate?.display_name ?? 'Tax'} ${rate?.percentage ?? ''} %`;
+        return html`<tr><td colspan="2">${words}${tax.tax_behavior === 'inclusive' ? ' (included)' : ''}</td><td class="num">${money(tax.amount, invoice.currency)}</td></tr>`;
+      })}</tfoot>`;
 }
 
 export function receiptPage(world: World, id: string): Html {

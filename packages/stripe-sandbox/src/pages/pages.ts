@@ -15,7 +15,8 @@ import {
 import { checkoutPage } from './checkout-page.ts';
 import { document, type Html, PAGE_HEADERS } from './html.ts';
 import { invoicePage, receiptPage } from './invoice-page.ts';
-import { portalAction, portalPage } from './portal-page.ts';
+import { confirmFlow, portalOrFlowPage } from './portal-flow-page.ts';
+import { portalAction } from './portal-page.ts';
 
 /** The pages that buyers see: checkout, 3-D Secure, portal, invoices. */
 export function mountPages(app: Hono, world: World): void {
@@ -66,8 +67,12 @@ export function mountPages(app: Hono, world: World): void {
 
 function mountBillingPages(app: Hono, world: World): void {
   app.get('/p/session/:id', (context) =>
-    shown(context, () => portalPage(world, context.req.param('id'))),
+    shown(context, () => portalOrFlowPage(world, context.req.param('id'))),
   );
+  app.post('/p/session/:id/flow', async (context) => {
+    const fields = await readFields(context);
+    return redirected(context, () => confirmFlow(world, context.req.param('id'), fields));
+  });
   app.post('/p/session/:id/subscriptions/:subscription', async (context) => {
     const fields = await readFields(context);
     const session = context.req.param('id');

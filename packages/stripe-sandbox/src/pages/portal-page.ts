@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { invalid, noSuch } from '../api/errors.ts';
+import { type Redemption, redemptionOfCode } from '../billing/discounts.ts';
 import { endSubscription } from '../billing/end-subscription.ts';
 import { nextPeriodEnd } from '../billing/renew.ts';
 import { changeSubscription } from '../billing/subscription-status.ts';
@@ -55,18 +56,23 @@ function subscriptionCard(world: World, session: PortalSession, subscription: Su
   const [item] = subscription.items.data;
   const configuration = configurationOf(world, session);
   const { subscription_update: updates, subscription_cancel: cancels } = configuration.features;
-  const plans = plansOffered(world, configuration, subscription);
   const action = `/p/session/${session.id}/subscriptions/${subscription.id}`;
   return html`<section class="card" data-testid="subscription"><h2>${item?.price.nickname ?? item?.price.id ?? ''}</h2>
 <p>${subscription.status}; ${subscription.cancel_at_period_end ? 'ends' : 'renews'} on ${day(nextPeriodEnd(subscription))}</p>
 ${
   updates.enabled
-    ? html`<form class="row" method="post" action="${action}"><div class="grow"><label for="plan-${subscription.id}">Change plan</label>
-<select id="plan-${subscription.id}" name="price">${plans.map((price) => planOption(price, item?.price.id))}</select></div>
+    ? html`<form class="row" method="post" action="${action}">${planField(world, session, subscription)}
 <button type="submit" name="act" value="change">Change</button></form>`
     : ''
 }
 ${cancels.enabled ? cancelForm(action, subscription, configuration) : ''}</section>`;
+}
+
+export function planField(world: World, session: PortalSession, subscription: Subscription): Html {
+  const plans = plansOffered(world, configurationOf(world, session), subscription);
+  const current = subscription.items.data[0]?.price.id;
+  return html`<div class="grow"><label for="plan-${subscription.id}">Change plan</label>
+<select id="plan-${subscription.id}" name="price">${plans.map((price) => planOption(price, current))}</select></div>`;
 }
 
 /** The default configuration offers both ways to cancel; another offers the one that it says. */
@@ -155,12 +161,22 @@ export function portalAction(
               subscription,
               price: fields['price'] ?? '',
             }),
-            item: item?.id,
+            item: fields['item'] ?? item?.id,
+            quantity: fields['quantity'] === undefined ? undefined : Number(fields['quantity']),
+            discounts: redemptionsIn(world, fields),
             features,
           });
       }
     }),
   );
+}
+
+function redemptionsIn(world: World, fields: Readonly<Record<string, string>>): Redemption[] {
+  const { coupon, promotion_code: code } = fields;
+  if (code !== undefined) {
+    return [redemptionOfCode(world, code, 'promotion_code')];
+  }
+  return coupon === undefined ? [] : [{ coupon, promotionCode: null }];
 }
 
 function planChosen(
@@ -182,6 +198,8 @@ function changePlan(
     subscription: Subscription;
     price: Price;
     item: string | undefined;
+    quantity: number | undefined;
+    discounts: Redemption[];
     features: PortalConfiguration['features'];
   },
 ): void {
@@ -196,11 +214,12 @@ function changePlan(
         : isShorter(price, old.price),
     );
   if (waits) {
-    scheduleChange(world, subscription, { price, quantity: old.quantity ?? 1 });
+    scheduleChange(world, subscription, { price, quantity: to.quantity ?? old.quantity ?? 1 });
     return;
   }
   updateSubscription(world, subscription, {
-    items: [{ id: item, price }],
+    items: [{ id: item, price, quantity: to.quantity }],
+    ...(to.discounts.length === 0 ? {} : { discounts: to.discounts }),
     prorationBehavior: updates.proration_behavior,
   });
 }

@@ -43,10 +43,22 @@ function declineMessage(code: string): string {
 
 export type ChargeOutcome = 'succeeded' | 'pending' | 'failed' | 'uncaptured';
 
+/** What is paid: an intent, or the same facts without one. */
+export type Charged = Pick<
+  PaymentIntent,
+  | 'amount'
+  | 'currency'
+  | 'customer'
+  | 'description'
+  | 'metadata'
+  | 'receipt_email'
+  | 'presentment_details'
+> & { id: string | null };
+
 /** Charges the method once for the intent, and tells what came of it. */
 export function addCharge(
   world: World,
-  intent: PaymentIntent,
+  intent: Charged,
   attempt: { method: PaymentMethod; behaviour: Behaviour; outcome: ChargeOutcome },
 ): Charge {
   const { method, behaviour, outcome } = attempt;
@@ -104,7 +116,11 @@ export function addCharge(
   return charge;
 }
 
-function paidIn(world: World, source: string, intent: PaymentIntent): string {
+function paidIn(
+  world: World,
+  source: string,
+  intent: Pick<Charged, 'amount' | 'currency'>,
+): string {
   return addBalanceTransaction(world, {
     amount: intent.amount,
     currency: intent.currency,

@@ -1,5 +1,5 @@
 import { ApiError, invalid, noSuch, type StripeErrorBody } from '../api/errors.ts';
-import { tooSmall } from '../api/money.ts';
+import { readAmount } from '../api/money.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
@@ -8,8 +8,6 @@ import { createPaymentMethod, refuseForeignMethod } from '../customers/payment-m
 import type { PaymentIntent } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { addIntent, cancelIntent, captureIntent, confirmIntent } from './intents.ts';
-
-const MAX_AMOUNT = 99_999_999;
 
 export function needIntent(world: World, id: string, param?: string): PaymentIntent {
   const intent = world.store.get('payment_intent', id);
@@ -20,18 +18,7 @@ export function needIntent(world: World, id: string, param?: string): PaymentInt
 }
 
 function createIntent(world: World, params: Params): PaymentIntent {
-  const amount = params.integer('amount');
-  if (amount === undefined || amount < 1 || amount > MAX_AMOUNT) {
-    throw invalid(`Invalid amount: must be between 1 and ${MAX_AMOUNT}`, {
-      param: 'amount',
-      code: amount === undefined ? 'parameter_missing' : 'parameter_invalid_integer',
-    });
-  }
-  const currency = params.need('currency').toLowerCase();
-  const small = tooSmall(amount, currency, { what: 'Amount', param: 'amount' });
-  if (small !== undefined) {
-    throw small;
-  }
+  const { amount, currency } = readAmount(params);
   const customer = params.text('customer');
   if (customer !== undefined) {
     needCustomer(world, customer, 'customer');

@@ -1,6 +1,6 @@
 import { behaviourOf, needPaymentMethod } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
-import type { PaymentIntent, PaymentMethod } from '../shapes.ts';
+import type { Charge, PaymentIntent, PaymentMethod } from '../shapes.ts';
 import type { IntentPlan } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 import { balanceOf } from './balance.ts';
@@ -206,16 +206,21 @@ function pay(world: World, attempt: Attempt): PaymentIntent {
   const { behaviour } = attempt;
   const charge = addCharge(world, attempt.intent, { ...attempt, outcome: 'succeeded' });
   const paid = succeed(world, { ...attempt.intent, latest_charge: charge.id });
+  followCharge(world, charge, behaviour);
+  return paid;
+}
+
+/** What a test card lets follow a charge that succeeded. */
+export function followCharge(world: World, charge: Charge, behaviour: Behaviour): void {
   if (behaviour.available) {
     emit(world, 'balance.available', balanceOf(world));
   }
   if (behaviour.fraudWarning) {
     warnOfFraud(world, charge.id);
   }
-  if (behaviour.disputed !== undefined) {
+  if (behaviour.disputed !== undefined && charge.captured) {
     disputeCharge(world, charge.id, behaviour.disputed);
   }
-  return paid;
 }
 
 function succeed(world: World, intent: PaymentIntent, amount = intent.amount): PaymentIntent {

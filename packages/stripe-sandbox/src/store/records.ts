@@ -33,6 +33,7 @@ import type {
   Subscription,
   SubscriptionSchedule,
   TaxId,
+  TaxRate,
   TestClock,
   WebhookEndpoint,
 } from '../shapes.ts';
@@ -56,6 +57,7 @@ export type SubscriptionPlan = {
   trialDays: number | null;
   missingPaymentMethod: string | null;
   billingCycleAnchor: number | null;
+  defaultTaxRates: TaxRate[];
 };
 export type LinkPlan = {
   id: string;
@@ -98,6 +100,8 @@ export type DraftLine = {
   proration: boolean;
   prorationDetails?: ProrationDetails | null;
   discountable?: boolean;
+  /** Its own rates; without any, the invoice's default ones apply. */
+  taxRates?: readonly TaxRate[] | null;
   metadata?: Record<string, string>;
 };
 
@@ -232,6 +236,7 @@ export type Records = {
   subscription_state: SubscriptionState;
   subscription_schedule: SubscriptionSchedule;
   tax_id: TaxId;
+  tax_rate: TaxRate;
   test_clock: TestClock;
   webhook_endpoint: WebhookEndpoint;
   setting: Setting;

@@ -68,7 +68,7 @@ describe.skipIf(isPooled)('while one account is locked', () => {
     await isLocked;
     const waiting = [
       ...Array.from({ length: 30 }, () => spend(LOCKED)),
-      ...Array.from({ length: 10 }, () => write(LOCKED, 'holds', { amount: 1 })),
+      ...Array.from({ length: 30 }, () => write(LOCKED, 'holds', { amount: 1 })),
       ...Array.from({ length: 10 }, () => write(LOCKED, 'spend', { amount: 1 })),
     ];
     await wait(100);

@@ -4,7 +4,7 @@ import { connect } from '../../../src/db/index.ts';
 import { FlorinError, InsufficientCreditsError } from '../../../src/kernel/index.ts';
 import {
   captureHold,
-  createSpendBatcher,
+  createSpender,
   explainBalance,
   issueGrant,
   placeHold,
@@ -221,7 +221,7 @@ describe('the ledger', () => {
 
   it('batches concurrent spends of one account with the same outcome as one by one', async () => {
     const accountId = await funded(100);
-    const batched = createSpendBatcher(database.db);
+    const { spend: batched } = createSpender(database.db);
     const outcomes = await Promise.allSettled(
       Array.from({ length: 50 }, (_, n) =>
         batched({ accountId, amount: 3, idempotencyKey: `b:${n}` }),

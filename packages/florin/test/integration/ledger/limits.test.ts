@@ -4,7 +4,7 @@ import { tellAlerts } from '../../../src/alerts/index.ts';
 import { silentLogger } from '../../../src/kernel/index.ts';
 import {
   captureHold,
-  createSpendBatcher,
+  createSpender,
   issueGrant,
   listLimits,
   placeHold,
@@ -75,7 +75,7 @@ describe('a limit', () => {
 
   it('of 100 lets 200 spends that go together use 100, each told the limit', async () => {
     const accountId = await granted({ window: 'month', credits: 100 });
-    const batched = createSpendBatcher(database.db);
+    const { spend: batched } = createSpender(database.db);
     const answers = await Promise.all(
       Array.from({ length: 200 }, () =>
         batched({ accountId, amount: 1, idempotencyKey: randomUUID() }).then(

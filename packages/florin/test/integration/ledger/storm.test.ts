@@ -4,7 +4,7 @@ import type { Database } from '../../../src/db/index.ts';
 import { FlorinError } from '../../../src/kernel/index.ts';
 import {
   captureHold,
-  createSpendBatcher,
+  createSpender,
   expireDue,
   explainBalance,
   issueGrant,
@@ -54,7 +54,7 @@ describe('one account in a storm', () => {
     const { db } = database;
     const accountId = randomUUID();
     const bystander = randomUUID();
-    const batched = createSpendBatcher(db);
+    const { spend: batched } = createSpender(db);
     const first = { accountId, amount: 500, idempotencyKey: 'first', source: 'purchase' };
     const { grantId } = await issueGrant(db, first);
     await issueGrant(db, { ...first, accountId: bystander });
