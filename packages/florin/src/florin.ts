@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { postAlerts } from './alerts/index.ts';
 import { type Charges, createCharges } from './charge/index.ts';
 import { parseConfig } from './config.ts';
+import { createCredit, withCredits } from './credit/index.ts';
 import { type Context, connect, type Database } from './db/index.ts';
 import { createApp } from './http/index.ts';
 import { type JobOutcome, type RunningJob, runJobs, startJobs } from './jobs/index.ts';
@@ -37,6 +38,7 @@ import {
   type PlaceHold,
   placeHold,
   readBalance,
+  readHold,
   releaseHold,
   removeLimit,
   restoreGrant,
@@ -50,6 +52,7 @@ import {
   verifyLedger,
   voidGrant,
   type Written,
+  withDecimals,
   withHold,
 } from './ledger/index.ts';
 import { createMembers, type Members } from './members/index.ts';
@@ -69,8 +72,9 @@ import { createStripeClient, createStripeLookups, isLiveKey } from './stripe/ind
 import { drainInbox, type WebhookDeps } from './webhooks/index.ts';
 
 /**
- * The ledger's part of the library: credits in, credits out, and proof. Amounts are whole credits above 0,
- * at most 2^53 - 1; an `accountId` is a uuid, by default the Supabase user's. An `idempotencyKey` (1 to 255
+ * The ledger's part of the library: credits in, credits out, and proof. Amounts are credits above 0,
+ * whole ones, at most 2^53 - 1; with decimals in the catalogue (`credit.decimals`) a number or a decimal text
+ * of at most so many, and answered as a number where they are whole, else as a text. An `accountId` is a uuid, by default the Supabase user's. An `idempotencyKey` (1 to 255
  * characters, not beginning with `florin:`) names one intent of the account's: the same key with the same
  * input answers with the first result and `replayed` true, with other input it throws
  * `idempotency_key_reused`. Every function may throw `database_unavailable`: nothing is known then, so
@@ -107,6 +111,8 @@ export type FlorinLedger = {
   captureHold(hold: CaptureHold): ReturnType<typeof captureHold>;
   /** Gives a hold more time, at most 30 days from now. */
   extendHold(hold: ExtendHold): ReturnType<typeof extendHold>;
+  /** How a hold stands now, whether or not a job ran. Throws `hold_not_open` when there is none of this id. */
+  readHold(hold: { accountId: string; holdId: string }): ReturnType<typeof readHold>;
   /** Gives a hold back. Named by the hold: repeating replays. Throws `hold_not_open` once captured. */
   releaseHold(hold: { accountId: string; holdId: string }): ReturnType<typeof releaseHold>;
   /** Right to the instant, whether or not a job ran; zeros for an unknown account. Writes nothing. */
@@ -176,6 +182,7 @@ export function createLedger(
     placeHold: (request) => placeHold(db, request),
     captureHold: (hold) => captureHold(db, hold, debtLimit),
     extendHold: (hold) => extendHold(db, hold),
+    readHold: (hold) => readHold(db, hold),
     releaseHold: (hold) => releaseHold(db, hold),
     balance: (accountId) => readBalance(db, accountId),
     explain: (accountId) => explainBalance(db, accountId),
@@ -207,7 +214,9 @@ export function connectLedger(config: LedgerConfig): FlorinLedger & { close(): P
     logger,
     ...(maxConnections === undefined ? {} : { maxConnections }),
   });
-  return { ...createLedger(db, logger), close: () => db.close() };
+  const credit = createCredit(given.credit?.decimals ?? 0);
+  const agreed = withDecimals(db, credit.decimals);
+  return { ...withCredits(credit, createLedger(agreed, logger)), close: () => db.close() };
 }
 
 /** The whole service in a program of yours. */
@@ -262,11 +271,15 @@ export function createFlorin(options: FlorinOptions): Florin {
     secretKey: config.stripe.secretKey,
     apiBase: config.stripe.apiBase,
   });
-  const db = connect({
-    url: config.databaseUrl,
-    logger,
-    reservedConnections: RESERVED_CONNECTIONS,
-  });
+  const { credit } = catalog;
+  const db = withDecimals(
+    connect({
+      url: config.databaseUrl,
+      logger,
+      reservedConnections: RESERVED_CONNECTIONS,
+    }),
+    credit.decimals,
+  );
   const context: Context = { db, clock: systemClock, ids: randomIds, logger };
   const webhooks: WebhookDeps = {
     ...context,
@@ -279,12 +292,13 @@ export function createFlorin(options: FlorinOptions): Florin {
   const tell =
     onAlert ?? (url === undefined ? undefined : postAlerts({ url, secrets, clock: systemClock }));
   const alerts =
-    tell === undefined ? undefined : { db, logger, tell, lowBalance: catalog.lowBalance };
+    tell === undefined ? undefined : { db, logger, tell, lowBalance: catalog.lowBalance, credit };
   const spender = createSpender(db);
-  const ledger = createLedger(db, logger, { debtLimit: catalog.debtLimit, spender });
+  const { debtLimit } = catalog;
+  const ledger = createLedger(db, logger, { debtLimit, spender });
   const background = { client: stripe, alerts };
   const due = (jobs?: { forMs?: number }) => runJobs(webhooks, background, jobs);
-  const charges = createCharges({ db, card: catalog.usage, spender });
+  const charges = createCharges({ db, card: catalog.usage, debtLimit, spender });
   const app = createApp({
     ...context,
     config,
@@ -298,8 +312,7 @@ export function createFlorin(options: FlorinOptions): Florin {
     runJobs: due,
   });
   return {
-    ...ledger,
-    ...charges,
+    ...withCredits(credit, { ...ledger, ...charges }),
     fetch: async (request, ...platform) => app.fetch(request, ...platform),
     fetchMetrics: app.fetchMetrics,
     async drain(limit) {

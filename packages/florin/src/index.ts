@@ -1,5 +1,5 @@
 /**
- * `florin`: the server library. Amounts are whole credits from 1 to 2^53 - 1; instants are the
+ * `florin`: the server library. Amounts are credits, whole unless the catalogue says `credit.decimals`; instants are the
  * database's. Every write takes an idempotency key, and repeated with the same input answers with the
  * first result. What fails throws a `FlorinError` with a stable `code` (docs/errors.md); after
  * `database_unavailable` repeat with the same key.
@@ -17,6 +17,8 @@ export type { JobOutcome } from './jobs/index.ts';
 export {
   AccountClosedError,
   AmountNotAllowedError,
+  type Credits,
+  type CreditTypes,
   DatabaseUnavailableError,
   type ErrorCode,
   FlorinError,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { TellAlert } from './alerts/index.ts';
 import type { Catalog } from './catalog/index.ts';
 import { type Config, type Environment, LOG_LEVELS } from './config.ts';
+import { MAX_CREDIT_DECIMALS } from './credit/index.ts';
 import { check, InvalidConfigurationError, type Issue, type Logger, text } from './kernel/index.ts';
 
 export type LedgerConfig = {
@@ -9,6 +10,8 @@ export type LedgerConfig = {
   databaseUrl: string;
   /** Connections at most; default 10. */
   maxConnections?: number;
+  /** As in the catalogue: decimals that credits have, 0 to 6. Default 0. The ledger refuses others than its own. */
+  credit?: { decimals: number };
   /** Default: says nothing. */
   logger?: Logger;
 };
@@ -33,6 +36,8 @@ export type FlorinOptions = {
 
 const isFunction = (value: unknown) => typeof value === 'function';
 const isObject = (value: unknown) => typeof value === 'object' && value !== null;
+const isCatalog = (value: unknown) =>
+  isObject(value) && isFunction((value as Catalog).find) && isObject((value as Catalog).credit);
 const isTexts = (value: unknown) =>
   isObject(value) &&
   Object.values(value as object).every((one) => one === undefined || typeof one === 'string');
@@ -94,13 +99,12 @@ const config = z
 const ledgerConfig = z.object({
   databaseUrl,
   maxConnections: wholeFrom(1, 10_000).optional(),
+  credit: z.object({ decimals: wholeFrom(0, MAX_CREDIT_DECIMALS) }).optional(),
   logger,
 });
 
 const florinOptions = z.object({
-  catalog: z.custom<Catalog>((value) => isObject(value) && isFunction((value as Catalog).find), {
-    error: 'must be what defineCatalog returns',
-  }),
+  catalog: z.custom<Catalog>(isCatalog, { error: 'must be what defineCatalog returns' }),
   environment: z
     .custom<Environment>(isTexts, { error: 'must be an object of texts by name' })
     .optional(),

@@ -2219,7 +2219,7 @@ COMMENT ON COLUMN credits.holds.overage IS 'The policy of a capture that asked f
 
 COMMENT ON COLUMN credits.holds.ended_no IS 'Number of the last entry that captured it, or of the one that released it.';
 
-CREATE FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) RETURNS credits.step
+CREATE FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -2235,16 +2235,17 @@ begin
   v_entry.metadata := p_hold.metadata;
   v_entry.actor := p_hold.actor;
   v_entry.feature := p_hold.feature;
+  v_entry.meter := p_meter;
   p_account.axis := p_account.axis + p_excess;
   return credits.append(p_account, v_entry);
 end;
 $$;
 
-ALTER FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) IS 'Takes what a capture needs above its hold, as a stretch of its own behind all that is reserved.';
+COMMENT ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) IS 'Takes what a capture needs above its hold, as a stretch of its own behind all that is reserved. Quantity and pricing stand in the entry before it.';
 
-CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, p_overage credits.overage DEFAULT 'refuse'::credits.overage, p_debt_limit bigint DEFAULT 0, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, p_overage credits.overage DEFAULT 'refuse'::credits.overage, p_debt_limit bigint DEFAULT 0, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2258,14 +2259,23 @@ declare
   v_asked bigint;
   v_excess bigint;
 begin
-  if p_amount is not null then
-    perform credits.check_input(p_account_id, p_amount, 'capture');
+  perform credits.check_usage(null, null, p_meter, p_quantity, p_pricing);
+  if p_amount is not null or p_meter is not null then
+    -- What a meter counts may cost nothing.
+    perform credits.check_input(p_account_id,
+      case when p_meter is not null and p_amount = 0 then 1 else p_amount end, 'capture');
   end if;
   v_account := credits.lock_account(p_account_id, false);
   v_hold := credits.find_hold(p_account_id, p_hold_id);
   v_asked := coalesce(p_amount, v_hold.amount);
   if v_hold.status = 'captured' then
-    if v_hold.captured + v_hold.uncovered <> v_asked or v_hold.overage <> v_overage then
+    select * into v_entry from credits.entries e
+     where e.account_id = p_account_id and e.idempotency_key = 'florin:capture:' || p_hold_id;
+    -- What was metered is the input, and what it cost follows from the card of that day.
+    if (v_entry.meter, v_entry.quantity, v_entry.pricing -> 'usage')
+         is distinct from (p_meter, p_quantity, p_pricing -> 'usage')
+       or (p_meter is null and v_hold.captured + v_hold.uncovered <> v_asked)
+       or v_hold.overage <> v_overage then
       perform credits.raise_key_reused('capture of hold ' || p_hold_id);
     end if;
     replayed := true;
@@ -2295,9 +2305,10 @@ begin
         credits.limit_states(p_account_id, v_hold.actor, v_hold.feature, v_now),
         v_hold.captured, v_now);
     end if;
-    v_step := credits.end_hold(v_account, v_hold, v_hold.captured - v_excess, v_now);
+    v_step := credits.end_hold(
+      v_account, v_hold, v_hold.captured - v_excess, v_now, p_meter, p_quantity, p_pricing);
     if v_excess > 0 then
-      v_step := credits.capture_excess(v_step.account, v_hold, v_excess, v_now);
+      v_step := credits.capture_excess(v_step.account, v_hold, v_excess, v_now, p_meter);
     end if;
     v_hold.ended_no := (v_step.entry).entry_no;
     if v_hold.overage is not null then
@@ -2317,9 +2328,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
+COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. Of a charge the entry keeps meter, quantity and pricing, and it may cost 0. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
 
 CREATE FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
@@ -2776,7 +2787,7 @@ ALTER FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zon
 
 COMMENT ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) IS 'Which grants are recorded to pay for holds that have expired by then, and how much of each.';
 
-CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) RETURNS credits.step
+CREATE FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb) RETURNS credits.step
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -2784,6 +2795,8 @@ declare
   v_end bigint := p_hold.axis_from + p_hold.amount;
   v_needed bigint := p_hold.axis_from + p_captured;
   v_gave_back boolean := false;
+  -- What was metered is written down, also when it cost nothing.
+  v_is_capture boolean := p_captured > 0 or p_meter is not null;
   v_entry credits.entries;
   v_step credits.step;
 begin
@@ -2808,7 +2821,7 @@ begin
       p_account := credits.settle(p_account, p_at);
     end if;
   end if;
-  v_entry.kind := case when p_captured > 0 then 'capture' else 'release' end::credits.entry_kind;
+  v_entry.kind := case when v_is_capture then 'capture' else 'release' end::credits.entry_kind;
   v_entry.amount := -p_captured;
   v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
   v_entry.hold_id := p_hold.hold_id;
@@ -2818,10 +2831,13 @@ begin
   v_entry.metadata := p_hold.metadata;
   v_entry.actor := p_hold.actor;
   v_entry.feature := p_hold.feature;
+  v_entry.meter := p_meter;
+  v_entry.quantity := p_quantity;
+  v_entry.pricing := p_pricing;
   v_step := credits.append(p_account, v_entry);
   v_entry := v_step.entry;
   update credits.holds h
-     set status = case when p_captured > 0 then 'captured' else 'released' end::credits.hold_status,
+     set status = case when v_is_capture then 'captured' else 'released' end::credits.hold_status,
          captured = p_captured,
          ended_no = v_entry.entry_no
    where h.account_id = p_hold.account_id and h.hold_id = p_hold.hold_id;
@@ -2832,9 +2848,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) IS 'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from.';
+COMMENT ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Ends an open hold: spends p_captured of it and gives the rest back to the grants it came from. What was metered stays in the entry, which is a capture then, also of 0 credits.';
 
 CREATE FUNCTION credits.ensure_account(p_account_id uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3633,6 +3649,45 @@ ALTER FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempot
 
 COMMENT ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Gives credits. Effect: a grant and its entry; debt is settled from it first. Idempotent by key: the same input returns the first result with replayed true. Errors: CRAMT, CRKEY, CRDUP, CRACC, 22004, 22023.';
 
+CREATE FUNCTION credits.keep_decimals(p_decimals integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_kept integer := (select d.decimals from billing.credit_decimals d);
+  v_in_use boolean;
+  v_now timestamptz := clock_timestamp();
+begin
+  if p_decimals is null or p_decimals not between 0 and 6 then
+    raise exception 'Credits cannot have % decimals.', coalesce(p_decimals::text, 'null')
+      using errcode = '22023', hint = 'Pass a whole number from 0 to 6.';
+  end if;
+  if v_kept = p_decimals then
+    return v_kept;
+  end if;
+  v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+  if not v_in_use then
+    -- Whoever writes waits, so that the first account and another value cannot pass each other.
+    lock table credits.accounts in share mode;
+    v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+  end if;
+  if v_in_use then
+    v_kept := coalesce((select d.decimals from billing.credit_decimals d), 0);
+  else
+    v_kept := p_decimals;
+  end if;
+  insert into billing.credit_decimals as d (decimals, kept_at)
+    values (v_kept, v_now)
+    on conflict (only_row) do update set decimals = excluded.decimals, kept_at = excluded.kept_at
+      where d.decimals <> excluded.decimals;
+  return v_kept;
+end;
+$$;
+
+ALTER FUNCTION credits.keep_decimals(p_decimals integer) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.keep_decimals(p_decimals integer) IS 'Settles the decimals of credits while no account exists, and returns those that hold: others than p_decimals once there is one. Repeatable.';
+
 CREATE FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) RETURNS TABLE(account_id uuid, user_id uuid, role credits.member_role)
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -4407,6 +4462,22 @@ $$;
 ALTER FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) IS 'Posted, held and available credits and the next expiry of an account; zeros for an unknown one. Writes nothing.';
+
+CREATE FUNCTION credits.read_decimals() RETURNS integer
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  if not exists (select from credits.accounts a where a.account_id is not null) then
+    return null;
+  end if;
+  return coalesce((select d.decimals from billing.credit_decimals d), 0);
+end;
+$$;
+
+ALTER FUNCTION credits.read_decimals() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.read_decimals() IS 'Decimals that credits have; null while no account exists and they may still be settled.';
 
 CREATE FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -5895,6 +5966,19 @@ ALTER FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amoun
 
 COMMENT ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves credits that were bought through Stripe to another account, in burn order; each part keeps its expiry, priority, source and purchase, so that a refund finds it. Trials, gifts, adjustments and what is reserved stay. The balance is that of the account which gave. Makes the receiving account if it is new. Idempotent by the giver''s key: the same input returns the first result with replayed true. Errors: CRINS with what could be moved, CRACC (either is closed), CRDUP, CRAMT, CRKEY, 22004, 22023.';
 
+CREATE FUNCTION credits.units_per_credit() RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  return (10 ^ coalesce((select d.decimals from billing.credit_decimals d), 0))::bigint;
+end;
+$$;
+
+ALTER FUNCTION credits.units_per_credit() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.units_per_credit() IS 'Smallest units of one credit: 1 where credits are whole, 100 with two decimals.';
+
 CREATE FUNCTION credits.unpaid_stretches(p_account credits.accounts) RETURNS credits.stretch[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -6199,7 +6283,7 @@ begin
   end if;
   perform 1 from credits.issue_grant(
     p_account_id => target_user_id,
-    p_amount => credit_amount,
+    p_amount => credit_amount * credits.units_per_credit(),
     -- As a list: whatever characters are in them, no two calls about different payments share a key.
     p_idempotency_key => 'add_user_credits:' || md5(jsonb_build_array(
       stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))::text),
@@ -6231,13 +6315,13 @@ begin
       using errcode = '42501', hint = 'Pass the signed-in user''s id, or an account that they are a member of.';
   end if;
   select b.posted into v_posted from credits.read_balance(target_user_id) b;
-  return v_posted;
+  return floor(v_posted / credits.units_per_credit()::numeric);
 end;
 $$;
 
 ALTER FUNCTION public.get_user_credit_balance(target_user_id uuid) OWNER TO postgres;
 
-COMMENT ON FUNCTION public.get_user_credit_balance(target_user_id uuid) IS 'Posted credits of a user, 0 for a new one. A signed-in user may ask for themselves, and for accounts that they are a member of (else 42501).';
+COMMENT ON FUNCTION public.get_user_credit_balance(target_user_id uuid) IS 'Posted credits of a user, whole, rounded down; 0 for a new one. A signed-in user may ask for themselves, and for accounts that they are a member of (else 42501).';
 
 CREATE FUNCTION public.get_user_credit_balance_fast(target_user_id uuid) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -6303,6 +6387,18 @@ CREATE TABLE billing.consumed_plan_sessions (
 ALTER TABLE billing.consumed_plan_sessions OWNER TO florin_owner;
 
 COMMENT ON TABLE billing.consumed_plan_sessions IS 'Nonces of plan sessions that became a checkout: each once, whatever races.';
+
+CREATE TABLE billing.credit_decimals (
+    only_row boolean DEFAULT true NOT NULL,
+    decimals smallint NOT NULL,
+    kept_at timestamp with time zone NOT NULL,
+    CONSTRAINT credit_decimals_between_zero_and_six CHECK (((decimals >= 0) AND (decimals <= 6))),
+    CONSTRAINT credit_decimals_one_row CHECK (only_row)
+);
+
+ALTER TABLE billing.credit_decimals OWNER TO florin_owner;
+
+COMMENT ON TABLE billing.credit_decimals IS 'One row from the first use on: decimals of a credit. Another value is refused once the ledger has entries.';
 
 CREATE TABLE billing.customers (
     customer_id text NOT NULL,
@@ -7246,7 +7342,10 @@ CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
     (e.metadata ->> 'stripe_event_id'::text) AS stripe_event_id,
     (e.metadata ->> 'stripe_payment_id'::text) AS stripe_payment_id,
     (e.metadata ->> 'stripe_price_id'::text) AS stripe_price_id,
-    e.amount AS delta,
+        CASE
+            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN e.amount
+            ELSE ((floor(((e.posted_after)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)) - floor((((e.posted_after - e.amount))::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric))))::bigint
+        END AS delta,
     COALESCE((e.metadata ->> 'reason'::text), (e.kind)::text) AS reason,
     COALESCE((e.metadata ->> 'plan_type'::text), 'credits'::text) AS plan_type,
     (COALESCE(e.metadata, '{}'::jsonb) - ARRAY['actor'::text, 'internal_note'::text]) AS metadata,
@@ -7257,11 +7356,14 @@ CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
 
 ALTER TABLE public.credits_transactions OWNER TO postgres;
 
-COMMENT ON VIEW public.credits_transactions IS 'Every movement of credits, as the seed named it. A signed-in user sees their own rows, without who made a change by hand and the operators'' internal note.';
+COMMENT ON VIEW public.credits_transactions IS 'Every movement of credits, as the seed named it; delta in whole credits, and 0 where a movement of fractions changed none. A signed-in user sees their own rows, without who made a change by hand and the operators'' internal note.';
 
 CREATE VIEW public.credits_balance_mv WITH (security_invoker='true') AS
  SELECT b.account_id AS user_id,
-    b.posted AS balance,
+        CASE
+            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN b.posted
+            ELSE (floor(((b.posted)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)))::bigint
+        END AS balance,
     ( SELECT count(*) AS count
            FROM public.credits_transactions t
           WHERE (t.user_id = b.account_id)) AS transaction_count,
@@ -7275,7 +7377,7 @@ CREATE VIEW public.credits_balance_mv WITH (security_invoker='true') AS
 
 ALTER TABLE public.credits_balance_mv OWNER TO postgres;
 
-COMMENT ON VIEW public.credits_balance_mv IS 'The balance of each account, always current; the name is the seed''s. Reading only balance costs one row.';
+COMMENT ON VIEW public.credits_balance_mv IS 'The balance of each account in whole credits, rounded down, always current; the name is the seed''s. Reading only balance costs one row.';
 
 CREATE VIEW public.stripe_events_raw WITH (security_invoker='true') AS
  SELECT e.event_id AS id,
@@ -7300,6 +7402,9 @@ ALTER TABLE ONLY billing.checkout_sessions
 
 ALTER TABLE ONLY billing.consumed_plan_sessions
     ADD CONSTRAINT consumed_plan_sessions_pkey PRIMARY KEY (nonce);
+
+ALTER TABLE ONLY billing.credit_decimals
+    ADD CONSTRAINT credit_decimals_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY billing.customers
     ADD CONSTRAINT customers_pkey PRIMARY KEY (customer_id);
@@ -7469,6 +7574,12 @@ ALTER TABLE billing.consumed_plan_sessions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY consumed_plan_sessions_service_reads ON billing.consumed_plan_sessions FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY consumed_plan_sessions_service_reads ON billing.consumed_plan_sessions IS 'The service reads everything. Writing is for functions alone.';
+
+ALTER TABLE billing.credit_decimals ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY credit_decimals_service_reads ON billing.credit_decimals FOR SELECT TO service_role USING (true);
+
+COMMENT ON POLICY credit_decimals_service_reads ON billing.credit_decimals IS 'The service reads everything. Writing is for functions alone.';
 
 ALTER TABLE billing.customers ENABLE ROW LEVEL SECURITY;
 
@@ -7858,11 +7969,11 @@ GRANT SELECT ON TABLE credits.holds TO authenticated;
 GRANT SELECT ON TABLE credits.holds TO service_role;
 GRANT SELECT ON TABLE credits.holds TO postgres;
 
-REVOKE ALL ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO service_role;
@@ -7919,7 +8030,7 @@ GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with t
 GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.due_parts(p_account_id uuid, p_at timestamp with time zone) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.end_hold(p_account credits.accounts, p_hold credits.holds, p_captured bigint, p_at timestamp with time zone, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.ensure_account(p_account_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.ensure_account(p_account_id uuid) TO service_role;
@@ -7993,6 +8104,10 @@ REVOKE ALL ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.keep_decimals(p_decimals integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO service_role;
+GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) FROM PUBLIC;
 
@@ -8081,6 +8196,10 @@ REVOKE ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO authenticated;
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.read_balance(p_account_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT next_expiry_at timestamp with time zone) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.read_decimals() FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.read_decimals() TO service_role;
+GRANT ALL ON FUNCTION credits.read_decimals() TO postgres;
 
 REVOKE ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.read_hold(p_account_id uuid, p_hold_id uuid, OUT hold_id uuid, OUT amount bigint, OUT status text, OUT captured bigint, OUT expires_at timestamp with time zone) TO authenticated;
@@ -8201,6 +8320,11 @@ REVOKE ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid,
 GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.units_per_credit() FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.units_per_credit() TO authenticated;
+GRANT ALL ON FUNCTION credits.units_per_credit() TO service_role;
+GRANT ALL ON FUNCTION credits.units_per_credit() TO postgres;
+
 REVOKE ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO authenticated;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO service_role;
@@ -8263,6 +8387,9 @@ GRANT SELECT ON TABLE billing.checkout_sessions TO postgres;
 
 GRANT SELECT ON TABLE billing.consumed_plan_sessions TO service_role;
 GRANT SELECT ON TABLE billing.consumed_plan_sessions TO postgres;
+
+GRANT SELECT ON TABLE billing.credit_decimals TO service_role;
+GRANT SELECT ON TABLE billing.credit_decimals TO postgres;
 
 GRANT SELECT ON TABLE billing.customers TO service_role;
 GRANT SELECT ON TABLE billing.customers TO postgres;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Credit, showFields, WHOLE_CREDITS } from '../credit/index.ts';
 import type { Context } from '../db/index.ts';
 import { backoff, type Clock, check, FlorinError, type Logger, text } from '../kernel/index.ts';
 import { signatureOf, verifySignature } from '../stripe/index.ts';
@@ -17,7 +18,12 @@ export type AlertDeps = Pick<Context, 'db' | 'logger'> & {
   readonly tell: TellAlert;
   /** Credits below which a customer's account is low; null: no such alert. */
   readonly lowBalance: number | null;
+  /** The amounts that an alert names are told in credits. Default: they are whole. */
+  readonly credit?: Credit;
 };
+
+/** What is an amount of credits in an alert's data. */
+const AMOUNTS: ReadonlySet<string> = new Set(['available', 'below', 'limit', 'used']);
 
 const ALERT_SIGNATURE_HEADER = 'florin-signature';
 
@@ -32,7 +38,7 @@ const GAP_SECONDS = { first: 10, max: 6 * 3_600 };
  * is tried again with growing gaps for about two days, then given up loudly. True: more may wait.
  */
 export async function tellAlerts(deps: AlertDeps, limit: number): Promise<boolean> {
-  const { db, lowBalance } = deps;
+  const { db, lowBalance, credit = WHOLE_CREDITS } = deps;
   if (lowBalance !== null) {
     await noteLowBalances(db, { below: lowBalance, limit });
   }
@@ -40,7 +46,8 @@ export async function tellAlerts(deps: AlertDeps, limit: number): Promise<boolea
   const claimed = await claimAlerts(db, { limit: AT_ONCE, leaseSeconds: LEASE_SECONDS });
   await Promise.all(
     claimed.map(async ({ attempts, ...alert }) => {
-      const error = await deps.tell(alert).then(
+      const data = showFields(credit, AMOUNTS, alert.data);
+      const error = await deps.tell({ ...alert, data }).then(
         () => undefined,
         (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown)),
       );

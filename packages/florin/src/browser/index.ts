@@ -5,6 +5,8 @@ export type {
   CheckoutSession,
   CheckoutState,
   CheckoutStatus,
+  Credits,
+  CreditTypes,
   CurrentPlan,
   EntryKind,
   LiveGrant,

@@ -1,5 +1,18 @@
 import { z } from 'zod';
-import { check, InvalidConfigurationError, type Issue, MAX_CREDITS } from '../kernel/index.ts';
+import {
+  type Credit,
+  checkCredits,
+  createCredit,
+  MAX_CREDIT_DECIMALS,
+  WHOLE_CREDITS,
+} from '../credit/index.ts';
+import {
+  credits,
+  creditsFrom,
+  InvalidConfigurationError,
+  type Issue,
+  MAX_CREDITS,
+} from '../kernel/index.ts';
 import type { Catalog, CatalogPrice } from './price.ts';
 import { faultsOfMeter, rateCard, toRateCard } from './rate-card.ts';
 
@@ -10,11 +23,10 @@ const DURATION =
   /^P(?!$)(\d{1,4}Y)?(\d{1,5}M)?(\d{1,5}W)?(\d{1,6}D)?(T(?=\d)(\d{1,7}H)?(\d{1,8}M)?(\d{1,9}S)?)?$/;
 const KEY = /^[\x21-\x7e]{1,200}$/;
 
-const credits = z
-  .number({ error: 'must be a whole number of credits' })
-  .refine((value) => Number.isSafeInteger(value) && value >= 1, {
-    error: `must be a whole number from 1 to ${MAX_CREDITS}`,
-  });
+const DECIMALS = { error: `must be a whole number from 0 to ${MAX_CREDIT_DECIMALS}` };
+const credit = z.strictObject({
+  decimals: z.int(DECIMALS).min(0, DECIMALS).max(MAX_CREDIT_DECIMALS, DECIMALS).default(0),
+});
 
 function words(longest: number) {
   return z
@@ -56,17 +68,14 @@ const price = z.strictObject({
 const catalog = z.strictObject(
   {
     $schema: z.string().optional(),
+    credit: credit.optional(),
     prices: z.record(z.string(), price, { error: 'must be an object of prices' }),
     ignore: z.array(words(200)).default([]),
     earlyFraudWarnings: z
       .enum(['ignore', 'freeze'], { error: 'must be "ignore" or "freeze"' })
       .default('ignore'),
     lowBalance: credits.optional(),
-    debtLimit: z
-      .int({ error: 'must be a whole number of credits' })
-      .min(0, { error: 'must be at least 0' })
-      .max(MAX_CREDITS, { error: `must be at most ${MAX_CREDITS}` })
-      .default(0),
+    debtLimit: creditsFrom(0).default(0),
     usage: rateCard.default({}),
     checkout: z
       .strictObject({
@@ -96,13 +105,14 @@ type ParsedPrice = z.infer<typeof price>;
  * fault by its place.
  */
 export function parseCatalog(input: unknown): Catalog {
+  const credit = creditOf(input);
   const {
     prices: byKey,
     ignore,
     usage,
     lowBalance = null,
     ...settings
-  } = check(catalog, input, (issues) => new InvalidConfigurationError(issues.map(describe)));
+  } = checkCredits(credit, catalog, input, toFaults);
   const { checkout } = settings;
   const prices = Object.entries(byKey).map(([id, one]) => toPrice(id, one));
   const faults = [
@@ -114,24 +124,29 @@ export function parseCatalog(input: unknown): Catalog {
       .map((id) => `ignore: ${id} is among the prices too. Remove it from one of them.`),
     ...prices
       .filter((one) => !Number.isSafeInteger(one.credits * checkout.maxQuantity))
-      .map((one) => `${place(one.id)}: credits × checkout.maxQuantity is above ${MAX_CREDITS}.`),
+      .map(
+        (one) =>
+          `${place(one.id)}: credits × checkout.maxQuantity is above ${credit.text(MAX_CREDITS)}.`,
+      ),
   ];
   if (faults.length > 0) {
     throw new InvalidConfigurationError(faults);
   }
   const { earlyFraudWarnings, debtLimit } = settings;
   return createCatalog({
+    credit,
     prices,
     ignore,
     checkout,
     earlyFraudWarnings,
     lowBalance,
     debtLimit,
-    usage: toRateCard(usage),
+    usage: toRateCard(usage, credit),
   });
 }
 
 function createCatalog(checked: {
+  credit: Credit;
   prices: readonly CatalogPrice[];
   ignore: readonly string[];
   checkout: Catalog['checkout'];
@@ -140,11 +155,12 @@ function createCatalog(checked: {
   debtLimit: Catalog['debtLimit'];
   usage: Catalog['usage'];
 }): Catalog {
-  const { prices, checkout, earlyFraudWarnings, lowBalance, debtLimit, usage } = checked;
+  const { credit, prices, checkout, earlyFraudWarnings, lowBalance, debtLimit, usage } = checked;
   const byId = new Map(prices.map((one) => [one.id, one]));
   const byLookupKey = new Map(prices.map((one) => [one.lookupKey, one]));
   const ignored = new Set(checked.ignore);
   return {
+    credit,
     prices,
     checkout,
     earlyFraudWarnings,
@@ -157,6 +173,16 @@ function createCatalog(checked: {
     },
     ignores: (priceId) => ignored.has(priceId),
   };
+}
+
+/** How many decimals the catalogue says, before its amounts can be read. */
+function creditOf(input: unknown): Credit {
+  const said = z.looseObject({ credit: credit.optional() }).catch({}).safeParse(input).data;
+  return said?.credit === undefined ? WHOLE_CREDITS : createCredit(said.credit.decimals);
+}
+
+function toFaults(issues: readonly Issue[]): InvalidConfigurationError {
+  return new InvalidConfigurationError([...new Set(issues.map(describe))]);
 }
 
 /** A key may be a price id or a lookup_key, and only Stripe can tell: it counts as both. */

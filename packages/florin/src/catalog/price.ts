@@ -1,13 +1,17 @@
+import type { Credit } from '../credit/index.ts';
 import type { RateCard } from '../usage/index.ts';
 import type { MeterInput } from './rate-card.ts';
 
-/** What one Stripe price grants. */
+/**
+ * What one Stripe price grants. Amounts are whole numbers of the smallest unit of credits; without
+ * decimals in the catalogue that is one credit.
+ */
 export type CatalogPrice = {
   /** The key in the catalogue: the id of a Stripe price, or its lookup_key. */
   readonly id: string;
   /** The price's lookup_key; the key itself unless said. */
   readonly lookupKey?: string;
-  /** Whole credits of one unit; a purchase brings credits × quantity. */
+  /** Of one unit; a purchase brings credits × quantity. */
   readonly credits: number;
   /** Why credits were given, as the ledger records it: `quick_scan_purchase`. */
   readonly reason: string;
@@ -61,6 +65,8 @@ export type FraudPolicy = 'ignore' | 'freeze';
 
 /** What each price grants, checked. Changing it never touches what was granted before. */
 export type Catalog = {
+  /** How many decimals credits have, and how amounts are read and shown. */
+  readonly credit: Credit;
   readonly prices: readonly CatalogPrice[];
   readonly checkout: CheckoutSettings;
   /** What an early fraud warning does to the credits of its charge. Default `ignore`. */
@@ -80,19 +86,35 @@ export type Catalog = {
   ignores?(priceId: string): boolean;
 };
 
+/** Credits as the catalogue's file says them: a number, or a decimal text such as "0.25". */
+type CreditsInput = number | string;
+
+/** What the file says in credits, and the catalogue keeps in units. */
+type PriceAmounts = {
+  readonly credits: CreditsInput;
+  readonly rollover?: { readonly max: CreditsInput } | undefined;
+  readonly trialCredits?: CreditsInput | undefined;
+};
+
 /** A price as the catalogue's file says it, under its key. */
 export type PriceInput = {
-  [Field in keyof Omit<CatalogPrice, 'id'>]: CatalogPrice[Field] | undefined;
-} & Pick<CatalogPrice, 'credits' | 'reason' | 'planType' | 'kind'>;
+  [Field in keyof Omit<CatalogPrice, 'id' | keyof PriceAmounts>]: CatalogPrice[Field] | undefined;
+} & Pick<CatalogPrice, 'reason' | 'planType' | 'kind'> &
+  PriceAmounts;
 
 export type CatalogInput = {
+  /**
+   * Decimals that credits have, 0 to 6. Default 0: whole credits. Set it before the first entry: from
+   * then on the ledger keeps it, and another value is refused.
+   */
+  readonly credit?: { readonly decimals?: number };
   readonly prices: Readonly<Record<string, PriceInput>>;
   /** Prices of the same Stripe account that have nothing to do with credits. */
   readonly ignore?: readonly string[];
   readonly checkout?: Partial<CheckoutSettings>;
   readonly earlyFraudWarnings?: FraudPolicy;
-  readonly lowBalance?: number;
-  readonly debtLimit?: number;
+  readonly lowBalance?: CreditsInput;
+  readonly debtLimit?: CreditsInput;
   /** The rate card: what each meter costs in credits. */
   readonly usage?: Readonly<Record<string, MeterInput>>;
 };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Credit } from '../credit/index.ts';
 import { MAX_CREDITS } from '../kernel/index.ts';
 import { decimalText, type Meter, type Rate, type RateCard } from '../usage/index.ts';
 
@@ -123,12 +124,16 @@ export function faultsOfMeter(name: string, said: ParsedMeter): string[] {
   return rules.filter(([broken]) => broken).map(([, says]) => says);
 }
 
-export function toRateCard(meters: Readonly<Record<string, ParsedMeter>>): RateCard {
-  return new Map(Object.entries(meters).map(([name, said]) => [name, toMeter(name, said)]));
+export function toRateCard(
+  meters: Readonly<Record<string, ParsedMeter>>,
+  credit: Credit,
+): RateCard {
+  return new Map(Object.entries(meters).map(([name, said]) => [name, toMeter(name, said, credit)]));
 }
 
-function toMeter(name: string, said: ParsedMeter): Meter {
-  const { by, rates, decimals, version, ...price } = said;
+function toMeter(name: string, said: ParsedMeter, credit: Credit): Meter {
+  const { by, rates, decimals, version, ...prices } = said;
+  const price = { ...prices, unit: credit.text(1) };
   const byModel = Object.entries(rates ?? {}).map(
     ([model, kinds]) => [model, leaveOut({ ...price, kinds })] as const,
   );
@@ -142,11 +147,12 @@ function toMeter(name: string, said: ParsedMeter): Meter {
 }
 
 /** Without what does not apply, so that one price has one form. */
-function leaveOut({ per, markup, ...rate }: Record<string, unknown>): Rate {
+function leaveOut({ per, markup, unit, ...rate }: Record<string, unknown>): Rate {
   const said = {
     ...rate,
     per: per === '1' ? undefined : per,
     markup: markup === '1' ? undefined : markup,
+    unit: unit === '1' ? undefined : unit,
   };
   return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
 }

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { type SearchText, showAccount } from '../console/index.ts';
+import type { Credit } from '../credit/index.ts';
 import type { Database } from '../db/index.ts';
 import { FlorinError, randomIds } from '../kernel/index.ts';
 import {
@@ -25,7 +26,7 @@ import {
   readSignedCredits,
 } from './arguments.ts';
 import { argument, type CommandContext, type OutputOptions, print, table } from './command-line.ts';
-import { withDatabase } from './environment.ts';
+import { type CliCredits, withCreditDatabase } from './credits.ts';
 
 type ShowOptions = OutputOptions & { limit: number };
 type GrantOptions = OutputOptions & {
@@ -42,6 +43,8 @@ type AdjustOptions = OutputOptions & {
   reason: string;
   note?: string;
 };
+
+const WRITES = { writes: true };
 
 const REASON = 'why; kept in the ledger, and the buyer reads it';
 const NOTE = 'an internal note, kept in the ledger; no buyer reads it';
@@ -66,8 +69,10 @@ export function addAccount(program: Command, context: CommandContext): void {
     .option('--limit <count>', 'entries at most', argument(readCount), 20)
     .option('--json', 'print JSON')
     .action((name: SearchText, options: ShowOptions) =>
-      withDatabase(async (db) =>
-        show({ db, accountId: await resolveAccount(db, name), options, context }),
+      withCreditDatabase(
+        async (db, credits) =>
+          show({ db, credits, accountId: await resolveAccount(db, name), options, context }),
+        { writes: false },
       ),
     );
 
@@ -75,18 +80,18 @@ export function addAccount(program: Command, context: CommandContext): void {
     .command('grant')
     .description('Give credits: a gift, a goodwill, a migration from another system.')
     .argument('<account>', 'its uuid', argument(readAccountId))
-    .argument('<credits>', 'a whole number above 0', argument(readCredits))
+    .argument('<credits>', 'above 0, with as many decimals as credits have', argument(readCredits))
     .requiredOption('--reason <text>', REASON)
     .option('--note <text>', NOTE)
     .option('--actor <name>', ACTOR, argument(readActor))
     .option('--key <key>', 'repeating with the same key gives once; default: a new one each time')
     .option('--expires-at <time>', 'when what is left of it ends', argument(readDate))
     .option('--json', 'print JSON')
-    .action((accountId: string, amount: number, options: GrantOptions) =>
-      withDatabase(async (db) => {
+    .action((accountId: string, amount: string, options: GrantOptions) =>
+      withCreditDatabase(async (db, { read, show }) => {
         const granted = await issueGrant(db, {
           accountId,
-          amount,
+          amount: read(amount),
           idempotencyKey: options.key ?? `cli:${randomIds.uuid()}`,
           source: 'manual',
           ...(options.expiresAt === undefined ? {} : { expiresAt: options.expiresAt }),
@@ -96,9 +101,10 @@ export function addAccount(program: Command, context: CommandContext): void {
             ...(options.note === undefined ? {} : { internal_note: options.note }),
           },
         });
-        const text = `${granted.replayed ? 'Given before' : 'Given'}: ${amount} credits as grant ${granted.grantId}. Available: ${granted.available}.`;
-        print(context, { options, value: granted, text });
-      }),
+        const value = show(granted);
+        const text = `${granted.replayed ? 'Given before' : 'Given'}: ${amount} credits as grant ${granted.grantId}. Available: ${value.available}.`;
+        print(context, { options, value, text });
+      }, WRITES),
     );
 
   account
@@ -111,19 +117,20 @@ export function addAccount(program: Command, context: CommandContext): void {
     .option('--actor <name>', ACTOR, argument(readActor))
     .option('--key <key>', 'repeating with the same key adjusts once; default: a new one each time')
     .option('--json', 'print JSON')
-    .action((accountId: string, amount: number, options: AdjustOptions) =>
-      withDatabase(async (db) => {
+    .action((accountId: string, amount: string, options: AdjustOptions) =>
+      withCreditDatabase(async (db, { read, show }) => {
         const adjusted = await adjust(db, {
           accountId,
-          amount,
+          amount: read(amount),
           idempotencyKey: options.key ?? `cli:${randomIds.uuid()}`,
           reason: options.reason,
           actor: options.actor ?? whoRunsThis(),
           internalNote: options.note,
         });
-        const text = `${adjusted.replayed ? 'Adjusted before' : 'Adjusted'} by ${amount}. Available: ${adjusted.available}.`;
-        print(context, { options, value: adjusted, text });
-      }),
+        const value = show(adjusted);
+        const text = `${adjusted.replayed ? 'Adjusted before' : 'Adjusted'} by ${amount}. Available: ${value.available}.`;
+        print(context, { options, value, text });
+      }, WRITES),
     );
 
   account
@@ -136,37 +143,46 @@ export function addAccount(program: Command, context: CommandContext): void {
     .option('--actor <name>', ACTOR, argument(readActor))
     .option('--key <key>', 'repeating with the same key moves once; default: a new one each time')
     .option('--json', 'print JSON')
-    .action((from: string, to: string, amount: number, options: AdjustOptions) =>
-      withDatabase(async (db) => {
+    .action((from: string, to: string, amount: string, options: AdjustOptions) =>
+      withCreditDatabase(async (db, { read, show }) => {
         const moved = await transfer(db, {
           from,
           to,
-          amount,
+          amount: read(amount),
           idempotencyKey: options.key ?? `cli:${randomIds.uuid()}`,
           reason: options.reason,
           actor: options.actor ?? whoRunsThis(),
         });
-        const text = `${moved.replayed ? 'Moved before' : 'Moved'}: ${amount} credits to ${to}. ${from} has ${moved.available} available.`;
-        print(context, { options, value: moved, text });
-      }),
+        const value = show(moved);
+        const text = `${moved.replayed ? 'Moved before' : 'Moved'}: ${amount} credits to ${to}. ${from} has ${value.available} available.`;
+        print(context, { options, value, text });
+      }, WRITES),
     );
 }
 
 async function show(shown: {
   db: Database;
+  credits: CliCredits;
   accountId: string;
   options: ShowOptions;
   context: CommandContext;
 }): Promise<void> {
-  const { db, accountId, options, context } = shown;
+  const { db, credits, accountId, options, context } = shown;
   // First what settles the account, so that all that follows is one state.
-  const explained = await explainBalance(db, accountId);
-  const [balance, grants, entries, known] = await Promise.all([
+  const items = await explainBalance(db, accountId);
+  const found = await Promise.all([
     readBalance(db, accountId),
     listGrants(db, accountId),
     listEntries(db, { accountId, limit: options.limit }),
     showAccount(db, accountId),
   ]);
+  const [balance, grants, entries] = [
+    credits.show(found[0]),
+    credits.show(found[1]),
+    credits.show(found[2]),
+  ];
+  const explained = credits.show(items);
+  const known = found[3];
   const { customerId = null, closedAt = null } = known ?? {};
   const { posted, held, available } = balance;
   const about = [
@@ -178,7 +194,7 @@ async function show(shown: {
     `${accountId}: ${available} available (${posted} posted, ${held} held)`,
     ...(about.length === 0 ? [] : [about.join(', ')]),
     '',
-    table(GRANT_HEADINGS, [...explained.map(explain), sumOf(explained)]),
+    table(GRANT_HEADINGS, [...explained.map(explain), sumOf(items, credits.credit)]),
     '',
     table(
       ['no', 'kind', 'amount', 'after', 'when', 'key', 'why'],
@@ -248,7 +264,7 @@ function explain(item: BalanceItem): string[] {
   ];
 }
 
-function sumOf(items: readonly BalanceItem[]): string[] {
+function sumOf(items: readonly BalanceItem[], credit: Credit): string[] {
   const sum = items.reduce((total, { contributes }) => total + contributes, 0);
-  return ['available', '', '', '', '', '', '', '', '', String(sum), ''];
+  return ['available', '', '', '', '', '', '', '', '', credit.text(sum), ''];
 }

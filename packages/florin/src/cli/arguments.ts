@@ -1,5 +1,5 @@
 import { readSearch, type SearchText } from '../console/index.ts';
-import { isUuid, parseCredits } from '../kernel/index.ts';
+import { isUuid } from '../kernel/index.ts';
 
 export function readAccountId(text: string): string {
   if (!isUuid(text)) {
@@ -28,15 +28,18 @@ export function readActor(text: string): string {
   return actor;
 }
 
-export function readCredits(text: string): number {
-  return parseCredits(/^[0-9]+$/.test(text) ? Number(text) : Number.NaN, 'credits');
+/** Credits as they were typed; how many decimals they may have says the database. */
+export function readCredits(text: string): string {
+  if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || /^[0.]+$/.test(text)) {
+    throw new Error('Credits are a number above 0.');
+  }
+  return text;
 }
 
-/** A signed number of credits, other than 0: `+10`, `10` or `-10`. */
-export function readSignedCredits(text: string): number {
-  const [, sign, digits = ''] = /^([+-]?)([0-9]+)$/.exec(text) ?? [];
-  const amount = parseCredits(digits === '' ? Number.NaN : Number(digits), 'credits');
-  return sign === '-' ? -amount : amount;
+/** Signed credits, other than 0: `+10`, `10` or `-10`. */
+export function readSignedCredits(text: string): string {
+  const sign = text.startsWith('-') ? '-' : '';
+  return `${sign}${readCredits(text.replace(/^[+-]/, ''))}`;
 }
 
 export function readDate(text: string): Date {

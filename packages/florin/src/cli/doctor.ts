@@ -29,7 +29,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
         checkStripe(environment, webhookEventTypes()),
         checkIdentity(environment),
         checkService(environment),
-        checkCatalogue(environment['FLORIN_CATALOG']),
+        checkCatalogue(environment['FLORIN_CATALOG'], environment['DATABASE_URL']),
         checkSeats({
           url: environment['DATABASE_URL'],
           catalogPath: environment['FLORIN_CATALOG'],

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { AMOUNT_FIELDS, type Credit, showFields } from '../credit/index.ts';
 import { type Finding, type ReconcileReport, reconcile } from '../reconcile/index.ts';
 import { readCount } from './arguments.ts';
 import { argument, type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
@@ -23,20 +24,22 @@ export function addReconcile(program: Command, context: CommandContext): void {
     .option('--json', 'print JSON')
     .action((options: Options) =>
       withDatabase(async (db) => {
-        const report = await reconcile(await webhookDeps(db, readEnvironment()), {
+        const deps = await webhookDeps(db, readEnvironment());
+        const { credit } = deps.catalog;
+        const report = await reconcile(deps, {
           sinceDays: options.since,
           repair: options.repair ?? false,
           acceptAccount: options.acceptAccount ?? false,
         });
-        print(context, { options, value: shown(report), text: describe(report) });
+        print(context, { options, value: shown(report, credit), text: describe(report) });
         context.finishWith(report.remaining.length === 0 ? EXIT.done : EXIT.failed);
       }),
     );
 }
 
-function shown({ findings, repaired, remaining }: ReconcileReport) {
+function shown({ findings, repaired, remaining }: ReconcileReport, credit: Credit) {
   const withoutPayload = ({ repair, ...finding }: Finding) => ({
-    ...finding,
+    ...showFields(credit, AMOUNT_FIELDS, finding),
     repairable: repair !== null,
   });
   return {

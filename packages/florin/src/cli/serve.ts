@@ -4,6 +4,7 @@ import { changedRates } from '../charge/index.ts';
 import { type Config, parseConfig } from '../config.ts';
 import { connect, listMigrations, pendingMigrations } from '../db/index.ts';
 import { createLogger, InvalidConfigurationError, type Logger } from '../kernel/index.ts';
+import { keepDecimals } from '../ledger/index.ts';
 import { type CommandContext, EXIT } from './command-line.ts';
 import { readGivenEnvironment } from './environment.ts';
 import { createShutdown, untilAskedToStop } from './shutdown.ts';
@@ -19,7 +20,7 @@ export function addServe(program: Command, context: CommandContext): void {
       const config = parseConfig(readGivenEnvironment());
       const logger = createLogger(config.logLevel);
       await refuseUnmigrated(config.databaseUrl, logger);
-      await refuseChangedRates(config, logger);
+      await refuseOtherThanKept(config, logger);
       const asked = untilAskedToStop();
       const { startService } = await import('../main.ts');
       const service = await startService({ config, logger, development: false });
@@ -57,24 +58,27 @@ async function refuseUnmigrated(url: string, logger: Logger): Promise<void> {
   }
 }
 
-/** Refuses a rate card that changes what is in use; where that cannot be asked now, a charge will. */
-async function refuseChangedRates(config: Config, logger: Logger): Promise<void> {
-  const { usage } = await loadCatalog(config.catalogPath);
-  if (usage.size === 0) {
-    return;
-  }
+/**
+ * Refuses a catalogue with other decimals than the ledger's, or that changes rates in use. Where that
+ * cannot be asked now, the first statement or charge will.
+ */
+async function refuseOtherThanKept(config: Config, logger: Logger): Promise<void> {
+  const { credit, usage } = await loadCatalog(config.catalogPath);
   const db = connect({ url: config.databaseUrl, maxConnections: 1 });
   try {
-    const changed = await changedRates(db, usage).catch((error: Error) => {
-      logger.warn(
-        { error: error.message },
-        'the rate card could not be compared with what is in use',
-      );
-      return [];
-    });
+    await keepDecimals(db, credit.decimals);
+    const changed = usage.size === 0 ? [] : await changedRates(db, usage);
     if (changed.length > 0) {
       throw new InvalidConfigurationError(changed.map(({ explanation }) => explanation));
     }
+  } catch (error) {
+    if (error instanceof InvalidConfigurationError) {
+      throw error;
+    }
+    logger.warn(
+      { error: String(error) },
+      'the catalogue could not be compared with what is in use',
+    );
   } finally {
     await db.close();
   }

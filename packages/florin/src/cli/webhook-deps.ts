@@ -1,7 +1,7 @@
 import { loadCatalog } from '../catalog/index.ts';
 import type { Database } from '../db/index.ts';
 import { randomIds, silentLogger, systemClock } from '../kernel/index.ts';
-import { createAnnouncer } from '../ledger/index.ts';
+import { createAnnouncer, withDecimals } from '../ledger/index.ts';
 import { createStripeLookups, type StripeClient } from '../stripe/index.ts';
 import type { WebhookDeps } from '../webhooks/index.ts';
 import type { Environment } from './environment.ts';
@@ -16,10 +16,12 @@ export async function webhookDeps(
   environment: Environment,
 ): Promise<WebhookDeps & { readonly client: StripeClient }> {
   const { client, live } = requireStripe(environment);
+  const catalog = await loadCatalog(environment['FLORIN_CATALOG']);
   return {
-    db,
+    // What is written here is in the catalogue's decimals: the ledger has to agree.
+    db: withDecimals(db, catalog.credit.decimals),
     client,
-    catalog: await loadCatalog(environment['FLORIN_CATALOG']),
+    catalog,
     stripe: createStripeLookups(client),
     livemode: live,
     logger: silentLogger,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { MAX_CREDITS } from '../kernel/index.ts';
+import { AMOUNT, type Credits, MAX_CREDITS } from '../kernel/index.ts';
 import { adminEvent } from './admin-events.ts';
-import { accountId, balance, cursor, instant, written } from './fields.ts';
+import { accountId, amount, balance, cursor, instant, written } from './fields.ts';
 import type { Operations, Shown } from './operation.ts';
 import { OPERATOR_PROBLEMS, uuidText } from './operator.ts';
 import { entryCursor, liveGrant, transaction } from './statement.ts';
@@ -36,11 +36,11 @@ export interface AdminSearch extends Shown<typeof found> {}
 
 const grant = liveGrant.extend({
   priority: z.int(),
-  burned: z.int(),
-  expired: z.int(),
-  voided: z.int(),
-  reversed: z.int(),
-  moved: z.int(),
+  burned: amount,
+  expired: amount,
+  voided: amount,
+  reversed: amount,
+  moved: amount,
   createdAt: instant,
   metadata: z.record(z.string(), z.unknown()),
   /** Who gave it by hand: an operator's account, `server`, or the name of whoever ran the command. */
@@ -53,8 +53,8 @@ export interface AdminGrant extends Shown<typeof grant> {}
 const hold = z.object({
   holdId: z.string(),
   status: z.enum(['open', 'captured', 'released', 'expired']),
-  amount: z.int(),
-  captured: z.int().nullable(),
+  amount,
+  captured: amount.nullable(),
   expiresAt: instant,
   createdAt: instant,
 });
@@ -78,10 +78,10 @@ const topUps = z.object({
       status: z.string(),
       pauseReason: z.string().nullable(),
       priceId: z.string(),
-      credits: z.int(),
+      credits: amount,
       amountMinor: z.int(),
       currency: z.string(),
-      threshold: z.int(),
+      threshold: amount,
       maxPerMonth: z.int(),
       paymentMethod: z.string().nullable(),
       /** Nothing is charged before this; null: nothing holds it back. */
@@ -93,7 +93,7 @@ const topUps = z.object({
     z.object({
       topUpId: z.string(),
       status: z.string(),
-      credits: z.int(),
+      credits: amount,
       amountMinor: z.int(),
       currency: z.string(),
       invoiceId: z.string().nullable(),
@@ -122,7 +122,9 @@ const account = z.object({
 /** An account's ledger with its lineage. */
 export interface AdminAccount extends Shown<typeof account> {}
 
-const wholeCredits = z.int({ error: 'must be a whole number of credits' }).max(MAX_CREDITS);
+const byHand = z.int({ error: 'must be a whole number of credits' }).max(MAX_CREDITS).meta(AMOUNT);
+const gift = byHand.min(1, { error: 'must be above 0' });
+const correction = byHand.min(-MAX_CREDITS).refine((n) => n !== 0, { error: 'must not be 0' });
 const change = {
   reason: z
     .string()
@@ -139,7 +141,7 @@ const change = {
 };
 
 const adjustment = z.strictObject({
-  amount: wholeCredits.min(-MAX_CREDITS).refine((n) => n !== 0, { error: 'must not be 0' }),
+  amount: correction as unknown as z.ZodType<Credits>,
   ...change,
 });
 /** What an operator changes by hand: a gift, above 0, or a correction, up or down. */
@@ -177,7 +179,7 @@ export const ADMIN_ACCOUNTS = {
     callers,
     params,
     body: z.strictObject({
-      amount: wholeCredits.min(1, { error: 'must be at least 1' }),
+      amount: gift as unknown as z.ZodType<Credits>,
       expiresAt: z.iso.datetime({ error: 'must be an instant in UTC' }).nullish(),
       ...change,
     }),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { instant } from './fields.ts';
+import { amount, instant } from './fields.ts';
 import type { Operations, Shown } from './operation.ts';
 import { OPERATOR_PROBLEMS } from './operator.ts';
 
@@ -42,7 +42,7 @@ const finding = z.object({
   accountId: z.string().nullable(),
   ids: z.record(z.string(), z.string()),
   /** Missing (above 0) or too many (below 0); null where that is not known. */
-  credits: z.int().nullable(),
+  credits: amount.nullable(),
   explanation: z.string(),
   remedy: z.string(),
   /** False: a person has to act. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { measured, usedBy } from '../kernel/index.ts';
-import { freeMetadata, keyed, ofAccount, written } from './fields.ts';
+import { amount, freeMetadata, keyed, ofAccount, written } from './fields.ts';
 import type { Operations } from './operation.ts';
 
 const tag = 'Server';
@@ -18,7 +18,7 @@ const asking = z
   .catchall(z.string());
 
 const cost = {
-  credits: z.int().meta({ description: 'What it costs, from 0' }),
+  credits: amount.meta({ description: 'What it costs, from 0' }),
   rate: z.record(z.string(), z.unknown()).meta({ description: 'What it was computed with' }),
   version: z.int(),
 };
@@ -65,7 +65,7 @@ export const CHARGES = {
       200: {
         description:
           'The price. Of a meter with models `model` and the units of each kind are parameters',
-        schema: z.object({ ...cost, affordable: z.boolean(), available: z.int() }),
+        schema: z.object({ ...cost, affordable: z.boolean(), available: amount }),
       },
     },
     problems,

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { accountId, priceId, quantity, redirect, subscriptionId, textMetadata } from './fields.ts';
+import {
+  accountId,
+  amount,
+  priceId,
+  quantity,
+  redirect,
+  subscriptionId,
+  textMetadata,
+} from './fields.ts';
 import type { Operations, Shown } from './operation.ts';
 
 const tag = 'Buyer';
@@ -23,7 +31,7 @@ const status = z.object({
   priceId: z.string().nullable(),
   planType: z.string().nullable(),
   /** Credits that this checkout brought, or will bring. */
-  credits: z.int().nullable(),
+  credits: amount.nullable(),
 });
 /** What became of a checkout. */
 export interface CheckoutStatus extends Shown<typeof status> {}

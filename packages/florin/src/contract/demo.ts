@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { written } from './fields.ts';
+import { amount, written } from './fields.ts';
 import type { Operations } from './operation.ts';
 
 /** `florin dev` only. */
@@ -19,7 +19,7 @@ export const DEMO = {
     answers: {
       200: {
         description: 'The balance after it, and the price',
-        schema: written.extend({ credits: z.int() }),
+        schema: written.extend({ credits: amount }),
       },
     },
   },

@@ -1,11 +1,29 @@
 import { z } from 'zod';
-import { credits as anyCredits, metadata as anyMetadata, text, uuid } from '../kernel/index.ts';
+import {
+  AMOUNT,
+  credits as anyCredits,
+  metadata as anyMetadata,
+  type Credits,
+  creditsFrom,
+  text,
+  uuid,
+} from '../kernel/index.ts';
 import type { Shown } from './operation.ts';
 
 /** ISO 8601 in UTC. */
 export const instant = z.iso.datetime();
 
-export const credits = anyCredits.meta({ example: 3 });
+/**
+ * An amount of credits that is answered. Every amount of the contract is this one or one of the next:
+ * by their mark the service speaks credits where the catalogue has decimals, and whole ones elsewhere.
+ */
+export const amount = z.int().meta(AMOUNT) as unknown as z.ZodType<Credits>;
+
+/** An amount of credits that is taken, above 0. */
+export const credits = anyCredits.meta({ example: 3 }) as unknown as z.ZodType<Credits>;
+
+/** The same, from 0. */
+export const creditsOrNone = creditsFrom(0) as unknown as z.ZodType<Credits>;
 
 export const freeMetadata = anyMetadata.meta({
   type: 'object',
@@ -52,10 +70,10 @@ export const cursor = z.string().nullable();
 export const redirect = z.object({ url: z.string() });
 
 const amounts = {
-  posted: z.int(),
-  held: z.int(),
+  posted: amount,
+  held: amount,
   /** posted − held. */
-  available: z.int(),
+  available: amount,
 };
 
 export const balance = z

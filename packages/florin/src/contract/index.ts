@@ -1,3 +1,4 @@
+import type { Credits, CreditTypes } from '../kernel/index.ts';
 import { ACCOUNTS } from './accounts.ts';
 import { ADMIN_ACCOUNTS } from './admin-accounts.ts';
 import { ADMIN_EVENTS } from './admin-events.ts';
@@ -51,7 +52,7 @@ export type {
 export type { AdminEvent, AdminEventDetail, AdminEventPage, EventStatus } from './admin-events.ts';
 export type { AdminFinding, AdminHealth, AdminReconcileRun } from './admin-health.ts';
 export type { CheckoutBody, CheckoutSession, CheckoutState, CheckoutStatus } from './checkout.ts';
-export { type Balance, MAX_KEY, problem, type Written } from './fields.ts';
+export { type Balance, balance, MAX_KEY, problem, type Written } from './fields.ts';
 export type { Member, MemberPage, OwnAccount } from './members.ts';
 export type { AnswerOf, Operation, Sent } from './operation.ts';
 export type {
@@ -72,6 +73,7 @@ export type {
 } from './statement.ts';
 export type { TopUp, TopUpConsent, TopUpState, TopUpTerms } from './top-up.ts';
 export type { Usage, UsageDay } from './usage.ts';
+export type { Credits, CreditTypes };
 export {
   ACCOUNTS,
   ADMIN_ACCOUNTS,

@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { limitScope, MAX_CREDITS, text } from '../kernel/index.ts';
-import { instant, ofAccount } from './fields.ts';
+import { limitScope, text } from '../kernel/index.ts';
+import { amount, creditsOrNone, instant, ofAccount } from './fields.ts';
 import type { Operations } from './operation.ts';
 
 export const limit = z.object({
   window: limitScope.window,
   actor: z.string().nullable().meta({ description: '`*`: each actor on its own; null: any' }),
   feature: z.string().nullable(),
-  credits: z.int(),
+  credits: amount,
   soft: z.boolean(),
   timeZone: z.string(),
-  used: z.int().nullable().meta({ description: 'In this window, with what holds reserve' }),
+  used: amount.nullable().meta({ description: 'In this window, with what holds reserve' }),
   resetsAt: instant.nullable(),
 });
 const schema = z.object({ limits: z.array(limit) });
@@ -43,7 +43,7 @@ export const LIMITS = {
     method: 'put',
     summary: 'Sets the limit of one scope and window, or changes it',
     body: z.strictObject({
-      credits: z.int().min(0).max(MAX_CREDITS).meta({ example: 1_000_000 }),
+      credits: creditsOrNone.meta({ example: 1_000_000 }),
       ...limitScope,
       timeZone: text.optional(),
     }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { memberRole } from '../kernel/index.ts';
-import { accountId, cursor, ofAccount } from './fields.ts';
+import { accountId, amount, cursor, ofAccount } from './fields.ts';
 import { limit } from './limits.ts';
 import type { Operations, Shown } from './operation.ts';
 import { uuidText } from './operator.ts';
@@ -17,7 +17,7 @@ export interface OwnAccount extends Shown<typeof own> {}
 const member = z.object({
   userId: accountId,
   role: memberRole,
-  used: z.int().meta({ description: 'Credits that they used in this month (UTC)' }),
+  used: amount.meta({ description: 'Credits that they used in this month (UTC)' }),
   limits: z.array(limit).meta({
     description: 'What they may use at most, and how it stands for them; `actor` `*` is for each',
   }),

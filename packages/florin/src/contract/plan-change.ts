@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { instant, priceId, quantity, subscriptionId } from './fields.ts';
+import { amount, instant, priceId, quantity, subscriptionId } from './fields.ts';
 import type { Operations, Shown } from './operation.ts';
 
 const tag = 'Buyer';
@@ -63,14 +63,14 @@ const charge = z.object({
 });
 
 const credits = z.object({
-  added: z.int(),
-  back: z.int(),
+  added: amount,
+  back: amount,
   /** What comes in later months of a yearly plan, and what does not come any more. */
-  laterAdded: z.int(),
-  laterStopped: z.int(),
-  available: z.int(),
+  laterAdded: amount,
+  laterStopped: amount,
+  available: amount,
   /** If nothing else happens meanwhile; below zero: debt. */
-  availableAfter: z.int(),
+  availableAfter: amount,
 });
 
 const previewed = z.object({
@@ -94,7 +94,7 @@ const changed = z.object({
   /** When the credits come: in a moment, with a bank debit, or with the next invoice. */
   payment: z.enum(['paid', 'processing', 'later']),
   invoiceId: z.string().nullable(),
-  credits: z.object({ added: z.int(), back: z.int() }),
+  credits: z.object({ added: amount, back: amount }),
   /** True when this preview was confirmed before. */
   replayed: z.boolean(),
 });

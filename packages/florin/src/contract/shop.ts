@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { amount } from './fields.ts';
 import type { Operations, Shown } from './operation.ts';
 
 const plan = z.object({
@@ -8,7 +9,7 @@ const plan = z.object({
   kind: z.enum(['one_time', 'recurring']),
   planType: z.string(),
   /** Credits of one unit; credits bought = credits × quantity. */
-  credits: z.int(),
+  credits: amount,
   /** Null while Stripe cannot be asked: the shop then shows no amount rather than a guess. */
   amountMinor: z.int().nullable(),
   /** ISO 4217, lower case. */
@@ -29,6 +30,8 @@ const settings = z.object({
   supabasePublishableKey: z.string().nullable(),
   appUrl: z.string(),
   development: z.boolean(),
+  /** Decimals that credits have: amounts that are not whole are decimal texts. */
+  creditDecimals: z.int(),
 });
 /** What the pages need to know of this deployment. */
 export interface SiteSettings extends Shown<typeof settings> {}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { balance, cursor, instant } from './fields.ts';
+import { amount, balance, cursor, instant } from './fields.ts';
 import type { Operations, Shown } from './operation.ts';
 
 const tag = 'Buyer';
@@ -10,8 +10,8 @@ export const liveGrant = z.object({
   source: z.string(),
   reason: z.string().nullable(),
   planType: z.string().nullable(),
-  amount: z.int(),
-  remaining: z.int(),
+  amount,
+  remaining: amount,
   effectiveAt: instant,
   expiresAt: instant.nullable(),
 });
@@ -24,7 +24,7 @@ export interface BalanceReport extends Shown<typeof report> {}
 
 const allocation = z.object({
   grantId: z.string().nullable(),
-  amount: z.int(),
+  amount,
   reason: z.string().nullable(),
 });
 /** Which grant paid for (part of) an entry; none: it became debt. */
@@ -50,8 +50,8 @@ export const transaction = z.object({
     'erasure',
   ]),
   /** Signed credits; 0 for what only reserves, schedules or closes. */
-  amount: z.int(),
-  postedAfter: z.int(),
+  amount,
+  postedAfter: amount,
   grantId: z.string().nullable(),
   holdId: z.string().nullable(),
   reason: z.string().nullable(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { instant, redirect, sessionId } from './fields.ts';
+import { amount, credits, instant, redirect, sessionId } from './fields.ts';
 import type { Operations, Shown } from './operation.ts';
 
 const MAX_PER_MONTH = 100;
@@ -18,7 +18,7 @@ const agreement = z.strictObject({
   consent: z.literal(true, { error: 'must be true: the buyer agreed to these terms' }),
   priceId: z.string().min(1).max(200).meta({ example: 'price_POWER_PACK' }),
   quantity: whole(999_999).default(1),
-  threshold: whole(Number.MAX_SAFE_INTEGER).meta({
+  threshold: credits.meta({
     description: 'A top-up begins when fewer credits than this are available',
   }),
   maxPerMonth: whole(MAX_PER_MONTH).meta({
@@ -40,10 +40,10 @@ const consent = z.object({
   pauseReason: z.string().nullable(),
   priceId: z.string(),
   quantity: z.int(),
-  credits: z.int(),
+  credits: amount,
   amountMinor: z.int(),
   currency: z.string(),
-  threshold: z.int(),
+  threshold: amount,
   maxPerMonth: z.int(),
   /** `visa •••• 4242` */
   paymentMethod: z.string().nullable(),
@@ -55,7 +55,7 @@ export interface TopUpConsent extends Shown<typeof consent> {}
 const topUp = z.object({
   topUpId: z.uuid(),
   status: z.enum(['charging', 'needs_action', 'voiding', 'paid', 'credited', 'failed']),
-  credits: z.int(),
+  credits: amount,
   amountMinor: z.int(),
   currency: z.string(),
   failureCode: z.string().nullable(),
@@ -70,7 +70,7 @@ const state = z.object({
   /** Newest first. */
   topUps: z.array(topUp),
   /** What may be chosen. */
-  offers: z.array(z.object({ priceId: z.string(), credits: z.int() })),
+  offers: z.array(z.object({ priceId: z.string(), credits: amount })),
 });
 export interface TopUpState extends Shown<typeof state> {}
 

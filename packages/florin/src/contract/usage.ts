@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { accountId } from './fields.ts';
+import { accountId, amount } from './fields.ts';
 import type { Operations, Shown } from './operation.ts';
 import { OPERATOR_PROBLEMS } from './operator.ts';
 
@@ -8,7 +8,7 @@ const day = z.iso.date({ error: 'must be a day such as 2026-11-23' });
 const byDay = z.object({
   from: day,
   to: day,
-  days: z.array(z.object({ day, spent: z.int(), granted: z.int() })),
+  days: z.array(z.object({ day, spent: amount, granted: amount })),
 });
 /** Credits spent and granted on every day of a range, also on those without movement. */
 export interface Usage extends Shown<typeof byDay> {}
@@ -27,7 +27,7 @@ const byGroup = z.object({
       meter: name,
       feature: name,
       actor: name,
-      spent: z.int(),
+      spent: amount,
       quantity: z
         .string()
         .optional()

@@ -123,7 +123,7 @@ function decideLines(
         : writes,
     );
   }
-  return processed(credited(settlement), writes);
+  return processed(credited(settlement, input), writes);
 }
 
 /**
@@ -141,15 +141,19 @@ export function subscriptionOf(fact: InvoiceFact, details: Details): string | nu
 function processReturns(input: DecisionInput<InvoiceFact>, state: PaymentState): Decision {
   const { fact, known, now, eventId } = input;
   const settlement = convergePayment(state, { known, now, eventId });
-  return processed(credited(settlement), {
+  return processed(credited(settlement, input), {
     customerId: fact.customerId,
     ...settlement.writes,
     accountId: settlement.writes.commands[0]?.accountId ?? settlement.writes.accountId,
   });
 }
 
-function credited({ issued, reversed, takenElsewhere, unmatched }: Settlement): string {
-  const moved = `Credited ${issued}, taken back ${reversed + Math.max(0, takenElsewhere)}.`;
+function credited(
+  { issued, reversed, takenElsewhere, unmatched }: Settlement,
+  { catalog }: DecisionInput<InvoiceFact>,
+): string {
+  const { text } = catalog.credit;
+  const moved = `Credited ${text(issued)}, taken back ${text(reversed + Math.max(0, takenElsewhere))}.`;
   return unmatched.length === 0
     ? moved
     : `${moved} No credits are known for what ${namesOf(unmatched)} gave back: nothing is taken for it, until they are.`;

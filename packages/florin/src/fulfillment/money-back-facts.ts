@@ -117,7 +117,9 @@ function convergeMoneyBack(
   { paymentIntentId, invoiceKnown }: Trail,
 ): Decision {
   const { known, details, now, eventId } = input;
-  const { writes, issued, reversed } = convergePayment(state, { known, now, eventId });
+  const { writes, ...moved } = convergePayment(state, { known, now, eventId });
+  const { text } = input.catalog.credit;
+  const [issued, reversed] = [text(moved.issued), text(moved.reversed)];
   if (Object.keys(state.purchases).length > 0) {
     return processed(
       writes.commands.length === 0

@@ -80,7 +80,7 @@ function purchasesOfLine(line: LineFact, context: PurchaseContext): LineResult {
     return earned;
   }
   if (earned.credits > MAX_CREDITS) {
-    return { obstacle: tooMany(line, earned.credits) };
+    return { obstacle: tooMany(line, earned.credits, context.catalog) };
   }
   return earned.credits < 1
     ? NONE
@@ -327,10 +327,10 @@ function unknownPrice(line: LineFact, priceId: string): Obstacle {
   };
 }
 
-function tooMany(line: LineFact, credits: number): Obstacle {
+function tooMany(line: LineFact, credits: number, { credit }: Catalog): Obstacle {
   return {
     code: 'amount_not_allowed',
-    message: `Line ${line.id} would grant ${credits} credits, above the limit of ${MAX_CREDITS}. Grant by hand what was meant.`,
+    message: `Line ${line.id} would grant ${credit.text(credits)} credits, above the limit of ${credit.text(MAX_CREDITS)}. Grant by hand what was meant.`,
     needsAttention: true,
   };
 }

@@ -125,6 +125,7 @@ function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): 
     return made;
   }
   const settlement = convergePayment(addPurchases(state, made.purchases), { known, now, eventId });
+  const { text } = input.catalog.credit;
   const writes = {
     ...settlement.writes,
     accountId: account.accountId,
@@ -142,7 +143,10 @@ function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): 
   }
   return made.purchases.length === 0
     ? skipped('No line of this session is for credits.', { customerId: fact.customerId })
-    : processed(`Credited ${settlement.issued}, taken back ${settlement.reversed}.`, writes);
+    : processed(
+        `Credited ${text(settlement.issued)}, taken back ${text(settlement.reversed)}.`,
+        writes,
+      );
 }
 
 function whose({ fact, known, details }: DecisionInput<SessionFact>): AccountFound {

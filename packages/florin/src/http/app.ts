@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
+import { inCredits } from '../credit/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import type { AppEnv, RequestContext } from './context.ts';
 import type { AppDeps } from './deps.ts';
@@ -51,6 +52,13 @@ export function createApp(deps: AppDeps): FlorinApp {
 
   app.onError((thrown, c) => answerProblem(thrown, { c, deps }));
   app.use('*', observe({ logger, ids, metrics: parts.metrics }));
+  const { credit } = deps.catalog;
+  if (credit.decimals > 0) {
+    app.use('*', (c, next) => {
+      c.set('credit', credit);
+      return next();
+    });
+  }
   // Machines first: no page of any origin calls these, and no guard of browsers slows them down.
   addWebhook(app, parts);
   addAccounts(app, parts);
@@ -78,7 +86,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addAdminAccounts(app, parts);
   addAdminHealth(app, parts);
   addDemo(app, parts);
-  addDocuments(app);
+  addDocuments(app, credit);
   addPages(app, parts);
   addFallback(app);
   return {
@@ -97,7 +105,7 @@ function answerProblem(
   thrown: unknown,
   { c, deps }: { c: RequestContext; deps: AppDeps },
 ): Response {
-  const error = asAnswered(fromHono(thrown));
+  const error = asAnswered(inCredits(deps.catalog.credit, fromHono(thrown)));
   const requestId = c.get('requestId') ?? '';
   const problem = toProblem(error, requestId);
   c.set('code', error.code);

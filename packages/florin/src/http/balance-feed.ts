@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { balance as shownBalance } from '../contract/index.ts';
+import { type Credit, showCredits, WHOLE_CREDITS } from '../credit/index.ts';
 import type { Database } from '../db/index.ts';
 import { FlorinError, type Logger } from '../kernel/index.ts';
 import { BALANCE_CHANNEL, readBalances } from '../ledger/index.ts';
@@ -54,8 +56,10 @@ export function createBalanceFeed(options: {
   db: Database;
   logger: Logger;
   open: { inc(): void; dec(): void };
+  /** Amounts go out in credits. Default: credits are whole. */
+  credit?: Credit;
 }): BalanceFeed {
-  const { db, logger } = options;
+  const { db, logger, credit = WHOLE_CREDITS } = options;
   const encoder = new TextEncoder();
   const subscribers = new Map<string, Set<Subscriber>>();
   const ofAddress = createCount<string | undefined>();
@@ -93,7 +97,7 @@ export function createBalanceFeed(options: {
       try {
         await endLeavers(accounts);
         for (const { accountId, ...balance } of await readBalances(db, accounts)) {
-          tell(accountId, JSON.stringify(balance));
+          tell(accountId, JSON.stringify(showCredits(credit, shownBalance, balance)));
         }
       } catch (error) {
         // The next poll asks again.

@@ -1,7 +1,8 @@
 import type { Context } from 'hono';
 import type { ZodType, z } from 'zod';
-import { check, FlorinError, isUuid, toPlainJson } from '../kernel/index.ts';
-import type { AppEnv } from './context.ts';
+import { type Credit, checkCredits, WHOLE_CREDITS } from '../credit/index.ts';
+import { FlorinError, isUuid, toPlainJson } from '../kernel/index.ts';
+import type { AppEnv, RequestContext } from './context.ts';
 import { RequestError } from './request-error.ts';
 
 type Bindings = AppEnv['Bindings'];
@@ -13,9 +14,12 @@ const JSON_TYPE = /^application\/(json|[\w.-]+\+json)\s*(;|$)/i;
 /**
  * The body as JSON of this shape. Only `application/json` is read: a form or a text, which another
  * site's page can post without asking, is refused. Throws `unsupported_media_type`,
- * `payload_too_large`, `body_incomplete` or `invalid_input` with every fault.
+ * `payload_too_large`, `body_incomplete` or `invalid_input` with every fault. Amounts are in units.
  */
-export async function readJson<S extends ZodType>(c: Context, schema: S): Promise<z.infer<S>> {
+export async function readJson<S extends ZodType>(
+  c: RequestContext,
+  schema: S,
+): Promise<z.infer<S>> {
   if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
     throw new RequestError(
       'unsupported_media_type',
@@ -29,12 +33,16 @@ export async function readJson<S extends ZodType>(c: Context, schema: S): Promis
   } catch (cause) {
     throw new FlorinError('invalid_input', 'The body is not valid JSON.', { cause });
   }
-  return check(schema, checkJson(value));
+  return checkCredits(creditOf(c), schema, checkJson(value));
 }
 
 /** The query's parameters in this shape. Throws `invalid_input`. */
-export function readQuery<S extends ZodType>(c: Context, schema: S): z.infer<S> {
-  return check(schema, checkJson(c.req.query()));
+export function readQuery<S extends ZodType>(c: RequestContext, schema: S): z.infer<S> {
+  return checkCredits(creditOf(c), schema, checkJson(c.req.query()));
+}
+
+function creditOf(c: RequestContext): Credit {
+  return c.get('credit') ?? WHOLE_CREDITS;
 }
 
 /** A uuid of the path, in lower case. Throws `invalid_input`. */

@@ -1,4 +1,5 @@
 import type { Context, Handler, MiddlewareHandler } from 'hono';
+import type { Credit } from '../credit/index.ts';
 
 /** What travels with a request. */
 export type AppEnv = {
@@ -16,6 +17,8 @@ export type AppEnv = {
     requestId: string;
     /** The signed-in user, for the log. */
     accountId: string | undefined;
+    /** How credits with decimals are read and shown; absent: they are whole. */
+    credit: Credit | undefined;
     /** The code of the problem that was answered. */
     code: string | undefined;
     /** Set-Cookie lines that go with a problem. */

@@ -10,23 +10,36 @@ export const API_HEADERS: Readonly<Record<string, string>> = {
 
 const JSON_HEADERS = { ...API_HEADERS, 'content-type': 'application/json' };
 
-/** A response that is known to carry this body. */
-export type Answered<Body> = Response & { readonly _body?: Body };
+type ReplyOptions = {
+  status?: number;
+  headers?: Readonly<Record<string, string>>;
+  /** Set-Cookie lines. */
+  cookies?: readonly string[];
+};
+
+/** What a route answers besides its body; amounts in it are still in units (see addRoute). */
+export class Reply<Body> {
+  readonly body: Body;
+  readonly options: ReplyOptions;
+
+  constructor(body: Body, options: ReplyOptions = {}) {
+    this.body = body;
+    this.options = options;
+  }
+}
 
 /** A JSON answer with the headers of the API. */
-export function json<Body>(
-  body: Body,
-  options: { status?: number; headers?: Readonly<Record<string, string>> } = {},
-): Answered<Body> {
-  const { status = 200, headers } = options;
-  return new Response(JSON.stringify(body), {
+export function json(body: unknown, options: ReplyOptions = {}): Response {
+  const { status = 200, headers, cookies } = options;
+  const response = new Response(JSON.stringify(body), {
     status,
     headers: headers === undefined ? JSON_HEADERS : { ...JSON_HEADERS, ...headers },
   });
+  return cookies === undefined ? response : withCookies(response, cookies);
 }
 
 /** An answer without a body. */
-export function noContent(): Answered<never> {
+export function noContent(): Response {
   return new Response(null, { status: 204, headers: { ...API_HEADERS } });
 }
 

@@ -87,7 +87,12 @@ export function createParts(deps: AppDeps): Parts {
       appUrl: config.appUrl,
     },
     confirmations: createConfirmations(tokens),
-    feed: createBalanceFeed({ db, logger, open: metrics.streams }),
+    feed: createBalanceFeed({
+      db,
+      logger,
+      open: metrics.streams,
+      credit: catalog.credit,
+    }),
     spend: deps.spend ?? spender.spend,
     charges: deps.charges ?? createCharges({ db, card: catalog.usage, spender }),
     runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),

@@ -1,18 +1,26 @@
 import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
 import type { z } from 'zod';
 import { type AnswerOf, type Operation, problem, type Sent } from '../contract/index.ts';
+import { showCredits } from '../credit/index.ts';
 import { FlorinError, isStorableText } from '../kernel/index.ts';
 import { CHOICE, hasAccountInPath } from './acting.ts';
 import type { AppEnv, RequestContext } from './context.ts';
-import { type Answered, json } from './headers.ts';
+import { json, Reply } from './headers.ts';
 import { RequestError } from './request-error.ts';
 
 export type App = OpenAPIHono<AppEnv>;
 
-/** Answers an operation, with the body alone or, by {@link json}, with a status and headers as well. */
-type Handler<Body> = (c: RequestContext) => Promise<Body | Answered<Body>> | Body | Answered<Body>;
+/**
+ * Answers an operation: with the body alone, with a {@link Reply} that has a status and headers as well,
+ * or with a response that is no JSON. Amounts are in units.
+ */
+type Answer<Body> = Body | Reply<Body> | Response;
+type Handler<Body> = (c: RequestContext) => Promise<Answer<Body>> | Answer<Body>;
 
-/** Adds an operation to the service and to its OpenAPI document, so that neither lacks the other. */
+/**
+ * Adds an operation to the service and to its OpenAPI document, so that neither lacks the other. Where
+ * credits have decimals, the amounts that the answer's schema marks go out in credits.
+ */
 export function addRoute<const O extends Operation>(
   app: App,
   operation: O,
@@ -26,7 +34,13 @@ export function addRoute<const O extends Operation>(
       throw new FlorinError('invalid_input', 'The path must be well-formed Unicode without NUL.');
     }
     const answer = await handler(c);
-    return answer instanceof Response ? answer : json(answer);
+    if (answer instanceof Response) {
+      return answer;
+    }
+    const { body, options } = answer instanceof Reply ? answer : new Reply(answer);
+    const credit = c.get('credit');
+    const schema = operation.answers[options.status ?? 200]?.schema;
+    return json(credit === undefined ? body : showCredits(credit, schema, body), options);
   });
 }
 

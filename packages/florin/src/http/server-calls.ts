@@ -2,7 +2,7 @@ import { MAX_KEY } from '../contract/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import { uuidOf } from './body.ts';
 import type { RequestContext } from './context.ts';
-import { type Answered, json } from './headers.ts';
+import { Reply } from './headers.ts';
 import type { Parts } from './parts.ts';
 import { RequestError } from './request-error.ts';
 
@@ -17,7 +17,7 @@ export function createServerWrite({ callers, feed }: Pick<Parts, 'callers' | 'fe
   return function write<T extends { replayed: boolean }>(
     work: (c: RequestContext, call: { accountId: string; idempotencyKey: string }) => Promise<T>,
   ) {
-    return async (c: RequestContext): Promise<Answered<T>> => {
+    return async (c: RequestContext): Promise<Reply<T>> => {
       const refusing = callers.server(c);
       if (refusing !== undefined) {
         await refusing;
@@ -25,7 +25,7 @@ export function createServerWrite({ callers, feed }: Pick<Parts, 'callers' | 'fe
       const call = { accountId: uuidOf(c, 'id'), idempotencyKey: keyOf(c) };
       const result = await work(c, call);
       feed.changed(call.accountId);
-      return json(result, result.replayed ? { headers: REPLAYED } : {});
+      return new Reply(result, result.replayed ? { headers: REPLAYED } : {});
     };
   };
 }

@@ -1,3 +1,5 @@
+import type { Credits } from './amounts.ts';
+
 /**
  * Every failure that Florin's own work reports on purpose; http/request-error.ts has those of a request.
  * `code` is stable and documented in docs/errors.md; HTTP statuses and SQLSTATEs are mapped to and from
@@ -60,11 +62,11 @@ export class FlorinError extends CodedError<ErrorCode> {}
 
 /** The account has fewer credits available than the operation needs. Nothing was written. */
 export class InsufficientCreditsError extends FlorinError {
-  readonly available: number;
-  readonly required: number;
+  readonly available: Credits;
+  readonly required: Credits;
 
   constructor(
-    amounts: { available: number; required: number },
+    amounts: { available: Credits; required: Credits },
     cause?: unknown,
     message?: string | undefined,
   ) {
@@ -91,13 +93,13 @@ export type LimitRule = {
 export class LimitReachedError extends FlorinError {
   readonly rule: LimitRule;
   /** Credits used in the window, with what open holds reserve. */
-  readonly used: number;
-  readonly limit: number;
+  readonly used: Credits;
+  readonly limit: Credits;
   /** When the window ends; null: never. */
   readonly resetsAt: Date | null;
 
   constructor(
-    reached: { rule: LimitRule; used: number; limit: number; resetsAt: string | null },
+    reached: { rule: LimitRule; used: Credits; limit: Credits; resetsAt: string | null },
     cause?: unknown,
   ) {
     const { rule, used, limit, resetsAt } = reached;
@@ -134,7 +136,7 @@ export class AccountClosedError extends FlorinError {
   }
 }
 
-/** The amount is not a whole number of credits between 1 and 2^53 - 1. Nothing was written. */
+/** The amount is not one that can be written: whole in the smallest unit of credits, from 1 to 2^53 - 1 of it. Nothing was written. */
 export class AmountNotAllowedError extends FlorinError {
   constructor(message: string, options: FlorinErrorOptions = {}) {
     super('amount_not_allowed', message, options);

@@ -1,4 +1,4 @@
-export { MAX_CREDITS, parseCredits } from './amounts.ts';
+export { type Credits, type CreditTypes, MAX_CREDITS } from './amounts.ts';
 export { backoff } from './backoff.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
@@ -21,8 +21,10 @@ export {
 export { isLoopback, isPrivateHost } from './hosts.ts';
 export { type IdSource, isUuid, randomIds } from './ids.ts';
 export {
+  AMOUNT,
   check,
   credits,
+  creditsFrom,
   expiresInSeconds,
   type Issue,
   limitScope,

@@ -22,8 +22,19 @@ export const uuid = z
   .refine(isUuid, { error: 'must be a uuid' })
   .toLowerCase();
 
-const CREDITS = { error: `must be a whole number of credits from 1 to ${MAX_CREDITS}` };
-export const credits = z.int(CREDITS).min(1, CREDITS).max(MAX_CREDITS, CREDITS);
+/**
+ * Marks a schema as an amount of credits. Inside amounts are whole numbers of the smallest unit; the
+ * edges find this mark and speak credits with the catalogue's decimals (src/credit).
+ */
+export const AMOUNT = { format: 'credits' } as const;
+
+/** An amount that is taken: whole, from `least` on. */
+export function creditsFrom(least: number) {
+  const error = `must be a whole number of credits from ${least} to ${MAX_CREDITS}`;
+  return z.int({ error }).min(least, { error }).max(MAX_CREDITS, { error }).meta(AMOUNT);
+}
+
+export const credits = creditsFrom(1);
 
 /** Where credits come from. */
 export const source = text

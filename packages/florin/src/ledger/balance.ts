@@ -1,4 +1,5 @@
 import type { Executor, Statement } from '../db/index.ts';
+import type { Credits } from '../kernel/index.ts';
 import { REQUESTS, read } from './input.ts';
 import { type Balance, callOne, type Metadata } from './written.ts';
 
@@ -54,15 +55,15 @@ export type BalanceItem = {
   readonly item: 'grant' | 'scheduled' | 'debt';
   readonly grantId: string | null;
   readonly source: string | null;
-  readonly amount: number;
-  readonly spent: number | null;
-  readonly reserved: number | null;
-  readonly expired: number | null;
-  readonly voided: number | null;
-  readonly reversed: number | null;
+  readonly amount: Credits;
+  readonly spent: Credits | null;
+  readonly reserved: Credits | null;
+  readonly expired: Credits | null;
+  readonly voided: Credits | null;
+  readonly reversed: Credits | null;
   /** In other accounts now. */
-  readonly moved: number | null;
-  readonly contributes: number;
+  readonly moved: Credits | null;
+  readonly contributes: Credits;
   readonly expiresAt: Date | null;
   readonly issuedAt: Date | null;
   readonly metadata: Metadata | null;

@@ -1,11 +1,12 @@
 import type { Executor, Statement } from '../db/index.ts';
+import type { Credits } from '../kernel/index.ts';
 import { REQUESTS, read } from './input.ts';
 import { type Metadata, type Written, writeTo } from './written.ts';
 
 export type IssueGrant = {
   accountId: string;
-  /** Whole credits above 0. */
-  amount: number;
+  /** Above 0. */
+  amount: Credits;
   /** Names the intent, 1 to 255 characters, not beginning with `florin:`: `welcome:<user id>`. */
   idempotencyKey: string;
   /** Where the credits come from: `purchase`, `subscription`, `bonus`. */
@@ -52,7 +53,7 @@ export async function issueGrant(
 export type GrantPart = {
   accountId: string;
   grantId: string;
-  amount: number;
+  amount: Credits;
   idempotencyKey: string;
   metadata?: Metadata;
 };
@@ -72,7 +73,7 @@ const REVERSE: Statement = {
 export async function reverseGrant(
   db: Executor,
   part: GrantPart,
-): Promise<Written & { readonly reversed: number }> {
+): Promise<Written & { readonly reversed: Credits }> {
   return writeTo(db, REVERSE, partValues(part));
 }
 
@@ -89,7 +90,7 @@ const RESTORE: Statement = {
 export async function restoreGrant(
   db: Executor,
   part: GrantPart,
-): Promise<Written & { readonly restored: number }> {
+): Promise<Written & { readonly restored: Credits }> {
   return writeTo(db, RESTORE, partValues(part));
 }
 
@@ -111,7 +112,7 @@ const VOID: Statement = {
 export async function voidGrant(
   db: Executor,
   grant: Omit<GrantPart, 'amount'>,
-): Promise<Written & { readonly voided: number }> {
+): Promise<Written & { readonly voided: Credits }> {
   const { accountId, grantId, idempotencyKey, metadata } = read(REQUESTS.voidGrant, grant);
   return writeTo(db, VOID, [accountId, grantId, idempotencyKey, metadata]);
 }

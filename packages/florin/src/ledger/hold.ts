@@ -1,12 +1,12 @@
 import type { Executor, Statement } from '../db/index.ts';
-import { HoldNotOpenError } from '../kernel/index.ts';
+import { type Credits, HoldNotOpenError } from '../kernel/index.ts';
 import { REQUESTS, read } from './input.ts';
-import { type Metadata, type Written, writeTo } from './written.ts';
+import { type Metadata, type Metered, type Written, writeTo } from './written.ts';
 
 export type PlaceHold = {
   accountId: string;
-  /** Whole credits above 0: the most that the work may need. */
-  amount: number;
+  /** Above 0: the most that the work may need. */
+  amount: Credits;
   /** Names the intent, 1 to 255 characters: `scan:<job id>`. Repeat it on every retry. */
   idempotencyKey: string;
   /** Seconds above 0 until the hold ends by itself. Default: 15 minutes. */
@@ -50,8 +50,8 @@ export type Overage = 'refuse' | 'up_to_available' | 'debt';
 export type CaptureHold = {
   accountId: string;
   holdId: string;
-  /** Whole credits above 0. Default: all that is held. */
-  amount?: number;
+  /** Above 0. Default: all that is held. */
+  amount?: Credits;
   /** Default: `refuse`. */
   overage?: Overage;
 };
@@ -83,9 +83,36 @@ export async function captureHold(
   db: Executor,
   hold: CaptureHold,
   debtLimit = 0,
-): Promise<Written & { readonly captured: number; readonly uncovered: number }> {
+): Promise<Written & { readonly captured: Credits; readonly uncovered: Credits }> {
   const { accountId, holdId, amount, overage } = read(REQUESTS.captureHold, hold);
   return writeTo(db, CAPTURE, [accountId, holdId, amount ?? null, overage, debtLimit]);
+}
+
+const CAPTURE_METERED: Statement = {
+  name: 'ledger_capture_metered_hold',
+  text: 'select * from credits.capture_hold($1, $2, $3, $4, $5, $6, $7, $8)',
+};
+
+/** A capture whose amount, 0 among them, follows from what a meter measured. */
+export type MeteredCapture = Omit<CaptureHold, 'amount'> & Metered & { amount: number };
+
+/**
+ * A capture that keeps in its entry what was metered. The same meter, quantity and usage again returns the
+ * first result, whatever amount the rates would give by now. Otherwise as {@link captureHold}.
+ */
+export async function captureMetered(
+  db: Executor,
+  hold: MeteredCapture,
+  debtLimit = 0,
+): ReturnType<typeof captureHold> {
+  const { accountId, holdId, amount, overage, meter, quantity, pricing } = read(
+    REQUESTS.meteredCapture,
+    hold,
+  );
+  return writeTo(db, CAPTURE_METERED, [
+    ...([accountId, holdId, amount, overage, debtLimit] as const),
+    ...[meter, quantity, pricing],
+  ]);
 }
 
 const EXTEND: Statement = {

@@ -10,6 +10,7 @@ export {
   verifyLedger,
 } from './balance.ts';
 export { createSpender, type Spender } from './batcher.ts';
+export { keepDecimals, otherDecimals, readDecimals, withDecimals } from './decimals.ts';
 export {
   type Allocation,
   type DailyUsage,
@@ -33,6 +34,7 @@ export {
 export {
   type CaptureHold,
   captureHold,
+  captureMetered,
   type ExtendHold,
   extendHold,
   type Hold,

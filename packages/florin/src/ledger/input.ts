@@ -1,13 +1,14 @@
 import { type ZodType, z } from 'zod';
 import {
+  AMOUNT,
   AmountNotAllowedError,
   check,
   credits,
+  creditsFrom,
   expiresInSeconds,
   type FlorinError,
   type Issue,
   limitScope,
-  MAX_CREDITS,
   metadata,
   overage,
   priority,
@@ -25,6 +26,13 @@ const write = account.extend({ idempotencyKey: text, metadata: metadata.default(
 const ofHold = account.extend({ holdId: uuid });
 const ofGrant = write.extend({ grantId: uuid });
 const limited = account.extend(limitScope);
+const metered = {
+  amount: creditsFrom(0),
+  meter: text,
+  quantity: text,
+  pricing: metadata,
+};
+const captured = ofHold.extend({ overage: overage.default('refuse') });
 const spending = write.extend({
   amount: credits,
   actor: usedBy.optional(),
@@ -37,12 +45,9 @@ export const REQUESTS = {
   accountOrAll: z.object({ accountId: uuid.nullable() }),
   spend: spending,
   metered: write.extend({
-    amount: z.int().min(0).max(MAX_CREDITS),
+    ...metered,
     actor: usedBy.optional(),
     feature: usedBy.optional(),
-    meter: text,
-    quantity: text,
-    pricing: metadata,
   }),
   spendBatch: z.object({ items: z.array(spending, { error: 'must be a list' }) }),
   issueGrant: write.extend({
@@ -60,14 +65,12 @@ export const REQUESTS = {
     feature: usedBy.optional(),
     expiresInSeconds: expiresInSeconds.default(15 * 60),
   }),
-  captureHold: ofHold.extend({
-    amount: credits.optional(),
-    overage: overage.default('refuse'),
-  }),
+  captureHold: captured.extend({ amount: credits.optional() }),
+  meteredCapture: captured.extend(metered),
   extendHold: ofHold.extend({ expiresInSeconds, idempotencyKey: text }),
   hold: ofHold,
   adjust: account.extend({
-    amount: z.int(),
+    amount: z.int().meta(AMOUNT),
     idempotencyKey: text,
     reason: text,
     actor: text,
@@ -83,7 +86,7 @@ export const REQUESTS = {
     actor: usedBy.optional(),
   }),
   setLimit: limited.extend({
-    credits: z.int().min(0).max(MAX_CREDITS),
+    credits: creditsFrom(0),
     timeZone: text.default('UTC'),
   }),
   removeLimit: limited,

@@ -1,5 +1,5 @@
 import type { Executor, Statement } from '../db/index.ts';
-import type { LimitRule } from '../kernel/index.ts';
+import type { Credits, LimitRule } from '../kernel/index.ts';
 import { REQUESTS, read } from './input.ts';
 
 /** What a limit is about. */
@@ -17,17 +17,17 @@ export type LimitScope = {
 
 export type SetLimit = LimitScope & {
   /** Credits in each window at most; 0 refuses all that costs something. */
-  credits: number;
+  credits: Credits;
   /** Whose calendar, by its IANA name: `Europe/Berlin`. Default: UTC. */
   timeZone?: string | undefined;
 };
 
 /** A limit and how it stands. */
 export type Limit = LimitRule & {
-  readonly credits: number;
+  readonly credits: Credits;
   readonly soft: boolean;
   /** Used in this window, with what open holds reserve; null where it is for each actor or feature. */
-  readonly used: number | null;
+  readonly used: Credits | null;
   readonly resetsAt: Date | null;
 };
 

@@ -1,11 +1,12 @@
 import type { Executor, SqlValue, Statement } from '../db/index.ts';
+import type { Credits } from '../kernel/index.ts';
 import { REQUESTS, read } from './input.ts';
-import { type Metadata, type Written, writeTo } from './written.ts';
+import { type Metadata, type Metered, type Written, writeTo } from './written.ts';
 
 export type Spend = {
   accountId: string;
-  /** Whole credits above 0. */
-  amount: number;
+  /** Above 0. */
+  amount: Credits;
   /** Names the intent, 1 to 255 characters: `scan:<job id>`. Repeat it on every retry. */
   idempotencyKey: string;
   /** Who used the credits, by your own name for them; a limit may count by it. At most 200 characters. */
@@ -16,13 +17,7 @@ export type Spend = {
 };
 
 /** A spend whose amount follows from what a meter measured. */
-export type MeteredSpend = Spend & {
-  readonly meter: string;
-  /** A decimal of zero or more. */
-  readonly quantity: string;
-  /** All that the amount is computed from; `usage` in it is part of the input that the key stands for. */
-  readonly pricing: { readonly [key: string]: unknown };
-};
+export type MeteredSpend = Spend & Metered;
 
 /** A spend of either kind that has been checked. */
 export type CheckedSpend = Spend & Partial<Omit<MeteredSpend, keyof Spend>>;
@@ -82,9 +77,9 @@ export type BatchResult = {
     | 'not_a_member'
     | 'role_too_low';
   readonly entryId: string | null;
-  readonly posted: number;
-  readonly held: number;
-  readonly available: number;
+  readonly posted: Credits;
+  readonly held: Credits;
+  readonly available: Credits;
 };
 
 /** How one spend of a batch ended, `busy` only where the batch did not wait. */

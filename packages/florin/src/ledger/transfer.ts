@@ -1,4 +1,5 @@
 import type { Executor, Statement } from '../db/index.ts';
+import type { Credits } from '../kernel/index.ts';
 import { REQUESTS, read } from './input.ts';
 import { type Written, writeTo } from './written.ts';
 
@@ -7,8 +8,8 @@ export type Transfer = {
   from: string;
   /** The account that gets them; it is made if it is new. */
   to: string;
-  /** Whole credits above 0. */
-  amount: number;
+  /** Credits above 0. */
+  amount: Credits;
   /** Names the intent among the giver's, 1 to 255 characters: `merge:<old>:<new>`. */
   idempotencyKey: string;
   /** Why; both accounts read it. */

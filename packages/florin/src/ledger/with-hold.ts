@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Executor } from '../db/index.ts';
 import {
   AmountNotAllowedError,
+  type Credits,
   check,
   FlorinError,
   HoldNotOpenError,
@@ -16,7 +17,7 @@ import { REQUESTS, read } from './input.ts';
 export type HoldRequest = {
   accountId: string;
   /** The most that the work may use, in credits. */
-  amount: number;
+  amount: Credits;
   /**
    * One piece of work's name, 1 to 240 characters: `scan:<job id>`. Repeat it, with the same amount,
    * whenever that work is tried again: however often, it is charged at most once.
@@ -36,7 +37,7 @@ export type HoldRequest = {
 /** The reservation that the work is given. */
 export type OpenHold = {
   readonly holdId: string;
-  readonly amount: number;
+  readonly amount: Credits;
   /** When it ends by itself, by the database's clock: no charge is possible from then on. */
   readonly expiresAt: Date;
   /**
@@ -44,22 +45,22 @@ export type OpenHold = {
    * work was done and paid for, and only its answer was lost: give the stored result, or do the work
    * again. It is not charged a second time.
    */
-  readonly chargedBefore: number | null;
+  readonly chargedBefore: Credits | null;
   /** Charges what was used before the work is over; what it returns as `used` then counts no more. */
-  capture(used: number): Promise<void>;
+  capture(used: Credits): Promise<void>;
 };
 
 export type HoldOutcome<T> = {
   readonly result: T;
   /** Credits charged for this key. */
-  readonly used: number;
-  readonly available: number;
+  readonly used: Credits;
+  readonly available: Credits;
   /** True when an earlier run under this key was charged, and this one was not. */
   readonly replayed: boolean;
 };
 
 /** What the work hands back; `used` may be left out when it called `capture`. */
-export type HoldWork<T> = { result: T; used?: number };
+export type HoldWork<T> = { result: T; used?: Credits };
 
 type HoldDeps = {
   readonly db: Executor;

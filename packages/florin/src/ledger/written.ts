@@ -1,12 +1,12 @@
 import type { Executor, QueryOptions, Row, SqlValue, Statement } from '../db/index.ts';
-import { FlorinError } from '../kernel/index.ts';
+import { type Credits, FlorinError } from '../kernel/index.ts';
 
 /** Credits of an account: posted is the sum of its entries, available what it may spend now. */
 export type Balance = {
-  readonly posted: number;
-  readonly held: number;
+  readonly posted: Credits;
+  readonly held: Credits;
   /** posted − held; below 0 only while money that went back has left a debt. */
-  readonly available: number;
+  readonly available: Credits;
 };
 
 /** What every write answers: the balance after it, and whether it had happened before. */
@@ -18,6 +18,15 @@ export type Written = Balance & {
 
 /** Free fields kept with an entry; part of the input that an idempotency key stands for. */
 export type Metadata = Readonly<Record<string, unknown>>;
+
+/** What an entry keeps of a use that was priced. */
+export type Metered = {
+  readonly meter: string;
+  /** A decimal of zero or more. */
+  readonly quantity: string;
+  /** All that the amount is computed from; `usage` in it is part of the input that the key stands for. */
+  readonly pricing: { readonly [key: string]: unknown };
+};
 
 /**
  * Calls a function that locks the account's row and takes its id first. Throws `account_busy` when the

@@ -1,5 +1,5 @@
 import type { Executor, Statement } from '../db/index.ts';
-import { check, type MemberRole } from '../kernel/index.ts';
+import { type Credits, check, type MemberRole } from '../kernel/index.ts';
 import type { Limit } from '../ledger/index.ts';
 import { REQUESTS } from './input.ts';
 import { readRole } from './members.ts';
@@ -9,7 +9,7 @@ export type Member = {
   readonly userId: string;
   readonly role: MemberRole;
   /** Credits that they used in this month (UTC). */
-  readonly used: number;
+  readonly used: Credits;
   /** The limits that hold for them, theirs alone or for each actor (`*`), and how they stand for them. */
   readonly limits: readonly Limit[];
 };

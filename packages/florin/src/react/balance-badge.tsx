@@ -24,7 +24,7 @@ export function BalanceBadge(props: BalanceBadgeProps) {
       {...span}
       data-florin="balance"
       data-state={state}
-      data-low={balance !== null && balance.available <= lowAt ? '' : undefined}
+      data-low={balance !== null && Number(balance.available) <= lowAt ? '' : undefined}
     >
       {balance === null
         ? '–'

@@ -1,6 +1,6 @@
 export { BalanceBadge, type BalanceBadgeProps } from './balance-badge.tsx';
 export type { LiveBalance } from './balance-store.ts';
-export { formatAmount, formatCredits, formatMoney, formatUnitPrice } from './money.ts';
+export { addCredits, formatAmount, formatCredits, formatMoney, formatUnitPrice } from './money.ts';
 export { PricingTable, type PricingTableProps } from './pricing-table.tsx';
 export { FlorinProvider, useFlorin } from './provider.tsx';
 export { useBalance } from './use-balance.ts';

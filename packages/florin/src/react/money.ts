@@ -1,3 +1,6 @@
+/** Credits as the service answers them: a decimal text where they are not whole. */
+type Amount = number | string;
+
 /** Currencies that Stripe counts in whole units (docs.stripe.com/currencies, "Zero-decimal"). */
 const NO_DECIMALS = new Set(
   'bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf'.split(' '),
@@ -25,11 +28,11 @@ export function formatAmount(amountMinor: number, currency: string, locale?: str
 
 /** The price of one credit, with as many decimals as it takes to tell two plans apart. */
 export function formatUnitPrice(
-  price: { amountMinor: number; currency: string; credits: number },
+  price: { amountMinor: number; currency: string; credits: Amount },
   locale?: string,
 ): string {
   const { code, decimals, amount: paid } = scaled(price.amountMinor, price.currency);
-  const amount = paid / price.credits;
+  const amount = paid / Number(price.credits);
   const most = amount < 1 ? decimals + 1 : decimals;
   return format(amount, { code, least: decimals, most, locale });
 }
@@ -52,8 +55,21 @@ function format(
   }).format(amount);
 }
 
-/** `1,250`, and below zero with a real minus sign: `−12`. */
-export function formatCredits(amount: number, locale?: string): string {
-  const digits = Math.abs(amount).toLocaleString(locale);
-  return amount < 0 ? `−${digits}` : digits;
+/** Credits have so many decimals at most, whatever the catalogue. */
+const MAX_DECIMALS = 6;
+
+/** `1,250`, `0.25`, and below zero with a real minus sign: `−12`. A decimal text keeps all its digits. */
+export function formatCredits(amount: Amount, locale?: string): string {
+  const text = String(amount) as Intl.StringNumericLiteral;
+  const digits = new Intl.NumberFormat(locale, {
+    maximumFractionDigits: MAX_DECIMALS,
+    signDisplay: 'never',
+  }).format(typeof amount === 'number' ? amount : text);
+  return Number(amount) < 0 ? `−${digits}` : digits;
+}
+
+/** Amounts added up for the reader, to the last decimal that credits may have. */
+export function addCredits(...amounts: readonly Amount[]): number {
+  const sum = amounts.reduce<number>((total, one) => total + Number(one), 0);
+  return Number(sum.toFixed(MAX_DECIMALS));
 }

@@ -1,6 +1,6 @@
 import type { ComponentProps, ReactNode } from 'react';
 import type { Plan } from '../browser/index.ts';
-import { formatMoney } from './money.ts';
+import { formatCredits, formatMoney } from './money.ts';
 import { useCheckout } from './use-checkout.ts';
 import { usePlans } from './use-plans.ts';
 
@@ -75,7 +75,7 @@ function PlanSummary({ plan }: { plan: Plan }) {
   return (
     <>
       <h3>{plan.name}</h3>
-      <p>{plan.credits.toLocaleString()} credits</p>
+      <p>{formatCredits(plan.credits)} credits</p>
       {plan.amountMinor === null || plan.currency === null ? null : (
         <p>
           {formatMoney(plan.amountMinor, plan.currency)}

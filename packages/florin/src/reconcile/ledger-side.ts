@@ -1,3 +1,4 @@
+import type { Credit } from '../credit/index.ts';
 import type { Executor } from '../db/index.ts';
 import { type BrokenInvariant, verifyLedger } from '../ledger/index.ts';
 import {
@@ -21,7 +22,7 @@ import type { PaidStanding } from './stripe-side.ts';
  */
 export async function findInBooks(
   db: Executor,
-  { days, paid }: { days: BookDays; paid: ReadonlySet<string> },
+  { days, paid, credit }: { days: BookDays; paid: ReadonlySet<string>; credit: Credit },
 ): Promise<Finding[]> {
   const differing: BookedPurchase[] = [];
   for (const purchase of await differingPurchases(db, days)) {
@@ -32,8 +33,8 @@ export async function findInBooks(
   const unexplained = await unexplainedGrants(db, days);
   const broken = days === null ? await verifyLedger(db) : await verifyMoved(db, days);
   return [
-    ...differing.map(ofPurchase),
-    ...unexplained.map(ofGrant),
+    ...differing.map((purchase) => ofPurchase(purchase, credit)),
+    ...unexplained.map((grant) => ofGrant(grant, credit)),
     ...broken.map(
       (row): Finding => ({
         kind: 'drift',
@@ -70,9 +71,11 @@ export async function findUnpaid(
     days: number;
     paid: ReadonlySet<string>;
     account: StripeAccount;
+    credit: Credit;
     standingOf: (objectId: string) => Promise<PaidStanding>;
   },
 ): Promise<{ readonly findings: Finding[]; readonly proven: boolean }> {
+  const { credit } = input;
   const findings: Finding[] = [];
   const asked = new Map<string, PaidStanding>();
   for (const purchase of await creditedPurchases(db, {
@@ -93,8 +96,8 @@ export async function findUnpaid(
         accountId,
         ids: { purchaseKey, objectId, ...(grantId === null ? {} : { grantId }) },
         credits: -left,
-        explanation: `${purchaseKey} holds ${left} credits, and Stripe ${standing === 'unknown' ? `does not know ${objectId}` : `says that ${objectId} is not paid`}.`,
-        remedy: `Take back ${left} credits. If you do not know why, change the endpoint's secret.`,
+        explanation: `${purchaseKey} holds ${credit.text(left)} credits, and Stripe ${standing === 'unknown' ? `does not know ${objectId}` : `says that ${objectId} is not paid`}.`,
+        remedy: `Take back ${credit.text(left)} credits. If you do not know why, change the endpoint's secret.`,
         repair:
           grantId === null
             ? null
@@ -121,7 +124,7 @@ export async function findUnpaid(
   return { findings, proven };
 }
 
-function ofPurchase(purchase: BookedPurchase): Finding {
+function ofPurchase(purchase: BookedPurchase, credit: Credit): Finding {
   const { purchaseKey, accountId, granted, takenBack, credits, reversed } = purchase;
   const rollover = purchase.source === 'rollover';
   const missing = (rollover ? credits : credits - reversed) - (granted - takenBack);
@@ -132,8 +135,11 @@ function ofPurchase(purchase: BookedPurchase): Finding {
     accountId,
     ids: { purchaseKey, ...(purchase.grantId === null ? {} : { grantId: purchase.grantId }) },
     credits: missing,
-    explanation: `${purchaseKey} earned ${credits} credits, of which ${reversed} went back; the ledger gave ${granted} and took back ${takenBack}.`,
-    remedy: missing > 0 ? `Give ${missing} credits.` : `Take back ${-missing} credits.`,
+    explanation: `${purchaseKey} earned ${credit.text(credits)} credits, of which ${credit.text(reversed)} went back; the ledger gave ${credit.text(granted)} and took back ${credit.text(takenBack)}.`,
+    remedy:
+      missing > 0
+        ? `Give ${credit.text(missing)} credits.`
+        : `Take back ${credit.text(-missing)} credits.`,
     repair: repairOf(purchase, missing),
   };
 }
@@ -182,7 +188,7 @@ function repairOf(purchase: BookedPurchase, missing: number): Repair | null {
   };
 }
 
-function ofGrant(grant: UnexplainedGrant): Finding {
+function ofGrant(grant: UnexplainedGrant, credit: Credit): Finding {
   const { accountId, grantId, idempotencyKey, left, paymentId } = grant;
   return {
     kind: 'credited_not_paid',
@@ -193,7 +199,7 @@ function ofGrant(grant: UnexplainedGrant): Finding {
     explanation: grant.booked
       ? `${idempotencyKey} grants for payment ${paymentId} a second time.`
       : `${idempotencyKey} grants for a payment that billing does not know.`,
-    remedy: `Take back ${left} credits.`,
+    remedy: `Take back ${credit.text(left)} credits.`,
     repair: {
       by: 'command',
       command: {

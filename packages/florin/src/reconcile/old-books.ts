@@ -1,3 +1,4 @@
+import type { Credit } from '../credit/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import { type PreviewedStates, previewEvent, type WebhookDeps } from '../webhooks/index.ts';
 import { type BookDays, type OldBooks, oldBooks } from './books.ts';
@@ -36,7 +37,7 @@ export async function findInOldBooks(
     }
     const kept = [...taken].filter(([, amount]) => amount > 0);
     if (kept.length > 0) {
-      findings.push(ofBooks(books, { told, kept }));
+      findings.push(ofBooks(books, { told, kept, credit: deps.catalog.credit }));
     }
   }
   return findings;
@@ -58,10 +59,18 @@ function untold({ subscriptionId, accountId }: OldBooks, obstacle: string): Find
 
 function ofBooks(
   { subscriptionId, accountId }: OldBooks,
-  { told, kept }: { told: readonly Told[]; kept: readonly (readonly [string, number])[] },
+  {
+    told,
+    kept,
+    credit,
+  }: {
+    told: readonly Told[];
+    kept: readonly (readonly [string, number])[];
+    credit: Credit;
+  },
 ): Finding {
   const credits = kept.reduce((sum, [, amount]) => sum + amount, 0);
-  const each = kept.map(([key, amount]) => `${amount} of ${key}`).join(', ');
+  const each = kept.map(([key, amount]) => `${credit.text(amount)} of ${key}`).join(', ');
   return {
     kind: 'credited_not_paid',
     subject: `returns:${subscriptionId}`,
@@ -69,7 +78,7 @@ function ofBooks(
     ids: { subscriptionId },
     credits: -credits,
     explanation: `Changes of plan of ${subscriptionId} gave money back, and its credits were kept, as was the rule until decision 0072: ${each}.`,
-    remedy: `Take back ${credits} credits; what is spent of them becomes debt.`,
+    remedy: `Take back ${credit.text(credits)} credits; what is spent of them becomes debt.`,
     repair: { by: 'events', events: told },
   };
 }

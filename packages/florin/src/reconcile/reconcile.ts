@@ -79,6 +79,7 @@ export async function reconcile(
   });
   const bookDays = options.windowOnly === true ? sinceDays : null;
   const scope = { account, side, sinceDays, bookDays, now };
+  const { credit } = deps.catalog;
   const { findings, proven } = await findAll(deps, scope);
   if (proven && !account.accepted && account.id !== null) {
     await acceptAccount(deps.db, { id: account.id, livemode: deps.livemode, replace: false });
@@ -94,7 +95,10 @@ export async function reconcile(
   }
   await repairAll(deps, findings);
   // Events move the books, so what they left is corrected after them.
-  await repairAll(deps, await findInBooks(deps.db, { days: scope.bookDays, paid: side.paid }));
+  await repairAll(
+    deps,
+    await findInBooks(deps.db, { days: scope.bookDays, paid: side.paid, credit }),
+  );
   const { findings: remaining } = await findAll(deps, scope);
   const left = new Set(remaining.map(({ subject }) => subject));
   const repaired = findings.map(({ subject }) => subject).filter((one) => !left.has(one));
@@ -123,13 +127,14 @@ async function findAll(
     paidInvoicesOf(deps.client, id, { livemode: deps.livemode, now }).catch((error) => {
       throw toStripeFlorinError(error);
     });
-  const unpaid = await findUnpaid(deps.db, { days: sinceDays, paid, account, standingOf });
+  const { credit } = deps.catalog;
+  const unpaid = await findUnpaid(deps.db, { days: sinceDays, paid, account, credit, standingOf });
   const found = [
     ...(await findUndelivered(deps, side.events)),
     ...(await findUnsettled(deps, side.objects)),
     ...unpaid.findings,
     ...(await findInOldBooks(deps, { days: bookDays, invoicesOf })),
-    ...(await findInBooks(deps.db, { days: bookDays, paid })),
+    ...(await findInBooks(deps.db, { days: bookDays, paid, credit })),
   ];
   const findings = [...new Map(found.map((finding) => [finding.subject, finding])).values()];
   return { findings, proven: unpaid.proven };
@@ -189,7 +194,7 @@ async function findUnsettled(deps: ReconcileDeps, objects: readonly Told[]): Pro
         kind,
         subject: `${command.do}:${grantKey}`,
         credits: sign * command.amount,
-        explanation: `${told.objectId} ${what}: ${command.amount} credits (${grantKey}).`,
+        explanation: `${told.objectId} ${what}: ${deps.catalog.credit.text(command.amount)} credits (${grantKey}).`,
         remedy: `Process ${told.objectId} as the webhook would.`,
         repair,
       });

@@ -1,4 +1,4 @@
-import { type CatalogPrice, forSale } from '../catalog/index.ts';
+import { type Catalog, type CatalogPrice, forSale } from '../catalog/index.ts';
 import { ensureCustomer, isSessionOf, noteCheckoutSession } from '../customers/index.ts';
 import type { Executor, Row } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
@@ -111,7 +111,7 @@ export async function consentToTopUp(deps: TopUpDeps, request: ConsentRequest): 
   const { accountId, email, quantity, threshold, maxPerMonth } = request;
   const price = offered(forSale(catalog, request.priceId));
   const credits = price.credits * quantity;
-  refuseEndless({ credits, threshold, quantity, mostQuantity: catalog.checkout.maxQuantity });
+  refuseEndless(catalog, { credits, threshold, quantity });
   const { stripePriceId, amountMinor, currency, active } = await prices.resolve(price);
   const amount = (amountMinor ?? 0) * quantity;
   if (!active || amount < 1) {
@@ -242,19 +242,17 @@ function offered(price: CatalogPrice): CatalogPrice {
 }
 
 /** One purchase has to lift the balance over its threshold, or each would call for the next. */
-function refuseEndless(one: {
-  credits: number;
-  threshold: number;
-  quantity: number;
-  mostQuantity: number;
-}): void {
-  if (one.quantity > one.mostQuantity) {
-    throw new FlorinError('invalid_input', `quantity: at most ${one.mostQuantity}.`);
+function refuseEndless(
+  { checkout, credit }: Catalog,
+  one: { credits: number; threshold: number; quantity: number },
+): void {
+  if (one.quantity > checkout.maxQuantity) {
+    throw new FlorinError('invalid_input', `quantity: at most ${checkout.maxQuantity}.`);
   }
   if (one.threshold > one.credits) {
     throw new FlorinError(
       'invalid_input',
-      `threshold: at most ${one.credits}, which is what one top-up brings.`,
+      `threshold: at most ${credit.text(one.credits)}, which is what one top-up brings.`,
     );
   }
 }

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { AmountNotAllowedError, check, FlorinError, MAX_CREDITS } from '../kernel/index.ts';
+import { createCredit, inCredits } from '../credit/index.ts';
+import {
+  AmountNotAllowedError,
+  type Credits,
+  check,
+  FlorinError,
+  MAX_CREDITS,
+} from '../kernel/index.ts';
 import {
   decimalText,
   type Exact,
@@ -28,6 +35,7 @@ export type Priced = {
   readonly meter: string;
   /** Empty where the meter knows no models. */
   readonly model: string;
+  /** Of the smallest unit of credits. */
   readonly credits: number;
   /** The units of all kinds together, as a decimal. */
   readonly quantity: string;
@@ -60,7 +68,7 @@ function priceQuantity(meter: Meter, { quantity, usage }: Measured): Priced {
   return {
     meter: meter.meter,
     model: '',
-    credits: creditsFor(rate, { quantity: units }),
+    credits: unitsFor(rate, { quantity: units }),
     quantity: units,
     pricing: { version: meter.version, rate },
   };
@@ -88,7 +96,7 @@ function priceKinds(meter: Meter, { quantity, usage }: Measured): Priced {
   return {
     meter: meter.meter,
     model,
-    credits: creditsFor(rate, { usage: used }),
+    credits: unitsFor(rate, { usage: used }),
     quantity: textOf(total, meter.decimals),
     pricing: { version: meter.version, rate, usage: { model, ...used } },
   };
@@ -110,6 +118,10 @@ const kept = z.object({
     free: decimal.optional(),
     markup: decimal.optional(),
     minimum: decimal.optional(),
+    unit: z
+      .string()
+      .regex(/^(1|0\.0{0,5}1)$/, { error: 'must be a unit of credits, such as 0.01' })
+      .optional(),
   }),
   used: z.object({
     quantity: decimal.optional(),
@@ -120,19 +132,25 @@ const kept = z.object({
 
 /**
  * The credits of one charge, from what its entry keeps. The one place that computes a price, exactly,
- * and rounds it, up to the next whole credit, once and at the end: free units off, blocks filled, tiers
+ * and rounds it, up to the smallest unit of credits, once and at the end: free units off, blocks filled, tiers
  * summed, then the markup, then the minimum. Throws `invalid_input` for a rate or a quantity that is none,
  * and `amount_not_allowed`.
  */
 export function creditsOf(
   rate: Rate,
   used: { quantity?: string; usage?: Readonly<Record<string, string>> },
-): number {
+): Credits {
   const given = check(kept, { rate, used });
-  return creditsFor(given.rate as Rate, given.used);
+  const decimals = (given.rate.unit ?? '1').split('.')[1]?.length ?? 0;
+  const credit = createCredit(decimals);
+  try {
+    return credit.show(unitsFor(given.rate as Rate, given.used));
+  } catch (error) {
+    throw inCredits(credit, error);
+  }
 }
 
-function creditsFor(
+function unitsFor(
   rate: Rate,
   used: { quantity?: string | undefined; usage?: Readonly<Record<string, string>> | undefined },
 ): number {
@@ -144,13 +162,14 @@ function creditsFor(
     return 0;
   }
   const priced = times(over(sum.credits, toExact(rate.per ?? '1')), toExact(rate.markup ?? '1'));
-  const credits = roundUp(most(priced, toExact(rate.minimum ?? '0')));
-  if (credits > BigInt(MAX_CREDITS)) {
+  const credits = most(priced, toExact(rate.minimum ?? '0'));
+  const units = roundUp(over(credits, toExact(rate.unit ?? '1')));
+  if (units > BigInt(MAX_CREDITS)) {
     throw new AmountNotAllowedError(
-      `It would cost ${credits} credits; one charge is at most ${MAX_CREDITS}. Nothing was written.`,
+      `It would cost ${units} credits; one charge is at most ${MAX_CREDITS}. Nothing was written.`,
     );
   }
-  return Number(credits);
+  return Number(units);
 }
 
 /** Units that are not free, and what they cost before `per`, markup and minimum. */

@@ -19,6 +19,8 @@ export type Rate = {
   readonly markup?: string;
   /** The least credits of a charge that is not free. */
   readonly minimum?: string;
+  /** The smallest unit of credits, which the price is rounded up to; absent: 1. */
+  readonly unit?: string;
 };
 
 /** The last tier has no `upTo`. */

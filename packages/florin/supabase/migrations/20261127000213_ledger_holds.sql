@@ -1,4 +1,4 @@
--- Holds: credits reserved for work whose price is not known yet.
+-- Holds: credits reserved for work whose price is not known yet; how one gets more time, and is given back.
 
 call florin.begin_migration();
 
@@ -184,5 +184,74 @@ end;
 $$;
 comment on function credits.release_hold(uuid, uuid) is
   'Gives a hold back. A repeat, or a release of a hold that expired, returns the first result with replayed true. Errors: CRHLD (captured before, or unknown).';
+
+create function credits.extend_hold(
+  p_account_id uuid,
+  p_hold_id uuid,
+  p_expires_in interval,
+  p_idempotency_key text,
+  out hold_id uuid,
+  out entry_id uuid,
+  out expires_at timestamptz,
+  out posted bigint,
+  out held bigint,
+  out available bigint,
+  out replayed boolean)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  -- In seconds: as an interval it would be written in the session's style.
+  v_metadata jsonb := jsonb_build_object(
+    'hold_id', p_hold_id, 'expires_in', extract(epoch from p_expires_in));
+  v_account credits.accounts;
+  v_hold credits.holds;
+  v_entry credits.entries;
+  v_step credits.step;
+begin
+  perform credits.check_input(p_account_id, 1, p_idempotency_key);
+  if p_expires_in is null or v_now + p_expires_in <= v_now
+     or v_now + p_expires_in > v_now + interval '30 days' then
+    raise exception 'A hold can be extended to at most 30 days from now.'
+      using errcode = '22023', hint = 'Pass an interval above zero and up to 30 days, and extend again later.';
+  end if;
+  v_account := credits.lock_account(p_account_id, false);
+  v_hold := credits.find_hold(p_account_id, p_hold_id);
+  v_entry := credits.replayed(p_account_id, p_idempotency_key, 'extension', v_metadata);
+  if v_entry.entry_no is not null then
+    replayed := true;
+  elsif v_hold.status <> 'open' or v_hold.expires_at <= v_now then
+    if v_hold.status = 'open' then
+      v_hold.status := 'expired';
+    end if;
+    perform credits.raise_hold_not_open(v_hold);
+  else
+    if v_account.next_change_at <= v_now then
+      v_account := credits.settle(v_account, v_now);
+    end if;
+    v_hold.expires_at := greatest(v_hold.expires_at, v_now + p_expires_in);
+    update credits.holds h set expires_at = v_hold.expires_at
+     where h.account_id = p_account_id and h.hold_id = p_hold_id;
+    v_entry.kind := 'extension';
+    v_entry.amount := 0;
+    v_entry.hold_id := p_hold_id;
+    v_entry.idempotency_key := p_idempotency_key;
+    v_entry.subject_seal := credits.subject_seal(v_hold);
+    v_entry.created_at := v_now;
+    v_entry.metadata := v_metadata;
+    v_step := credits.append(v_account, v_entry);
+    v_entry := v_step.entry;
+    perform credits.save_account(v_step.account);
+    replayed := false;
+  end if;
+  hold_id := p_hold_id;
+  expires_at := v_hold.expires_at;
+  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+end;
+$$;
+comment on function credits.extend_hold(uuid, uuid, interval, text) is
+  'Moves the expiry of an open hold to p_expires_in from now, at most 30 days; never nearer than it was. Idempotent by key; a repeat answers with the hold''s expiry as it is now. Errors: CRHLD (not open, or unknown), CRDUP, CRKEY, 22023.';
 
 call florin.end_migration();

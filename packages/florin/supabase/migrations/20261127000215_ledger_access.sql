@@ -8,6 +8,7 @@ grant execute on function
   credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb),
   credits.place_hold(uuid, bigint, text, interval, jsonb, text, text),
   credits.release_hold(uuid, uuid),
+  credits.extend_hold(uuid, uuid, interval, text),
   credits.reverse_grant(uuid, uuid, bigint, text, jsonb),
   credits.restore_grant(uuid, uuid, bigint, text, jsonb),
   credits.void_grant(uuid, uuid, text, jsonb),

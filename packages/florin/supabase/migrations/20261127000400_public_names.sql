@@ -1,5 +1,8 @@
 -- The seed's names in public, for code written against it with supabase-js or plain SQL: views over
 -- the ledger under row level security, and thin functions. Nothing here is executable by anon.
+--
+-- Credits are whole numbers here. Where they have decimals, a balance is rounded down to what can be
+-- spent, and a movement is by how much that changed: the deltas of a user add up to their balance.
 
 create view public.credits_transactions with (security_invoker = true) as
   select credits.entry_id(e.account_id, e.entry_no) as id,
@@ -7,7 +10,10 @@ create view public.credits_transactions with (security_invoker = true) as
          e.metadata ->> 'stripe_event_id' as stripe_event_id,
          e.metadata ->> 'stripe_payment_id' as stripe_payment_id,
          e.metadata ->> 'stripe_price_id' as stripe_price_id,
-         e.amount as delta,
+         case when (select credits.units_per_credit()) = 1 then e.amount
+              else (floor(e.posted_after / (select credits.units_per_credit())::numeric)
+                - floor((e.posted_after - e.amount) / (select credits.units_per_credit())::numeric))::bigint
+         end as delta,
          coalesce(e.metadata ->> 'reason', e.kind::text) as reason,
          coalesce(e.metadata ->> 'plan_type', 'credits') as plan_type,
          coalesce(e.metadata, '{}') - array['actor', 'internal_note'] as metadata,
@@ -16,11 +22,13 @@ create view public.credits_transactions with (security_invoker = true) as
     from credits.entries e
    where e.amount <> 0;
 comment on view public.credits_transactions is
-  'Every movement of credits, as the seed named it. A signed-in user sees their own rows, without who made a change by hand and the operators'' internal note.';
+  'Every movement of credits, as the seed named it; delta in whole credits, and 0 where a movement of fractions changed none. A signed-in user sees their own rows, without who made a change by hand and the operators'' internal note.';
 
 create view public.credits_balance_mv with (security_invoker = true) as
   select b.account_id as user_id,
-         b.posted as balance,
+         case when (select credits.units_per_credit()) = 1 then b.posted
+              else floor(b.posted / (select credits.units_per_credit())::numeric)::bigint
+         end as balance,
          (select count(*) from public.credits_transactions t where t.user_id = b.account_id)
            as transaction_count,
          (select max(t.created_at) from public.credits_transactions t where t.user_id = b.account_id)
@@ -29,7 +37,7 @@ create view public.credits_balance_mv with (security_invoker = true) as
            as first_transaction
     from credits.balances b;
 comment on view public.credits_balance_mv is
-  'The balance of each account, always current; the name is the seed''s. Reading only balance costs one row.';
+  'The balance of each account in whole credits, rounded down, always current; the name is the seed''s. Reading only balance costs one row.';
 
 create view public.stripe_events_raw with (security_invoker = true) as
   select e.event_id as id,
@@ -58,11 +66,11 @@ begin
       using errcode = '42501', hint = 'Pass the signed-in user''s id, or an account that they are a member of.';
   end if;
   select b.posted into v_posted from credits.read_balance(target_user_id) b;
-  return v_posted;
+  return floor(v_posted / credits.units_per_credit()::numeric);
 end;
 $$;
 comment on function public.get_user_credit_balance(uuid) is
-  'Posted credits of a user, 0 for a new one. A signed-in user may ask for themselves, and for accounts that they are a member of (else 42501).';
+  'Posted credits of a user, whole, rounded down; 0 for a new one. A signed-in user may ask for themselves, and for accounts that they are a member of (else 42501).';
 
 create function public.get_user_credit_balance_fast(target_user_id uuid)
 returns bigint
@@ -96,7 +104,7 @@ begin
   end if;
   perform 1 from credits.issue_grant(
     p_account_id => target_user_id,
-    p_amount => credit_amount,
+    p_amount => credit_amount * credits.units_per_credit(),
     -- As a list: whatever characters are in them, no two calls about different payments share a key.
     p_idempotency_key => 'add_user_credits:' || md5(jsonb_build_array(
       stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))::text),

@@ -19,6 +19,7 @@ const RULES = readRules(readFileSync(join(REPOSITORY, 'ARCHITECTURE.md'), 'utf8'
 /** Packages with one home. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   pg: ['db'],
+  ai: ['ai'],
   'florin-dev': ['cli'],
   stripe: ['stripe'],
   'stripe-sandbox': ['cli', 'testing.ts'],

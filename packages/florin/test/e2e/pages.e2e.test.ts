@@ -208,6 +208,7 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       const body = {
         supabaseUrl: null,
         supabasePublishableKey: null,
+        creditDecimals: 0,
         appUrl: `http://app.localhost:${port}`,
         development: true,
       };

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { OPERATIONS, type Operation, problem } from '../../src/contract/index.ts';
+import { type Credit, checkCredits, showCredits, WHOLE_CREDITS } from '../../src/credit/index.ts';
 
 type Call = { readonly method: string; readonly path: string };
 type Answer = { readonly status: number; readonly type: string; readonly body: unknown };
@@ -16,14 +17,22 @@ export function operationOf({ method, path }: Call): Operation | undefined {
  * What an answer has that the contract does not say, or lacks of it: also a key that no schema
  * names. Undefined: nothing. Answers that are no JSON are looked at only from outside.
  */
-export function contractFault(call: Call, answer: Answer): string | undefined {
-  const fault = faultOf(operationOf(call), answer);
+export function contractFault(
+  call: Call,
+  answer: Answer,
+  credit: Credit = WHOLE_CREDITS,
+): string | undefined {
+  const fault = faultOf(operationOf(call), answer, credit);
   return fault === undefined
     ? undefined
     : `${call.method} ${call.path} answered ${answer.status}: ${fault}`;
 }
 
-function faultOf(operation: Operation | undefined, answer: Answer): string | undefined {
+function faultOf(
+  operation: Operation | undefined,
+  answer: Answer,
+  credit: Credit,
+): string | undefined {
   const { status, type, body } = answer;
   if (type.startsWith('application/problem+json')) {
     const isProblem = problem.safeParse(body);
@@ -48,14 +57,16 @@ function faultOf(operation: Operation | undefined, answer: Answer): string | und
   if (wanted !== 'application/json') {
     return undefined;
   }
-  const parsed = schema.safeParse(body);
-  if (!parsed.success) {
-    return parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join();
+  let known: unknown;
+  try {
+    known = showCredits(credit, schema, checkCredits(credit, schema, body));
+  } catch (error) {
+    return (error as Error).message;
   }
   // A schema leaves out the keys that it does not know.
-  return isDeepStrictEqual(parsed.data, body)
+  return isDeepStrictEqual(known, body)
     ? undefined
-    : `keys that the contract does not know: ${JSON.stringify(body)} instead of ${JSON.stringify(parsed.data)}`;
+    : `keys that the contract does not know: ${JSON.stringify(body)} instead of ${JSON.stringify(known)}`;
 }
 
 function patternOf({ path }: Operation): RegExp {

@@ -5,10 +5,10 @@ import { Notice } from '../frame/notice.tsx';
 
 /** What the buyer should know before the next job fails. */
 export function BalanceNotice({ balance }: { balance: Balance | null }) {
-  if (balance === null || balance.available >= LOW_BALANCE) {
+  if (balance === null || Number(balance.available) >= LOW_BALANCE) {
     return null;
   }
-  if (balance.posted < 0) {
+  if (Number(balance.posted) < 0) {
     return (
       <Notice tone="warn" title={`${credits(-balance.posted)} to settle`}>
         A payment went back after its credits were used. The next credits you get settle this first.
@@ -23,7 +23,7 @@ export function BalanceNotice({ balance }: { balance: Balance | null }) {
   if (balance.available === 0) {
     return (
       <Notice title="No credits available" actions={buy}>
-        {balance.held > 0
+        {Number(balance.held) > 0
           ? `${credits(balance.held)} are held for jobs that are still running.`
           : 'Scans wait until there are credits.'}
       </Notice>

@@ -34,7 +34,7 @@ export function BalanceStatement(props: {
 }
 
 function Statement({ balance }: { balance: Balance | null }) {
-  const first = useRef<number | null>(null);
+  const first = useRef<Balance['available'] | null>(null);
   first.current ??= balance?.available ?? null;
   const changed = balance !== null && balance.available !== first.current;
   if (balance === null) {

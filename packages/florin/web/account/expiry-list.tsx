@@ -1,7 +1,7 @@
 import type { BalanceReport, LiveGrant } from '../../src/browser/index.ts';
 import type { Loaded } from '../../src/react/index.ts';
 import { classes } from '../frame/button.tsx';
-import { credits, formatDay, formatRelative, humanize } from '../frame/format.ts';
+import { credits, formatCredits, formatDay, formatRelative, humanize } from '../frame/format.ts';
 import { LoadFailed } from '../frame/notice.tsx';
 
 const SOON_MS = 7 * 86_400_000;
@@ -51,10 +51,14 @@ function GrantRow({ grant }: { grant: LiveGrant }) {
           ? 'Never expires'
           : `Expires ${formatRelative(grant.expiresAt, now)}, ${formatDay(grant.expiresAt)}`}
       </span>
-      <span className="small soft number">of {grant.amount.toLocaleString()}</span>
+      <span className="small soft number">of {formatCredits(grant.amount)}</span>
       <svg className="gauge" viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true">
         <rect className="track" width="100" height="3" />
-        <rect className="fill" width={(100 * grant.remaining) / grant.amount} height="3" />
+        <rect
+          className="fill"
+          width={(100 * Number(grant.remaining)) / Number(grant.amount)}
+          height="3"
+        />
       </svg>
     </li>
   );

@@ -149,7 +149,7 @@ function OperationLine({ operation, grants }: OperationProps) {
   const { title, note, amount, postedAfter, entries } = operation;
   const newest = entries[0];
   const isRun = entries.length > 1 && note === undefined;
-  const tone = amount > 0 ? 'in' : newest?.kind === 'reversal' ? 'back' : undefined;
+  const tone = Number(amount) > 0 ? 'in' : newest?.kind === 'reversal' ? 'back' : undefined;
   return (
     <>
       <span>
@@ -186,7 +186,7 @@ function describeAllocations({ allocations, amount }: Transaction): string {
     grantId === null ? 'debt' : humanizeWithin(reason ?? 'credits');
   const [only] = allocations;
   if (allocations.length === 1 && only !== undefined) {
-    return `${amount < 0 ? 'from ' : ''}${name(only)}`;
+    return `${Number(amount) < 0 ? 'from ' : ''}${name(only)}`;
   }
   return allocations.map((each) => `${formatCredits(each.amount)} from ${name(each)}`).join(', ');
 }

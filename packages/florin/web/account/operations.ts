@@ -1,4 +1,5 @@
-import type { Transaction } from '../../src/browser/index.ts';
+import type { Credits, Transaction } from '../../src/browser/index.ts';
+import { addCredits } from '../frame/format.ts';
 
 /** Entries of one day that are one thing to the buyer: a purchase, a run of like scans, a change of plan. */
 export type Operation = {
@@ -6,8 +7,8 @@ export type Operation = {
   readonly title: string;
   /** Of a change of plan: what came and what went. */
   readonly note?: string;
-  readonly amount: number;
-  readonly postedAfter: number;
+  readonly amount: Credits;
+  readonly postedAfter: Credits;
   /** Newest first. */
   readonly entries: readonly Transaction[];
 };
@@ -63,7 +64,7 @@ export function groupOperations(entries: readonly Transaction[], words: Words): 
     if (before !== undefined && before.title === title && USES.has(entry.kind)) {
       group.operations[group.operations.length - 1] = {
         ...before,
-        amount: before.amount + entry.amount,
+        amount: addCredits(before.amount, entry.amount),
         entries: [...before.entries, entry],
       };
     } else {
@@ -88,9 +89,9 @@ function changeAt(
   const end = shown.findIndex((one, at) => at > index && one.eventId !== eventId);
   const entries = shown.slice(index, end === -1 ? undefined : end);
   const back = entries.filter(({ kind, amount, reason }) => {
-    return kind === 'reversal' && amount < 0 && reason?.startsWith('return_') === true;
+    return kind === 'reversal' && Number(amount) < 0 && reason?.startsWith('return_') === true;
   });
-  const added = entries.filter(({ kind, amount }) => kind === 'grant' && amount > 0);
+  const added = entries.filter(({ kind, amount }) => kind === 'grant' && Number(amount) > 0);
   if (back.length === 0 || added.length === 0) {
     return undefined;
   }
@@ -125,7 +126,7 @@ function changeTitle(
 }
 
 function totalOf(entries: readonly Transaction[]): number {
-  return entries.reduce((sum, { amount }) => sum + amount, 0);
+  return addCredits(...entries.map(({ amount }) => amount));
 }
 
 /** Why a payment's credits are taken back, by how the reason begins. */
@@ -137,7 +138,7 @@ const TAKEN_BACK = [
 ] as const;
 
 export function titleOf(entry: Transaction, humanize: (name: string) => string): string {
-  if (entry.kind === 'reversal' && entry.amount > 0) {
+  if (entry.kind === 'reversal' && Number(entry.amount) > 0) {
     return 'Given back';
   }
   const taken = TAKEN_BACK.find(([prefix]) => entry.reason?.startsWith(prefix));

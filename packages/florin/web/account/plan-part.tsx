@@ -1,8 +1,14 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react';
-import type { CurrentPlan, Plan, PlanChanged, PlanChangePreview } from '../../src/browser/index.ts';
+import type {
+  Credits,
+  CurrentPlan,
+  Plan,
+  PlanChanged,
+  PlanChangePreview,
+} from '../../src/browser/index.ts';
 import { usePlans, useSubscriptions } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
-import { credits, formatDay, humanize } from '../frame/format.ts';
+import { credits, formatCredits, formatDay, humanize } from '../frame/format.ts';
 import { LoadFailed, Notice } from '../frame/notice.tsx';
 import { nameOf, offerOf, titleOf } from '../pricing/plan-facts.ts';
 import { PlanSheet } from './plan-sheet.tsx';
@@ -151,8 +157,10 @@ function describeEnd(current: CurrentPlan, end: string | null): string {
     : `Renews on ${formatDay(end)}.`;
 }
 
-function movedText(added: number, back: number): string {
-  return back === 0 ? `${credits(added)} added.` : `${credits(added)} added, ${back} back.`;
+function movedText(added: Credits, back: Credits): string {
+  return back === 0
+    ? `${credits(added)} added.`
+    : `${credits(added)} added, ${formatCredits(back)} back.`;
 }
 
 function DoneNotice(props: { done: Done; plans: readonly Plan[]; version: string | null }) {

@@ -22,7 +22,7 @@ export function PreviewStatement(props: {
         {describe(preview, plans)}
         {laterText(preview)}
       </p>
-      {preview.credits.availableAfter < 0 ? (
+      {Number(preview.credits.availableAfter) < 0 ? (
         <p className="debt">
           More is taken back than you have left, because it was used:{' '}
           {credits(-preview.credits.availableAfter)} will be settled by the next ones you get.
@@ -105,9 +105,11 @@ function CreditsTally({ preview: { charge, credits: moved } }: { preview: PlanCh
 
 /** Months of a yearly plan that are not in the balance yet. */
 function laterText({ credits: { laterAdded, laterStopped } }: PlanChangePreview): string {
-  const comes = laterAdded > 0 ? ` ${credits(laterAdded)} more come month by month.` : '';
+  const comes = Number(laterAdded) > 0 ? ` ${credits(laterAdded)} more come month by month.` : '';
   const stops =
-    laterStopped > 0 ? ` ${credits(laterStopped)} of months to come do not come any more.` : '';
+    Number(laterStopped) > 0
+      ? ` ${credits(laterStopped)} of months to come do not come any more.`
+      : '';
   return comes + stops;
 }
 

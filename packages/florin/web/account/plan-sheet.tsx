@@ -154,7 +154,7 @@ function PlanOption(props: {
         <strong>{nameOf(plan, quantity)}</strong>{' '}
         {isMine ? <span className="chosen-mark">Your plan</span> : null}
         <span className="about block">
-          {credits(plan.credits * quantity)} a {plan.interval ?? 'month'}
+          {credits(Number(plan.credits) * quantity)} a {plan.interval ?? 'month'}
         </span>
       </span>
       <span className="number">

@@ -3,6 +3,7 @@ import type { Plan, TopUpState, TopUpTerms } from '../../src/browser/index.ts';
 import { formatMoney } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { credits, times } from '../frame/format.ts';
+import { useSite } from '../session/context.tsx';
 
 const USUAL_THRESHOLD = 20;
 const USUAL_PER_MONTH = 3;
@@ -26,6 +27,7 @@ export function TopUpForm(props: {
       plan.currency !== null &&
       offers.some(({ priceId }) => priceId === plan.priceId),
   );
+  const smallest = 10 ** -useSite().config.creditDecimals;
   const [priceId, setPriceId] = useState(consent?.priceId ?? '');
   const [threshold, setThreshold] = useState(String(consent?.threshold ?? ''));
   const [perMonth, setPerMonth] = useState(String(consent?.maxPerMonth ?? USUAL_PER_MONTH));
@@ -35,7 +37,8 @@ export function TopUpForm(props: {
   if (pack === undefined) {
     return <p className="soft">Prices cannot be shown at the moment. Try again later.</p>;
   }
-  const below = threshold === '' ? Math.min(USUAL_THRESHOLD, pack.credits) : Number(threshold);
+  const below =
+    threshold === '' ? Math.min(USUAL_THRESHOLD, Number(pack.credits)) : Number(threshold);
   const most = Number(perMonth);
   const price = formatMoney(pack.amountMinor, pack.currency);
 
@@ -68,9 +71,9 @@ export function TopUpForm(props: {
           <input
             id="top-up-threshold"
             type="number"
-            min={1}
+            min={smallest}
             max={pack.credits}
-            step={1}
+            step={smallest}
             required
             value={below}
             onChange={edit(setThreshold)}

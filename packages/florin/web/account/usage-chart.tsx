@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import type { UsageDay } from '../../src/browser/index.ts';
-import { credits, formatCalendarDay, formatCredits } from '../frame/format.ts';
+import { addCredits, credits, formatCalendarDay, formatCredits } from '../frame/format.ts';
 
 const WIDTH = 720;
 const HEIGHT = 180;
@@ -11,8 +11,9 @@ const HEIGHT = 180;
  */
 export function UsageChart({ days }: { days: readonly UsageDay[] }) {
   const [on, setOn] = useState<number | null>(null);
-  const top = niceTop(Math.max(...days.map(({ spent }) => spent)));
-  const total = days.reduce((sum, { spent }) => sum + spent, 0);
+  const most = Math.max(...days.map(({ spent }) => Number(spent)));
+  const top = niceTop(most);
+  const total = addCredits(...days.map(({ spent }) => spent));
   const step = WIDTH / days.length;
   const first = days[0];
   const last = days.at(-1);
@@ -33,7 +34,7 @@ export function UsageChart({ days }: { days: readonly UsageDay[] }) {
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         role="img"
-        aria-label={`Credits used a day, ${formatCalendarDay(first.day)} to ${formatCalendarDay(last.day)}: ${formatCredits(total)} in all, at most ${formatCredits(Math.max(...days.map(({ spent }) => spent)))} in one day.`}
+        aria-label={`Credits used a day, ${formatCalendarDay(first.day)} to ${formatCalendarDay(last.day)}: ${formatCredits(total)} in all, at most ${formatCredits(most)} in one day.`}
         onPointerLeave={() => setOn(null)}
       >
         {[0.5, 1].map((part) => (
@@ -56,8 +57,8 @@ export function UsageChart({ days }: { days: readonly UsageDay[] }) {
               className="bar"
               x={index * step + step * 0.16}
               width={step * 0.68}
-              y={HEIGHT - barHeight(spent, top)}
-              height={barHeight(spent, top)}
+              y={HEIGHT - barHeight(Number(spent), top)}
+              height={barHeight(Number(spent), top)}
             />
           </g>
         ))}

@@ -94,7 +94,7 @@ function AccountHead({ account, reload }: { account: AdminAccount; reload: () =>
         </Notice>
       )}
       {account.seats === null ? null : <SeatLine {...account.seats} />}
-      {balance.posted < 0 ? (
+      {Number(balance.posted) < 0 ? (
         <Notice tone="warn" title={`In debt by ${formatCredits(-balance.posted)}`}>
           Money went back after its credits were used. The next grant settles it first.
         </Notice>

@@ -1,8 +1,9 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import type { AdminAccount } from '../../src/contract/index.ts';
 import { Button } from '../frame/button.tsx';
-import { credits, formatCredits } from '../frame/format.ts';
+import { addCredits, credits, formatCredits, formatSigned } from '../frame/format.ts';
 import { sentence } from '../frame/notice.tsx';
+import { useSite } from '../session/context.tsx';
 import type { AccountChange, AdminApi } from './api.ts';
 
 type Kind = AccountChange['kind'];
@@ -22,6 +23,7 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
   const [busy, setBusy] = useState(false);
   const [said, setSaid] = useState('');
   const [error, setError] = useState<unknown>(null);
+  const smallest = 10 ** -useSite().config.creditDecimals;
   const effect = useRef<HTMLParagraphElement>(null);
   const field = useRef<HTMLInputElement>(null);
   const looked = useRef(false);
@@ -98,8 +100,8 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
               id="change-amount"
               ref={field}
               type="number"
-              step={1}
-              min={kind === 'grant' ? 1 : -Number.MAX_SAFE_INTEGER}
+              step={smallest}
+              min={kind === 'grant' ? smallest : -Number.MAX_SAFE_INTEGER}
               max={Number.MAX_SAFE_INTEGER}
               required
               value={amount}
@@ -135,10 +137,10 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
         <>
           <p className="change-effect" tabIndex={-1} ref={effect}>
             <strong>
-              {proposed.kind === 'grant' ? 'Grant' : 'Adjust by'} {signed(proposed.amount)}
+              {proposed.kind === 'grant' ? 'Grant' : 'Adjust by'} {formatSigned(proposed.amount)}
             </strong>
             : available goes from {formatCredits(account.balance.available)} to{' '}
-            {formatCredits(account.balance.available + proposed.amount)}.{' '}
+            {formatCredits(addCredits(account.balance.available, proposed.amount))}.{' '}
             <span className="soft">The buyer reads “{proposed.reason}”.</span>
           </p>
           <div className="toolbar">
@@ -161,8 +163,4 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
       )}
     </form>
   );
-}
-
-function signed(amount: number): string {
-  return amount > 0 ? `+${formatCredits(amount)}` : formatCredits(amount);
 }

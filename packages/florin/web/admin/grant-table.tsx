@@ -73,10 +73,11 @@ export function GrantTable(props: {
 
 function GrantBar({ grant }: { grant: AdminGrant }) {
   let at = 0;
-  const parts = PARTS.filter((part) => grant[part] > 0).map((part) => {
+  const parts = PARTS.filter((part) => Number(grant[part]) > 0).map((part) => {
     const from = at;
-    at += grant[part];
-    return { part, from, amount: grant[part] };
+    const amount = Number(grant[part]);
+    at += amount;
+    return { part, from, amount };
   });
   const text = parts.map(({ part, amount }) => `${formatCredits(amount)} ${PART_NAMES[part]}`);
   return (
@@ -86,8 +87,8 @@ function GrantBar({ grant }: { grant: AdminGrant }) {
           <rect
             key={part}
             data-part={part}
-            x={(100 * from) / grant.amount}
-            width={(100 * amount) / grant.amount}
+            x={(100 * from) / Number(grant.amount)}
+            width={(100 * amount) / Number(grant.amount)}
             height="4"
           />
         ))}

@@ -1,6 +1,6 @@
 import { type FormEvent, useCallback, useEffect, useState } from 'react';
 import { FlorinClientError } from '../../src/browser/index.ts';
-import type { AdminFinding, AdminReconcileRun } from '../../src/contract/index.ts';
+import type { AdminFinding, AdminReconcileRun, Credits } from '../../src/contract/index.ts';
 import { useLoaded } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { formatCredits, formatInstant, formatRelative, humanize } from '../frame/format.ts';
@@ -236,9 +236,11 @@ function namesOf({ ids }: AdminFinding): string {
   return Object.values(ids).join(' ');
 }
 
-function missing(credits: number | null): string {
+function missing(credits: Credits | null): string {
   if (credits === null || credits === 0) {
     return '–';
   }
-  return credits > 0 ? `${formatCredits(credits)} missing` : `${formatCredits(-credits)} too many`;
+  return Number(credits) > 0
+    ? `${formatCredits(credits)} missing`
+    : `${formatCredits(-credits)} too many`;
 }

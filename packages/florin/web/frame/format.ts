@@ -1,15 +1,16 @@
-import { formatCredits } from '../../src/react/index.ts';
+import type { Credits } from '../../src/browser/index.ts';
+import { addCredits, formatCredits } from '../../src/react/index.ts';
 
-export { formatCredits };
+export { addCredits, formatCredits };
 
 /** +50 or −3. */
-export function formatSigned(amount: number): string {
-  return amount > 0 ? `+${formatCredits(amount)}` : formatCredits(amount);
+export function formatSigned(amount: Credits): string {
+  return Number(amount) > 0 ? `+${formatCredits(amount)}` : formatCredits(amount);
 }
 
 /** 1 credit, 2 credits. */
-export function credits(amount: number): string {
-  return `${formatCredits(amount)} ${Math.abs(amount) === 1 ? 'credit' : 'credits'}`;
+export function credits(amount: Credits): string {
+  return `${formatCredits(amount)} ${Math.abs(Number(amount)) === 1 ? 'credit' : 'credits'}`;
 }
 
 /** `once`, `3 times`. */

@@ -13,7 +13,7 @@ export function ChoiceBar(props: { plan: Plan; purchase: Purchase; signedIn: boo
     <section className="choice" aria-label="Your choice">
       <div className="column">
         <p>
-          <strong>{nameOf(plan, quantity)}</strong> · {credits(plan.credits * quantity)} ·{' '}
+          <strong>{nameOf(plan, quantity)}</strong> · {credits(Number(plan.credits) * quantity)} ·{' '}
           <span className="number">{priceText(plan, quantity)}</span>
         </p>
         <div className="choice-actions">

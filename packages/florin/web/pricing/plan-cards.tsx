@@ -52,7 +52,7 @@ export function PackLines({ plans, purchase, signedIn }: ListProps) {
             {plan.description === null ? null : <p className="soft small">{plan.description}</p>}
           </div>
           <p className="credits">
-            {formatCredits(plan.credits * purchase.quantityOf(plan))}
+            {formatCredits(Number(plan.credits) * purchase.quantityOf(plan))}
             <span className="visually-hidden"> scans</span>
           </p>
           <p className="unit">{unitPriceOf(plan)}</p>

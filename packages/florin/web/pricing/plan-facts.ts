@@ -43,7 +43,7 @@ export function offerOf(plan: Plan, quantity: number): string {
   const count = plan.intervalCount ?? 1;
   const interval = plan.interval ?? 'month';
   const often = count === 1 ? `a ${interval}` : `every ${count} ${interval}s`;
-  return `${credits(plan.credits * quantity)}${price === null ? '' : ` for ${price}`} ${often}`;
+  return `${credits(Number(plan.credits) * quantity)}${price === null ? '' : ` for ${price}`} ${often}`;
 }
 
 /** How long the credits last, as a sentence. */

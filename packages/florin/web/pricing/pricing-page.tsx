@@ -80,7 +80,7 @@ function ToBuy({ plan, quantity }: { plan: Plan; quantity: number }) {
   const price = priceText(plan, quantity);
   return (
     <p>
-      To buy <strong>{nameOf(plan, quantity)}</strong>, {credits(plan.credits * quantity)}
+      To buy <strong>{nameOf(plan, quantity)}</strong>, {credits(Number(plan.credits) * quantity)}
       {price === '' ? '' : ` for ${price}`}.
     </p>
   );

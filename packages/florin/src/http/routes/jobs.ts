@@ -1,5 +1,5 @@
 import { OPERATING } from '../../contract/index.ts';
-import { json } from '../headers.ts';
+import { Reply } from '../headers.ts';
 import type { Parts } from '../parts.ts';
 import { statusOf } from '../problem.ts';
 import { type App, addRoute } from '../route.ts';
@@ -10,6 +10,6 @@ export function addJobs(app: App, { callers, runJobs }: Parts): void {
     await callers.server(c);
     const jobs = await runJobs();
     const failure = jobs.find((job) => job.failure !== null)?.failure ?? null;
-    return json({ jobs }, { status: failure === null ? 200 : statusOf(failure) });
+    return new Reply({ jobs }, { status: failure === null ? 200 : statusOf(failure) });
   });
 }

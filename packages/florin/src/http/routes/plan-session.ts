@@ -5,7 +5,7 @@ import { FlorinError } from '../../kernel/index.ts';
 import type { PlanSession } from '../../plan-session/index.ts';
 import { readJson } from '../body.ts';
 import type { RequestContext } from '../context.ts';
-import { cookieHeader, json, noContent, withCookies } from '../headers.ts';
+import { cookieHeader, noContent, Reply, withCookies } from '../headers.ts';
 import { requireAllowedOrigin } from '../origins.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
@@ -42,7 +42,7 @@ export function addPlanSession(app: App, parts: Parts): void {
 
   addRoute(app, PLAN_SESSION.choose, async (c) => {
     const { token, session } = await take(c);
-    return withCookies(json({ token, ...show(session) }), [planCookie.keep(token)]);
+    return new Reply({ token, ...show(session) }, { cookies: [planCookie.keep(token)] });
   });
 
   addRoute(app, PLAN_SESSION.read, async (c) => {

@@ -5,7 +5,7 @@ import { type App, addRoute } from '../route.ts';
 
 /** Adds what a page reads before anybody has signed in. */
 export function addShop(app: App, parts: Parts): void {
-  const { addressOf, config, checkout, development, rateLimits } = parts;
+  const { addressOf, catalog, config, checkout, development, rateLimits } = parts;
 
   addRoute(app, SHOP.plans, async (c) => {
     await rateLimits.take('anyone', addressOf(c));
@@ -17,6 +17,7 @@ export function addShop(app: App, parts: Parts): void {
     supabasePublishableKey: config.supabase.publishableKey ?? null,
     appUrl: config.appUrl,
     development,
+    creditDecimals: catalog.credit.decimals,
   };
   addRoute(app, SHOP.settings, () => settings);
 }

@@ -541,6 +541,7 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
     body: {
       supabaseUrl: mock.url,
       supabasePublishableKey: 'sb_publishable_x',
+      creditDecimals: 0,
       appUrl: mock.url,
       development: true,
     },

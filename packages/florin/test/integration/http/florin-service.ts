@@ -11,6 +11,7 @@ import {
 } from '../../../src/catalog/index.ts';
 import { type Config, parseConfig } from '../../../src/config.ts';
 import type { Operation } from '../../../src/contract/index.ts';
+import type { Credit } from '../../../src/credit/index.ts';
 import { type AppDeps, createApp, type FlorinApp } from '../../../src/http/index.ts';
 import { type Clock, type Logger, randomIds, systemClock } from '../../../src/kernel/index.ts';
 import { listen } from '../../../src/server.ts';
@@ -210,6 +211,7 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
       ...more,
       limits,
     }),
+    catalog.credit,
   );
   const { app } = checked;
   const server = await listen({ fetch: app.fetch, host: '127.0.0.1', port: 0 });
@@ -254,7 +256,7 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
 }
 
 /** The app, every answer of which is compared with the contract; a wrong one fails its test. */
-function checkAnswers(app: FlorinApp) {
+function checkAnswers(app: FlorinApp, credit: Credit) {
   const faults: string[] = [];
   const answered = new Set<Operation>();
   async function check(call: { method: string; path: string }, response: Response) {
@@ -264,7 +266,7 @@ function checkAnswers(app: FlorinApp) {
     }
     const type = response.headers.get('content-type') ?? '';
     const { status, body } = type.includes('json') ? await read(response.clone()) : response;
-    const fault = contractFault(call, { status, type, body: body ?? undefined });
+    const fault = contractFault(call, { status, type, body: body ?? undefined }, credit);
     if (fault !== undefined) {
       faults.push(fault);
       throw new Error(fault);

@@ -1,5 +1,6 @@
 // Books that were written before a change of plan took anything back (docs/decisions/0075).
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { WHOLE_CREDITS } from '../../../src/credit/index.ts';
 import { spend, verifyLedger } from '../../../src/ledger/index.ts';
 import { type ReconcileOptions, reconcile } from '../../../src/reconcile/index.ts';
 import { testCatalog } from '../webhooks/catalog.ts';
@@ -136,7 +137,12 @@ describe('books of the old rule', () => {
     const { id } = await subscribe(here);
     await stripe.subscriptions.cancel(id, { prorate: true, invoice_now: true });
     await settle();
-    const catalog = { prices: [], find: () => undefined, earlyFraudWarnings: 'ignore' } as never;
+    const catalog = {
+      credit: WHOLE_CREDITS,
+      prices: [],
+      find: () => undefined,
+      earlyFraudWarnings: 'ignore',
+    } as never;
     const { findings } = await reconcile({ ...shop.deps, catalog, client: stripe });
     expect(findings).toContainEqual(
       expect.objectContaining({

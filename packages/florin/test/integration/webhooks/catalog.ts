@@ -1,4 +1,5 @@
 import { type Catalog, type CatalogPrice, OCR_CATALOG } from '../../../src/catalog/index.ts';
+import { WHOLE_CREDITS } from '../../../src/credit/index.ts';
 
 function price(id: string, credits: number, more: Partial<CatalogPrice> = {}): CatalogPrice {
   return {
@@ -24,6 +25,7 @@ export function testCatalog(
     ...more,
   ];
   return {
+    credit: WHOLE_CREDITS,
     prices,
     earlyFraudWarnings,
     find: ({ priceId, lookupKey }) =>

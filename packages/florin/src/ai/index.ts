@@ -1,0 +1,6 @@
+/**
+ * `florin/ai`: models of the AI SDK (the package `ai`, which your app installs) that are paid with credits.
+ * See docs/ai.md.
+ */
+export type { MeteringFlorin, Settled } from './call.ts';
+export { type MeterOptions, meterModel } from './meter-model.ts';
