@@ -15,6 +15,7 @@ import { PLAN_SESSION } from './plan-session.ts';
 import { SHOP } from './shop.ts';
 import { STATEMENT } from './statement.ts';
 import { TOP_UP } from './top-up.ts';
+import { TRANSFERS } from './transfers.ts';
 import { USAGE } from './usage.ts';
 
 /** Every operation of the service. */
@@ -30,6 +31,7 @@ export const OPERATIONS: readonly Operation[] = [
   CHARGES,
   LIMITS,
   MEMBERS,
+  TRANSFERS,
   ADMIN_EVENTS,
   ADMIN_ACCOUNTS,
   ADMIN_HEALTH,
@@ -94,5 +96,6 @@ export {
   SHOP,
   STATEMENT,
   TOP_UP,
+  TRANSFERS,
   USAGE,
 };

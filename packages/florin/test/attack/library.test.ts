@@ -52,6 +52,11 @@ function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
     reverseGrant: [{ ...grant, amount: 1 }],
     restoreGrant: [{ ...grant, amount: 1 }],
     voidGrant: [grant],
+    exportPerson: [accountId],
+    erasePerson: [randomUUID()],
+    transfer: [
+      { from: accountId, to: randomUUID(), amount: 1, idempotencyKey: randomUUID(), reason: 'why' },
+    ],
     setLimit: [
       {
         accountId,

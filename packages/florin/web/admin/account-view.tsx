@@ -95,6 +95,7 @@ function AccountHead({ account, reload }: { account: AdminAccount; reload: () =>
           Its ledger is kept and takes no more entries.
         </Notice>
       )}
+      {account.seats === null ? null : <SeatLine {...account.seats} />}
       {Number(balance.posted) < 0 ? (
         <Notice tone="warn" title={`In debt by ${formatCredits(-balance.posted)}`}>
           Money went back after its credits were used. The next grant settles it first.
@@ -119,5 +120,17 @@ function AccountHead({ account, reload }: { account: AdminAccount; reload: () =>
         </div>
       </dl>
     </>
+  );
+}
+
+/** Compared, and never acted on by itself. */
+function SeatLine({ bought, members }: NonNullable<AdminAccount['seats']>) {
+  const text = `${bought} ${bought === 1 ? 'seat' : 'seats'}, ${members} ${members === 1 ? 'member' : 'members'}`;
+  return members > bought ? (
+    <Notice tone="warn" title={text}>
+      More members use the account than it pays for. Nobody is refused for it.
+    </Notice>
+  ) : (
+    <p className="soft">{text}</p>
   );
 }

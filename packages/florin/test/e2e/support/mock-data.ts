@@ -458,6 +458,7 @@ export function someAccount(now: number): AdminAccount {
     expired: 0,
     voided: 0,
     reversed: 0,
+    moved: 0,
     createdAt: created,
     actor: null,
     internalNote: null,
@@ -484,9 +485,11 @@ export function someAccount(now: number): AdminAccount {
               remaining: 0,
               burned: 0,
               reversed: 50,
+              moved: 0,
               metadata: { stripe_payment_id: 'pi_3PqB' },
             },
           ],
+    seats: null,
     topUp: {
       consent: {
         status: 'paused',
