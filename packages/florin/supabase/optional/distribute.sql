@@ -155,6 +155,11 @@ select format('select create_distributed_table(%L, %L, colocate_with => %L)', fo
  order by c.relname <> 'accounts', c.relname
 \gexec
 
+-- But for the one row that statements over the ledger read beside it: every node has that.
+select create_reference_table('billing.credit_decimals')
+ where not exists (
+   select from pg_dist_partition d where d.logicalrelid = 'billing.credit_decimals'::regclass);
+
 set local citus.enable_ddl_propagation to off;
 select statement from views_aside order by n, part \gexec
 
