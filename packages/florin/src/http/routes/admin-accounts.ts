@@ -8,7 +8,9 @@ import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
 /** Adds what operators look up about accounts, and what they change by hand. */
-export function addAdminAccounts(app: App, { callers, db, logger, stripe }: Parts): void {
+export function addAdminAccounts(app: App, parts: Parts): void {
+  const { callers, db, logger, stripe } = parts;
+  const { credit } = parts.catalog;
   const deps = { db, stripe, logger };
 
   addRoute(app, ADMIN_ACCOUNTS.search, async (c) => {
@@ -36,7 +38,7 @@ export function addAdminAccounts(app: App, { callers, db, logger, stripe }: Part
       ...(expiresAt == null ? {} : { expiresAt: new Date(expiresAt) }),
       metadata: { reason, actor: operator, ...(note ? { internal_note: note } : {}) },
     });
-    logger.info({ accountId, amount, operator }, 'an operator grants credits');
+    logger.info({ accountId, amount: credit.show(amount), operator }, 'an operator grants credits');
     return written;
   });
 
@@ -53,7 +55,10 @@ export function addAdminAccounts(app: App, { callers, db, logger, stripe }: Part
       actor: operator,
       internalNote: internalNote || undefined,
     });
-    logger.info({ accountId, amount, operator }, 'an operator adjusts a balance');
+    logger.info(
+      { accountId, amount: credit.show(amount), operator },
+      'an operator adjusts a balance',
+    );
     return written;
   });
 

@@ -164,6 +164,32 @@ describe('the service of a catalogue with two decimals', () => {
     expect(await unitsOf(account)).toBe(500);
   });
 
+  it('tells what a member used', async () => {
+    const account = crypto.randomUUID();
+    const member = crypto.randomUUID();
+    await write(account, 'grants', { amount: 2 });
+    const set = await service.ask(`/api/accounts/${account}/members/${member}`, {
+      method: 'PUT',
+      body: { role: 'admin' },
+      as: 'server',
+    });
+    expect(set.status).toBeLessThan(300);
+    await write(account, 'spend', { amount: '0.75', actor: member });
+    const { body } = await service.ask(`/api/accounts/${account}/members`, { as: 'server' });
+    expect(body).toMatchObject({ members: [{ userId: member, used: '0.75' }] });
+  });
+
+  it('writes to the log in credits', async () => {
+    const account = crypto.randomUUID();
+    const ops = `Bearer ${await service.project.token(operator(crypto.randomUUID()))}`;
+    await write(account, 'grants', { amount: 2 });
+    const body = { amount: '0.25', reason: 'a test', idempotencyKey: crypto.randomUUID() };
+    await service.ask(`/api/admin/accounts/${account}/grant`, { body, as: ops });
+    expect(service.logs).toContainEqual(
+      expect.objectContaining({ message: 'an operator grants credits', amount: '0.25' }),
+    );
+  });
+
   it('shows operators credits, and takes corrections of fractions', async () => {
     const account = crypto.randomUUID();
     const ops = `Bearer ${await service.project.token(operator(crypto.randomUUID()))}`;
