@@ -5672,7 +5672,7 @@ COMMENT ON TABLE billing.consumed_plan_sessions IS 'Nonces of plan sessions that
 
 CREATE TABLE billing.credit_decimals (
     only_row boolean DEFAULT true NOT NULL,
-    decimals smallint NOT NULL,
+    decimals bigint NOT NULL,
     kept_at timestamp with time zone NOT NULL,
     CONSTRAINT credit_decimals_between_zero_and_six CHECK (((decimals >= 0) AND (decimals <= 6))),
     CONSTRAINT credit_decimals_one_row CHECK (only_row)
