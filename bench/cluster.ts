@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { migrate, withDatabase } from '../packages/florin/src/db/index.ts';
@@ -13,6 +13,8 @@ export type Cluster = {
   readonly settings: string;
   /** Milliseconds of one write of 8 kB and its fdatasync, where the database keeps its files. */
   readonly syncMs: number;
+  /** The machine's load average of the last minute when the run began. */
+  readonly load: number;
   /** A new migrated database. */
   database(): Promise<BenchDatabase>;
   stop(): Promise<void>;
@@ -31,6 +33,7 @@ export type BenchDatabase = {
 export const ACCOUNTS = 10_000;
 
 export async function startCluster(): Promise<Cluster> {
+  const [load = Number.NaN] = loadavg();
   const directory = await mkdtemp(join(tmpdir(), 'florin-bench-'));
   // Where we are root Postgres is another user; closed out it would keep its files elsewhere, for ever.
   await chmod(directory, 0o755);
@@ -49,6 +52,7 @@ export async function startCluster(): Promise<Cluster> {
     version: String(about?.['version']),
     settings: String(about?.['settings']),
     syncMs: await measureSync(directory),
+    load,
     async database() {
       made += 1;
       const name = `bench_${made}`;

@@ -1,20 +1,17 @@
 /**
- * `npm run load`: signed deliveries at a steady rate over HTTP, on a ledger that is long already, with
- * spends and balance reads beside them (B13). The rate is kept whatever the service does: a late answer
- * makes no later question, and what waits counts as waiting. Fails when anything was lost or refused.
+ * `npm run load`: signed deliveries over HTTP on a ledger that is long already, with spends and balance
+ * reads beside them, and a report of what was seen. Fails when a limit was not held, or anything was
+ * lost or refused.
  */
-import { createHmac, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
-import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type BenchDatabase, newKey, oneOf, openAccounts, startCluster } from './cluster.ts';
-import { path, type Server, serviceEnvironment, startServer, WEBHOOK_SECRET } from './server.ts';
+import { type BenchDatabase, openAccounts, startCluster } from './cluster.ts';
+import { holds, publishLoad, render, type Soak, TRIAL_SECONDS } from './load-report.ts';
+import { path, type Server, serviceEnvironment, startServer } from './server.ts';
+import { busyFor, type Phase, run, SERVER_KEY } from './traffic.ts';
 
-const SERVER_KEY = 'Vb7kQ2mZr8tW5xYn1LpA9cFhJ3sDgUe4';
-const PRICE = 'price_QUICK_SCAN';
 const BATCH = 10_000;
-const TICK_MS = 10;
+const WARM_UP = { seconds: 10, rate: 100, beside: 20 };
+const TRIALS = 5;
 
 const { values } = parseArgs({
   options: {
@@ -22,117 +19,21 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '500' },
     rows: { type: 'string', default: '1000000' },
     beside: { type: 'string', default: '50' },
+    search: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
-const USAGE = `npm run load -- [--seconds <n>] [--rate <n>] [--rows <n>] [--beside <n>]
+const USAGE = `npm run load -- [--search] [--write] [--seconds <n>] [--rate <n>] [--rows <n>] [--beside <n>]
 
+  --search   if --rate does not hold for ${TRIAL_SECONDS} s, look for the highest that does, in ${TRIALS} trials, and go on with it
+  --write    write the report to docs/load.md
   --seconds  how long (default 600)
   --rate     deliveries a second (default 500)
   --rows     ledger rows that are there before (default 1000000)
   --beside   spends a second, and balance reads a second, beside them (default 50)
 `;
-
-type Kind = 'delivery' | 'spend' | 'balance';
-type Sent = { readonly kind: Kind; readonly ms: number; readonly status: number };
-
-const agent = new Agent({ keepAlive: true, maxSockets: 256 });
-
-/** One request; its status, 0 when there was no answer. */
-function ask(
-  server: Server,
-  call: { method: string; path: string; headers: Record<string, string>; body?: string },
-): Promise<number> {
-  return new Promise((resolve) => {
-    const { method, path: target, headers, body } = call;
-    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
-    const outgoing = request(
-      {
-        agent,
-        host: server.url.hostname,
-        port: server.url.port,
-        method,
-        path: target,
-        headers: { ...headers, ...length },
-      },
-      (incoming) => {
-        incoming.resume();
-        incoming.once('end', () => resolve(incoming.statusCode ?? 0));
-        incoming.once('error', () => resolve(0));
-      },
-    );
-    outgoing.once('error', () => resolve(0));
-    outgoing.end(body);
-  });
-}
-
-function delivery(account: string) {
-  const id = randomUUID().replaceAll('-', '');
-  const body = JSON.stringify({
-    id: `evt_${id}`,
-    object: 'event',
-    api_version: '2026-10-28.endive',
-    created: Math.floor(Date.now() / 1000),
-    type: 'checkout.session.completed',
-    livemode: false,
-    pending_webhooks: 1,
-    request: { id: null, idempotency_key: null },
-    data: {
-      object: {
-        id: `cs_${id}`,
-        object: 'checkout.session',
-        mode: 'payment',
-        status: 'complete',
-        payment_status: 'paid',
-        amount_total: 500,
-        currency: 'usd',
-        customer: null,
-        client_reference_id: account,
-        metadata: {},
-        payment_intent: `pi_${id}`,
-        invoice: null,
-        subscription: null,
-        line_items: {
-          object: 'list',
-          has_more: false,
-          data: [
-            {
-              id: `li_${id}`,
-              object: 'item',
-              amount_subtotal: 500,
-              amount_total: 500,
-              amount_discount: 0,
-              currency: 'usd',
-              quantity: 1,
-              description: PRICE,
-              price: { id: PRICE, object: 'price', lookup_key: null, unit_amount: 500 },
-            },
-          ],
-        },
-      },
-    },
-  });
-  const at = Math.floor(Date.now() / 1000);
-  const v1 = createHmac('sha256', WEBHOOK_SECRET).update(`${at}.${body}`).digest('hex');
-  const headers = { 'stripe-signature': `t=${at},v1=${v1}`, 'content-type': 'application/json' };
-  return { method: 'POST', path: '/api/stripe/webhook', headers, body };
-}
-
-const asServer = { authorization: `Bearer ${SERVER_KEY}` };
-
-function spend(account: string) {
-  const headers = {
-    ...asServer,
-    'content-type': 'application/json',
-    'idempotency-key': newKey(),
-  };
-  return { method: 'POST', path: `/api/accounts/${account}/spend`, headers, body: '{"amount":1}' };
-}
-
-function balance(account: string) {
-  return { method: 'GET', path: `/api/accounts/${account}`, headers: asServer };
-}
 
 /** Spends until the ledger has this many rows. */
 async function fill(db: BenchDatabase, accounts: readonly string[], rows: number): Promise<void> {
@@ -151,96 +52,79 @@ async function fill(db: BenchDatabase, accounts: readonly string[], rows: number
   await db.asAdmin('vacuum analyze', 'checkpoint');
 }
 
-/** What the process holds in memory, in MiB. */
-async function memoryOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024);
+/** The highest rate up to `most` that short trials find to hold, and the trials. */
+async function search(
+  most: number,
+  trial: (rate: number) => Promise<Phase>,
+): Promise<{ rate: number; trials: Phase[] }> {
+  const trials: Phase[] = [];
+  let [held, tooMuch] = [0, most];
+  for (let rate = most; trials.length < TRIALS; rate = 10 * Math.round((held + tooMuch) / 20)) {
+    if (trials.some(({ pace }) => pace.rate === rate)) {
+      break;
+    }
+    const phase = await trial(rate);
+    trials.push(phase);
+    if (!holds(phase)) {
+      tooMuch = rate;
+    } else if (rate === most) {
+      return { rate, trials };
+    } else {
+      held = rate;
+    }
+  }
+  return { rate: held > 0 ? held : tooMuch, trials };
 }
 
-function percentile(sorted: readonly number[], share: number): string {
-  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1);
+async function soak(server: Server, db: BenchDatabase, accounts: readonly string[]) {
+  const [seconds, rate, beside] = [values.seconds, values.rate, values.beside].map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  await run(server, accounts, WARM_UP);
+  const found = values.search
+    ? await search(rate, (one) =>
+        run(server, accounts, { seconds: TRIAL_SECONDS, rate: one, beside }),
+      )
+    : { rate, trials: [] };
+  await db.asAdmin('checkpoint');
+  const phase = await run(server, accounts, { seconds, rate: found.rate, beside });
+  const [client] = await db.clients(1);
+  const counted = await client?.query<Soak['books']>(
+    `select (select count(*) from credits.entries where idempotency_key like 'florin:checkout:%')::int as credited,
+            (select count(*) from billing.events)::int as events,
+            (select count(*) from billing.events where status <> 'processed')::int as unfinished,
+            (select count(*) from credits.verify_ledger())::int as faults`,
+  );
+  const books = counted?.rows[0];
+  if (books === undefined) {
+    throw new Error('The books were not read.');
+  }
+  return { phase, trials: found.trials, books };
 }
 
 async function main(): Promise<boolean> {
-  const [seconds, rate, rows, beside] = [
-    values.seconds,
-    values.rate,
-    values.rows,
-    values.beside,
-  ].map(Number) as [number, number, number, number];
+  const busyBefore = await busyFor(2_000);
   const cluster = await startCluster();
   const db = await cluster.database();
   const accounts = await openAccounts(db);
+  const rows = Number(values.rows);
   await fill(db, accounts, rows);
   const server = await startServer(
     [path('packages/florin/dist/cli/main.js'), 'serve'],
     serviceEnvironment(db.url, SERVER_KEY),
   );
-  const sent: Sent[] = [];
-  const memory: number[] = [];
-  const open = new Set<Promise<void>>();
-  const send = (kind: Kind, due: number, call: Parameters<typeof ask>[1]) => {
-    const work = ask(server, call).then((status) => {
-      sent.push({ kind, status, ms: performance.now() - due });
-    });
-    open.add(work);
-    work.finally(() => open.delete(work));
-  };
   try {
-    const start = performance.now();
-    const made: Record<Kind, number> = { delivery: 0, spend: 0, balance: 0 };
-    let nextLook = 0;
-    for (let now = 0; now < seconds * 1_000; now = performance.now() - start) {
-      for (; made.delivery < (now * rate) / 1_000; made.delivery += 1) {
-        send('delivery', start + (made.delivery * 1_000) / rate, delivery(oneOf(accounts)));
-      }
-      for (; made.spend < (now * beside) / 1_000; made.spend += 1) {
-        send('spend', start + (made.spend * 1_000) / beside, spend(oneOf(accounts)));
-        send('balance', start + (made.spend * 1_000) / beside, balance(oneOf(accounts)));
-      }
-      if (now >= nextLook) {
-        memory.push(await memoryOf(server.pid));
-        nextLook = now + (seconds * 1_000) / 20;
-      }
-      await wait(TICK_MS);
+    const seen = await soak(server, db, accounts);
+    const report = render({ ...seen, asked: Number(values.rate), rows, busyBefore, cluster });
+    process.stdout.write(`${report.text}\n`);
+    if (values.write) {
+      await publishLoad(report.text);
     }
-    await Promise.all(open);
-    memory.push(await memoryOf(server.pid));
-    const [client] = await db.clients(1);
-    const counted = await client?.query<{ credited: number; unfinished: number; faults: number }>(
-      `select (select count(*) from credits.entries where idempotency_key like 'florin:checkout:%')::int as credited,
-              (select count(*) from billing.events where status <> 'processed')::int as unfinished,
-              (select count(*) from credits.verify_ledger())::int as faults`,
-    );
-    const { credited, unfinished, faults } = counted?.rows[0] ?? {
-      credited: 0,
-      unfinished: 0,
-      faults: 1,
-    };
-    const say = (text: string) => process.stdout.write(`${text}\n`);
-    say(
-      `${rate} deliveries/s for ${seconds} s on ${rows} ledger rows, ${beside} spends/s and ${beside} account reads/s beside;`,
-    );
-    say(
-      `PostgreSQL ${cluster.version} (${cluster.settings}), 8 kB write and fdatasync ${cluster.syncMs.toFixed(2)} ms; 2 cores shared with the sender.`,
-    );
-    let isRight = credited === made.delivery && unfinished === 0 && faults === 0;
-    for (const kind of ['delivery', 'spend', 'balance'] as const) {
-      const own = sent.filter((one) => one.kind === kind);
-      const failed = own.filter(({ status }) => status !== 200).length;
-      const times = own.map(({ ms }) => ms).sort((a, b) => a - b);
-      isRight &&= failed === 0;
-      say(
-        `${kind}: ${own.length} answered, ${failed} failed; ms p50 ${percentile(times, 0.5)}, p99 ${percentile(times, 0.99)}, most ${percentile(times, 1)}`,
-      );
-    }
-    say(
-      `credited ${credited} of ${made.delivery}, unfinished ${unfinished}, ledger faults ${faults}; memory MiB ${memory.join(' ')}`,
-    );
-    return isRight;
+    return report.isHeld;
   } finally {
     await server.stop();
-    agent.destroy();
     await db.close();
     await cluster.stop();
   }

@@ -31,6 +31,20 @@ export function moveFloor(client: pg.ClientBase | undefined, accountId: string):
   return run(client, 'floor', FLOOR, [accountId, 1]);
 }
 
+const IDEMPOTENT = `
+  with moved as (
+    update floor_accounts set balance = balance - $2
+     where account_id = $1 and balance >= $2
+       and not exists (select from keyed_ledger where account_id = $1 and key = $3)
+    returning account_id, balance)
+  insert into keyed_ledger (account_id, amount, balance_after, key)
+  select account_id, -$2::bigint, balance, $3 from moved returning id, balance_after`;
+
+/** What a careful hand would write: a key is used once, and a doubled one fails as a whole. */
+export function moveOnce(client: pg.ClientBase | undefined, accountId: string): Promise<unknown> {
+  return run(client, 'idempotent', IDEMPOTENT, [accountId, 1, newKey()]);
+}
+
 /** The same two rows in a transaction written by hand. */
 export async function moveByHand(
   client: pg.ClientBase | undefined,
@@ -61,7 +75,7 @@ export async function run<R extends pg.QueryResultRow>(
   return client?.query<R>({ name, text, values });
 }
 
-/** The floor's two tables, with the same accounts. */
+/** The floor's tables, with the same accounts. */
 export async function openFloor(db: BenchDatabase, accountIds: readonly string[]): Promise<void> {
   await db.asAdmin(
     `create table floor_accounts (account_id uuid primary key, balance bigint not null)
@@ -72,7 +86,11 @@ export async function openFloor(db: BenchDatabase, accountIds: readonly string[]
        created_at timestamptz not null default now())`,
     `insert into floor_accounts select id::uuid, 1000000000000
        from unnest('{${accountIds.join(',')}}'::text[]) as id`,
-    'grant all on floor_accounts, floor_ledger to postgres',
+    `create table keyed_ledger (
+       id bigint generated always as identity primary key, account_id uuid not null,
+       amount bigint not null, balance_after bigint not null, key text not null,
+       created_at timestamptz not null default now(), unique (account_id, key))`,
+    'grant all on floor_accounts, floor_ledger, keyed_ledger to postgres',
     'vacuum analyze floor_accounts',
   );
 }

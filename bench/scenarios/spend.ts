@@ -1,7 +1,7 @@
 import { type Cluster, oneOf, openAccounts } from '../cluster.ts';
 import type { Scenario } from '../load.ts';
 import { openPeer, peerVersion } from '../peer.ts';
-import { moveByHand, moveFloor, openFloor, spendOnce } from '../statements.ts';
+import { moveByHand, moveFloor, moveOnce, openFloor, spendOnce } from '../statements.ts';
 
 /** `credits.spend` over many accounts against the floor, a transaction by hand and the peer. */
 export async function openSpend(cluster: Cluster): Promise<Scenario> {
@@ -20,6 +20,7 @@ export async function openSpend(cluster: Cluster): Promise<Scenario> {
       variant('spend, 8', 8, spendOnce),
       variant('floor, 8', 8, moveFloor),
       variant('by hand, 8', 8, moveByHand),
+      variant('idempotent, 8', 8, moveOnce),
       { name: 'peer, 8', clients: 8, call: () => peer.consume(oneOf(ids)) },
       variant('spend, 32', 32, spendOnce),
       variant('floor, 32', 32, moveFloor),
@@ -36,6 +37,12 @@ export async function openSpend(cluster: Cluster): Promise<Scenario> {
         of: 'spend, 32',
         against: 'floor, 32',
         reach: 0.8,
+      },
+      {
+        what: '`credits.spend` against an idempotent statement written by hand, 8 clients',
+        of: 'spend, 8',
+        against: 'idempotent, 8',
+        reach: 0.78,
       },
       {
         what: '`credits.spend` against BEGIN, UPDATE, INSERT, COMMIT by hand, 8 clients',

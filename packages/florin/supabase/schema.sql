@@ -64,15 +64,6 @@ ALTER TYPE credits.change OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.change IS 'One step of a settlement: pay (a stretch by a grant), owe (a stretch by nobody), release (a hold whose time is up), free (what that gives back to a grant), start (a grant becomes effective), expire (what a grant has left).';
 
-CREATE TYPE credits.due_balance AS (
-	posted bigint,
-	held bigint
-);
-
-ALTER TYPE credits.due_balance OWNER TO florin_owner;
-
-COMMENT ON TYPE credits.due_balance IS 'A balance as of one instant.';
-
 CREATE TYPE credits.entry_kind AS ENUM (
     'grant',
     'spend',
@@ -81,16 +72,18 @@ CREATE TYPE credits.entry_kind AS ENUM (
     'void',
     'reversal',
     'adjustment',
+    'transfer',
     'schedule',
     'hold',
     'extension',
     'release',
-    'close'
+    'close',
+    'erasure'
 );
 
 ALTER TYPE credits.entry_kind OWNER TO florin_owner;
 
-COMMENT ON TYPE credits.entry_kind IS 'What an entry records. The last five move no credits: a grant of the future, a hold placed, extended or ended, the account closed.';
+COMMENT ON TYPE credits.entry_kind IS 'What an entry records. The last six move no credits: a grant of the future, a hold placed, extended or ended, the account closed, a person erased.';
 
 CREATE TYPE credits.hold_status AS ENUM (
     'open',
@@ -113,147 +106,6 @@ CREATE TYPE credits.instant AS ENUM (
 ALTER TYPE credits.instant OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.instant IS 'What happens at an instant. At one and the same time in this order.';
-
-CREATE DOMAIN credits.zero_or_more AS bigint
-	CONSTRAINT zero_or_more CHECK ((VALUE >= 0));
-
-ALTER DOMAIN credits.zero_or_more OWNER TO florin_owner;
-
-COMMENT ON DOMAIN credits.zero_or_more IS 'Credits that are never negative.';
-
-CREATE TABLE credits.accounts (
-    account_id uuid NOT NULL,
-    closed_at timestamp with time zone,
-    debt_limit bigint,
-    limited boolean DEFAULT false NOT NULL,
-    next_change_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
-    next_expiry_at timestamp with time zone,
-    settled bigint DEFAULT 0 NOT NULL,
-    debt credits.zero_or_more DEFAULT 0 NOT NULL,
-    held credits.zero_or_more DEFAULT 0 NOT NULL,
-    posted bigint DEFAULT 0 NOT NULL,
-    axis bigint DEFAULT 0 NOT NULL,
-    entry_no bigint DEFAULT 0 NOT NULL,
-    chain bytea DEFAULT '\x'::bytea NOT NULL
-)
-WITH (fillfactor='50');
-
-ALTER TABLE credits.accounts OWNER TO florin_owner;
-
-COMMENT ON TABLE credits.accounts IS 'One row an account: its balance, its place on the burn axis and the head of its chain. Opaque ids, by default the Supabase user''s; no foreign key, so that the ledger outlives the user.';
-
-COMMENT ON COLUMN credits.accounts.debt_limit IS 'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
-
-COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits or members: its spends are then checked against them, and no other account pays for it.';
-
-COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
-
-COMMENT ON COLUMN credits.accounts.next_expiry_at IS 'The soonest expiry among grants with credits left, as of the last settlement.';
-
-COMMENT ON COLUMN credits.accounts.settled IS 'How much of the axis is allocated to grants.';
-
-COMMENT ON COLUMN credits.accounts.debt IS 'Settled credits of the axis that no grant pays for.';
-
-COMMENT ON COLUMN credits.accounts.axis IS 'Credits ever reserved or spent: the end of the burn axis.';
-
-COMMENT ON COLUMN credits.accounts.chain IS 'The hash of the last entry, which covers all before it.';
-
-CREATE TABLE credits.entries (
-    account_id uuid NOT NULL,
-    entry_no bigint NOT NULL,
-    amount bigint NOT NULL,
-    axis_from bigint,
-    posted_after bigint NOT NULL,
-    held_after bigint NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    kind credits.entry_kind NOT NULL,
-    cause credits.cause,
-    grant_id uuid,
-    grant_delta bigint,
-    hold_id uuid,
-    idempotency_key text NOT NULL COLLATE pg_catalog."C",
-    subject_seal bytea,
-    metadata jsonb,
-    actor text,
-    feature text,
-    meter text,
-    quantity numeric,
-    pricing jsonb,
-    chain bytea NOT NULL
-);
-
-ALTER TABLE credits.entries OWNER TO florin_owner;
-
-COMMENT ON TABLE credits.entries IS 'The journal: immutable signed rows, numbered and hash-chained within their account. Nobody may update or delete.';
-
-COMMENT ON COLUMN credits.entries.axis_from IS 'Where the stretch of the burn axis begins that this spend, capture or hold takes.';
-
-COMMENT ON COLUMN credits.entries.cause IS 'Set where Florin wrote the entry by itself; its key then begins with florin:, which no app may use.';
-
-COMMENT ON COLUMN credits.entries.grant_delta IS 'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
-
-COMMENT ON COLUMN credits.entries.subject_seal IS 'Hash of what may never change of the grant or hold that the entry brought about.';
-
-COMMENT ON COLUMN credits.entries.actor IS 'Who used the credits, by the app''s name for them: a user, an agent, an API key.';
-
-COMMENT ON COLUMN credits.entries.feature IS 'What the credits were used in, by the app''s name for it.';
-
-COMMENT ON COLUMN credits.entries.meter IS 'What was measured, as the rate card calls it.';
-
-COMMENT ON COLUMN credits.entries.quantity IS 'How much of it, in the meter''s units.';
-
-COMMENT ON COLUMN credits.entries.pricing IS 'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
-
-COMMENT ON COLUMN credits.entries.chain IS 'sha256 over the chain before and this row.';
-
-CREATE TABLE credits.grants (
-    account_id uuid NOT NULL,
-    grant_id uuid NOT NULL,
-    issued_no bigint NOT NULL,
-    source text NOT NULL,
-    priority integer NOT NULL,
-    amount bigint NOT NULL,
-    effective_at timestamp with time zone NOT NULL,
-    expires_at timestamp with time zone,
-    created_at timestamp with time zone NOT NULL,
-    idempotency_key text NOT NULL,
-    purchase_key text,
-    metadata jsonb,
-    effective boolean NOT NULL,
-    remaining bigint NOT NULL,
-    burned bigint DEFAULT 0 NOT NULL,
-    expired bigint DEFAULT 0 NOT NULL,
-    voided bigint DEFAULT 0 NOT NULL,
-    reversed bigint DEFAULT 0 NOT NULL,
-    CONSTRAINT grants_amount_above_zero CHECK ((amount > 0)),
-    CONSTRAINT grants_every_credit_is_somewhere CHECK (((((((remaining + burned) + expired) + voided) + reversed) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0))),
-    CONSTRAINT grants_expire_after_they_become_effective CHECK ((expires_at > effective_at)),
-    CONSTRAINT grants_remaining_between_zero_and_amount CHECK (((remaining >= 0) AND (remaining <= amount)))
-);
-
-ALTER TABLE credits.grants OWNER TO florin_owner;
-
-COMMENT ON TABLE credits.grants IS 'Credits given: how many, from what source, from when until when, burned in which order, and where each of them is now.';
-
-COMMENT ON COLUMN credits.grants.issued_no IS 'Number of the entry that issued it: the age within the account.';
-
-COMMENT ON COLUMN credits.grants.purchase_key IS 'The purchase of billing.purchases that it was given for; null: it was not bought through Stripe.';
-
-COMMENT ON COLUMN credits.grants.effective IS 'False while its time has not come: its credits are not posted yet.';
-
-COMMENT ON COLUMN credits.grants.remaining IS 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
-
-COMMENT ON COLUMN credits.grants.burned IS 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
-
-CREATE TYPE credits.issued AS (
-	account credits.accounts,
-	grant_given credits.grants,
-	entry credits.entries
-);
-
-ALTER TYPE credits.issued OWNER TO florin_owner;
-
-COMMENT ON TYPE credits.issued IS 'What issuing leaves: the account and the grant as they are now, and the entry as it was written.';
 
 CREATE TYPE credits.limit_window AS ENUM (
     'hour',
@@ -358,6 +210,116 @@ ALTER TYPE credits.payer OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.payer IS 'A grant as it is while changes are worked out: what it has left, when it ends, whether its time has come.';
 
+CREATE TYPE credits.piece AS (
+	account_id uuid,
+	grant_id uuid,
+	unused bigint,
+	used bigint,
+	reversed bigint
+);
+
+ALTER TYPE credits.piece OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.piece IS 'Credits that were moved out of a grant, where they are: not used (some may have lapsed), spent or reserved, and taken back.';
+
+CREATE DOMAIN credits.zero_or_more AS bigint
+	CONSTRAINT zero_or_more CHECK ((VALUE >= 0));
+
+ALTER DOMAIN credits.zero_or_more OWNER TO florin_owner;
+
+COMMENT ON DOMAIN credits.zero_or_more IS 'Credits that are never negative.';
+
+CREATE TABLE credits.accounts (
+    account_id uuid NOT NULL,
+    closed_at timestamp with time zone,
+    debt_limit bigint,
+    limited boolean DEFAULT false NOT NULL,
+    next_change_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    next_expiry_at timestamp with time zone,
+    settled bigint DEFAULT 0 NOT NULL,
+    debt credits.zero_or_more DEFAULT 0 NOT NULL,
+    held credits.zero_or_more DEFAULT 0 NOT NULL,
+    posted bigint DEFAULT 0 NOT NULL,
+    axis bigint DEFAULT 0 NOT NULL,
+    entry_no bigint DEFAULT 0 NOT NULL,
+    chain bytea DEFAULT '\x'::bytea NOT NULL
+)
+WITH (fillfactor='50');
+
+ALTER TABLE credits.accounts OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.accounts IS 'One row an account: its balance, its place on the burn axis and the head of its chain. Opaque ids, by default the Supabase user''s; no foreign key, so that the ledger outlives the user.';
+
+COMMENT ON COLUMN credits.accounts.debt_limit IS 'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
+
+COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits or members: its spends are then checked against them, and no other account pays for it.';
+
+COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
+
+COMMENT ON COLUMN credits.accounts.next_expiry_at IS 'The soonest expiry among grants with credits left, as of the last settlement.';
+
+COMMENT ON COLUMN credits.accounts.settled IS 'How much of the axis is allocated to grants.';
+
+COMMENT ON COLUMN credits.accounts.debt IS 'Settled credits of the axis that no grant pays for.';
+
+COMMENT ON COLUMN credits.accounts.axis IS 'Credits ever reserved or spent: the end of the burn axis.';
+
+COMMENT ON COLUMN credits.accounts.chain IS 'The hash of the last entry, which covers all before it.';
+
+CREATE TABLE credits.entries (
+    account_id uuid NOT NULL,
+    entry_no bigint NOT NULL,
+    amount bigint NOT NULL,
+    axis_from bigint,
+    posted_after bigint NOT NULL,
+    held_after bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    kind credits.entry_kind NOT NULL,
+    cause credits.cause,
+    grant_id uuid,
+    grant_delta bigint,
+    hold_id uuid,
+    idempotency_key text NOT NULL COLLATE pg_catalog."C",
+    subject_seal bytea,
+    metadata jsonb,
+    actor text,
+    feature text,
+    meter text,
+    quantity numeric,
+    pricing jsonb,
+    chain bytea NOT NULL,
+    metadata_digest bytea,
+    actor_digest bytea
+);
+
+ALTER TABLE credits.entries OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.entries IS 'The journal: immutable signed rows, numbered and hash-chained within their account. Nobody may update or delete.';
+
+COMMENT ON COLUMN credits.entries.axis_from IS 'Where the stretch of the burn axis begins that this spend, capture or hold takes.';
+
+COMMENT ON COLUMN credits.entries.cause IS 'Set where Florin wrote the entry by itself; its key then begins with florin:, which no app may use.';
+
+COMMENT ON COLUMN credits.entries.grant_delta IS 'What the entry did to the claim of the grant it names: given, expired, voided, taken back, restored.';
+
+COMMENT ON COLUMN credits.entries.subject_seal IS 'Hash of what may never change of the grant or hold that the entry brought about.';
+
+COMMENT ON COLUMN credits.entries.actor IS 'Who used the credits, by the app''s name for them: a user, an agent, an API key.';
+
+COMMENT ON COLUMN credits.entries.feature IS 'What the credits were used in, by the app''s name for it.';
+
+COMMENT ON COLUMN credits.entries.meter IS 'What was measured, as the rate card calls it.';
+
+COMMENT ON COLUMN credits.entries.quantity IS 'How much of it, in the meter''s units.';
+
+COMMENT ON COLUMN credits.entries.pricing IS 'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
+
+COMMENT ON COLUMN credits.entries.chain IS 'sha256 over the chain before and this row.';
+
+COMMENT ON COLUMN credits.entries.metadata_digest IS 'sha256 of the metadata before a person in it was erased: the chain is over it.';
+
+COMMENT ON COLUMN credits.entries.actor_digest IS 'sha256 of the actor before they were erased.';
+
 CREATE TYPE credits.step AS (
 	account credits.accounts,
 	entry credits.entries
@@ -442,7 +404,9 @@ declare
   v_command jsonb;
   v_account_id uuid;
   v_amount bigint;
+  v_locked uuid[];
 begin
+  v_locked := billing.lock_accounts_of(p_commands);
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
@@ -458,10 +422,12 @@ begin
         perform billing.issue_for_purchase(v_command, v_amount);
       when 'reverse' then
         perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       when 'restore' then
         perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       else
         raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
           using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
@@ -499,7 +465,7 @@ begin
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
   end if;
-  if coalesce((p_plan ->> 'unread')::boolean, false) and exists (
+  if p_plan -> 'unread' = 'true' and p_plan ->> 'customerId' is not null and exists (
        select 1 from billing.customers c
         where c.customer_id = p_plan ->> 'customerId'
           and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
@@ -552,20 +518,28 @@ begin
   end if;
 
   if p_plan #>> '{payment,subscriptionId}' <>
-       coalesce(p_plan #>> '{subscriptionRead,id}', '') then
+       coalesce(p_plan #>> '{subscriptionRead,of}', '')
+     and not exists (
+       select 1 from billing.subscriptions s
+        where s.subscription_id = p_plan #>> '{payment,subscriptionId}'
+          and s.kept_under = p_plan #>> '{subscriptionRead,id}') then
     raise exception 'The plan writes a payment of subscription %, which was not read.',
         p_plan #>> '{payment,subscriptionId}'
       using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
   end if;
   if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
-    perform billing.claim_subscription(p_plan -> 'subscriptionRead');
+    perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
   end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(p_plan -> 'payment');
+    perform billing.write_payment(
+      billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
   end if;
-  perform billing.write_payment(r.value)
-    from jsonb_array_elements(coalesce(p_plan -> 'relatives', '[]')) with ordinality r
-   order by r.ordinality;
+  if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
+    perform billing.write_payment(
+             billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
+      from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
+     order by r.ordinality;
+  end if;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;
@@ -601,6 +575,41 @@ $$;
 ALTER FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The event is null when the inbox has it already (eventId says which), or, with no eventId, for a job. Errors: 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
+
+CREATE FUNCTION billing.apply_events(p_deliveries jsonb) RETURNS text[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    SET lock_timeout TO '50ms'
+    AS $$
+declare
+  v_count integer := jsonb_array_length(p_deliveries);
+  v_outcomes text[] := array_fill(null::text, array[v_count]);
+  v_delivery jsonb;
+  v_n integer := 0;
+begin
+  for v_delivery in select d.value from jsonb_array_elements(p_deliveries) d loop
+    v_n := v_n + 1;
+    if v_count = 1 then
+      v_outcomes[1] := billing.apply_event(v_delivery -> 'event', v_delivery -> 'plan');
+      return v_outcomes;
+    end if;
+    begin
+      v_outcomes[v_n] := billing.apply_event(v_delivery -> 'event', v_delivery -> 'plan');
+    exception
+      when serialization_failure then
+        null;
+      when lock_not_available or deadlock_detected then
+        -- The rows of those before it are locked: they are not kept waiting again.
+        return v_outcomes;
+    end;
+  end loop;
+  return v_outcomes;
+end;
+$$;
+
+ALTER FUNCTION billing.apply_events(p_deliveries jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.apply_events(p_deliveries jsonb) IS 'Several deliveries, each an object of event and plan, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
 
 CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -783,27 +792,56 @@ ALTER FUNCTION billing.claim_events(p_limit integer, p_lease interval) OWNER TO 
 
 COMMENT ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) IS 'Events that are due, leased to the caller: no other worker gets them until the lease is over, and one whose worker dies is claimed again then.';
 
-CREATE FUNCTION billing.claim_subscription(p_read jsonb) RETURNS void
+CREATE FUNCTION billing.claim_subscription(p_id text, p_version bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 begin
-  perform billing.check_keys('the subscription as read', p_read, array['id', 'version']);
   -- The row may not be there yet: its first payment often comes before any event about itself.
   insert into billing.subscriptions as s (subscription_id, payments_version)
-    values (p_read ->> 'id', 1)
+    values (p_id, 1)
     on conflict (subscription_id) do update
       set payments_version = s.payments_version + 1
-      where s.payments_version = (p_read ->> 'version')::bigint;
+      where s.payments_version = p_version;
   if not found then
     perform billing.raise_stale();
   end if;
 end;
 $$;
 
-ALTER FUNCTION billing.claim_subscription(p_read jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.claim_subscription(p_id text, p_version bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.claim_subscription(p_read jsonb) IS 'Locks a subscription''s row, so that payments of it are decided on one after the other. Raises 40001 when one was written since it was read. Internal: part of apply_event.';
+COMMENT ON FUNCTION billing.claim_subscription(p_id text, p_version bigint) IS 'Locks a subscription''s row, so that payments of it are decided on one after the other. Raises 40001 when one was written since it was read. Internal: part of apply_event.';
+
+CREATE FUNCTION billing.claim_subscriptions(p_read jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_id text := p_read ->> 'id';
+  v_joined text[];
+begin
+  perform billing.check_keys('the subscription as read', p_read,
+    array['id', 'of', 'version', 'joined', 'ended']);
+  if jsonb_array_length(coalesce(p_read -> 'joined', '[]')) = 0 then
+    perform billing.claim_subscription(v_id, (p_read ->> 'version')::bigint);
+    return;
+  end if;
+  -- In the order of their ids, as every writer does.
+  perform billing.claim_subscription(r.id, r.version)
+    from (select o.value ->> 'id' as id, (o.value ->> 'version')::bigint as version
+            from jsonb_array_elements(p_read -> 'joined' || jsonb_build_array(p_read)) o
+           order by 1) r;
+  v_joined := array(select o.value ->> 'id' from jsonb_array_elements(p_read -> 'joined') o);
+  update billing.subscriptions s set kept_under = v_id
+   where s.subscription_id = any (v_joined) or s.kept_under = any (v_joined);
+  update billing.payments p set subscription_id = v_id where p.subscription_id = any (v_joined);
+end;
+$$;
+
+ALTER FUNCTION billing.claim_subscriptions(p_read jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.claim_subscriptions(p_read jsonb) IS 'Claims the subscriptions whose payments were read. Those that one invoice bills together are joined: their payments are kept under one id from then on, since lines of one may credit the other''s. Raises 40001 as claim_subscription does. Internal: part of apply_event.';
 
 CREATE FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) RETURNS SETOF uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -955,6 +993,46 @@ $$;
 ALTER FUNCTION billing.due_payments(p_limit integer) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.due_payments(p_limit integer) IS 'Payments of dripped prices whose next part is due.';
+
+CREATE FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_customers text[] := array(
+    select c.customer_id from billing.customers c where c.account_id = p_user_id);
+begin
+  if p_user_id is null then
+    raise exception 'The user id is missing.' using errcode = '22004', hint = 'Nothing was written. Pass it.';
+  end if;
+  update billing.events e
+     set body = null,
+         payload = jsonb_strip_nulls(jsonb_build_object(
+           'id', e.payload -> 'id', 'object', e.payload -> 'object', 'type', e.payload -> 'type',
+           'api_version', e.payload -> 'api_version', 'created', e.payload -> 'created',
+           'livemode', e.payload -> 'livemode', 'snapshot_event', e.payload -> 'snapshot_event',
+           'erased', true))
+   where (e.account_id = p_user_id or e.customer_id = any (v_customers))
+     and e.status in ('processed', 'skipped')
+     and not e.payload ? 'erased';
+  get diagnostics events = row_count;
+  select count(*) into events_waiting from billing.events e
+   where (e.account_id = p_user_id or e.customer_id = any (v_customers))
+     and e.status not in ('processed', 'skipped');
+  delete from billing.alerts a where a.account_id = p_user_id;
+  get diagnostics alerts = row_count;
+  delete from billing.low_balances l where l.account_id = p_user_id;
+  perform billing.stop_top_up(p_user_id);
+  update billing.top_up_consents c
+     set payment_method_id = null, payment_method_label = null
+   where c.account_id = p_user_id and c.payment_method_label is not null;
+  get diagnostics consents = row_count;
+end;
+$$;
+
+ALTER FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) IS 'Empties the payloads of finished events about the user''s own account and its customers, deletes its alerts, stops its top-up and forgets its card; how many of each. Events that wait are kept until they are finished: erase again then. Repeatable. Errors: 22004.';
 
 CREATE FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1121,6 +1199,58 @@ $$;
 ALTER FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) IS 'Keeps the rate of a version from its first use on. False: the version is in use with another price. Repeatable.';
+
+CREATE FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if p_payment ->> 'subscriptionId' is null then
+    return p_payment;
+  end if;
+  return p_payment || jsonb_build_object('subscriptionId', p_subscription_id);
+end;
+$$;
+
+ALTER FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) IS 'A payment of a subscription as it is written: under the id that the subscription''s payments are kept under. Internal: part of apply_event.';
+
+CREATE FUNCTION billing.lock_accounts_of(p_commands jsonb) RETURNS uuid[]
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_command jsonb;
+  v_account_id uuid;
+  v_entry credits.entries;
+  v_accounts uuid[] := array[]::uuid[];
+  v_reverses boolean := false;
+begin
+  for v_command in select c.value from jsonb_array_elements(p_commands) c loop
+    v_account_id := (v_command ->> 'accountId')::uuid;
+    v_accounts := v_accounts || v_account_id;
+    if v_command ->> 'do' in ('reverse', 'restore') then
+      v_reverses := true;
+      -- A grant that is only about to be issued was never moved.
+      select * into v_entry from credits.entries e
+       where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
+      if found then
+        v_accounts := v_accounts || credits.holders_of(v_account_id, v_entry.grant_id);
+      end if;
+    end if;
+  end loop;
+  -- One grant after the other of one account needs no lock beforehand: a purchase.
+  if v_reverses or array_remove(v_accounts, v_account_id) <> '{}' then
+    perform credits.lock_in_order(v_accounts);
+  end if;
+  return v_accounts;
+end;
+$$;
+
+ALTER FUNCTION billing.lock_accounts_of(p_commands jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.lock_accounts_of(p_commands jsonb) IS 'Locks every account that these commands write to, those that credits were moved to counted in, in the ledger''s order; which they are. Internal: part of apply_commands.';
 
 CREATE FUNCTION billing.low_accounts(p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1381,7 +1511,7 @@ COMMENT ON COLUMN billing.payments.status IS 'pending: a delayed method has not 
 
 COMMENT ON COLUMN billing.payments.next_due_at IS 'When the next part of a dripped price is due.';
 
-COMMENT ON COLUMN billing.payments.state IS 'src/fulfillment/state.ts describes it; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
+COMMENT ON COLUMN billing.payments.state IS 'src/fulfillment/state.ts describes it, and src/webhooks/stored-state.ts what is left out here; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
 
 CREATE FUNCTION billing.payment_as_read(p_payment billing.payments) RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -1427,12 +1557,49 @@ ALTER FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known te
 
 COMMENT ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 and names the keys.';
 
-CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
+CREATE FUNCTION billing.read_seats(p_prices text[], p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, seats bigint, members bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_paid record;
+  v_members bigint;
+begin
+  for v_paid in
+    select s.account_id, sum((i.value ->> 'quantity')::bigint)::bigint as seats
+      from billing.subscriptions s
+     cross join lateral jsonb_array_elements(s.fact -> 'items') i
+     where (p_account_id is null or s.account_id = p_account_id)
+       and s.account_id is not null
+       and not s.ended
+       and s.status in ('active', 'trialing', 'past_due')
+       and (i.value ->> 'priceId' = any (p_prices) or i.value ->> 'lookupKey' = any (p_prices))
+     group by s.account_id
+     order by s.account_id
+  loop
+    -- An account without an owner's row is a user's own, who has none in it.
+    select count(*) filter (where m.role <> 'viewer')
+             + case when bool_or(m.role = 'owner') then 0 else 1 end
+      into v_members
+      from credits.kept_members(v_paid.account_id, null) m;
+    return query select v_paid.account_id, v_paid.seats, v_members;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) IS 'The accounts (or the one) whose live subscriptions have these per-seat prices, by id or lookup_key: how many seats are paid for, and how many members may use credits. Viewers take no seat. Changes nothing, and nothing follows from it by itself.';
+
+CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_subscription_id text := p_subscription_id;
+  v_kept text;
+  v_others text[] := array[]::text[];
   v_found uuid[] := array[]::uuid[];
 begin
   select e.status, e.attempts into event_status, event_attempts
@@ -1453,27 +1620,50 @@ begin
   end if;
   if v_subscription_id is not null then
     select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact),
-           jsonb_build_object('id', s.subscription_id, 'version', s.payments_version)
-      into subscription, subscription_read
+           s.kept_under
+      into subscription, v_kept
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
-    if not found then
-      subscription_read := jsonb_build_object('id', v_subscription_id, 'version', 0);
+    v_kept := coalesce(v_kept, v_subscription_id);
+    if cardinality(p_joined_subscriptions) > 0 then
+      v_others := array(
+        select distinct coalesce(s.kept_under, j.id)
+          from unnest(p_joined_subscriptions) j (id)
+          left join billing.subscriptions s on s.subscription_id = j.id
+         where coalesce(s.kept_under, j.id) <> v_kept
+         order by 1);
     end if;
-    if p_whole_subscription or exists (
+    subscription_read := jsonb_build_object('id', v_kept, 'of', v_subscription_id, 'version',
+      coalesce((select s.payments_version from billing.subscriptions s
+                 where s.subscription_id = v_kept), 0));
+    if cardinality(v_others) > 0 or exists (
+         select 1 from billing.subscriptions s where s.kept_under = v_kept) then
+      -- Several of them: which others are joined by this write, and which of them have ended.
+      subscription_read := subscription_read || jsonb_build_object(
+        'joined', coalesce((
+          select jsonb_agg(jsonb_build_object('id', o.id, 'version', coalesce(s.payments_version, 0)))
+            from unnest(v_others) o (id)
+            left join billing.subscriptions s on s.subscription_id = o.id), '[]'),
+        'ended', coalesce((
+          select jsonb_object_agg(s.subscription_id, s.fact -> 'endedAt')
+            from billing.subscriptions s
+           where (s.subscription_id = any (v_others || v_kept) or s.kept_under = any (v_others || v_kept))
+             and s.fact ->> 'endedAt' is not null), '{}'));
+    end if;
+    if p_whole_subscription or cardinality(v_others) > 0 or exists (
          select 1 from billing.payments p
-          where p.subscription_id = v_subscription_id and p.state ? 'returns') then
+          where p.subscription_id = v_kept and p.state ? 'returns') then
       select jsonb_agg(billing.payment_as_read(p) order by p.created_at, p.payment_id)
         into relatives
         from billing.payments p
-       where p.subscription_id = v_subscription_id and p.payment_id <> all (v_found);
+       where p.subscription_id = any (v_others || v_kept) and p.payment_id <> all (v_found);
     end if;
   end if;
 end;
 $$;
 
-ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them; subscription_read: the version that all of them have. Locks nothing: apply_event checks the versions it was made from.';
+COMMENT ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) IS 'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them, and of p_joined_subscriptions, which the same invoice bills; subscription_read: the versions that they have. Locks nothing: apply_event checks the versions it was made from.';
 
 CREATE FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1584,10 +1774,11 @@ begin
   end if;
   select coalesce(sum(g.expired), 0) into v_unspent
     from credits.grants g
+    join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
    where g.account_id = p_account_id
      and g.source in ('subscription', 'rollover')
-     and g.metadata ->> 'stripe_subscription_id' = p_subscription_id
-     and g.metadata ->> 'stripe_price_id' = p_price_id
+     and e.metadata ->> 'stripe_subscription_id' = p_subscription_id
+     and e.metadata ->> 'stripe_price_id' = p_price_id
      and g.expires_at between p_period_end - interval '1 day' and p_period_end + interval '1 day';
   return v_unspent;
 end;
@@ -1681,15 +1872,11 @@ declare
   v_fact jsonb := nullif(p_subscription -> 'fact', 'null');
 begin
   perform billing.check_keys('the subscription', p_subscription,
-    array['subscriptionId', 'customerId', 'accountId', 'fact']);
-  insert into billing.subscriptions as s (subscription_id, customer_id, account_id, status, ended,
-      as_of, current_period_end, fact)
+    array['subscriptionId', 'customerId', 'accountId', 'fact', 'replaces']);
+  insert into billing.subscriptions as s (subscription_id, customer_id, account_id)
     values (
       p_subscription ->> 'subscriptionId', p_subscription ->> 'customerId',
-      (p_subscription ->> 'accountId')::uuid, v_fact ->> 'status',
-      coalesce(v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled', false),
-      to_timestamp((v_fact ->> 'asOf')::double precision),
-      to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision), v_fact)
+      (p_subscription ->> 'accountId')::uuid)
     on conflict (subscription_id) do update
       set customer_id = coalesce(excluded.customer_id, s.customer_id),
           account_id = coalesce(s.account_id, excluded.account_id),
@@ -1702,18 +1889,17 @@ begin
            current_period_end = to_timestamp((v_fact ->> 'currentPeriodEnd')::double precision),
            fact = v_fact
      where s.subscription_id = p_subscription ->> 'subscriptionId'
-       and (s.as_of is null
-            or (v_fact ->> 'endedAt' is not null or v_fact ->> 'status' = 'canceled',
-                to_timestamp((v_fact ->> 'asOf')::double precision),
-                v_fact ->> 'status' is distinct from 'incomplete')
-               >= (s.ended, s.as_of, s.status is distinct from 'incomplete'));
+       and s.fact is not distinct from nullif(p_subscription -> 'replaces', 'null');
+    if not found then
+      perform billing.raise_stale();
+    end if;
   end if;
 end;
 $$;
 
 ALTER FUNCTION billing.write_subscription(p_subscription jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription; an older fact never replaces a newer one, and ended stays ended.';
+COMMENT ON FUNCTION billing.write_subscription(p_subscription jsonb) IS 'Keeps what was learnt about a subscription. Raises 40001 where another fact is stored than the one that it replaces: which of two is newer is decided on what stands.';
 
 CREATE FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(account_id uuid, role credits.member_role)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1737,6 +1923,25 @@ ALTER FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer
 
 COMMENT ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) IS 'The accounts of a user and their role in each: their own first, the others by id, after p_after.';
 
+CREATE FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+begin
+  -- In their own account a name that is no other user's and no pseudonym may be theirs: an address, a key.
+  if p_actor = p_person
+     or p_own and not starts_with(p_actor, 'erased:')
+        and p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+    return p_pseudonym;
+  end if;
+  return p_actor;
+end;
+$_$;
+
+ALTER FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) IS 'The actor, or the pseudonym where it names the person.';
+
 CREATE FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1746,9 +1951,7 @@ declare
   v_metadata jsonb := jsonb_strip_nulls(jsonb_build_object(
     'reason', p_reason, 'actor', p_actor, 'internal_note', p_internal_note));
   v_account credits.accounts;
-  v_grant credits.grants;
   v_entry credits.entries;
-  v_issued credits.issued;
   v_step credits.step;
 begin
   -- The smallest bigint has no absolute value.
@@ -1764,42 +1967,34 @@ begin
     p_account_id, p_idempotency_key, 'adjustment', v_metadata, p_amount => p_amount);
   if v_entry.entry_no is not null then
     replayed := true;
+  elsif p_amount > 0 then
+    select g.entry_id, g.posted, g.held, g.available, g.replayed
+      into entry_id, posted, held, available, replayed
+      from credits.give(p_account_id, p_amount, p_idempotency_key, 'adjustment', 0, null, null,
+        v_metadata, null, null, 'adjustment') g;
+    return;
   elsif v_account.closed_at is not null then
     perform credits.raise_closed(p_account_id);
   else
-    if p_amount > 0 then
-      v_grant.source := 'adjustment';
-      v_grant.priority := 0;
-      v_grant.amount := p_amount;
-      v_grant.effective_at := v_now;
-      v_grant.idempotency_key := p_idempotency_key;
-      v_grant.metadata := v_metadata;
-      v_issued := credits.issue(v_account, v_grant, 'adjustment', null, v_now);
-      v_account := v_issued.account;
-      v_entry := v_issued.entry;
-    else
-      if v_account.account_id is null then
-        perform credits.raise_insufficient(0, -p_amount);
-      end if;
-      if credits.needs_settling(v_account, v_now) then
-        v_account := credits.settle(v_account, v_now);
-      end if;
-      if v_account.posted - v_account.held < -p_amount then
-        perform credits.raise_insufficient(v_account.posted - v_account.held, -p_amount);
-      end if;
-      v_entry := null;
-      v_entry.kind := 'adjustment';
-      v_entry.amount := p_amount;
-      v_entry.axis_from := v_account.axis;
-      v_entry.idempotency_key := p_idempotency_key;
-      v_entry.created_at := v_now;
-      v_entry.metadata := v_metadata;
-      v_account.axis := v_account.axis - p_amount;
-      v_step := credits.append(v_account, v_entry);
-      v_account := v_step.account;
-      v_entry := v_step.entry;
+    if v_account.account_id is null then
+      perform credits.raise_insufficient(0, -p_amount);
     end if;
-    perform credits.save_account(v_account);
+    if credits.needs_settling(v_account, v_now) then
+      v_account := credits.settle(v_account, v_now);
+    end if;
+    if v_account.posted - v_account.held < -p_amount then
+      perform credits.raise_insufficient(v_account.posted - v_account.held, -p_amount);
+    end if;
+    v_entry.kind := 'adjustment';
+    v_entry.amount := p_amount;
+    v_entry.axis_from := v_account.axis;
+    v_entry.idempotency_key := p_idempotency_key;
+    v_entry.created_at := v_now;
+    v_entry.metadata := v_metadata;
+    v_account.axis := v_account.axis - p_amount;
+    v_step := credits.append(v_account, v_entry);
+    v_entry := v_step.entry;
+    perform credits.save_account(v_step.account);
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
@@ -1958,16 +2153,16 @@ ALTER FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.c
 
 COMMENT ON FUNCTION credits.balance_after(p_account credits.accounts, p_due credits.change[], OUT posted bigint, OUT held bigint) IS 'The balance of an account once these changes of credits.due_changes were carried out.';
 
-CREATE FUNCTION credits.balance_when_due(p_account_id uuid) RETURNS credits.due_balance
+CREATE FUNCTION credits.balance_when_due(p_account_id uuid) RETURNS bigint[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 declare
   v_account credits.accounts;
-  v_balance credits.due_balance;
+  v_balance bigint[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
-  select b.posted, b.held into v_balance
+  select array[b.posted, b.held] into v_balance
     from credits.balance_after(
       v_account, array(select c from credits.due_changes(v_account, clock_timestamp()) c)) b;
   return v_balance;
@@ -1976,7 +2171,7 @@ $$;
 
 ALTER FUNCTION credits.balance_when_due(p_account_id uuid) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.balance_when_due(p_account_id uuid) IS 'The balance of an account that time has changed since it was last written: what a sweep would write, without writing.';
+COMMENT ON FUNCTION credits.balance_when_due(p_account_id uuid) IS 'The balance of an account that time has changed since it was last written: what a sweep would write, without writing; posted and held. No composite type, since views use it (see credits.seal_in_view).';
 
 CREATE FUNCTION credits.burned_changes(p_account credits.accounts, p_at timestamp with time zone) RETURNS SETOF credits.change
     LANGUAGE plpgsql STABLE
@@ -2032,6 +2227,8 @@ CREATE TABLE credits.holds (
     uncovered bigint DEFAULT 0 NOT NULL,
     overage credits.overage,
     ended_no bigint,
+    metadata_digest bytea,
+    actor_digest bytea,
     CONSTRAINT holds_amount_above_zero CHECK ((amount > 0)),
     CONSTRAINT holds_capture_more_than_they_reserve_by_policy CHECK (((overage IS NOT NULL) OR ((captured <= amount) AND (uncovered = 0)))),
     CONSTRAINT holds_captured_and_uncovered_from_zero CHECK (((captured >= 0) AND (uncovered >= 0)))
@@ -2363,9 +2560,10 @@ begin
     p_entry.account_id, p_entry.amount, p_entry.created_at, p_entry.kind::text::bytea,
     p_entry.cause::text::bytea, p_entry.grant_id, p_entry.grant_delta, p_entry.hold_id,
     convert_to(p_entry.idempotency_key, 'UTF8'), p_entry.subject_seal,
-    convert_to(p_entry.metadata::text, 'UTF8')))
+    coalesce(p_entry.metadata_digest, sha256(convert_to(p_entry.metadata::text, 'UTF8')))))
     || credits.usage_seal(
-      p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity, p_entry.pricing));
+      p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity, p_entry.pricing,
+      p_entry.actor_digest));
 end;
 $$;
 
@@ -2506,7 +2704,7 @@ begin
       v_changes := v_changes || row('release', v_due.at, null, null, null, v_due.id,
         v_due.axis_to - v_due.axis_from, null)::credits.change;
       select r.* into v_payers, v_changes
-        from credits.give_back(
+        from credits.return_parts(
           v_due.at, credits.parts_of(v_due.parts, v_paid, v_due.axis_from, v_due.axis_to),
           v_payers, v_changes) r;
       if cardinality(v_unpaid) > 0 then
@@ -2661,7 +2859,7 @@ begin
   v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
   v_entry.hold_id := p_hold.hold_id;
   v_entry.idempotency_key := 'florin:' || v_entry.kind || ':' || p_hold.hold_id;
-  v_entry.subject_seal := credits.overage_seal(p_hold);
+  v_entry.subject_seal := credits.overage_seal(p_hold.overage, p_hold.uncovered);
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
   v_entry.actor := p_hold.actor;
@@ -2712,6 +2910,133 @@ $$;
 ALTER FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) IS 'The public id of an entry: derived from its account and number, so that nothing is stored or indexed for it.';
+
+CREATE FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_person text := p_user_id::text;
+  v_own boolean := p_account_id = p_user_id;
+  v_pseudonym text := 'erased:' || gen_random_uuid();
+  v_account credits.accounts;
+  v_entry credits.entries;
+  v_hold credits.holds;
+  v_left jsonb;
+  v_actor text;
+  v_digest bytea;
+  v_actor_digest bytea;
+  v_actors text[] := array[v_person];
+begin
+  if p_account_id is null or p_user_id is null then
+    raise exception 'The account id or the user id is missing.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both.';
+  end if;
+  entries := 0;
+  holds := 0;
+  limits := 0;
+  v_account := credits.open_account(p_account_id, v_now);
+  if v_account.account_id is null then
+    return;
+  end if;
+  for v_entry in
+    select e.* from credits.entries e
+     where e.account_id = p_account_id and e.kind <> 'erasure'
+       and (v_own or e.actor = v_person or e.metadata ->> 'actor' = v_person)
+     order by e.entry_no
+  loop
+    v_left := credits.without_person(v_entry.metadata, v_own or v_entry.actor = v_person,
+      v_entry.cause is not null, v_person, v_pseudonym);
+    v_actor := credits.actor_without(v_entry.actor, v_own, v_person, v_pseudonym);
+    continue when v_left is not distinct from v_entry.metadata
+      and v_actor is not distinct from v_entry.actor;
+    v_digest := v_entry.metadata_digest;
+    if v_left is distinct from v_entry.metadata then
+      v_digest := coalesce(v_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')));
+    end if;
+    v_actor_digest := v_entry.actor_digest;
+    if v_actor is distinct from v_entry.actor then
+      v_actor_digest := coalesce(v_actor_digest, sha256(convert_to(v_entry.actor, 'UTF8')));
+      v_actors := v_actors || v_entry.actor;
+    end if;
+    update credits.entries e
+       set metadata = v_left, actor = v_actor, metadata_digest = v_digest,
+           actor_digest = v_actor_digest
+     where e.account_id = p_account_id and e.entry_no = v_entry.entry_no;
+    entries := entries + 1;
+  end loop;
+  for v_hold in
+    select h.* from credits.holds h
+     where h.account_id = p_account_id and (v_own or h.actor = v_person)
+     order by h.hold_id
+  loop
+    v_left := credits.without_person(v_hold.metadata, true, false, v_person, v_pseudonym);
+    v_actor := credits.actor_without(v_hold.actor, v_own, v_person, v_pseudonym);
+    continue when v_left is not distinct from v_hold.metadata
+      and v_actor is not distinct from v_hold.actor;
+    v_digest := v_hold.metadata_digest;
+    if v_left is distinct from v_hold.metadata then
+      v_digest := coalesce(v_digest, sha256(convert_to(v_hold.metadata::text, 'UTF8')));
+    end if;
+    v_actor_digest := v_hold.actor_digest;
+    if v_actor is distinct from v_hold.actor then
+      v_actor_digest := coalesce(v_actor_digest, sha256(convert_to(v_hold.actor, 'UTF8')));
+      v_actors := v_actors || v_hold.actor;
+    end if;
+    update credits.holds h
+       set metadata = v_left, actor = v_actor, metadata_digest = v_digest,
+           actor_digest = v_actor_digest
+     where h.account_id = p_account_id and h.hold_id = v_hold.hold_id;
+    holds := holds + 1;
+  end loop;
+
+  -- The rollup goes on with the name that its entries have now.
+  perform 1 from credits.usage_marks m where m.account_id = p_account_id for update;
+  insert into credits.usage_days (account_id, day, meter, feature, actor, spent, quantity)
+  select d.account_id, d.day, d.meter, d.feature, v_pseudonym, sum(d.spent), sum(d.quantity)
+    from credits.usage_days d
+   where d.account_id = p_account_id and d.actor = any (v_actors)
+   group by d.account_id, d.day, d.meter, d.feature;
+  delete from credits.usage_days d
+   where d.account_id = p_account_id and d.actor = any (v_actors);
+  delete from credits.limit_counters c
+   where c.account_id = p_account_id and c.actor = any (v_actors);
+  delete from credits.limits l where l.account_id = p_account_id and l.actor = any (v_actors);
+  get diagnostics limits = row_count;
+
+  if entries + holds > 0 then
+    v_entry := null;
+    v_entry.kind := 'erasure';
+    v_entry.amount := 0;
+    v_entry.idempotency_key := 'florin:erasure:' || (v_account.entry_no + 1);
+    v_entry.created_at := v_now;
+    v_entry.metadata := jsonb_build_object('entries', entries, 'holds', holds);
+    select sha256(string_agg(r.seal, '\x'::bytea order by r.id)) into v_entry.subject_seal
+      from credits.erased_rows r where r.account_id = p_account_id;
+    perform credits.save_account((credits.append(v_account, v_entry)).account);
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) IS 'Takes a person out of an account''s entries, holds, limits and usage: all words of the app in their own account, their name and what was written beside it in others; how many rows. Amounts, times, keys and Stripe''s ids stay, and so does proof: an entry of the kind erasure seals what is left. Repeatable: what is erased is not erased again. Errors: 22004.';
+
+CREATE FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return sha256(record_send(row(
+    p_id, convert_to(p_metadata::text, 'UTF8'), p_metadata_digest, convert_to(p_actor, 'UTF8'),
+    p_actor_digest)));
+end;
+$$;
+
+ALTER FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) IS 'Hash of what is left in a row after a person in it was erased.';
 
 CREATE FUNCTION credits.expire_due(p_limit integer DEFAULT 1000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2764,7 +3089,7 @@ ALTER FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_grant_id
 
 COMMENT ON FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_grant_id uuid, p_amount bigint, p_at timestamp with time zone) IS 'Writes the expiry of part of a grant that nobody has spent or reserved.';
 
-CREATE FUNCTION credits.explain_balance(p_account_id uuid) RETURNS TABLE(item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint, expired bigint, voided bigint, reversed bigint, contributes bigint, expires_at timestamp with time zone, issued_at timestamp with time zone, metadata jsonb, priority integer, effective_at timestamp with time zone, idempotency_key text)
+CREATE FUNCTION credits.explain_balance(p_account_id uuid) RETURNS TABLE(item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint, expired bigint, voided bigint, reversed bigint, moved bigint, contributes bigint, expires_at timestamp with time zone, issued_at timestamp with time zone, metadata jsonb, priority integer, effective_at timestamp with time zone, idempotency_key text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2802,19 +3127,20 @@ begin
        where c.grant_id is not null
        group by c.grant_id),
     items as (
-      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, g.metadata,
-             g.priority, g.effective_at, g.idempotency_key,
+      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, e.metadata,
+             g.priority, g.effective_at, e.idempotency_key,
              g.effective or coalesce(d.started, false) as live,
              (g.burned + coalesce(d.burned, 0))::bigint as burned,
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
-             g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
+             g.voided, g.reversed, g.moved, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
+        join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
         left join due d on d.grant_id = g.grant_id
         left join unnest(v_reserved) r on r.grant_id = g.grant_id
        where g.account_id = p_account_id),
     counted as (
       select i.*, case when i.live
-               then i.amount - i.burned - i.expired - i.voided - i.reversed else 0 end as contributes
+               then i.amount - i.burned - i.expired - i.voided - i.reversed - i.moved else 0 end as contributes
         from items i),
     debt as (
       select sum(c.contributes) - (b.posted - b.held) as amount
@@ -2822,16 +3148,16 @@ begin
        group by b.posted, b.held),
     listed as (
       select case when c.live then 'grant' else 'scheduled' end as item, c.grant_id, c.source, c.amount,
-             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.contributes,
-             c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
+             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.moved,
+             c.contributes, c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
              c.issued_no
         from counted c
       union all
-      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, -d.amount::bigint,
+      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, null, -d.amount::bigint,
              null, null, null, null, null, null, null
         from debt d where d.amount > 0)
     select l.item, l.grant_id, l.source, l.amount, l.spent, l.reserved, l.expired, l.voided, l.reversed,
-           l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
+           l.moved, l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
            l.idempotency_key
       from listed l
      order by l.issued_no nulls last;
@@ -2901,6 +3227,50 @@ ALTER FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_
 
 COMMENT ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves the expiry of an open hold to p_expires_in from now, at most 30 days; never nearer than it was. Idempotent by key; a repeat answers with the hold''s expiry as it is now. Errors: CRHLD (not open, or unknown), CRDUP, CRKEY, 22023.';
 
+CREATE TABLE credits.grants (
+    account_id uuid NOT NULL,
+    grant_id uuid NOT NULL,
+    issued_no bigint NOT NULL,
+    source text NOT NULL,
+    priority integer NOT NULL,
+    amount bigint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    purchase_key text,
+    effective boolean NOT NULL,
+    remaining bigint NOT NULL,
+    burned bigint DEFAULT 0 NOT NULL,
+    expired bigint DEFAULT 0 NOT NULL,
+    voided bigint DEFAULT 0 NOT NULL,
+    reversed bigint DEFAULT 0 NOT NULL,
+    moved bigint DEFAULT 0 NOT NULL,
+    home_account_id uuid,
+    home_grant_id uuid,
+    CONSTRAINT grants_amount_above_zero CHECK ((amount > 0)),
+    CONSTRAINT grants_every_credit_is_somewhere CHECK ((((((((remaining + burned) + expired) + voided) + reversed) + moved) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0) AND (moved >= 0))),
+    CONSTRAINT grants_expire_after_they_become_effective CHECK ((expires_at > effective_at)),
+    CONSTRAINT grants_remaining_between_zero_and_amount CHECK (((remaining >= 0) AND (remaining <= amount)))
+);
+
+ALTER TABLE credits.grants OWNER TO florin_owner;
+
+COMMENT ON TABLE credits.grants IS 'Credits given: how many, from what source, from when until when, burned in which order, and where each of them is now.';
+
+COMMENT ON COLUMN credits.grants.issued_no IS 'Number of the entry that issued it: the age within the account.';
+
+COMMENT ON COLUMN credits.grants.purchase_key IS 'The purchase of billing.purchases that it was given for; null: it was not bought through Stripe.';
+
+COMMENT ON COLUMN credits.grants.effective IS 'False while its time has not come: its credits are not posted yet.';
+
+COMMENT ON COLUMN credits.grants.remaining IS 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
+
+COMMENT ON COLUMN credits.grants.burned IS 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
+
+COMMENT ON COLUMN credits.grants.moved IS 'In other accounts now, by credits.transfer.';
+
+COMMENT ON COLUMN credits.grants.home_account_id IS 'Of credits that were moved here: the account that bought them, where the grant home_grant_id counts them as moved. Money that goes back is reversed there.';
+
 CREATE FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) RETURNS credits.grants
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -2950,6 +3320,26 @@ $$;
 ALTER FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) IS 'The hold, or CRHLD; 22004 when an id is missing.';
+
+CREATE FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) RETURNS credits.grants
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_grant credits.grants := credits.find_grant(p_account_id, p_grant_id);
+begin
+  if v_grant.home_grant_id is not null then
+    raise exception 'The credits of grant % were moved here from grant % of account %.',
+      p_grant_id, v_grant.home_grant_id, v_grant.home_account_id
+      using errcode = 'CRGRN', hint = 'Nothing was written. Name that grant: what it takes or gives back follows its credits.';
+  end if;
+  return v_grant;
+end;
+$$;
+
+ALTER FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) IS 'The grant that money bought, or CRGRN for credits that were moved here; 22004 when an id is missing.';
 
 CREATE FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -3058,7 +3448,7 @@ ALTER FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_fro
 
 COMMENT ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) IS 'Gives a settled stretch that is not needed after all back to the grants that paid for it.';
 
-CREATE FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind DEFAULT 'grant'::credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -3068,92 +3458,168 @@ declare
   v_now timestamptz := clock_timestamp();
   -- The default is now(), a new value on every retry: it means "at once", and is no part of the input.
   v_at_once boolean := p_effective_at is null or p_effective_at = now();
+  v_effective_at timestamptz := case when v_at_once then v_now else p_effective_at end;
+  v_effective boolean := v_effective_at <= v_now;
+  v_priority integer := coalesce(p_priority, 0);
+  v_metadata jsonb := nullif(p_metadata, '{}');
+  v_kind credits.entry_kind := case when v_effective then p_kind else 'schedule' end;
+  v_moved bigint := case when v_effective then p_amount else 0 end;
   v_account credits.accounts;
   v_entry credits.entries;
   v_grant credits.grants;
-  v_issued credits.issued;
+  v_seal bytea;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
   if p_source is null or p_source = '' then
     raise exception 'The source of the grant is missing.'
       using errcode = '22004', hint = 'Say where the credits come from, for example purchase or bonus.';
   end if;
-  v_account := credits.lock_account(p_account_id, true);
+  select * into v_account from credits.accounts a where a.account_id = p_account_id for update;
+  if not found then
+    v_account := credits.lock_account(p_account_id, true);
+  end if;
 
-  v_entry := credits.replayed(p_account_id, p_idempotency_key, null, p_metadata);
-  if v_entry.entry_no is not null then
+  select * into v_entry from credits.entries e
+   where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
+  if found then
     select * into v_grant from credits.grants g
      where g.account_id = p_account_id and g.grant_id = v_entry.grant_id;
     if v_entry.kind not in ('grant', 'schedule')
+       or coalesce(v_entry.metadata_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')))
+          is distinct from sha256(convert_to(v_metadata::text, 'UTF8'))
        or v_grant.amount <> p_amount
        or v_grant.source <> p_source
-       or v_grant.priority <> coalesce(p_priority, 0)
+       or v_grant.priority <> v_priority
        or v_grant.expires_at is distinct from p_expires_at
        or v_grant.purchase_key is distinct from p_purchase_key
        or v_grant.effective_at is distinct from
           (case when v_at_once then v_grant.created_at else p_effective_at end) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
+    grant_id := v_grant.grant_id;
     replayed := true;
-  else
-    if v_account.closed_at is not null then
-      perform credits.raise_closed(p_account_id);
-    end if;
-    v_grant.source := p_source;
-    v_grant.priority := coalesce(p_priority, 0);
-    v_grant.amount := p_amount;
-    v_grant.effective_at := case when v_at_once then v_now else p_effective_at end;
-    if p_expires_at <= v_grant.effective_at then
-      raise exception 'The grant would expire at %, not after it becomes effective at %.',
-        p_expires_at, v_grant.effective_at
-        using errcode = '22023', hint = 'Pass an expiry after the effective time, or none.';
-    end if;
-    v_grant.expires_at := p_expires_at;
-    v_grant.idempotency_key := p_idempotency_key;
-    v_grant.purchase_key := p_purchase_key;
-    v_grant.metadata := nullif(p_metadata, '{}');
-    v_issued := credits.issue(v_account, v_grant, 'grant', p_cause, v_now);
-    v_grant := v_issued.grant_given;
-    v_entry := v_issued.entry;
-    perform credits.save_account(v_issued.account);
-    replayed := false;
+    select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+    return;
   end if;
-  grant_id := v_grant.grant_id;
-  select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
+
+  if v_account.closed_at is not null then
+    perform credits.raise_closed(p_account_id);
+  end if;
+  if p_expires_at <= v_effective_at then
+    raise exception 'The grant would expire at %, not after it becomes effective at %.',
+      p_expires_at, v_effective_at
+      using errcode = '22023', hint = 'Pass an expiry after the effective time, or none.';
+  end if;
+  if v_account.settled < v_account.axis or v_account.next_change_at <= v_now then
+    v_account := credits.settle(v_account, v_now);
+  end if;
+
+  grant_id := gen_random_uuid();
+  replayed := false;
+  v_account.entry_no := v_account.entry_no + 1;
+  v_account.posted := v_account.posted + v_moved;
+  v_seal := sha256(record_send(row(
+    grant_id, convert_to(p_source, 'UTF8'), v_priority, p_amount, v_effective_at, p_expires_at, v_now,
+    v_account.entry_no, convert_to(p_purchase_key, 'UTF8'), null::uuid, null::uuid)));
+  v_account.chain := sha256(v_account.chain || int8send(v_account.entry_no) || int8send(-1)
+    || int8send(v_account.posted) || int8send(v_account.held::bigint)
+    || sha256(record_send(row(
+      p_account_id, v_moved, v_now, v_kind::text::bytea, p_cause::text::bytea, grant_id, p_amount,
+      null::uuid, convert_to(p_idempotency_key, 'UTF8'), v_seal,
+      sha256(convert_to(v_metadata::text, 'UTF8'))))));
+  insert into credits.grants (
+    account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
+    purchase_key, effective, remaining)
+  values (
+    p_account_id, grant_id, v_account.entry_no, p_source, v_priority, p_amount, v_effective_at,
+    p_expires_at, v_now, p_purchase_key, v_effective, p_amount);
+  if not v_effective and credits.scheduled(p_account_id) > 4503599627370495 then
+    raise exception 'Too many credits would wait for their time.'
+      using errcode = 'CRAMT',
+            hint = 'Nothing was written. Grants of the future add up to at most 4503599627370495 credits.';
+  end if;
+  insert into credits.entries (
+    account_id, entry_no, amount, posted_after, held_after, created_at, kind, cause, grant_id,
+    grant_delta, idempotency_key, subject_seal, metadata, chain)
+  values (
+    p_account_id, v_account.entry_no, v_moved, v_account.posted, v_account.held, v_now, v_kind,
+    p_cause, grant_id, p_amount, p_idempotency_key, v_seal, v_metadata, v_account.chain);
+
+  posted := v_account.posted;
+  held := v_account.held;
+  available := posted - held;
+  entry_id := md5(p_account_id::text || ':' || v_account.entry_no)::uuid;
+  v_account.next_change_at := least(v_account.next_change_at, p_expires_at,
+    case when v_effective then 'infinity' else v_effective_at end);
+  if v_effective then
+    v_account.next_expiry_at := least(v_account.next_expiry_at, p_expires_at);
+  end if;
+  -- Debt is paid from it first.
+  if v_account.debt > 0 or v_account.next_change_at <= v_now then
+    v_account := credits.settle(v_account, v_now);
+  end if;
+  perform credits.save_account(v_account);
 end;
 $$;
 
-ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause) and for a purchase (p_purchase_key). Internal.';
+COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause), for a purchase (p_purchase_key) and for an adjustment (p_kind). Internal.';
 
-CREATE FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) RETURNS record
-    LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) RETURNS credits.accounts
+    LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 declare
-  v_part credits.part;
-  v_payer credits.payer;
+  v_row credits.allocations;
+  v_left bigint := p_amount;
+  v_take bigint;
+  v_voided bigint;
 begin
-  foreach v_part in array p_parts loop
-    v_payer := p_payers[v_part.place];
-    p_changes := p_changes || row(
-      'free', p_at, null, null, v_payer.grant_id, null, v_part.amount, null)::credits.change;
-    v_payer.credits_left := v_payer.credits_left + v_part.amount;
-    -- What comes back to a grant that has ended expires at once.
-    if v_payer.ends <= p_at then
-      p_changes := p_changes || row(
-        'expire', p_at, null, null, v_payer.grant_id, null, v_payer.credits_left, null)::credits.change;
-      v_payer.credits_left := 0;
+  -- The grant pays again for what was taken from it: debt first, then what others pay in its place,
+  -- unless theirs has expired meanwhile and would only lapse.
+  for v_row in
+    select c.* from credits.allocations c
+      left join credits.grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
+     where c.account_id = p_account.account_id and c.displaced_from = p_grant.grant_id
+       and (c.grant_id is null or g.expires_at is null or g.expires_at > p_at)
+     order by c.grant_id is not null, c.axis_from
+  loop
+    exit when v_left = 0;
+    v_take := least(v_left, v_row.axis_to - v_row.axis_from);
+    perform credits.deallocate(p_account.account_id, v_row.axis_from, v_row.axis_from + v_take);
+    perform credits.allocate(
+      p_account.account_id, v_row.axis_from, v_row.axis_from + v_take, p_grant.grant_id, null);
+    if v_row.grant_id is null then
+      p_account.debt := p_account.debt - v_take;
+    else
+      update credits.grants g
+         set remaining = g.remaining + v_take, burned = g.burned - v_take
+       where g.account_id = p_account.account_id and g.grant_id = v_row.grant_id;
     end if;
-    p_payers[v_part.place].credits_left := v_payer.credits_left;
+    v_left := v_left - v_take;
   end loop;
+  -- Voided credits that the reversal counted as taken become voided again: see take_back.
+  select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
+   where v_left > 0 and e.account_id = p_account.account_id and e.grant_id = p_grant.grant_id
+     and e.kind = 'void' and e.cause = 'reversal';
+  update credits.grants g
+     set reversed = g.reversed - p_amount,
+         burned = g.burned + (p_amount - v_left),
+         voided = g.voided + v_voided,
+         remaining = g.remaining + v_left - v_voided
+   where g.account_id = p_account.account_id and g.grant_id = p_grant.grant_id;
+  if v_voided > 0 then
+    p_account := (credits.move_on_grant(
+      p_account, 'void', p_grant.grant_id, -v_voided,
+      case when p_grant.effective then -v_voided else 0 end, p_at, 'reversal')).account;
+  end if;
 end;
 $$;
 
-ALTER FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) OWNER TO florin_owner;
+ALTER FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) IS 'Gives the grants back what a hold had reserved of each.';
+COMMENT ON FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Gives back to a grant what credits.take_back took: it pays again, or has its credits again.';
 
 CREATE FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -3173,63 +3639,23 @@ ALTER FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT g
 
 COMMENT ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) IS 'What the ledger holds of a purchase: the grant under its key, and the sums of all grants for it, corrections counted in. Zeros when there is none. A function, so that billing''s tables are not joined with the ledger''s (docs/scale.md).';
 
-CREATE FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) RETURNS credits.issued
-    LANGUAGE plpgsql
+CREATE FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
     SET search_path TO ''
     AS $$
 declare
-  v_entry credits.entries;
-  v_step credits.step;
+  v_holders uuid[];
 begin
-  if credits.needs_settling(p_account, p_at) then
-    p_account := credits.settle(p_account, p_at);
-  end if;
-  p_grant.account_id := p_account.account_id;
-  p_grant.grant_id := gen_random_uuid();
-  p_grant.issued_no := p_account.entry_no + 1;
-  p_grant.created_at := p_at;
-  p_grant.effective := p_grant.effective_at <= p_at;
-  insert into credits.grants (
-    account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
-    idempotency_key, purchase_key, metadata, effective, remaining)
-  values (
-    p_grant.account_id, p_grant.grant_id, p_grant.issued_no, p_grant.source, p_grant.priority,
-    p_grant.amount, p_grant.effective_at, p_grant.expires_at, p_grant.created_at,
-    p_grant.idempotency_key, p_grant.purchase_key, p_grant.metadata, p_grant.effective,
-    p_grant.amount);
-  if not p_grant.effective and credits.scheduled(p_account.account_id) > 4503599627370495 then
-    raise exception 'Too many credits would wait for their time.'
-      using errcode = 'CRAMT',
-            hint = 'Nothing was written. Grants of the future add up to at most 4503599627370495 credits.';
-  end if;
-
-  v_entry.kind := case when p_grant.effective then p_kind else 'schedule' end;
-  v_entry.cause := p_cause;
-  v_entry.amount := case when p_grant.effective then p_grant.amount else 0 end;
-  v_entry.grant_id := p_grant.grant_id;
-  v_entry.grant_delta := p_grant.amount;
-  v_entry.idempotency_key := p_grant.idempotency_key;
-  v_entry.subject_seal := credits.subject_seal(p_grant);
-  v_entry.created_at := p_at;
-  v_entry.metadata := p_grant.metadata;
-  v_step := credits.append(p_account, v_entry);
-  p_account := v_step.account;
-
-  p_account.next_change_at := least(p_account.next_change_at, p_grant.expires_at,
-    case when p_grant.effective then 'infinity' else p_grant.effective_at end);
-  if p_grant.effective then
-    p_account.next_expiry_at := least(p_account.next_expiry_at, p_grant.expires_at);
-  end if;
-  if p_account.debt > 0 or p_account.next_change_at <= p_at then
-    p_account := credits.settle(p_account, p_at);
-  end if;
-  return row(p_account, p_grant, v_step.entry);
+  select array_agg(distinct g.account_id) into v_holders
+    from credits.grants g
+   where g.home_account_id = p_account_id and g.home_grant_id = p_grant_id;
+  return coalesce(v_holders, array[]::uuid[]);
 end;
 $$;
 
-ALTER FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) OWNER TO florin_owner;
+ALTER FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) IS 'Adds a grant to a locked account; debt is paid from it first.';
+COMMENT ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) IS 'The accounts that credits of this grant were ever moved to. Locks nothing.';
 
 CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3474,6 +3900,70 @@ ALTER FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) OWNER T
 
 COMMENT ON FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) IS 'Locks the account''s row and returns it; makes it first where that is asked for. An unknown account is a row of nulls.';
 
+CREATE FUNCTION credits.lock_in_order(p_account_ids uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_account_id uuid;
+begin
+  for v_account_id in select distinct i.id from unnest(p_account_ids) as i (id) order by i.id loop
+    perform credits.lock_account(v_account_id, false);
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.lock_in_order(p_account_ids uuid[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.lock_in_order(p_account_ids uuid[]) IS 'Locks these accounts in the order of their ids, so that nobody waits for another in a circle. Unknown ones are left out.';
+
+CREATE FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[] DEFAULT NULL::uuid[]) RETURNS credits.piece[]
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_locked uuid[] :=
+    coalesce(p_locked, credits.holders_of(p_account_id, p_grant_id) || p_account_id);
+  v_accounts uuid[];
+  v_grants uuid[];
+  v_grant credits.grants;
+  v_elsewhere bigint := 0;
+  v_pieces credits.piece[] := array[]::credits.piece[];
+begin
+  -- Who holds locks already takes no more: that could be out of order.
+  if p_locked is null then
+    perform credits.lock_in_order(v_locked);
+  end if;
+  select array_agg(g.account_id order by g.account_id, g.grant_id),
+         array_agg(g.grant_id order by g.account_id, g.grant_id)
+    into v_accounts, v_grants
+    from credits.grants g
+   where g.home_account_id = p_account_id and g.home_grant_id = p_grant_id;
+  for v_n in 1..coalesce(cardinality(v_grants), 0) loop
+    continue when v_accounts[v_n] <> all (v_locked);
+    if v_accounts[v_n] is distinct from v_accounts[v_n - 1] then
+      perform credits.open_account(v_accounts[v_n], p_at);
+    end if;
+    v_grant := credits.find_grant(v_accounts[v_n], v_grants[v_n]);
+    v_elsewhere := v_elsewhere + v_grant.amount - v_grant.reversed - v_grant.moved;
+    v_pieces := v_pieces || row(
+      v_grant.account_id, v_grant.grant_id,
+      v_grant.remaining + v_grant.expired + v_grant.voided, v_grant.burned,
+      v_grant.reversed)::credits.piece;
+  end loop;
+  v_grant := credits.find_grant(p_account_id, p_grant_id);
+  -- They went on to an account that is not locked, or another node has not committed yet.
+  if v_elsewhere <> v_grant.moved then
+    perform credits.raise_moving();
+  end if;
+  return v_pieces;
+end;
+$$;
+
+ALTER FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[]) IS 'Locks the account of a grant and all that hold credits moved out of it (p_locked: what the caller has locked of them, and no more), settles the holders, and returns what they hold. Raises 40001 while credits of it are on their way, CRGRN.';
+
 CREATE FUNCTION credits.look_ahead(INOUT p_account credits.accounts) RETURNS credits.accounts
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -3573,21 +4063,21 @@ ALTER FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time 
 
 COMMENT ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) IS 'Locks, settles and saves an account. A caller that changes it further saves it again.';
 
-CREATE FUNCTION credits.overage_seal(p_hold credits.holds) RETURNS bytea
+CREATE FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
     AS $$
 begin
-  if p_hold.overage is null and p_hold.uncovered = 0 then
+  if p_overage is null and p_uncovered = 0 then
     return null;
   end if;
-  return sha256(record_send(row(p_hold.overage::text::bytea, p_hold.uncovered)));
+  return sha256(record_send(row(p_overage::text::bytea, p_uncovered)));
 end;
 $$;
 
-ALTER FUNCTION credits.overage_seal(p_hold credits.holds) OWNER TO florin_owner;
+ALTER FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.overage_seal(p_hold credits.holds) IS 'Hash of what a capture above its hold was asked to do and left uncovered; null for any other hold.';
+COMMENT ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) IS 'Hash of what a capture above its hold was asked to do and left uncovered; null for any other hold.';
 
 CREATE FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) RETURNS TABLE(grant_id uuid, amount bigint)
     LANGUAGE plpgsql STABLE
@@ -3902,6 +4392,20 @@ ALTER FUNCTION credits.raise_key_reused(p_idempotency_key text) OWNER TO florin_
 
 COMMENT ON FUNCTION credits.raise_key_reused(p_idempotency_key text) IS 'Raises CRDUP.';
 
+CREATE FUNCTION credits.raise_moving() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception 'Credits of the grant are being moved at this moment.'
+    using errcode = '40001', hint = 'Nothing was written. Repeat the call.';
+end;
+$$;
+
+ALTER FUNCTION credits.raise_moving() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.raise_moving() IS 'Raises 40001.';
+
 CREATE FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -3969,7 +4473,8 @@ begin
   posted := coalesce(v_account.posted, 0);
   held := coalesce(v_account.held, 0);
   if v_is_due then
-    select b.posted, b.held into posted, held from credits.balance_when_due(p_account_id) b;
+    select b.balance[1], b.balance[2] into posted, held
+      from credits.balance_when_due(p_account_id) as b (balance);
   end if;
   available := posted - held;
   if v_is_due or v_account.next_expiry_at is not null and v_account.settled <> v_account.axis then
@@ -4137,6 +4642,46 @@ ALTER FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_b
 
 COMMENT ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) IS 'Credits spent and captured from p_from to p_to (UTC, both included), grouped by any of day, meter, feature and actor; exact to the last entry, however far the rollup is behind. Null: not asked for, or the entry did not say. quantity adds up units: ask by meter to tell them apart.';
 
+CREATE FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_left bigint := p_amount;
+  v_takes bigint[];
+  v_take bigint;
+  v_account credits.accounts;
+  v_recalled bigint := 0;
+begin
+  -- What nobody has used goes first, wherever it is; then what the buyer has used, then what others have.
+  for v_n in 1..cardinality(p_pieces) loop
+    v_takes[v_n] := least(v_left, (p_pieces[v_n]).unused);
+    v_left := v_left - v_takes[v_n];
+  end loop;
+  v_left := greatest(0, v_left - p_grant.burned);
+  for v_n in 1..cardinality(p_pieces) loop
+    v_take := least(v_left, (p_pieces[v_n]).used);
+    v_left := v_left - v_take;
+    v_take := v_takes[v_n] + v_take;
+    continue when v_take = 0;
+    v_account := credits.lock_account((p_pieces[v_n]).account_id, false);
+    v_account := credits.take_back(
+      v_account, credits.find_grant((p_pieces[v_n]).account_id, (p_pieces[v_n]).grant_id), v_take,
+      p_at);
+    v_account := (credits.move_on_grant(
+      v_account, 'reversal', (p_pieces[v_n]).grant_id, -v_take, -v_take, p_at, p_cause, null,
+      p_metadata)).account;
+    perform credits.save_account(credits.settle(credits.look_ahead(v_account), p_at));
+    v_recalled := v_recalled + v_take;
+  end loop;
+  return v_recalled;
+end;
+$$;
+
+ALTER FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) IS 'Takes moved credits back where they are now, so that the home grant can be reversed by p_amount more than it has unused; what is spent becomes debt there. Returns how many, which the caller books at home.';
+
 CREATE FUNCTION credits.recompute_balances() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -4155,6 +4700,7 @@ begin
         or a.held <> coalesce((
              select sum(h.amount) from credits.holds h
               where h.account_id = a.account_id and h.status = 'open'), 0)
+     order by a.account_id
   loop
     v_account := credits.lock_account(v_account_id, false);
     select coalesce(sum(e.amount), 0) into v_posted from credits.entries e
@@ -4303,7 +4849,9 @@ declare
 begin
   select * into v_entry from credits.entries e
    where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found and (v_entry.kind <> p_kind or v_entry.metadata is distinct from nullif(p_metadata, '{}')
+  if found and (v_entry.kind <> p_kind
+       or coalesce(v_entry.metadata_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')))
+          is distinct from sha256(convert_to(nullif(p_metadata, '{}')::text, 'UTF8'))
        or v_entry.grant_id <> p_grant_id or v_entry.grant_delta <> p_grant_delta
        or v_entry.amount <> p_amount) then
     perform credits.raise_key_reused(p_idempotency_key);
@@ -4316,7 +4864,7 @@ ALTER FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kin
 
 COMMENT ON FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) IS 'The entry that was written under this key, or a row of nulls. Raises CRDUP when it is of another kind or input; what is null is not compared. Call it with the account locked.';
 
-CREATE FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[] DEFAULT NULL::uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -4326,14 +4874,13 @@ declare
   v_grant credits.grants;
   v_entry credits.entries;
   v_step credits.step;
-  v_row credits.allocations;
-  v_left bigint := p_amount;
-  v_take bigint;
-  v_voided bigint;
+  v_pieces credits.piece[];
+  v_away bigint := 0;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
+  v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now, p_locked);
   v_account := credits.open_account(p_account_id, v_now);
-  v_grant := credits.find_grant(p_account_id, p_grant_id);
+  v_grant := credits.find_home(p_account_id, p_grant_id);
   v_entry := credits.replayed(
     p_account_id, p_idempotency_key, 'reversal', p_metadata, p_grant_id, p_amount);
   if v_entry.entry_no is not null then
@@ -4344,44 +4891,17 @@ begin
         v_grant.reversed, p_amount
         using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what was taken back.';
     end if;
-    -- The grant pays again for what was taken from it: debt first, then what others pay in its place,
-    -- unless theirs has expired meanwhile and would only lapse.
-    for v_row in
-      select c.* from credits.allocations c
-        left join credits.grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
-       where c.account_id = p_account_id and c.displaced_from = p_grant_id
-         and (c.grant_id is null or g.expires_at is null or g.expires_at > v_now)
-       order by c.grant_id is not null, c.axis_from
-    loop
-      exit when v_left = 0;
-      v_take := least(v_left, v_row.axis_to - v_row.axis_from);
-      perform credits.deallocate(p_account_id, v_row.axis_from, v_row.axis_from + v_take);
-      perform credits.allocate(
-        p_account_id, v_row.axis_from, v_row.axis_from + v_take, p_grant_id, null);
-      if v_row.grant_id is null then
-        v_account.debt := v_account.debt - v_take;
-      else
-        update credits.grants g
-           set remaining = g.remaining + v_take, burned = g.burned - v_take
-         where g.account_id = p_account_id and g.grant_id = v_row.grant_id;
-      end if;
-      v_left := v_left - v_take;
-    end loop;
-    -- Voided credits that the reversal counted as taken become voided again: see take_back.
-    select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
-     where v_left > 0 and e.account_id = p_account_id and e.grant_id = p_grant_id
-       and e.kind = 'void' and e.cause = 'reversal';
-    update credits.grants g
-       set reversed = g.reversed - p_amount,
-           burned = g.burned + (p_amount - v_left),
-           voided = g.voided + v_voided,
-           remaining = g.remaining + v_left - v_voided
-     where g.account_id = p_account_id and g.grant_id = p_grant_id;
-    if v_voided > 0 then
-      v_account := (credits.move_on_grant(
-        v_account, 'void', p_grant_id, -v_voided,
-        case when v_grant.effective then -v_voided else 0 end, v_now, 'reversal')).account;
+    if cardinality(v_pieces) > 0 then
+      v_away := credits.return_pieces(v_pieces, p_amount, v_now, p_cause, p_metadata);
     end if;
+    if v_away > 0 then
+      update credits.grants g
+         set reversed = g.reversed - v_away, moved = g.moved + v_away
+       where g.account_id = p_account_id and g.grant_id = p_grant_id;
+      v_account := (credits.move_on_grant(
+        v_account, 'transfer', p_grant_id, -v_away, -v_away, v_now, p_cause)).account;
+    end if;
+    v_account := credits.give_back(v_account, v_grant, p_amount - v_away, v_now);
     v_step := credits.move_on_grant(
       v_account, 'reversal', p_grant_id, p_amount,
       case when v_grant.effective then p_amount else 0 end, v_now, p_cause,
@@ -4399,9 +4919,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) IS 'What credits.restore_grant does, also for Florin itself (p_cause). Internal.';
+COMMENT ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) IS 'What credits.restore_grant does, also for Florin itself (p_cause), whose transaction may lock no account but these. Internal.';
 
 CREATE FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4417,7 +4937,65 @@ ALTER FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amoun
 
 COMMENT ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) IS 'Undoes earlier reversals of a grant, in part or whole, and gives exactly what they took. Idempotent by key. Errors: CRAMT (more than was taken), CRGRN, CRKEY, CRDUP.';
 
-CREATE FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_part credits.part;
+  v_payer credits.payer;
+begin
+  foreach v_part in array p_parts loop
+    v_payer := p_payers[v_part.place];
+    p_changes := p_changes || row(
+      'free', p_at, null, null, v_payer.grant_id, null, v_part.amount, null)::credits.change;
+    v_payer.credits_left := v_payer.credits_left + v_part.amount;
+    -- What comes back to a grant that has ended expires at once.
+    if v_payer.ends <= p_at then
+      p_changes := p_changes || row(
+        'expire', p_at, null, null, v_payer.grant_id, null, v_payer.credits_left, null)::credits.change;
+      v_payer.credits_left := 0;
+    end if;
+    p_payers[v_part.place].credits_left := v_payer.credits_left;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) IS 'Gives the grants back what a hold had reserved of each.';
+
+CREATE FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_left bigint := p_amount;
+  v_give bigint;
+  v_account credits.accounts;
+begin
+  for v_n in reverse cardinality(p_pieces)..1 loop
+    v_give := least(v_left, (p_pieces[v_n]).reversed);
+    continue when v_give = 0;
+    v_account := credits.lock_account((p_pieces[v_n]).account_id, false);
+    v_account := credits.give_back(
+      v_account, credits.find_grant((p_pieces[v_n]).account_id, (p_pieces[v_n]).grant_id), v_give,
+      p_at);
+    v_account := (credits.move_on_grant(
+      v_account, 'reversal', (p_pieces[v_n]).grant_id, v_give, v_give, p_at, p_cause, null,
+      p_metadata)).account;
+    perform credits.save_account(credits.settle(credits.look_ahead(v_account), p_at));
+    v_left := v_left - v_give;
+  end loop;
+  return p_amount - v_left;
+end;
+$$;
+
+ALTER FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) IS 'Gives back what credits.recall took, where it took it; returns how many of p_amount that are.';
+
+CREATE FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[] DEFAULT NULL::uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -4425,12 +5003,19 @@ declare
   v_now timestamptz := clock_timestamp();
   v_account credits.accounts;
   v_grant credits.grants;
+  v_pieces credits.piece[];
+  v_beyond bigint;
+  v_recalled bigint := 0;
   v_entry credits.entries;
   v_step credits.step;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
-  v_account := credits.open_account(p_account_id, v_now);
   v_grant := credits.find_grant(p_account_id, p_grant_id);
+  if v_grant.moved > 0 then
+    v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now, p_locked);
+  end if;
+  v_account := credits.open_account(p_account_id, v_now);
+  v_grant := credits.find_home(p_account_id, p_grant_id);
   v_entry := credits.replayed(
     p_account_id, p_idempotency_key, 'reversal', p_metadata, p_grant_id, -p_amount);
   if v_entry.entry_no is not null then
@@ -4440,6 +5025,21 @@ begin
       raise exception 'Only % of the grant''s % credits are left to take back; % were asked for.',
         v_grant.amount - v_grant.reversed, v_grant.amount, p_amount
         using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what is left.';
+    end if;
+    v_beyond := p_amount - v_grant.remaining - v_grant.expired - v_grant.voided;
+    if v_beyond > 0 and v_grant.moved > 0 then
+      if v_pieces is null then
+        perform credits.raise_moving();
+      end if;
+      v_recalled := credits.recall(v_grant, v_pieces, v_beyond, v_now, p_cause, p_metadata);
+    end if;
+    if v_recalled > 0 then
+      update credits.grants g
+         set remaining = g.remaining + v_recalled, moved = g.moved - v_recalled
+       where g.account_id = p_account_id and g.grant_id = p_grant_id;
+      v_account := (credits.move_on_grant(
+        v_account, 'transfer', p_grant_id, v_recalled, v_recalled, v_now, p_cause)).account;
+      v_grant := credits.find_grant(p_account_id, p_grant_id);
     end if;
     v_account := credits.take_back(v_account, v_grant, p_amount, v_now);
     v_step := credits.move_on_grant(
@@ -4458,9 +5058,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'What credits.reverse_grant does, also for Florin itself (p_cause). Internal.';
+COMMENT ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'What credits.reverse_grant does, also for Florin itself (p_cause), whose transaction may lock no account but these. Internal.';
 
 CREATE FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4474,7 +5074,7 @@ $$;
 
 ALTER FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'Takes back credits of a grant whose money went back: from what it has left, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN, CRKEY, CRDUP.';
+COMMENT ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'Takes back credits of a grant whose money went back: from what it has left, here or where it was moved to, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN (also for credits that were moved here), CRKEY, CRDUP, 40001 (they are being moved: repeat).';
 
 CREATE FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) RETURNS credits.member_role
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -4633,6 +5233,23 @@ $$;
 ALTER FUNCTION credits.scheduled(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.scheduled(p_account_id uuid) IS 'Credits of grants whose time has not come.';
+
+CREATE FUNCTION credits.seal_in_view(p_subject anyelement) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+declare
+  v_seal bytea;
+begin
+  execute format('select credits.subject_seal($1::%s)', pg_typeof(p_subject))
+    into v_seal using p_subject;
+  return v_seal;
+end;
+$_$;
+
+ALTER FUNCTION credits.seal_in_view(p_subject anyelement) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.seal_in_view(p_subject anyelement) IS 'credits.subject_seal, for views of the table that the row is of.';
 
 CREATE FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4928,7 +5545,7 @@ begin
   v_content := sha256(record_send(row(
     p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
     null::uuid, convert_to(p_idempotency_key, 'UTF8'), null::bytea,
-    convert_to(v_metadata::text, 'UTF8'))) || v_usage);
+    sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage);
   loop
     -- The common case is these two statements: the account's row with everything that must hold in
     -- its where clause, and the entry. The key decides last, under the row's lock.
@@ -5126,7 +5743,7 @@ begin
           || int8send(v_account.held::bigint) || sha256(record_send(row(
             v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea, null::bytea,
             null::uuid, null::bigint, null::uuid, convert_to(p_idempotency_keys[v_n], 'UTF8'),
-            null::bytea, convert_to(v_metadata::text, 'UTF8'))) || v_usage));
+            null::bytea, sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage));
         insert into credits.entries (
           account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
           idempotency_key, metadata, actor, feature, meter, quantity, pricing, chain)
@@ -5210,14 +5827,13 @@ begin
   return sha256(record_send(row(
     p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
-    convert_to(p_grant.idempotency_key, 'UTF8'), convert_to(p_grant.purchase_key, 'UTF8'),
-    convert_to(p_grant.metadata::text, 'UTF8'))));
+    convert_to(p_grant.purchase_key, 'UTF8'), p_grant.home_account_id, p_grant.home_grant_id)));
 end;
 $$;
 
 ALTER FUNCTION credits.subject_seal(p_grant credits.grants) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.subject_seal(p_grant credits.grants) IS 'Hash of what may never change of a grant. In binary form: independent of time zone and encoding.';
+COMMENT ON FUNCTION credits.subject_seal(p_grant credits.grants) IS 'Hash of what may never change of a grant; its key and metadata are its entry''s. In binary form: independent of time zone and encoding.';
 
 CREATE FUNCTION credits.subject_seal(p_hold credits.holds) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
@@ -5227,8 +5843,9 @@ begin
   return sha256(record_send(row(
     p_hold.hold_id, p_hold.amount, p_hold.axis_from, p_hold.expires_at, p_hold.placed_until,
     p_hold.created_at,
-    convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8')))
-    || credits.usage_seal(p_hold.actor, p_hold.feature, null, null, null));
+    convert_to(p_hold.idempotency_key, 'UTF8'),
+    coalesce(p_hold.metadata_digest, sha256(convert_to(p_hold.metadata::text, 'UTF8')))))
+    || credits.usage_seal(p_hold.actor, p_hold.feature, null, null, null, p_hold.actor_digest));
 end;
 $$;
 
@@ -5286,6 +5903,150 @@ ALTER FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credi
 
 COMMENT ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Takes credits of a grant back: from what it has left, then from what lapsed, then from what it paid for.';
 
+CREATE FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz;
+  v_metadata jsonb := jsonb_build_object(
+    'to', p_to_account_id, 'credits', p_amount, 'reason', p_reason);
+  v_giver credits.accounts;
+  v_taker credits.accounts;
+  v_movable bigint;
+  v_left bigint := p_amount;
+  v_take bigint;
+  v_grant credits.grants;
+  v_entry credits.entries;
+  v_said credits.entries;
+  v_step credits.step;
+begin
+  perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+  perform credits.check_usage(p_actor, null, null, null, null);
+  if p_to_account_id is null or coalesce(p_reason, '') = '' then
+    raise exception 'A transfer needs the account that gets the credits, and a reason.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both: they stay in the ledger.';
+  end if;
+  if p_account_id = p_to_account_id then
+    raise exception 'A transfer needs two accounts.'
+      using errcode = '22023', hint = 'Nothing was written. Name another account to move to.';
+  end if;
+  if p_to_account_id < p_account_id then
+    v_taker := credits.lock_account(p_to_account_id, true);
+  end if;
+  v_giver := credits.lock_account(p_account_id, false);
+  v_entry := credits.replayed(p_account_id, p_idempotency_key, 'transfer', v_metadata);
+  if v_entry.entry_no is not null then
+    if v_entry.actor is distinct from p_actor then
+      perform credits.raise_key_reused(p_idempotency_key);
+    end if;
+    replayed := true;
+    select w.* into entry_id, posted, held, available
+      from credits.written(p_account_id, v_entry) w;
+    return;
+  end if;
+  if v_taker.account_id is null then
+    v_taker := credits.lock_account(p_to_account_id, true);
+  end if;
+  if v_giver.closed_at is not null then
+    perform credits.raise_closed(p_account_id);
+  elsif v_taker.closed_at is not null then
+    perform credits.raise_closed(p_to_account_id);
+  end if;
+  v_now := clock_timestamp();
+  if v_giver.account_id is not null and credits.needs_settling(v_giver, v_now) then
+    v_giver := credits.settle(v_giver, v_now);
+  end if;
+  if credits.needs_settling(v_taker, v_now) then
+    v_taker := credits.settle(v_taker, v_now);
+  end if;
+  select coalesce(sum(g.remaining), 0) into v_movable from credits.grants g
+   where g.account_id = p_account_id and g.remaining > 0 and g.effective
+     and g.purchase_key is not null and g.source <> 'trial';
+  if v_movable < p_amount then
+    raise exception 'Only % credits can be moved, % were to be.', v_movable, p_amount
+      using errcode = 'CRINS',
+            detail = json_build_object(
+              'available', v_movable, 'required', p_amount, 'of', 'movable')::text,
+            hint = 'Nothing was written. Credits that were paid for through Stripe can be moved, as far as they are neither spent nor reserved.';
+  end if;
+
+  v_said.actor := p_actor;
+  v_said.metadata := jsonb_build_object('from', p_account_id, 'reason', p_reason);
+  for v_grant in
+    select g.* from credits.grants g
+     where g.account_id = p_account_id and g.remaining > 0 and g.effective
+       and g.purchase_key is not null and g.source <> 'trial'
+     order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no
+  loop
+    v_take := least(v_left, v_grant.remaining);
+    v_left := v_left - v_take;
+    update credits.grants g
+       set remaining = g.remaining - v_take, moved = g.moved + v_take
+     where g.account_id = p_account_id and g.grant_id = v_grant.grant_id;
+    -- The last of them has the caller's key: it carries the balance after all of them.
+    v_entry := null;
+    v_entry.kind := 'transfer';
+    v_entry.amount := -v_take;
+    v_entry.grant_id := v_grant.grant_id;
+    v_entry.grant_delta := -v_take;
+    v_entry.created_at := v_now;
+    v_entry.actor := p_actor;
+    v_entry.metadata := v_metadata;
+    v_entry.idempotency_key := case when v_left = 0 then p_idempotency_key
+      else 'florin:transfer:' || (v_giver.entry_no + 1) end;
+    v_step := credits.append(v_giver, v_entry);
+    v_giver := v_step.account;
+    v_said.idempotency_key := 'florin:transfer:' || p_account_id || ':' || v_giver.entry_no;
+    v_entry := v_said;
+    v_entry.kind := 'transfer';
+    v_entry.amount := v_take;
+    v_entry.grant_delta := v_take;
+    v_entry.created_at := v_now;
+    if v_grant.home_account_id = p_to_account_id then
+      update credits.grants g
+         set remaining = g.remaining + v_take, moved = g.moved - v_take
+       where g.account_id = p_to_account_id and g.grant_id = v_grant.home_grant_id;
+      v_entry.grant_id := v_grant.home_grant_id;
+    else
+      v_grant.home_account_id := coalesce(v_grant.home_account_id, p_account_id);
+      v_grant.home_grant_id := coalesce(v_grant.home_grant_id, v_grant.grant_id);
+      v_grant.account_id := p_to_account_id;
+      v_grant.grant_id := gen_random_uuid();
+      v_grant.issued_no := v_taker.entry_no + 1;
+      v_grant.amount := v_take;
+      v_grant.effective_at := v_now;
+      v_grant.created_at := v_now;
+      insert into credits.grants (
+        account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at,
+        created_at, purchase_key, home_account_id, home_grant_id, effective, remaining)
+      values (
+        v_grant.account_id, v_grant.grant_id, v_grant.issued_no, v_grant.source, v_grant.priority,
+        v_grant.amount, v_grant.effective_at, v_grant.expires_at, v_grant.created_at,
+        v_grant.purchase_key, v_grant.home_account_id, v_grant.home_grant_id, true, v_grant.amount);
+      v_entry.grant_id := v_grant.grant_id;
+      v_entry.subject_seal := credits.subject_seal(v_grant);
+    end if;
+    v_taker := (credits.append(v_taker, v_entry)).account;
+    exit when v_left = 0;
+  end loop;
+  perform credits.save_account(credits.look_ahead(v_giver));
+  v_taker := credits.look_ahead(v_taker);
+  if v_taker.debt > 0 then
+    v_taker := credits.settle(v_taker, v_now);
+  end if;
+  perform credits.save_account(v_taker);
+  v_entry := v_step.entry;
+  replayed := false;
+  select w.* into entry_id, posted, held, available
+    from credits.written(p_account_id, v_entry) w;
+end;
+$$;
+
+ALTER FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves credits that were bought through Stripe to another account, in burn order; each part keeps its expiry, priority, source and purchase, so that a refund finds it. Trials, gifts, adjustments and what is reserved stay. The balance is that of the account which gave. Makes the receiving account if it is new. Idempotent by the giver''s key: the same input returns the first result with replayed true. Errors: CRINS with what could be moved, CRACC (either is closed), CRDUP, CRAMT, CRKEY, 22004, 22023.';
+
 CREATE FUNCTION credits.unpaid_stretches(p_account credits.accounts) RETURNS credits.stretch[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -5311,7 +6072,7 @@ ALTER FUNCTION credits.unpaid_stretches(p_account credits.accounts) OWNER TO flo
 
 COMMENT ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) IS 'Debt, oldest first, and what was burned since the last settlement.';
 
-CREATE FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) RETURNS bytea
+CREATE FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea DEFAULT NULL::bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
     AS $$
@@ -5320,14 +6081,14 @@ begin
     return '\x'::bytea;
   end if;
   return sha256(record_send(row(
-    convert_to(p_actor, 'UTF8'), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),
+    coalesce(p_actor_digest, sha256(convert_to(p_actor, 'UTF8'))), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),
     p_quantity, convert_to(p_pricing::text, 'UTF8'))));
 end;
 $$;
 
-ALTER FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
+ALTER FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
+COMMENT ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) IS 'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
 
 CREATE FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) RETURNS jsonb
     LANGUAGE plpgsql
@@ -5472,6 +6233,34 @@ $$;
 ALTER FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) IS 'When the window began in which the instant lies; -infinity for the one that never ends.';
+
+CREATE FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_left jsonb := p_metadata;
+begin
+  if p_metadata is null or jsonb_typeof(p_metadata) <> 'object' then
+    return case when p_whole then null else p_metadata end;
+  end if;
+  if p_whole then
+    select coalesce(jsonb_object_agg(m.key, m.value), '{}') into v_left
+      from jsonb_each(p_metadata) m
+     where m.key in ('stripe_event_id', 'stripe_payment_id', 'stripe_price_id',
+             'stripe_subscription_id', 'plan_type', 'to', 'from', 'credits', 'actor')
+        or m.key = 'reason' and p_keep_reason;
+  end if;
+  if v_left ->> 'actor' = p_person then
+    v_left := v_left || jsonb_build_object('actor', p_pseudonym);
+  end if;
+  return nullif(v_left, '{}');
+end;
+$$;
+
+ALTER FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) IS 'Metadata without what an app or an operator wrote in it (p_whole), or with another name for the person who acted. Ids of Stripe''s objects and names of the catalogue''s stay: refunds, rollovers and reconcile go by them.';
 
 CREATE FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) RETURNS credits.stretch[]
     LANGUAGE plpgsql IMMUTABLE
@@ -5918,14 +6707,17 @@ CREATE TABLE billing.subscriptions (
     current_period_end timestamp with time zone,
     fact jsonb,
     payments_version bigint DEFAULT 0 NOT NULL,
+    kept_under text,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Ended is for ever; else the later word counts, and within one second nothing makes it incomplete again.';
+COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Which word that is, the decision says; none is written over one that it did not see.';
 
 COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
+
+COMMENT ON COLUMN billing.subscriptions.kept_under IS 'The subscription under whose id its payments are kept: one invoice has billed both, so lines of one may credit lines of the other''s payments. Null: its own.';
 
 CREATE TABLE billing.top_up_consents (
     account_id uuid NOT NULL,
@@ -6000,15 +6792,15 @@ CREATE VIEW credits.balances WITH (security_invoker='true') AS
  SELECT a.account_id,
         CASE
             WHEN (d.balance IS NULL) THEN a.posted
-            ELSE (d.balance).posted
+            ELSE d.balance[1]
         END AS posted,
         CASE
             WHEN (d.balance IS NULL) THEN (a.held)::bigint
-            ELSE (d.balance).held
+            ELSE d.balance[2]
         END AS held,
         CASE
             WHEN (d.balance IS NULL) THEN (a.posted - (a.held)::bigint)
-            ELSE ((d.balance).posted - (d.balance).held)
+            ELSE (d.balance[1] - d.balance[2])
         END AS available,
         CASE
             WHEN ((d.balance IS NULL) AND ((a.next_expiry_at IS NULL) OR (a.settled = a.axis))) THEN a.next_expiry_at
@@ -6018,7 +6810,7 @@ CREATE VIEW credits.balances WITH (security_invoker='true') AS
      CROSS JOIN LATERAL ( SELECT
                 CASE
                     WHEN (a.next_change_at <= clock_timestamp()) THEN credits.balance_when_due(a.account_id)
-                    ELSE NULL::credits.due_balance
+                    ELSE NULL::bigint[]
                 END AS balance) d);
 
 ALTER TABLE credits.balances OWNER TO florin_owner;
@@ -6051,11 +6843,16 @@ CREATE VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries WITH (securi
             (sum(e.amount))::bigint AS posted,
             (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'expiry'::credits.entry_kind))), (0)::numeric))::bigint AS expired,
             (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'void'::credits.entry_kind))), (0)::numeric))::bigint AS voided,
-            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'reversal'::credits.entry_kind))), (0)::numeric))::bigint AS reversed
+            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'reversal'::credits.entry_kind))), (0)::numeric))::bigint AS reversed,
+            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'transfer'::credits.entry_kind))), (0)::numeric))::bigint AS moved
            FROM credits.entries e
           WHERE (e.grant_id IS NOT NULL)
           GROUP BY e.account_id, e.grant_id) m ON (((m.account_id = g.account_id) AND (m.grant_id = g.grant_id))))
-  WHERE ((m.claim IS DISTINCT FROM (g.remaining + g.burned)) OR (m.expired <> g.expired) OR (m.voided <> g.voided) OR (m.reversed <> g.reversed) OR (m.posted <>
+  WHERE ((m.claim IS DISTINCT FROM (g.remaining + g.burned)) OR (m.expired <> g.expired) OR (m.voided <> g.voided) OR (m.reversed <> g.reversed) OR (m.moved <> (g.moved -
+        CASE
+            WHEN (g.home_grant_id IS NULL) THEN (0)::bigint
+            ELSE g.amount
+        END)) OR (m.posted <>
         CASE
             WHEN g.effective THEN (g.remaining + g.burned)
             ELSE (0)::bigint
@@ -6063,7 +6860,7 @@ CREATE VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries WITH (securi
 
 ALTER TABLE credits.broken_a_grants_claim_is_the_sum_of_its_entries OWNER TO florin_owner;
 
-COMMENT ON VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries IS 'Grants that say otherwise than their entries what was given, expired, voided or taken back.';
+COMMENT ON VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries IS 'Grants that say otherwise than their entries what was given, expired, voided, taken back or moved.';
 
 CREATE VIEW credits.broken_a_hold_ended_as_its_entry_says WITH (security_invoker='true') AS
  SELECT h.account_id,
@@ -6079,7 +6876,7 @@ CREATE VIEW credits.broken_a_hold_ended_as_its_entry_says WITH (security_invoker
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['capture'::credits.entry_kind, 'release'::credits.entry_kind]))
           GROUP BY n.account_id, n.hold_id) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds)));
+  WHERE (((h.status = 'open'::credits.hold_status) <> (e.entry_no IS NULL)) OR (h.ended_no IS DISTINCT FROM e.entry_no) OR (h.captured <> (- COALESCE(e.amount, (0)::bigint))) OR ((h.status = 'captured'::credits.hold_status) <> COALESCE(e.captured, false)) OR ((h.status = 'expired'::credits.hold_status) <> COALESCE(e.expired, false)) OR (e.seal IS DISTINCT FROM credits.overage_seal(h.overage, h.uncovered)));
 
 ALTER TABLE credits.broken_a_hold_ended_as_its_entry_says OWNER TO florin_owner;
 
@@ -6161,7 +6958,7 @@ CREATE VIEW credits.entries_in_order WITH (security_invoker='true') AS
     e.entry_no,
     e.posted_after,
     e.chain,
-    ROW(e.account_id, e.entry_no, e.amount, e.axis_from, e.posted_after, e.held_after, e.created_at, e.kind, e.cause, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata, e.actor, e.feature, e.meter, e.quantity, e.pricing, e.chain)::credits.entries AS entry,
+    ROW(e.account_id, e.entry_no, e.amount, e.axis_from, e.posted_after, e.held_after, e.created_at, e.kind, e.cause, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata, e.actor, e.feature, e.meter, e.quantity, e.pricing, e.chain, e.metadata_digest, e.actor_digest)::credits.entries AS entry,
     sum(e.amount) OVER w AS running,
     lag(e.chain, 1, '\x'::bytea) OVER w AS chain_before
    FROM credits.entries e
@@ -6195,7 +6992,7 @@ CREATE VIEW credits.broken_every_credit_of_a_grant_is_somewhere WITH (security_i
  SELECT g.account_id,
     format('grant %s'::text, g.grant_id) AS detail
    FROM credits.grants g
-  WHERE ((((((g.remaining + g.burned) + g.expired) + g.voided) + g.reversed) <> g.amount) OR (LEAST(g.remaining, g.burned, g.expired, g.voided, g.reversed) < 0));
+  WHERE (((((((g.remaining + g.burned) + g.expired) + g.voided) + g.reversed) + g.moved) <> g.amount) OR (LEAST(g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved) < 0));
 
 ALTER TABLE credits.broken_every_credit_of_a_grant_is_somewhere OWNER TO florin_owner;
 
@@ -6219,7 +7016,7 @@ CREATE VIEW credits.broken_grants_are_unaltered WITH (security_invoker='true') A
    FROM credits.grants g
   WHERE (NOT (EXISTS ( SELECT
            FROM credits.entries e
-          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.subject_seal(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.idempotency_key, g.purchase_key, g.metadata, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
+          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.seal_in_view(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.purchase_key, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved, g.home_account_id, g.home_grant_id)::credits.grants))))))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('grant %s'::text, e.grant_id) AS detail
@@ -6257,7 +7054,7 @@ CREATE VIEW credits.broken_holds_are_unaltered WITH (security_invoker='true') AS
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['hold'::credits.entry_kind, 'extension'::credits.entry_kind]))
           ORDER BY n.account_id, n.hold_id, n.entry_no DESC) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (e.subject_seal IS DISTINCT FROM credits.subject_seal(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds))
+  WHERE (e.subject_seal IS DISTINCT FROM credits.seal_in_view(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no, h.metadata_digest, h.actor_digest)::credits.holds))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('hold %s'::text, e.hold_id) AS detail
@@ -6269,6 +7066,40 @@ UNION ALL
 ALTER TABLE credits.broken_holds_are_unaltered OWNER TO florin_owner;
 
 COMMENT ON VIEW credits.broken_holds_are_unaltered IS 'Holds that the last entry which placed or extended them did not seal so, and holds that only entries know.';
+
+CREATE VIEW credits.broken_moved_credits_are_somewhere WITH (security_invoker='true') AS
+ SELECT g.account_id,
+    format('grant %s: %s moved, %s in other accounts'::text, g.grant_id, g.moved, COALESCE(p.elsewhere, (0)::bigint)) AS detail
+   FROM (credits.grants g
+     LEFT JOIN ( SELECT n.home_account_id,
+            n.home_grant_id,
+            (sum(((n.amount - n.reversed) - n.moved)))::bigint AS elsewhere
+           FROM credits.grants n
+          WHERE (n.home_account_id IS NOT NULL)
+          GROUP BY n.home_account_id, n.home_grant_id) p ON (((p.home_account_id = g.account_id) AND (p.home_grant_id = g.grant_id))))
+  WHERE ((g.home_grant_id IS NULL) AND (g.moved <> COALESCE(p.elsewhere, (0)::bigint)));
+
+ALTER TABLE credits.broken_moved_credits_are_somewhere OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_moved_credits_are_somewhere IS 'Bought grants of which other accounts hold more or less than was moved out of them.';
+
+CREATE VIEW credits.broken_moved_credits_have_a_home WITH (security_invoker='true') AS
+ SELECT p.account_id,
+    format('grant %s, from grant %s'::text, p.grant_id, p.home_grant_id) AS detail
+   FROM (credits.grants p
+     LEFT JOIN ( SELECT n.account_id,
+            n.grant_id,
+            n.purchase_key,
+            n.source,
+            n.priority,
+            n.expires_at
+           FROM credits.grants n
+          WHERE (n.home_account_id IS NULL)) g ON (((g.account_id = p.home_account_id) AND (g.grant_id = p.home_grant_id))))
+  WHERE ((p.home_account_id IS NOT NULL) AND ((((g.source IS DISTINCT FROM p.source) OR (g.purchase_key IS DISTINCT FROM p.purchase_key)) OR (g.priority IS DISTINCT FROM p.priority)) OR (g.expires_at IS DISTINCT FROM p.expires_at)));
+
+ALTER TABLE credits.broken_moved_credits_have_a_home OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_moved_credits_have_a_home IS 'Credits that were moved from a grant which is not there, or whose source, purchase, priority or expiry they do not share.';
 
 CREATE VIEW credits.broken_posted_is_the_sum_of_entries WITH (security_invoker='true') AS
  SELECT a.account_id,
@@ -6332,6 +7163,42 @@ CREATE VIEW credits.broken_time_is_not_overlooked WITH (security_invoker='true')
 ALTER TABLE credits.broken_time_is_not_overlooked OWNER TO florin_owner;
 
 COMMENT ON VIEW credits.broken_time_is_not_overlooked IS 'Accounts that do not know when time alone changes them next.';
+
+CREATE VIEW credits.erased_rows WITH (security_invoker='true') AS
+ SELECT e.account_id,
+    credits.entry_id(e.account_id, e.entry_no) AS id,
+    credits.erased_seal(credits.entry_id(e.account_id, e.entry_no), e.metadata, e.metadata_digest, e.actor, e.actor_digest) AS seal
+   FROM credits.entries e
+  WHERE ((e.metadata_digest IS NOT NULL) OR (e.actor_digest IS NOT NULL))
+UNION ALL
+ SELECT h.account_id,
+    h.hold_id AS id,
+    credits.erased_seal(h.hold_id, h.metadata, h.metadata_digest, h.actor, h.actor_digest) AS seal
+   FROM credits.holds h
+  WHERE ((h.metadata_digest IS NOT NULL) OR (h.actor_digest IS NOT NULL));
+
+ALTER TABLE credits.erased_rows OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.erased_rows IS 'The rows in which a person was erased, as they are since.';
+
+CREATE VIEW credits.broken_what_was_erased_is_sealed WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    'the last erasure does not cover the erased rows'::text AS detail
+   FROM ((credits.accounts a
+     LEFT JOIN ( SELECT r_1.account_id,
+            sha256(string_agg(r_1.seal, '\x'::bytea ORDER BY r_1.id)) AS seal
+           FROM credits.erased_rows r_1
+          GROUP BY r_1.account_id) r ON ((r.account_id = a.account_id)))
+     LEFT JOIN ( SELECT DISTINCT ON (e.account_id) e.account_id,
+            e.subject_seal AS seal
+           FROM credits.entries e
+          WHERE (e.kind = 'erasure'::credits.entry_kind)
+          ORDER BY e.account_id, e.entry_no DESC) s ON ((s.account_id = a.account_id)))
+  WHERE (r.seal IS DISTINCT FROM s.seal);
+
+ALTER TABLE credits.broken_what_was_erased_is_sealed OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_what_was_erased_is_sealed IS 'Accounts in which rows were erased, or changed after it, without an entry that says so.';
 
 CREATE VIEW credits.broken_invariants WITH (security_invoker='true') AS
  SELECT b.account_id,
@@ -6422,7 +7289,22 @@ UNION ALL
  SELECT b.account_id,
     'the soonest expiry is known'::text AS invariant,
     b.detail
-   FROM credits.broken_the_soonest_expiry_is_known b;
+   FROM credits.broken_the_soonest_expiry_is_known b
+UNION ALL
+ SELECT b.account_id,
+    'moved credits are somewhere'::text AS invariant,
+    b.detail
+   FROM credits.broken_moved_credits_are_somewhere b
+UNION ALL
+ SELECT b.account_id,
+    'moved credits have a home'::text AS invariant,
+    b.detail
+   FROM credits.broken_moved_credits_have_a_home b
+UNION ALL
+ SELECT b.account_id,
+    'what was erased is sealed'::text AS invariant,
+    b.detail
+   FROM credits.broken_what_was_erased_is_sealed b;
 
 ALTER TABLE credits.broken_invariants OWNER TO florin_owner;
 
@@ -6724,6 +7606,8 @@ CREATE INDEX payments_that_return ON billing.payments USING btree (subscription_
 
 CREATE INDEX subscriptions_by_account ON billing.subscriptions USING btree (account_id);
 
+CREATE INDEX subscriptions_kept_under ON billing.subscriptions USING btree (kept_under) WHERE (kept_under IS NOT NULL);
+
 CREATE INDEX top_up_consents_active ON billing.top_up_consents USING btree (account_id) WHERE (status = 'active'::text);
 
 CREATE INDEX top_ups_by_account ON billing.top_ups USING btree (account_id, created_at);
@@ -6739,6 +7623,8 @@ CREATE INDEX accounts_due ON credits.accounts USING btree (next_change_at) WHERE
 CREATE INDEX allocations_by_grant ON credits.allocations USING btree (account_id, grant_id);
 
 CREATE INDEX allocations_displaced ON credits.allocations USING btree (account_id, displaced_from) WHERE (displaced_from IS NOT NULL);
+
+CREATE INDEX grants_by_home ON credits.grants USING btree (home_account_id, home_grant_id) WHERE (home_account_id IS NOT NULL);
 
 CREATE INDEX grants_by_purchase ON credits.grants USING btree (account_id, purchase_key) WHERE (purchase_key IS NOT NULL);
 
@@ -6939,6 +7825,9 @@ GRANT USAGE ON SCHEMA credits TO postgres;
 
 GRANT USAGE ON SCHEMA florin TO florin_owner;
 
+GRANT SELECT ON TABLE credits.limits TO service_role;
+GRANT SELECT ON TABLE credits.limits TO postgres;
+
 GRANT SELECT ON TABLE credits.accounts TO authenticated;
 GRANT SELECT ON TABLE credits.accounts TO service_role;
 GRANT SELECT ON TABLE credits.accounts TO postgres;
@@ -6946,13 +7835,6 @@ GRANT SELECT ON TABLE credits.accounts TO postgres;
 GRANT SELECT ON TABLE credits.entries TO authenticated;
 GRANT SELECT ON TABLE credits.entries TO service_role;
 GRANT SELECT ON TABLE credits.entries TO postgres;
-
-GRANT SELECT ON TABLE credits.grants TO authenticated;
-GRANT SELECT ON TABLE credits.grants TO service_role;
-GRANT SELECT ON TABLE credits.grants TO postgres;
-
-GRANT SELECT ON TABLE credits.limits TO service_role;
-GRANT SELECT ON TABLE credits.limits TO postgres;
 
 REVOKE ALL ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.abandon_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid) TO service_role;
@@ -6969,6 +7851,10 @@ REVOKE ALL ON FUNCTION billing.apply_commands(p_commands jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) TO service_role;
@@ -6992,7 +7878,9 @@ REVOKE ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) F
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO service_role;
 GRANT ALL ON FUNCTION billing.claim_events(p_limit integer, p_lease interval) TO postgres;
 
-REVOKE ALL ON FUNCTION billing.claim_subscription(p_read jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION billing.claim_subscription(p_id text, p_version bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION billing.claim_subscriptions(p_read jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.claim_top_ups(p_limit integer, p_lease interval) TO service_role;
@@ -7018,6 +7906,10 @@ REVOKE ALL ON FUNCTION billing.due_payments(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.due_payments(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.due_payments(p_limit integer) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) TO service_role;
+GRANT ALL ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) TO service_role;
 GRANT ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) TO postgres;
@@ -7041,6 +7933,10 @@ GRANT ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id tex
 REVOKE ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION billing.lock_accounts_of(p_commands jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.low_accounts(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO service_role;
@@ -7081,9 +7977,13 @@ REVOKE ALL ON FUNCTION billing.raise_stale() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
-GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
+REVOKE ALL ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) TO service_role;
+GRANT ALL ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) TO postgres;
+
+REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.record_checkout(p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text, p_expires_at timestamp with time zone) TO service_role;
@@ -7114,6 +8014,8 @@ REVOKE ALL ON FUNCTION billing.write_subscription(p_subscription jsonb) FROM PUB
 REVOKE ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -7226,6 +8128,14 @@ GRANT ALL ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) TO 
 GRANT ALL ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) TO service_role;
+GRANT ALL ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.expire_due(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.expire_due(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.expire_due(p_limit integer) TO postgres;
@@ -7240,9 +8150,15 @@ REVOKE ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_
 GRANT ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.extend_hold(p_account_id uuid, p_hold_id uuid, p_expires_in interval, p_idempotency_key text, OUT hold_id uuid, OUT entry_id uuid, OUT expires_at timestamp with time zone, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
+GRANT SELECT ON TABLE credits.grants TO authenticated;
+GRANT SELECT ON TABLE credits.grants TO service_role;
+GRANT SELECT ON TABLE credits.grants TO postgres;
+
 REVOKE ALL ON FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) TO service_role;
@@ -7259,18 +8175,15 @@ GRANT ALL ON FUNCTION credits.forget_counters(p_limit integer) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO authenticated;
-GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO service_role;
-GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO postgres;
+REVOKE ALL ON FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.issue(p_account credits.accounts, p_grant credits.grants, p_kind credits.entry_kind, p_cause credits.cause, p_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -7296,6 +8209,10 @@ GRANT ALL ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]
 
 REVOKE ALL ON FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.lock_in_order(p_account_ids uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
@@ -7308,9 +8225,9 @@ REVOKE ALL ON FUNCTION credits.needs_settling(p_account credits.accounts, p_at t
 
 REVOKE ALL ON FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO service_role;
-GRANT ALL ON FUNCTION credits.overage_seal(p_hold credits.holds) TO postgres;
+REVOKE ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.overage_seal(p_overage credits.overage, p_uncovered bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.paid_for(p_account_id uuid, p_axis_from bigint, p_axis_to bigint, p_paid credits.paid_stretch[]) TO authenticated;
@@ -7351,6 +8268,8 @@ REVOKE ALL ON FUNCTION credits.raise_insufficient(p_available bigint, p_required
 
 REVOKE ALL ON FUNCTION credits.raise_key_reused(p_idempotency_key text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.raise_moving() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.raise_role_too_low(p_role credits.member_role, p_required credits.member_role) FROM PUBLIC;
@@ -7381,6 +8300,8 @@ REVOKE ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to d
 GRANT ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.recompute_balances() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO service_role;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO postgres;
@@ -7401,13 +8322,20 @@ GRANT ALL ON FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p
 
 REVOKE ALL ON FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO authenticated;
+GRANT ALL ON FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO service_role;
+GRANT ALL ON FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO service_role;
@@ -7428,6 +8356,10 @@ REVOKE ALL ON FUNCTION credits.room_above(p_account credits.accounts, p_hold cre
 REVOKE ALL ON FUNCTION credits.save_account(p_account credits.accounts) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.scheduled(p_account_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) TO service_role;
+GRANT ALL ON FUNCTION credits.seal_in_view(p_subject anyelement) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.set_debt_limit(p_account_id uuid, p_debt_limit bigint) TO service_role;
@@ -7477,12 +8409,16 @@ GRANT ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO authenticated;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO service_role;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) FROM PUBLIC;
 
@@ -7501,6 +8437,8 @@ GRANT ALL ON FUNCTION credits.void_grant(p_account_id uuid, p_grant_id uuid, p_i
 REVOKE ALL ON FUNCTION credits.window_end(p_per credits.limit_window, p_start timestamp with time zone, p_time_zone text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) TO authenticated;
@@ -7638,6 +8576,12 @@ GRANT SELECT ON TABLE credits.broken_held_is_the_sum_of_open_holds TO postgres;
 GRANT SELECT ON TABLE credits.broken_holds_are_unaltered TO service_role;
 GRANT SELECT ON TABLE credits.broken_holds_are_unaltered TO postgres;
 
+GRANT SELECT ON TABLE credits.broken_moved_credits_are_somewhere TO service_role;
+GRANT SELECT ON TABLE credits.broken_moved_credits_are_somewhere TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_moved_credits_have_a_home TO service_role;
+GRANT SELECT ON TABLE credits.broken_moved_credits_have_a_home TO postgres;
+
 GRANT SELECT ON TABLE credits.broken_posted_is_the_sum_of_entries TO service_role;
 GRANT SELECT ON TABLE credits.broken_posted_is_the_sum_of_entries TO postgres;
 
@@ -7649,6 +8593,12 @@ GRANT SELECT ON TABLE credits.broken_the_soonest_expiry_is_known TO postgres;
 
 GRANT SELECT ON TABLE credits.broken_time_is_not_overlooked TO service_role;
 GRANT SELECT ON TABLE credits.broken_time_is_not_overlooked TO postgres;
+
+GRANT SELECT ON TABLE credits.erased_rows TO service_role;
+GRANT SELECT ON TABLE credits.erased_rows TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_what_was_erased_is_sealed TO service_role;
+GRANT SELECT ON TABLE credits.broken_what_was_erased_is_sealed TO postgres;
 
 GRANT SELECT ON TABLE credits.broken_invariants TO service_role;
 GRANT SELECT ON TABLE credits.broken_invariants TO postgres;

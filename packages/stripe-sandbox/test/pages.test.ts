@@ -100,6 +100,40 @@ describe('the hosted checkout page', () => {
     expect((await stripe.checkout.sessions.retrieve(id)).status).toBe('open');
   });
 
+  it('adds what is offered beside the order, takes it off again, and charges what is there in the end', async () => {
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const { id, url } = await openSession(stripe, {
+      line_items: [{ price: 'price_QUICK_SCAN', quantity: 1 }],
+      optional_items: [
+        { price: 'price_POWER_PACK', quantity: 2 },
+        { price: 'price_QUICK_SCAN', quantity: 3 },
+      ],
+    });
+    expect(await (await fetch(url)).text()).toContain('Add Power Pack');
+    const totalAfter = async (price: string) => {
+      await submit(`${url}/optional`, { price });
+      return (await stripe.checkout.sessions.retrieve(id)).amount_total;
+    };
+    expect(await totalAfter('price_POWER_PACK')).toBe(4500);
+    expect(await (await fetch(url)).text()).toContain('Remove Power Pack');
+    expect(await totalAfter('price_QUICK_SCAN')).toBe(6000);
+    expect(await totalAfter('price_POWER_PACK')).toBe(2000);
+    expect(await totalAfter('price_UNKNOWN')).toBe(2000);
+    sandbox.pay(id);
+    expect(await totalAfter('price_POWER_PACK')).toBe(2000);
+    const { data } = await stripe.checkout.sessions.listLineItems(id);
+    expect(data.map(({ price, quantity }) => [price?.id, quantity])).toEqual([
+      ['price_QUICK_SCAN', 1],
+      ['price_QUICK_SCAN', 3],
+    ]);
+    const many = Array.from({ length: 11 }, () => ({ price: 'price_POWER_PACK', quantity: 1 }));
+    await expect(openSession(stripe, { optional_items: many })).rejects.toThrow(
+      /up to 10 optional/,
+    );
+    const plan = [{ price: 'price_PRO_MONTHLY', quantity: 1 }];
+    await expect(openSession(stripe, { optional_items: plan })).rejects.toThrow(/recurring price/);
+  });
+
   it('shows what people typed as text, never as markup', async () => {
     const { stripe } = await sandboxUnderTest();
     const product = await stripe.products.create({ name: '<script>alert(1)</script>' });

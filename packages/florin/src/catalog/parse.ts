@@ -62,6 +62,7 @@ const price = z.strictObject({
   trialCredits: credits.optional(),
   drip: z.literal('monthly', { error: 'must be "monthly", or left out' }).optional(),
   topUp: z.boolean({ error: 'must be true or false' }).optional(),
+  perSeat: z.boolean({ error: 'must be true or false' }).optional(),
 });
 
 const catalog = z.strictObject(
@@ -200,7 +201,7 @@ function toPrice(id: string, parsed: ParsedPrice): CatalogPrice {
 /** What no field alone can say. */
 function faultsOf(one: CatalogPrice): string[] {
   const at = place(one.id);
-  const subscriptionOnly = (['expires', 'rollover', 'trialCredits', 'drip'] as const)
+  const subscriptionOnly = (['expires', 'rollover', 'trialCredits', 'drip', 'perSeat'] as const)
     .filter((field) => one.kind === 'one_time' && one[field] !== undefined)
     .map((field) => `${at}.${field}: only a recurring price may have it.`);
   const rules: [boolean, string][] = [

@@ -16,6 +16,7 @@ export type Plan = {
   readonly intervalCount: number | null;
   readonly expiresAfter: string | null;
   readonly expires: 'period_end' | null;
+  readonly perSeat: boolean;
 };
 
 /** A shop is shown without amounts rather than kept waiting longer. */
@@ -53,6 +54,7 @@ function toPlan(price: CatalogPrice, stripePrice: StripePrice | null): Plan {
     intervalCount: stripePrice?.intervalCount ?? null,
     expiresAfter: price.expiresAfter ?? null,
     expires: price.expires ?? null,
+    perSeat: price.perSeat ?? false,
   };
 }
 

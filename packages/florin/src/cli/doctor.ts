@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { loadCatalog } from '../catalog/index.ts';
 import { parseConfig } from '../config.ts';
 import { InvalidConfigurationError } from '../kernel/index.ts';
 import { webhookEventTypes } from '../webhooks/index.ts';
@@ -6,6 +7,7 @@ import { checkCatalogue } from './checks/catalogue.ts';
 import { type Check, fault, ok } from './checks/check.ts';
 import { checkDatabase } from './checks/database.ts';
 import { checkIdentity, checkService } from './checks/identity.ts';
+import { checkSeats } from './checks/seats.ts';
 import { checkStripe } from './checks/stripe.ts';
 import { type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -25,10 +27,17 @@ export function addDoctor(program: Command, context: CommandContext): void {
       const groups = await Promise.all([
         [checkNode()],
         checkDatabase(environment['DATABASE_URL']),
-        checkStripe(environment, webhookEventTypes()),
+        checkStripe(environment, {
+          eventTypes: webhookEventTypes(),
+          catalog: await loadCatalog(environment['FLORIN_CATALOG']).catch(() => null),
+        }),
         checkIdentity(environment),
         checkService(environment),
         checkCatalogue(environment['FLORIN_CATALOG'], environment['DATABASE_URL']),
+        checkSeats({
+          url: environment['DATABASE_URL'],
+          catalogPath: environment['FLORIN_CATALOG'],
+        }),
       ]);
       const found = groups.flat();
       const checks = [...found, ...checkSettings(environment, found)];

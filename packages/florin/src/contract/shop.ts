@@ -20,6 +20,8 @@ const plan = z.object({
   expiresAfter: z.string().nullable(),
   /** `period_end` when a subscription's credits end with its period. */
   expires: z.literal('period_end').nullable(),
+  /** Sold by the seat: the buyer chooses how many units, and may change it. */
+  perSeat: z.boolean(),
 });
 /** One thing on sale. */
 export interface Plan extends Shown<typeof plan> {}

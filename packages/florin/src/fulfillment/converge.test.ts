@@ -32,7 +32,7 @@ const holding = (purchases: readonly Purchase[], more: Partial<PaymentState> = {
 const moved = (state: PaymentState, more: Partial<ConvergeContext> = {}) =>
   converge(state, {
     now: new Date(NOW * 1000),
-    subscriptionEndedAt: null,
+    endedAt: () => null,
     eventId: null,
     ...more,
   });
@@ -47,10 +47,10 @@ describe('a month of a year that was paid for', () => {
   });
 
   it('is stopped when the subscription ended before it was due, or as it was', () => {
-    expect(standing({}, { subscriptionEndedAt: NOW })).toBe('stopped');
-    expect(standing({}, { subscriptionEndedAt: NOW - 1 })).toBe('stopped');
-    expect(standing({}, { subscriptionEndedAt: NOW + 1 })).toBe('issued');
-    expect(standing({ dueAt: null }, { subscriptionEndedAt: NOW - 1 })).toBe('issued');
+    expect(standing({}, { endedAt: () => NOW })).toBe('stopped');
+    expect(standing({}, { endedAt: () => NOW - 1 })).toBe('stopped');
+    expect(standing({}, { endedAt: () => NOW + 1 })).toBe('issued');
+    expect(standing({ dueAt: null }, { endedAt: () => NOW - 1 })).toBe('issued');
   });
 
   it('once stopped stays so, and moves nothing', () => {

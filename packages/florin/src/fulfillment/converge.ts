@@ -4,8 +4,8 @@ import type { PaymentState, Purchase } from './state.ts';
 
 export type ConvergeContext = {
   readonly now: Date;
-  /** Seconds since 1970 when the payment's subscription ended; null while it lives. */
-  readonly subscriptionEndedAt: number | null;
+  /** Seconds since 1970 when a purchase's subscription ended; null while it lives. */
+  readonly endedAt: (subscriptionId: string | null) => number | null;
   /** What is written beside each movement: which event brought it, or which job. */
   readonly eventId: string | null;
   /** Credits that returns take of purchases, by their keys. */
@@ -109,7 +109,8 @@ function startDue({ purchase, money, context }: Step): Purchase {
   if (purchase.dueAt === null) {
     return { ...purchase, standing: 'issued' };
   }
-  if (context.subscriptionEndedAt !== null && purchase.dueAt >= context.subscriptionEndedAt) {
+  const endedAt = context.endedAt(purchase.subscriptionId);
+  if (endedAt !== null && purchase.dueAt >= endedAt) {
     return { ...purchase, standing: 'stopped' };
   }
   const due = purchase.dueAt * 1000 <= context.now.getTime();

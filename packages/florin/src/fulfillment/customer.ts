@@ -1,6 +1,17 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isUuid } from '../kernel/index.ts';
 import type { CustomerFact, SubscriptionFact } from '../stripe/index.ts';
-import { type Decision, type DecisionInput, processed, skipped } from './plan.ts';
+import {
+  type Decision,
+  type DecisionInput,
+  type Details,
+  failed,
+  type Need,
+  type Obstacle,
+  processed,
+  skipped,
+  stripeUnavailable,
+} from './plan.ts';
 
 /**
  * A subscription's word grants nothing and takes nothing: what was bought stays, and the end of the
@@ -14,8 +25,15 @@ export function decideSubscription(input: DecisionInput<SubscriptionFact>): Deci
     known.customerAccountId ??
     known.subscription?.accountId ??
     (isUuid(named) ? named.toLowerCase() : null);
-  const older = known.subscription?.fact;
-  const newest = older != null && isNewer(older, fact) ? older : fact;
+  const stored = known.subscription?.fact ?? null;
+  const found = newestOf(stored, fact, input.details);
+  if ('need' in found) {
+    return found;
+  }
+  if ('obstacle' in found) {
+    return failed(found.obstacle, { accountId, customerId: fact.customerId });
+  }
+  const { newest } = found;
   return processed(`The subscription is ${newest.status}; what was bought stays.`, {
     accountId,
     customerId: fact.customerId,
@@ -28,6 +46,7 @@ export function decideSubscription(input: DecisionInput<SubscriptionFact>): Deci
       customerId: fact.customerId,
       accountId,
       fact: newest,
+      replaces: stored,
     },
   });
 }
@@ -58,16 +77,63 @@ export function decideCustomer({ fact, known }: DecisionInput<CustomerFact>): De
   });
 }
 
+type Newest =
+  | { readonly newest: SubscriptionFact }
+  | { readonly need: Need }
+  | { readonly obstacle: Obstacle };
+
 /**
- * Ended is for ever; else the later word counts. A subscription is made incomplete and paid within one
- * second, and Stripe tells of both in any order.
+ * What counts of two words of Stripe's: an end, which is for ever; else the later one. Stripe counts
+ * seconds and promises no order within one (https://docs.stripe.com/webhooks#event-ordering). What
+ * it was made as is its first update. Between any others of one second nothing but Stripe decides: it is
+ * asked what the subscription is now, and that counts as said in that second.
  */
-function isNewer(stored: SubscriptionFact, fact: SubscriptionFact): boolean {
-  const measures: readonly ((one: SubscriptionFact) => number)[] = [
-    (one) => (one.endedAt !== null || one.status === 'canceled' ? 1 : 0),
-    (one) => one.asOf,
-    (one) => (one.status === 'incomplete' ? 0 : 1),
+function newestOf(
+  stored: SubscriptionFact | null,
+  fact: SubscriptionFact,
+  details: Details,
+): Newest {
+  const order = stored === null ? -1 : compare(stored, fact);
+  if (stored === null || order < 0) {
+    return { newest: fact };
+  }
+  if (order > 0 || sayTheSame(stored, fact)) {
+    return { newest: stored };
+  }
+  const now = details.get('subscription', fact.id);
+  if (now === undefined) {
+    return { need: { ask: 'subscription', id: fact.id } };
+  }
+  if (now === 'unavailable') {
+    return {
+      obstacle: stripeUnavailable(`what subscription ${fact.id} is after two changes at once`),
+    };
+  }
+  return now === null
+    ? { obstacle: unknownToStripe(fact.id) }
+    : { newest: { ...now, asOf: fact.asOf } };
+}
+
+/** Above 0 where the first is the newer, 0 where their times do not say. */
+function compare(one: SubscriptionFact, other: SubscriptionFact): number {
+  const measures: readonly ((fact: SubscriptionFact) => number)[] = [
+    ({ endedAt, status }) => (endedAt !== null || status === 'canceled' ? 1 : 0),
+    ({ asOf }) => asOf,
+    ({ asMade = false }) => (asMade ? 0 : 1),
   ];
-  const difference = measures.map((of) => of(stored) - of(fact)).find((one) => one !== 0);
-  return difference !== undefined && difference > 0;
+  return measures.map((of) => of(one) - of(other)).find((difference) => difference !== 0) ?? 0;
+}
+
+function sayTheSame(one: SubscriptionFact, other: SubscriptionFact): boolean {
+  const { asOf: _at, asMade: _as, ...rest } = other;
+  const { asOf: _thenAt, asMade: _thenAs, ...known } = one;
+  return isDeepStrictEqual(known, rest);
+}
+
+function unknownToStripe(id: string): Obstacle {
+  return {
+    code: 'object_unknown',
+    message: `Two changes of subscription ${id} in one second, and Stripe does not know it. Check that STRIPE_SECRET_KEY belongs to the endpoint's account, then replay the event.`,
+    needsAttention: true,
+  };
 }

@@ -91,7 +91,10 @@ describe('the subscription and the customer that are read before deciding', () =
     ['customer', 'cus_1', null],
     ['unknown', null, null],
   ] as const)('are those that a fact of the kind %s names', (of, customerId, subscriptionId) => {
-    expect(subjectsOf(factIn(EVENTS[of]), detailsOf({}))).toEqual({ customerId, subscriptionId });
+    expect(subjectsOf(factIn(EVENTS[of]), detailsOf({}))).toMatchObject({
+      customerId,
+      subscriptionId,
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Fact } from '../stripe/index.ts';
 import { decideCustomer, decideSubscription } from './customer.ts';
-import { decideInvoice, decideInvoicePayment, subscriptionOf } from './invoice.ts';
+import { decideInvoice, decideInvoicePayment, subscriptionsOf } from './invoice.ts';
 import {
   decideCharge,
   decideCreditNote,
@@ -85,20 +85,26 @@ export function subjectsOf(
 ): {
   customerId: string | null;
   subscriptionId: string | null;
+  joinedSubscriptions: readonly string[];
 } {
+  const joinedSubscriptions: readonly string[] = [];
   switch (fact.kind) {
     case 'invoice':
-      return { customerId: fact.customerId, subscriptionId: subscriptionOf(fact, details) };
+      return { customerId: fact.customerId, ...subscriptionsOf(fact, details) };
     case 'session':
-      return { customerId: fact.customerId, subscriptionId: fact.subscriptionId };
+      return {
+        customerId: fact.customerId,
+        subscriptionId: fact.subscriptionId,
+        joinedSubscriptions,
+      };
     case 'subscription':
-      return { customerId: fact.customerId, subscriptionId: fact.id };
+      return { customerId: fact.customerId, subscriptionId: fact.id, joinedSubscriptions };
     case 'customer':
-      return { customerId: fact.id, subscriptionId: null };
+      return { customerId: fact.id, subscriptionId: null, joinedSubscriptions };
     case 'charge':
-      return { customerId: fact.customerId, subscriptionId: null };
+      return { customerId: fact.customerId, subscriptionId: null, joinedSubscriptions };
     default:
-      return { customerId: null, subscriptionId: null };
+      return { customerId: null, subscriptionId: null, joinedSubscriptions };
   }
 }
 

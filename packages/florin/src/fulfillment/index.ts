@@ -18,5 +18,5 @@ export {
   type StoredSubscription,
   type SubscriptionLink,
 } from './plan.ts';
-export { mayReturn } from './returns.ts';
+export { mayReturn, takenByReturns } from './returns.ts';
 export { EMPTY_PAYMENT, mergePayments, type PaymentState, type Purchase } from './state.ts';

@@ -21,7 +21,8 @@ import { joinInvoice, joinReturns, type PaymentState } from './state.ts';
  */
 export function decideInvoice(told: DecisionInput<InvoiceFact>): Decision {
   const { known, details, now, eventId } = told;
-  const fact = { ...told.fact, subscriptionId: subscriptionOf(told.fact, details) };
+  const { subscriptionId } = subscriptionsOf(told.fact, details);
+  const fact = { ...told.fact, subscriptionId };
   const input = { ...told, fact };
   const subject = { customerId: fact.customerId };
   if (!fact.paid) {
@@ -127,14 +128,21 @@ function decideLines(
 }
 
 /**
- * The subscription that an invoice bills, where nothing but a line beyond the first ones names it
- * too: known once Stripe has been asked for all lines.
+ * The subscription that an invoice bills, and others whose lines it has too: an invoice without a
+ * subscription takes up the pending items of all of a customer's
+ * (https://docs.stripe.com/api/invoices/create#create_invoice-pending_invoice_items_behavior). Lines
+ * beyond the first ones are known once Stripe has been asked for all.
  */
-export function subscriptionOf(fact: InvoiceFact, details: Details): string | null {
+export function subscriptionsOf(
+  fact: InvoiceFact,
+  details: Details,
+): { subscriptionId: string | null; joinedSubscriptions: readonly string[] } {
   const asked = details.get('invoiceLines', fact.id);
-  const lines = Array.isArray(asked) ? (asked as readonly LineFact[]) : [];
-  const named = lines.find((line) => line.subscriptionId !== null);
-  return fact.subscriptionId ?? named?.subscriptionId ?? null;
+  const lines = Array.isArray(asked) ? (asked as readonly LineFact[]) : fact.lines;
+  const named = new Set(lines.flatMap((line) => line.subscriptionId ?? []));
+  const subscriptionId = fact.subscriptionId ?? [...named][0] ?? null;
+  named.delete(subscriptionId ?? '');
+  return { subscriptionId, joinedSubscriptions: fact.paid ? [...named].sort() : [] };
 }
 
 /** Nothing on the invoice grants: it only gives back, and whose credits those are is known. */

@@ -33,9 +33,13 @@ export function convergePayment(
   const { now, eventId, known, accountId } = context;
   const others = known.relatives ?? [];
   const taken = takenByReturns([state, ...others.map((one) => one.state)]);
-  const subscriptionEndedAt = known.subscription?.fact?.endedAt ?? null;
+  const own = known.subscription;
+  const endedAt = (subscriptionId: string | null) =>
+    subscriptionId === null || subscriptionId === own?.id
+      ? (own?.fact?.endedAt ?? null)
+      : (known.ended?.[subscriptionId] ?? null);
   const convergeOne = (one: PaymentState) =>
-    converge(one, { now, eventId, subscriptionEndedAt, taken: taken.of });
+    converge(one, { now, eventId, endedAt, taken: taken.of });
   const converged = convergeOne(state);
   const moved = others
     .map(({ id, state: before }) => ({ id, before, after: convergeOne(before) }))

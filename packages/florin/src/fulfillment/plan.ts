@@ -22,6 +22,8 @@ export type KnownState = {
   readonly subscription: StoredSubscription | null;
   /** The other payments of the subscription, where lines of one take back what others granted. */
   readonly relatives?: readonly Relative[];
+  /** When other subscriptions ended that one invoice has billed with this one, in seconds since 1970. */
+  readonly ended?: Readonly<Record<string, number>>;
 };
 
 export type Relative = { readonly id: string; readonly state: PaymentState };
@@ -88,6 +90,8 @@ export type SubscriptionLink = {
   readonly customerId: string | null;
   readonly accountId: string | null;
   readonly fact: SubscriptionFact | null;
+  /** What `fact` was decided from: where something else is stored by then, it is decided again. */
+  readonly replaces?: SubscriptionFact | null;
 };
 
 /** Everything that one event writes, in one transaction. */

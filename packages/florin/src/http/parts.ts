@@ -7,7 +7,7 @@ import { createSpender } from '../ledger/index.ts';
 import { readRole } from '../members/index.ts';
 import { type Confirmations, createConfirmations } from '../plan-change/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
-import { createCatchUp, type WebhookDeps } from '../webhooks/index.ts';
+import { createCatchUp, createPlanWriter, type WebhookDeps } from '../webhooks/index.ts';
 import type { RoleOf } from './acting.ts';
 import { type BalanceFeed, createBalanceFeed } from './balance-feed.ts';
 import { createStripeFor, type StripeFor } from './buyer-stripe.ts';
@@ -47,6 +47,7 @@ export type Parts = AppDeps & {
 export function createParts(deps: AppDeps): Parts {
   const { db, clock, ids, logger, config, catalog, webhooks, stripe } = deps;
   const rateLimits = createRateLimits({ ...DEFAULT_LIMITS, ...deps.limits });
+  const reserved = deps.reserved ?? db;
   const addressOf = createAddressOf({ trustedProxies: config.trustedProxies, logger });
   const prices = createPriceDirectory({ stripe, clock, logger });
   const metrics = createMetrics(db);
@@ -66,7 +67,7 @@ export function createParts(deps: AppDeps): Parts {
   const spender = createSpender(db);
   return {
     ...deps,
-    deliveries: { ...webhooks, db: deps.reserved ?? db },
+    deliveries: { ...webhooks, db: reserved, write: createPlanWriter(reserved) },
     callers,
     roleOf,
     rateLimits,

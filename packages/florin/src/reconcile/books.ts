@@ -96,13 +96,16 @@ export async function unexplainedGrants(db: Executor, days: BookDays): Promise<U
           and ($1::integer is null or w.account_id in (select a.account_id from accounts a))
      ), paid as (
        select distinct b.account_id, b.payment_id from booked b where b.payment_id is not null)
-     select g.account_id, g.grant_id, g.idempotency_key, g.amount, g.amount - g.reversed as left,
-            g.metadata ->> 'stripe_payment_id' as payment_id, p.payment_id is not null as booked
+     select g.account_id, g.grant_id, e.idempotency_key, g.amount, g.amount - g.reversed as left,
+            e.metadata ->> 'stripe_payment_id' as payment_id, p.payment_id is not null as booked
        from credits.grants g
+       join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
        left join booked b on b.account_id = g.account_id and b.purchase_key = g.purchase_key
        left join paid p
-         on p.account_id = g.account_id and p.payment_id = g.metadata ->> 'stripe_payment_id'
+         on p.account_id = g.account_id and p.payment_id = e.metadata ->> 'stripe_payment_id'
       where g.amount > g.reversed
+        -- What was moved in is explained where it was bought.
+        and g.home_grant_id is null
         and b.purchase_key is null
         and (g.purchase_key is not null or p.payment_id is not null)
         and ($1::integer is null or g.account_id in (select a.account_id from accounts a))

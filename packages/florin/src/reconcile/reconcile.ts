@@ -24,6 +24,7 @@ import {
   type StripeSide,
   type Told,
 } from './stripe-side.ts';
+import { findUnmatchedReturns } from './unmatched-returns.ts';
 
 export type ReconcileOptions = {
   /** How far back; Stripe keeps events for 30 days. */
@@ -129,11 +130,13 @@ async function findAll(
     });
   const { credit } = deps.catalog;
   const unpaid = await findUnpaid(deps.db, { days: sinceDays, paid, account, credit, standingOf });
+  const ofOldBooks = await findInOldBooks(deps, { days: bookDays, invoicesOf });
   const found = [
     ...(await findUndelivered(deps, side.events)),
     ...(await findUnsettled(deps, side.objects)),
     ...unpaid.findings,
-    ...(await findInOldBooks(deps, { days: bookDays, invoicesOf })),
+    ...ofOldBooks,
+    ...(await findUnmatchedReturns(deps, { days: sinceDays, known: ofOldBooks })),
     ...(await findInBooks(deps.db, { days: bookDays, paid, credit })),
   ];
   const findings = [...new Map(found.map((finding) => [finding.subject, finding])).values()];

@@ -19,6 +19,8 @@ export type StateRequest = {
   readonly aliases: readonly string[];
   readonly customerId: string | null;
   readonly subscriptionId: string | null;
+  /** Others that the same invoice bills: from then on all their payments are decided on together. */
+  readonly joinedSubscriptions: readonly string[];
   /** Read the subscription's other payments even if none of them has given money back yet. */
   readonly wholeSubscription: boolean;
 };

@@ -79,6 +79,7 @@ async function grantDue(deps: WebhookDeps, aliases: readonly string[]): Promise<
     aliases,
     customerId: null,
     subscriptionId: null,
+    joinedSubscriptions: [],
     wholeSubscription: false,
   });
   const { writes } = convergePayment(read.known.payment, {

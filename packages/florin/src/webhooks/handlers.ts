@@ -243,6 +243,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   'customer.subscription.created': {
     ...subscription,
+    read: (event) => readSubscription(event.object, { ...asOf(event), asMade: isSnapshot(event) }),
     test: 'a subscription that ends keeps what was bought and stops later drips',
     enable: 'required',
   },

@@ -12,22 +12,28 @@ import {
   type StoredSubscription,
   type SubscriptionLink,
 } from '../fulfillment/index.ts';
-import { toStorableJson } from '../kernel/index.ts';
+import { FlorinError, toStorableJson } from '../kernel/index.ts';
 import type { StateRequest } from './decide-with.ts';
+import { fromStored, type StoredState, toStored } from './stored-state.ts';
 
 const READ_STATE: Statement = {
   name: 'billing_read_state',
-  text: 'select * from billing.read_state($1, $2, $3, $4, $5)',
+  text: 'select * from billing.read_state($1, $2, $3, $4, $5, $6)',
 };
 const APPLY_EVENT: Statement = {
   name: 'billing_apply_event',
   text: 'select billing.apply_event($1, $2) as outcome',
+};
+const APPLY_EVENTS: Statement = {
+  name: 'billing_apply_events',
+  text: 'select billing.apply_events($1) as outcomes',
 };
 const CLAIM_EVENTS: Statement = {
   name: 'billing_claim_events',
   text: 'select * from billing.claim_events($1, make_interval(secs => $2))',
 };
 
+const LOCK_NOT_AVAILABLE = '55P03';
 /** NUL and half surrogate pairs, as JSON.stringify writes them. */
 const UNSTORABLE_ESCAPE = /\\u(?:0000|d[89a-f])/;
 
@@ -46,6 +52,12 @@ export type StoredPayment = {
   readonly state: PaymentState;
 };
 
+type PaymentRow = Omit<StoredPayment, 'state'> & { readonly state: StoredState };
+
+function toPayment(row: PaymentRow): StoredPayment {
+  return { ...row, state: fromStored(row.state) };
+}
+
 export type StateRead = {
   readonly eventStatus: EventStatus | null;
   readonly attempts: number;
@@ -57,7 +69,16 @@ export type StateRead = {
 };
 
 /** Whose payments were read, and how often they had been written: what the write must find unchanged. */
-export type ReadSubscription = { readonly id: string; readonly version: number };
+export type ReadSubscription = {
+  /** Under which its payments are kept: its own, or that of another one which an invoice billed with it. */
+  readonly id: string;
+  readonly of: string;
+  readonly version: number;
+  /** Others whose payments are kept under the same id from this write on. */
+  readonly joined?: readonly { readonly id: string; readonly version: number }[];
+  /** When those that are kept together ended, in seconds since 1970. */
+  readonly ended?: Readonly<Record<string, number>>;
+};
 
 /** Reads all that a decision needs, in one round trip. */
 export async function readState(db: Executor, request: ReadRequest): Promise<StateRead> {
@@ -68,19 +89,20 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
       customerAccountId: string | null;
       subscription: StoredSubscription | null;
       subscriptionRead: ReadSubscription | null;
-      payments: StoredPayment[] | null;
-      relatives: StoredPayment[] | null;
+      payments: PaymentRow[] | null;
+      relatives: PaymentRow[] | null;
     }
   >(READ_STATE, [
     request.eventId,
     request.aliases,
     request.customerId,
     request.subscriptionId,
+    request.joinedSubscriptions,
     request.wholeSubscription,
   ]);
   const row = rows[0];
-  const payments = row?.payments ?? [];
-  const relatives = row?.relatives ?? [];
+  const payments = (row?.payments ?? []).map(toPayment);
+  const relatives = (row?.relatives ?? []).map(toPayment);
   return {
     eventStatus: row?.eventStatus ?? null,
     attempts: row?.eventAttempts ?? 0,
@@ -92,6 +114,7 @@ export async function readState(db: Executor, request: ReadRequest): Promise<Sta
       payment: payments.reduce((merged, one) => mergePayments(merged, one.state), EMPTY_PAYMENT),
       customerAccountId: row?.customerAccountId ?? null,
       subscription: row?.subscription ?? null,
+      ...(row?.subscriptionRead?.ended === undefined ? {} : { ended: row.subscriptionRead.ended }),
     },
   };
 }
@@ -116,18 +139,43 @@ export type PlanWrite = {
   readonly closedSessionId: string | null;
 };
 
+/** `duplicate`: the event was finished before. */
+export type PlanOutcome = 'applied' | 'duplicate';
+
 /**
- * Writes a plan in one statement and one commit. `duplicate`: the event was finished before. Throws
- * `account_busy` when too much waits for the account that it is about.
+ * Writes a plan in one statement and one commit. Throws `account_busy` when too much waits for the
+ * account that it is about.
  */
-export async function applyPlan(db: Executor, write: PlanWrite): Promise<'applied' | 'duplicate'> {
-  const rows = await db.query<Row & { outcome: 'applied' | 'duplicate' }>(
+export async function applyPlan(db: Executor, write: PlanWrite): Promise<PlanOutcome> {
+  const rows = await db.query<Row & { outcome: PlanOutcome }>(
     APPLY_EVENT,
     [write.event, storableText(toSql(write))],
     // Only what moves credits waits for the account's row.
     { lane: write.plan.commands[0]?.accountId },
   );
   return rows[0]?.outcome ?? 'duplicate';
+}
+
+/**
+ * Writes the plans of several deliveries in one statement and one commit, in the order of their
+ * accounts. Null for one that fell out: it has to be written alone.
+ */
+export async function applyPlans(
+  db: Executor,
+  writes: readonly PlanWrite[],
+): Promise<readonly (PlanOutcome | null)[]> {
+  const deliveries = writes.map(
+    (write) => `{"event":${write.event},"plan":${storableText(toSql(write))}}`,
+  );
+  const rows = await db.query<Row & { outcomes: (PlanOutcome | null)[] }>(APPLY_EVENTS, [
+    `[${deliveries.join(',')}]`,
+  ]);
+  return rows[0]?.outcomes ?? [];
+}
+
+/** Only what this event is about is locked: the event itself can be stored. */
+export function isLocked(error: unknown): boolean {
+  return error instanceof FlorinError && error.details['sqlstate'] === LOCK_NOT_AVAILABLE;
 }
 
 /**
@@ -164,7 +212,8 @@ type PlanInput = {
   readonly subscriptionRead: ReadSubscription | null;
 };
 
-type PaymentInput = PaymentWrite & {
+type PaymentInput = Omit<PaymentWrite, 'state'> & {
+  readonly state: StoredState;
   readonly id: string;
   /** The version that was read; null for a new payment. */
   readonly version: number | null;
@@ -218,6 +267,7 @@ function paymentToSql(write: PlanWrite): PaymentInput | null {
   }
   return {
     ...plan.payment,
+    state: toStored(plan.payment.state),
     id: kept?.id ?? newPaymentId,
     version: kept?.version ?? null,
     absorbs: absorbed.map(({ id, version }) => ({ id, version })),
@@ -230,7 +280,13 @@ function relativesToSql({ plan, relatives }: PlanWrite): PaymentInput[] {
   return (plan.relatives ?? [])
     .map((one) => {
       const read = relatives.find(({ id }) => id === one.id);
-      return { ...one, version: read?.version ?? null, absorbs: [], aliases: read?.aliases ?? [] };
+      return {
+        ...one,
+        state: toStored(one.state),
+        version: read?.version ?? null,
+        absorbs: [],
+        aliases: read?.aliases ?? [],
+      };
     })
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -24,3 +24,5 @@ export {
   type WebhookRequest,
 } from './receive.ts';
 export { type ReplayOutcome, replayEvent } from './replay.ts';
+export { createPlanWriter } from './together.ts';
+export { listUnmatchedReturns, type UnmatchedReturn } from './unmatched-returns.ts';

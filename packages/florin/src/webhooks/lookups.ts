@@ -14,6 +14,8 @@ export type CollectedDetails = Details & {
   ask(need: Need): Promise<void>;
   /** Waits for another answer of Stripe's, in the same time; raises what it raises. */
   within<T>(answer: Promise<T>): Promise<T | 'unavailable'>;
+  /** Forgets what a subscription was: somebody wrote meanwhile, perhaps by a newer answer. */
+  forgetSubscriptions(): void;
 };
 
 export function collectDetails(stripe: StripeLookups | null, logger: Logger): CollectedDetails {
@@ -37,6 +39,11 @@ export function collectDetails(stripe: StripeLookups | null, logger: Logger): Co
       answers.set(`${need.ask}:${need.id}`, answer);
     },
     within: timed,
+    forgetSubscriptions() {
+      for (const key of [...answers.keys()].filter((one) => one.startsWith('subscription:'))) {
+        answers.delete(key);
+      }
+    },
   };
 }
 

@@ -14,7 +14,14 @@ import { type DecidedWith, decideWith, requestFor, type StateRequest } from './d
 import type { WebhookDeps } from './deps.ts';
 import { factOf } from './handlers.ts';
 import { type EventInHand, inEnvelope } from './in-hand.ts';
-import { applyPlan, type EventStatus, readState, type StateRead } from './inbox.ts';
+import {
+  applyPlan,
+  type EventStatus,
+  isLocked,
+  type PlanWrite,
+  readState,
+  type StateRead,
+} from './inbox.ts';
 import { type CollectedDetails, collectDetails } from './lookups.ts';
 import { fetchNamedObject, needsObject } from './named-object.ts';
 import { notOurs } from './not-ours.ts';
@@ -28,7 +35,6 @@ export type ProcessOutcome = {
 /** How often a decision is made again because the payment changed under it; one writer wins each time. */
 const MAX_STALE = 60;
 const STALE_PAUSE_MS = 5;
-const LOCK_NOT_AVAILABLE = '55P03';
 const NOTHING: Fact = { kind: 'nothing', reason: '' };
 const FINISHED_BEFORE: ProcessOutcome = { status: 'duplicate', reason: 'Finished before.' };
 
@@ -58,9 +64,9 @@ async function attempt(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessO
   }
 }
 
-/** Stores an event that could not be processed, whatever is in it, so that it is tried again. */
+/** Stores an event that could not be processed, whatever is in it and alone, so that it is tried again. */
 async function keep(
-  deps: WebhookDeps,
+  { write: _shared, ...deps }: WebhookDeps,
   inHand: EventInHand,
   error: unknown,
 ): Promise<ProcessOutcome> {
@@ -114,6 +120,7 @@ async function decideAndStore(deps: WebhookDeps, inHand: EventInHand): Promise<P
       }
       const spread = (deps.random ?? Math.random)() * Math.min(20, round) * STALE_PAUSE_MS;
       await pause(spread);
+      details.forgetSubscriptions();
     }
   }
 }
@@ -192,7 +199,8 @@ async function store(
   const attempts = inHand.claimedAttempt ?? (read?.attempts ?? 0) + 1;
   const status =
     plan.status === 'failed' && attempts >= MAX_ATTEMPTS ? ('dead' as const) : plan.status;
-  const outcome = await applyPlan(deps.db, {
+  const write = deps.write ?? ((one: PlanWrite) => applyPlan(deps.db, one));
+  const outcome = await write({
     eventId: inHand.event.id,
     event: inHand.json,
     body: inHand.body ?? null,
@@ -224,10 +232,7 @@ function isUnavailable(error: unknown): boolean {
 
 /** Only what this event is about is locked or overrun: the event itself can be stored. */
 function isBusy(error: unknown): boolean {
-  return (
-    error instanceof FlorinError &&
-    (error.code === 'account_busy' || error.details['sqlstate'] === LOCK_NOT_AVAILABLE)
-  );
+  return error instanceof FlorinError && (error.code === 'account_busy' || isLocked(error));
 }
 
 function obstacleOf(error: unknown): Obstacle {

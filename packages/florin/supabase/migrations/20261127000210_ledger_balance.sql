@@ -20,28 +20,25 @@ $$;
 comment on function credits.balance_after(credits.accounts, credits.change[]) is
   'The balance of an account once these changes of credits.due_changes were carried out.';
 
-create type credits.due_balance as (posted bigint, held bigint);
-comment on type credits.due_balance is 'A balance as of one instant.';
-
 create function credits.balance_when_due(p_account_id uuid)
-returns credits.due_balance
+returns bigint[]
 language plpgsql
 stable
 set search_path = ''
 as $$
 declare
   v_account credits.accounts;
-  v_balance credits.due_balance;
+  v_balance bigint[];
 begin
   select * into v_account from credits.accounts a where a.account_id = p_account_id;
-  select b.posted, b.held into v_balance
+  select array[b.posted, b.held] into v_balance
     from credits.balance_after(
       v_account, array(select c from credits.due_changes(v_account, clock_timestamp()) c)) b;
   return v_balance;
 end;
 $$;
 comment on function credits.balance_when_due(uuid) is
-  'The balance of an account that time has changed since it was last written: what a sweep would write, without writing.';
+  'The balance of an account that time has changed since it was last written: what a sweep would write, without writing; posted and held. No composite type, since views use it (see credits.seal_in_view).';
 
 create function credits.soonest_expiry(p_account_id uuid)
 returns timestamptz
@@ -85,10 +82,10 @@ comment on view credits.written_balances is
 -- The clock is read once, in a subquery that the planner leaves whole for that reason.
 create view credits.balances with (security_invoker = true) as
   select a.account_id,
-         case when d.balance is null then a.posted else (d.balance).posted end as posted,
-         case when d.balance is null then a.held else (d.balance).held end as held,
+         case when d.balance is null then a.posted else d.balance[1] end as posted,
+         case when d.balance is null then a.held else d.balance[2] end as held,
          case when d.balance is null then a.posted - a.held
-              else (d.balance).posted - (d.balance).held end as available,
+              else d.balance[1] - d.balance[2] end as available,
          case when d.balance is null and (a.next_expiry_at is null or a.settled = a.axis)
               then a.next_expiry_at
               else credits.soonest_expiry(a.account_id) end as next_expiry_at
@@ -118,7 +115,8 @@ begin
   posted := coalesce(v_account.posted, 0);
   held := coalesce(v_account.held, 0);
   if v_is_due then
-    select b.posted, b.held into posted, held from credits.balance_when_due(p_account_id) b;
+    select b.balance[1], b.balance[2] into posted, held
+      from credits.balance_when_due(p_account_id) as b (balance);
   end if;
   available := posted - held;
   if v_is_due or v_account.next_expiry_at is not null and v_account.settled <> v_account.axis then
@@ -134,7 +132,7 @@ comment on function credits.read_balance(uuid) is
 create function credits.explain_balance(p_account_id uuid)
 returns table (
   item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint,
-  expired bigint, voided bigint, reversed bigint, contributes bigint, expires_at timestamptz,
+  expired bigint, voided bigint, reversed bigint, moved bigint, contributes bigint, expires_at timestamptz,
   issued_at timestamptz, metadata jsonb, priority integer, effective_at timestamptz,
   idempotency_key text)
 language plpgsql
@@ -176,19 +174,20 @@ begin
        where c.grant_id is not null
        group by c.grant_id),
     items as (
-      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, g.metadata,
-             g.priority, g.effective_at, g.idempotency_key,
+      select g.grant_id, g.issued_no, g.source, g.amount, g.expires_at, g.created_at, e.metadata,
+             g.priority, g.effective_at, e.idempotency_key,
              g.effective or coalesce(d.started, false) as live,
              (g.burned + coalesce(d.burned, 0))::bigint as burned,
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
-             g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
+             g.voided, g.reversed, g.moved, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
+        join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
         left join due d on d.grant_id = g.grant_id
         left join unnest(v_reserved) r on r.grant_id = g.grant_id
        where g.account_id = p_account_id),
     counted as (
       select i.*, case when i.live
-               then i.amount - i.burned - i.expired - i.voided - i.reversed else 0 end as contributes
+               then i.amount - i.burned - i.expired - i.voided - i.reversed - i.moved else 0 end as contributes
         from items i),
     debt as (
       select sum(c.contributes) - (b.posted - b.held) as amount
@@ -196,16 +195,16 @@ begin
        group by b.posted, b.held),
     listed as (
       select case when c.live then 'grant' else 'scheduled' end as item, c.grant_id, c.source, c.amount,
-             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.contributes,
-             c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
+             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.moved,
+             c.contributes, c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
              c.issued_no
         from counted c
       union all
-      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, -d.amount::bigint,
+      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, null, -d.amount::bigint,
              null, null, null, null, null, null, null
         from debt d where d.amount > 0)
     select l.item, l.grant_id, l.source, l.amount, l.spent, l.reserved, l.expired, l.voided, l.reversed,
-           l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
+           l.moved, l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
            l.idempotency_key
       from listed l
      order by l.issued_no nulls last;

@@ -23,9 +23,7 @@ declare
   v_metadata jsonb := jsonb_strip_nulls(jsonb_build_object(
     'reason', p_reason, 'actor', p_actor, 'internal_note', p_internal_note));
   v_account credits.accounts;
-  v_grant credits.grants;
   v_entry credits.entries;
-  v_issued credits.issued;
   v_step credits.step;
 begin
   -- The smallest bigint has no absolute value.
@@ -41,42 +39,34 @@ begin
     p_account_id, p_idempotency_key, 'adjustment', v_metadata, p_amount => p_amount);
   if v_entry.entry_no is not null then
     replayed := true;
+  elsif p_amount > 0 then
+    select g.entry_id, g.posted, g.held, g.available, g.replayed
+      into entry_id, posted, held, available, replayed
+      from credits.give(p_account_id, p_amount, p_idempotency_key, 'adjustment', 0, null, null,
+        v_metadata, null, null, 'adjustment') g;
+    return;
   elsif v_account.closed_at is not null then
     perform credits.raise_closed(p_account_id);
   else
-    if p_amount > 0 then
-      v_grant.source := 'adjustment';
-      v_grant.priority := 0;
-      v_grant.amount := p_amount;
-      v_grant.effective_at := v_now;
-      v_grant.idempotency_key := p_idempotency_key;
-      v_grant.metadata := v_metadata;
-      v_issued := credits.issue(v_account, v_grant, 'adjustment', null, v_now);
-      v_account := v_issued.account;
-      v_entry := v_issued.entry;
-    else
-      if v_account.account_id is null then
-        perform credits.raise_insufficient(0, -p_amount);
-      end if;
-      if credits.needs_settling(v_account, v_now) then
-        v_account := credits.settle(v_account, v_now);
-      end if;
-      if v_account.posted - v_account.held < -p_amount then
-        perform credits.raise_insufficient(v_account.posted - v_account.held, -p_amount);
-      end if;
-      v_entry := null;
-      v_entry.kind := 'adjustment';
-      v_entry.amount := p_amount;
-      v_entry.axis_from := v_account.axis;
-      v_entry.idempotency_key := p_idempotency_key;
-      v_entry.created_at := v_now;
-      v_entry.metadata := v_metadata;
-      v_account.axis := v_account.axis - p_amount;
-      v_step := credits.append(v_account, v_entry);
-      v_account := v_step.account;
-      v_entry := v_step.entry;
+    if v_account.account_id is null then
+      perform credits.raise_insufficient(0, -p_amount);
     end if;
-    perform credits.save_account(v_account);
+    if credits.needs_settling(v_account, v_now) then
+      v_account := credits.settle(v_account, v_now);
+    end if;
+    if v_account.posted - v_account.held < -p_amount then
+      perform credits.raise_insufficient(v_account.posted - v_account.held, -p_amount);
+    end if;
+    v_entry.kind := 'adjustment';
+    v_entry.amount := p_amount;
+    v_entry.axis_from := v_account.axis;
+    v_entry.idempotency_key := p_idempotency_key;
+    v_entry.created_at := v_now;
+    v_entry.metadata := v_metadata;
+    v_account.axis := v_account.axis - p_amount;
+    v_step := credits.append(v_account, v_entry);
+    v_entry := v_step.entry;
+    perform credits.save_account(v_step.account);
     replayed := false;
   end if;
   select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;

@@ -44,7 +44,7 @@ begin
   v_entry.axis_from := case when p_captured > 0 then p_hold.axis_from end;
   v_entry.hold_id := p_hold.hold_id;
   v_entry.idempotency_key := 'florin:' || v_entry.kind || ':' || p_hold.hold_id;
-  v_entry.subject_seal := credits.overage_seal(p_hold);
+  v_entry.subject_seal := credits.overage_seal(p_hold.overage, p_hold.uncovered);
   v_entry.created_at := p_at;
   v_entry.metadata := p_hold.metadata;
   v_entry.actor := p_hold.actor;

@@ -27,7 +27,7 @@ comment on table billing.payments is
 comment on column billing.payments.status is
   'pending: a delayed method has not paid yet. failed: it will not. waiting: money is known, its purchase is not. credited: the ledger holds its grants.';
 comment on column billing.payments.state is
-  'src/fulfillment/state.ts describes it; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
+  'src/fulfillment/state.ts describes it, and src/webhooks/stored-state.ts what is left out here; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
 comment on column billing.payments.next_due_at is 'When the next part of a dripped price is due.';
 
 create table billing.payment_aliases (
@@ -49,6 +49,22 @@ begin
 end;
 $$;
 comment on function billing.raise_stale() is 'Raises 40001.';
+
+create function billing.kept_payment(p_payment jsonb, p_subscription_id text)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if p_payment ->> 'subscriptionId' is null then
+    return p_payment;
+  end if;
+  return p_payment || jsonb_build_object('subscriptionId', p_subscription_id);
+end;
+$$;
+comment on function billing.kept_payment(jsonb, text) is
+  'A payment of a subscription as it is written: under the id that the subscription''s payments are kept under. Internal: part of apply_event.';
 
 create function billing.write_payment(p_payment jsonb)
 returns void

@@ -3,7 +3,7 @@
 -- Billing's tables stay local (docs/scale.md): the inbox is claimed with `skip locked`. The ledger's
 -- tables are reached through the ledger's functions only.
 --
--- Lock order: the event's row, then the subscription's, then payments by id, then the ledger's account row.
+-- Lock order: the event's row, then the subscription's, then payments by id, then the ledger's account rows by id.
 
 call florin.begin_migration();
 
@@ -25,10 +25,11 @@ begin
   end if;
   select coalesce(sum(g.expired), 0) into v_unspent
     from credits.grants g
+    join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
    where g.account_id = p_account_id
      and g.source in ('subscription', 'rollover')
-     and g.metadata ->> 'stripe_subscription_id' = p_subscription_id
-     and g.metadata ->> 'stripe_price_id' = p_price_id
+     and e.metadata ->> 'stripe_subscription_id' = p_subscription_id
+     and e.metadata ->> 'stripe_price_id' = p_price_id
      and g.expires_at between p_period_end - interval '1 day' and p_period_end + interval '1 day';
   return v_unspent;
 end;
@@ -81,6 +82,41 @@ $$;
 comment on function billing.grant_of_command(jsonb) is
   'The grant that a command takes back or gives back, by its key. Internal: part of apply_commands.';
 
+create function billing.lock_accounts_of(p_commands jsonb)
+returns uuid[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_command jsonb;
+  v_account_id uuid;
+  v_entry credits.entries;
+  v_accounts uuid[] := array[]::uuid[];
+  v_reverses boolean := false;
+begin
+  for v_command in select c.value from jsonb_array_elements(p_commands) c loop
+    v_account_id := (v_command ->> 'accountId')::uuid;
+    v_accounts := v_accounts || v_account_id;
+    if v_command ->> 'do' in ('reverse', 'restore') then
+      v_reverses := true;
+      -- A grant that is only about to be issued was never moved.
+      select * into v_entry from credits.entries e
+       where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
+      if found then
+        v_accounts := v_accounts || credits.holders_of(v_account_id, v_entry.grant_id);
+      end if;
+    end if;
+  end loop;
+  -- One grant after the other of one account needs no lock beforehand: a purchase.
+  if v_reverses or array_remove(v_accounts, v_account_id) <> '{}' then
+    perform credits.lock_in_order(v_accounts);
+  end if;
+  return v_accounts;
+end;
+$$;
+comment on function billing.lock_accounts_of(jsonb) is
+  'Locks every account that these commands write to, those that credits were moved to counted in, in the ledger''s order; which they are. Internal: part of apply_commands.';
+
 create function billing.apply_commands(p_commands jsonb)
 returns void
 language plpgsql
@@ -91,7 +127,9 @@ declare
   v_command jsonb;
   v_account_id uuid;
   v_amount bigint;
+  v_locked uuid[];
 begin
+  v_locked := billing.lock_accounts_of(p_commands);
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
@@ -107,10 +145,12 @@ begin
         perform billing.issue_for_purchase(v_command, v_amount);
       when 'reverse' then
         perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       when 'restore' then
         perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       else
         raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
           using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
@@ -148,7 +188,7 @@ begin
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
   end if;
-  if coalesce((p_plan ->> 'unread')::boolean, false) and exists (
+  if p_plan -> 'unread' = 'true' and p_plan ->> 'customerId' is not null and exists (
        select 1 from billing.customers c
         where c.customer_id = p_plan ->> 'customerId'
           and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
@@ -201,20 +241,28 @@ begin
   end if;
 
   if p_plan #>> '{payment,subscriptionId}' <>
-       coalesce(p_plan #>> '{subscriptionRead,id}', '') then
+       coalesce(p_plan #>> '{subscriptionRead,of}', '')
+     and not exists (
+       select 1 from billing.subscriptions s
+        where s.subscription_id = p_plan #>> '{payment,subscriptionId}'
+          and s.kept_under = p_plan #>> '{subscriptionRead,id}') then
     raise exception 'The plan writes a payment of subscription %, which was not read.',
         p_plan #>> '{payment,subscriptionId}'
       using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
   end if;
   if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
-    perform billing.claim_subscription(p_plan -> 'subscriptionRead');
+    perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
   end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(p_plan -> 'payment');
+    perform billing.write_payment(
+      billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
   end if;
-  perform billing.write_payment(r.value)
-    from jsonb_array_elements(coalesce(p_plan -> 'relatives', '[]')) with ordinality r
-   order by r.ordinality;
+  if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
+    perform billing.write_payment(
+             billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
+      from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
+     order by r.ordinality;
+  end if;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;

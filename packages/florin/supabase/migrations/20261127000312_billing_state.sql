@@ -21,6 +21,7 @@ create function billing.read_state(
   p_aliases text[],
   p_customer_id text,
   p_subscription_id text,
+  p_joined_subscriptions text[],
   p_whole_subscription boolean,
   out event_status text,
   out event_attempts integer,
@@ -36,6 +37,8 @@ set search_path = ''
 as $$
 declare
   v_subscription_id text := p_subscription_id;
+  v_kept text;
+  v_others text[] := array[]::text[];
   v_found uuid[] := array[]::uuid[];
 begin
   select e.status, e.attempts into event_status, event_attempts
@@ -56,24 +59,47 @@ begin
   end if;
   if v_subscription_id is not null then
     select jsonb_build_object('id', s.subscription_id, 'accountId', s.account_id, 'fact', s.fact),
-           jsonb_build_object('id', s.subscription_id, 'version', s.payments_version)
-      into subscription, subscription_read
+           s.kept_under
+      into subscription, v_kept
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
-    if not found then
-      subscription_read := jsonb_build_object('id', v_subscription_id, 'version', 0);
+    v_kept := coalesce(v_kept, v_subscription_id);
+    if cardinality(p_joined_subscriptions) > 0 then
+      v_others := array(
+        select distinct coalesce(s.kept_under, j.id)
+          from unnest(p_joined_subscriptions) j (id)
+          left join billing.subscriptions s on s.subscription_id = j.id
+         where coalesce(s.kept_under, j.id) <> v_kept
+         order by 1);
     end if;
-    if p_whole_subscription or exists (
+    subscription_read := jsonb_build_object('id', v_kept, 'of', v_subscription_id, 'version',
+      coalesce((select s.payments_version from billing.subscriptions s
+                 where s.subscription_id = v_kept), 0));
+    if cardinality(v_others) > 0 or exists (
+         select 1 from billing.subscriptions s where s.kept_under = v_kept) then
+      -- Several of them: which others are joined by this write, and which of them have ended.
+      subscription_read := subscription_read || jsonb_build_object(
+        'joined', coalesce((
+          select jsonb_agg(jsonb_build_object('id', o.id, 'version', coalesce(s.payments_version, 0)))
+            from unnest(v_others) o (id)
+            left join billing.subscriptions s on s.subscription_id = o.id), '[]'),
+        'ended', coalesce((
+          select jsonb_object_agg(s.subscription_id, s.fact -> 'endedAt')
+            from billing.subscriptions s
+           where (s.subscription_id = any (v_others || v_kept) or s.kept_under = any (v_others || v_kept))
+             and s.fact ->> 'endedAt' is not null), '{}'));
+    end if;
+    if p_whole_subscription or cardinality(v_others) > 0 or exists (
          select 1 from billing.payments p
-          where p.subscription_id = v_subscription_id and p.state ? 'returns') then
+          where p.subscription_id = v_kept and p.state ? 'returns') then
       select jsonb_agg(billing.payment_as_read(p) order by p.created_at, p.payment_id)
         into relatives
         from billing.payments p
-       where p.subscription_id = v_subscription_id and p.payment_id <> all (v_found);
+       where p.subscription_id = any (v_others || v_kept) and p.payment_id <> all (v_found);
     end if;
   end if;
 end;
 $$;
-comment on function billing.read_state(text, text[], text, text, boolean) is
-  'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them; subscription_read: the version that all of them have. Locks nothing: apply_event checks the versions it was made from.';
+comment on function billing.read_state(text, text[], text, text, text[], boolean) is
+  'All that a decision about one event needs to know, in one round trip. relatives: the other payments of the subscription, where lines of one take back what others granted, or where p_whole_subscription asks for them, and of p_joined_subscriptions, which the same invoice bills; subscription_read: the versions that they have. Locks nothing: apply_event checks the versions it was made from.';
 
 call florin.end_migration();

@@ -27,8 +27,9 @@ revoke all on all tables in schema billing from public, anon, authenticated, ser
 revoke all on all functions in schema billing from public, anon, authenticated, service_role;
 grant select on all tables in schema billing to service_role;
 grant execute on function
-  billing.read_state(text, text[], text, text, boolean),
+  billing.read_state(text, text[], text, text, text[], boolean),
   billing.apply_event(jsonb, jsonb),
+  billing.apply_events(jsonb),
   billing.claim_events(integer, interval),
   billing.replay_event(text),
   billing.due_payments(integer),
@@ -58,7 +59,9 @@ grant execute on function
   billing.claim_top_ups(integer, interval),
   billing.note_top_up_invoice(uuid, text),
   billing.move_top_up(uuid, text, jsonb),
-  billing.close_credited_top_ups(integer)
+  billing.close_credited_top_ups(integer),
+  billing.read_seats(text[], uuid),
+  billing.erase_person(uuid)
   to service_role;
 
 call florin.end_migration();

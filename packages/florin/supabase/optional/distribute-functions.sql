@@ -74,6 +74,9 @@ begin
       'create schema if not exists credits authorization florin_owner;
        grant usage on schema credits to %I', v_role.rolname));
   end loop;
+  -- A session's lock_timeout stays on the coordinator; without one a locked account would keep its
+  -- callers until their statements time out. As long as the library's own.
+  call florin.on_workers('alter role florin_owner set lock_timeout to ''2s''');
 end;
 $$;
 comment on procedure florin.ship_roles() is
@@ -151,7 +154,7 @@ begin
       || coalesce('grant execute on function ' || v_object.name || ' to ' || v_object.callers || ';', '');
   end loop;
   -- These read tables, which a query on a worker may not: credits.balances asks for them there.
-  foreach v_reader in array array['balance_when_due(p_account_id uuid) returns credits.due_balance',
+  foreach v_reader in array array['balance_when_due(p_account_id uuid) returns bigint[]',
                                   'soonest_expiry(p_account_id uuid) returns timestamptz'] loop
     v_sql := v_sql || format(
       'create or replace function credits.%s language plpgsql stable set search_path = %L as %L;',

@@ -25,6 +25,7 @@ const CATALOG = {
       reason: 'vision_pro_monthly',
       planType: 'vision_pro',
       name: 'Vision Pro',
+      perSeat: true,
     },
     price_BASIC_YEARLY: {
       ...plan,
@@ -226,6 +227,45 @@ describe.skipIf(!hasBrowser)(
       // A month of Basic comes, the months of the year that are still to come stop, and none that came is touched.
       expect(month.after).toBe(month.before + 100);
       await expectNewest(/^Basic plan monthly/, 100);
+    });
+
+    it('more seats, and fewer, of the plan that the buyer has', async () => {
+      await buy('price_PRO_MONTHLY');
+      await available(500);
+      await product.control('advance', { days: 15 });
+      const seats = async (many: string, name: string, kept: boolean) => {
+        await page.goto(`${product.app}/index.html`);
+        await part().getByRole('button', { name: 'Change plan' }).click();
+        await sheet().getByLabel('Seats').fill(many);
+        await sheet()
+          .getByRole('radio', { name: `${many} × Vision Pro`, checked: true })
+          .waitFor();
+        await sheet()
+          .getByText(kept ? 'Kept for your next invoices' : 'To pay', { exact: true })
+          .waitFor();
+        const due = await sheet().getByTestId('due').textContent();
+        const after = unwritten(await sheet().getByTestId('after').textContent());
+        await look(`${name}-before`);
+        await sheet()
+          .getByRole('button', { name: new RegExp(`change to ${many} × Vision Pro`, 'i') })
+          .click();
+        await page.getByText(`You are on ${many} × Vision Pro now.`).waitFor();
+        await available(after);
+        await look(name);
+        expect(await posted()).toBe(after);
+        const invoice = await newestInvoice();
+        const money = Math.round(Number(due?.replace('$', '')) * 100);
+        expect(kept ? -Number(invoice?.total) : invoice?.amount_paid).toBe(money);
+        return after;
+      };
+      const more = await seats('3', '8-seats', false);
+      expect(more).toBeGreaterThan(980);
+      const fewer = await seats('2', '9-seats-fewer', true);
+      expect(fewer).toBeLessThan(more - 200);
+      const { subscriptions } = await ask<{ subscriptions: { quantity: number }[] }>(
+        '/api/subscriptions',
+      );
+      expect(subscriptions.map(({ quantity }) => quantity)).toEqual([2]);
     });
 
     it('a card that is declined leaves the plan as it is', async () => {

@@ -129,6 +129,35 @@ describe.skipIf(!hasBrowser)('the sheet that changes a plan, in every state', ()
     await look('arrived');
   });
 
+  it('asks for the price of more seats once they are typed, and of none that the buyer has', async () => {
+    const seats = { ...basicPlan(), quantity: 2 };
+    mock.answers.set('GET /api/subscriptions', { body: { subscriptions: [seats] } });
+    await openSheet(PHONE);
+    await sheet().getByText('or a number of seats').waitFor();
+    await look('seats');
+    const asked = () =>
+      mock.asked
+        .filter(({ path }) => path === '/api/change-plan/preview')
+        .map(({ body }) => body as { quantity?: number; priceId: string });
+    const field = sheet().getByLabel('Seats');
+    await field.pressSequentially('0');
+    await sheet().getByTestId('due').waitFor();
+    await field.fill('');
+    await field.fill('12');
+    await expect.poll(asked).toMatchObject([
+      { priceId: 'price_BASIC_MONTHLY', quantity: 20 },
+      { priceId: 'price_BASIC_MONTHLY', quantity: 12 },
+    ]);
+    await sheet().getByRole('radio', { name: '12 × Basic', checked: true }).waitFor();
+    await look('seats chosen');
+    // What they have already is no change.
+    await field.fill('2');
+    await sheet().getByText('or a number of seats').waitFor();
+    await choose('Vision Pro');
+    await expect.poll(asked).toHaveLength(3);
+    expect(asked()[2]).not.toHaveProperty('quantity');
+  });
+
   it('shows what is kept, and warns of debt, before it is made', async () => {
     const charge = { totalMinor: -1000, dueMinor: 0, keptMinor: 1000, fromBalanceMinor: 0 };
     const credits = { added: 50, back: 250, available: 100, availableAfter: -100 };

@@ -19,6 +19,12 @@ type Payment = {
   state: PaymentState;
   status: string;
 };
+type Read = {
+  found: Payment[];
+  known: KnownState;
+  /** Subscriptions whose payments are kept under another one's once this is written. */
+  joins: (readonly [one: string, under: string])[];
+};
 type Grant = { accountId: string; amount: number; reversed: number };
 
 /**
@@ -32,6 +38,8 @@ export class MemoryWorld {
   #made = 0;
   readonly #customers = new Map<string, string>();
   readonly #subscriptions = new Map<string, StoredSubscription>();
+  /** Under which other subscription's payments one's are kept. */
+  readonly #keptUnder = new Map<string, string>();
   readonly #finished = new Set<string>();
   readonly #keys = new Map<string, string>();
   readonly #catalog: Catalog;
@@ -67,7 +75,7 @@ export class MemoryWorld {
     if (decided === undefined) {
       throw new Error('a read that is never finished was');
     }
-    this.#write(decided.plan, { found: decided.read.found, aliases: decided.aliases });
+    this.#write(decided.plan, { ...decided.read, aliases: decided.aliases });
     if (decided.plan.status === 'failed') {
       this.unfinished.set(event.id, payload);
     } else {
@@ -113,31 +121,52 @@ export class MemoryWorld {
   }
 
   /** What billing.read_state answers. */
-  #read(request: StateRequest): { found: Payment[]; known: KnownState } {
+  #read(request: StateRequest): Read {
     const { aliases, customerId, subscriptionId, wholeSubscription } = request;
     const found = this.#payments.filter((one) => aliases.some((name) => one.aliases.has(name)));
     const ofSubscription =
       subscriptionId ?? found.find((one) => one.subscriptionId !== null)?.subscriptionId ?? null;
-    const family = this.#payments.filter((one) => one.subscriptionId === ofSubscription);
+    const key = ofSubscription === null ? null : this.#keyOf(ofSubscription);
+    const joined = request.joinedSubscriptions
+      .map((id) => this.#keyOf(id))
+      .filter((one) => one !== key);
+    const family = this.#payments.filter(
+      ({ subscriptionId: of }) => of !== null && [key, ...joined].includes(this.#keyOf(of)),
+    );
     const whole =
       ofSubscription !== null &&
-      (wholeSubscription || family.some((one) => one.state.returns !== undefined));
+      (wholeSubscription ||
+        joined.length > 0 ||
+        family.some((one) => one.state.returns !== undefined));
+    const ended = [...this.#subscriptions.values()].flatMap(({ id, fact }) =>
+      fact?.endedAt == null ? [] : [[id, fact.endedAt] as const],
+    );
     return {
       found,
+      joins: key === null ? [] : joined.map((one) => [one, key]),
       known: {
         payment: found.reduce((all, one) => mergePayments(all, one.state), EMPTY_PAYMENT),
         customerAccountId: this.#customers.get(customerId ?? '') ?? null,
         subscription: this.#subscriptions.get(subscriptionId ?? '') ?? null,
         relatives: whole ? family.filter((one) => !found.includes(one)) : [],
+        ended: Object.fromEntries(ended),
       },
     };
   }
 
+  #keyOf(subscriptionId: string): string {
+    const under = this.#keptUnder.get(subscriptionId);
+    return under === undefined ? subscriptionId : this.#keyOf(under);
+  }
+
   #write(
     plan: Plan,
-    { found, aliases }: { found: readonly Payment[]; aliases: readonly string[] },
+    { found, aliases, joins }: Pick<Read, 'found' | 'joins'> & { aliases: readonly string[] },
   ): void {
     if (plan.payment !== null) {
+      for (const [one, under] of joins) {
+        this.#keptUnder.set(one, under);
+      }
       const names = new Set([...aliases, ...found.flatMap((one) => [...one.aliases])]);
       this.#payments = this.#payments.filter((one) => !found.includes(one));
       // Through JSON, as the database keeps it.

@@ -100,6 +100,28 @@ const downgrade = (shape: Shape) =>
     },
   );
 
+/** An invoice without a subscription takes up what is pending of two: Basic to Pro, and Pro to Basic. */
+const bothPlans = (shape: Shape) => {
+  const line = (id: string, of: string, plan: string, amount: number, unitAmount: number) => ({
+    id,
+    subscription: of,
+    priceId: `price_${plan}_MONTHLY`,
+    amount,
+    unitAmount,
+    proration: true,
+  });
+  return invoice(
+    [
+      line('il_a', 'sub_1', 'BASIC', -500, 1000),
+      line('il_b', 'sub_1', 'PRO', 1000, 2000),
+      line('il_c', 'sub_2', 'PRO', -1000, 2000),
+      line('il_d', 'sub_2', 'BASIC', 500, 1000),
+    ],
+    shape,
+    { id: 'in_3', payment_intent: 'pi_3', subscription: null, amount_paid: 0 },
+  );
+};
+
 /** One seat of Basic becomes three at half of the month: 1500 for three, less 500 for the one. */
 const moreSeats = (shape: Shape) =>
   invoice(
@@ -445,6 +467,45 @@ const SCENARIOS: Scenario[] = [
       event('invoice.payment_succeeded', downgrade(shape), { shape, at: 20 }),
     ],
     // Half a month of Basic is granted; Pro's unused half is taken back.
+    balance: 300,
+  },
+  {
+    name: 'two plans that one invoice by hand switches, of which one is refunded',
+    events: (shape) => [
+      userSubscription(),
+      event(
+        'invoice.paid',
+        invoice(
+          [
+            {
+              id: 'il_2',
+              priceId: 'price_PRO_MONTHLY',
+              amount: 2000,
+              unitAmount: 2000,
+              subscription: 'sub_2',
+            },
+          ],
+          shape,
+          { id: 'in_2', payment_intent: 'pi_2', subscription: 'sub_2', amount_paid: 2000 },
+        ),
+        { shape },
+      ),
+      event('invoice.paid', bothPlans(shape), { shape, at: 20 }),
+      event(
+        'invoice_payment.paid',
+        invoicePayment({
+          id: 'inpay_2',
+          invoice: 'in_2',
+          payment: { type: 'payment_intent', payment_intent: 'pi_2' },
+        }),
+      ),
+      event(
+        'charge.refunded',
+        charge(2000, { ...SECOND_THOUSAND, amount: 2000, amount_captured: 2000 }),
+        { at: 30 },
+      ),
+    ],
+    // 250 of the first, whose purchase nobody knows; 50 for the rest of the second's month, whose purchase is back.
     balance: 300,
   },
   {

@@ -32,7 +32,7 @@ const READ_OWN = [
   'execute credits.paid_for(uuid,bigint,bigint,credits.paid_stretch[])',
   'execute credits.paid_stretches(credits.change[],credits.payer[])',
   'execute credits.parts_of(credits.part[],credits.paid_stretch[],bigint,bigint)',
-  'execute credits.give_back(timestamp with time zone,credits.part[],credits.payer[],credits.change[])',
+  'execute credits.return_parts(timestamp with time zone,credits.part[],credits.payer[],credits.change[])',
   'execute credits.pay_unpaid(timestamp with time zone,credits.payer[],credits.stretch[],credits.change[])',
   'execute credits.payers_in_burn_order(uuid,timestamp with time zone)',
   'execute credits.unpaid_stretches(credits.accounts)',
@@ -62,6 +62,11 @@ const PROOF = [
   'select credits.broken_held_is_the_sum_of_open_holds',
   'select credits.broken_holds_are_unaltered',
   'select credits.broken_invariants',
+  'select credits.broken_moved_credits_are_somewhere',
+  'select credits.broken_moved_credits_have_a_home',
+  'select credits.broken_what_was_erased_is_sealed',
+  'select credits.erased_rows',
+  'execute credits.erased_seal(uuid,jsonb,bytea,text,bytea)',
   'select credits.broken_posted_is_the_sum_of_entries',
   'select credits.broken_the_chain_ends_at_its_head',
   'select credits.broken_the_soonest_expiry_is_known',
@@ -71,7 +76,8 @@ const PROOF = [
   'execute credits.allocation_seal(uuid,bigint,bigint,uuid,uuid)',
   'execute credits.chain_after(credits.entries,bytea)',
   'execute credits.content_hash(credits.entries)',
-  'execute credits.overage_seal(credits.holds)',
+  'execute credits.overage_seal(credits.overage,bigint)',
+  'execute credits.seal_in_view(anyelement)',
   'execute credits.subject_seal(credits.grants)',
   'execute credits.subject_seal(credits.holds)',
 ];
@@ -113,6 +119,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute add_user_credits(uuid,integer,text,text,text,text,text)',
     'execute billing.accept_stripe_account(text,boolean,boolean)',
     'execute billing.apply_event(jsonb,jsonb)',
+    'execute billing.apply_events(jsonb)',
     'execute billing.abandon_checkout(uuid,text,uuid)',
     'execute billing.begin_checkout(uuid,text,interval)',
     'execute billing.begin_reconcile(text,integer,text,interval)',
@@ -124,7 +131,9 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute billing.forget_expired(integer)',
     'execute billing.keep_customer(uuid,text)',
     'execute billing.keep_rate(text,integer,text,jsonb)',
-    'execute billing.read_state(text,text[],text,text,boolean)',
+    'execute billing.erase_person(uuid)',
+    'execute billing.read_seats(text[],uuid)',
+    'execute billing.read_state(text,text[],text,text,text[],boolean)',
     'execute billing.note_checkout_session(uuid,text)',
     'execute billing.record_checkout(uuid,text,uuid,text,timestamp with time zone)',
     'execute billing.record_plan_checkout(text,text)',
@@ -180,6 +189,8 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute credits.settle_account(uuid)',
     'execute credits.spend(uuid,bigint,text,jsonb,text,text,text,numeric,jsonb)',
     'execute credits.spend_batch(uuid[],bigint[],text[],jsonb[],text[],text[],text[],numeric[],jsonb[],boolean)',
+    'execute credits.erase_person(uuid,uuid)',
+    'execute credits.transfer(uuid,uuid,bigint,text,text,text)',
     'execute credits.verify_ledger(uuid)',
     'execute credits.void_grant(uuid,uuid,text,jsonb)',
     'execute refresh_credits_balance()',
@@ -320,7 +331,9 @@ async function allProbes(client: pg.Client): Promise<Probe[]> {
   const functions = await client.query<{ name: string; kind: string; call: string }>(
     `select p.oid::regprocedure::text as name, p.prokind as kind,
             format('%I.%I(%s)', n.nspname, p.proname, (
-              select string_agg(format('null::%s', format_type(t.oid, null)), ', ' order by t.place)
+              select string_agg(format('null::%s',
+                       case t.oid when 'anyelement'::regtype then 'text' else format_type(t.oid, null) end),
+                     ', ' order by t.place)
                 from unnest(p.proargtypes) with ordinality as t (oid, place))) as call
        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
       where n.nspname in ('credits', 'billing', 'public')`,

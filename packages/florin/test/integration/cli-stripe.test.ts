@@ -94,6 +94,81 @@ describe('the command line with Stripe', { timeout: 120_000 }, () => {
     return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   }
 
+  it('doctor names what the customer portal does otherwise than the catalogue, and how to mend it', async () => {
+    const { stripe } = sandbox;
+    const product = await stripe.products.create({ name: 'Plans' });
+    const priced = (unit_amount: number, lookup_key: string) =>
+      stripe.prices.create({
+        product: product.id,
+        currency: 'usd',
+        unit_amount,
+        lookup_key,
+        recurring: { interval: 'month' },
+      });
+    const [small] = [await priced(900, 'small'), await priced(2900, 'large')];
+    const plan = (planType: string) => ({ ...PACK, planType, kind: 'recurring' });
+    const prices = { small: plan('small'), large: { ...plan('large'), perSeat: true } };
+    await catalogue(prices);
+    const checkOf = async () => {
+      const { checks } = JSON.parse((await florin('doctor', '--json')).stdout);
+      return checks.find(({ name }: { name: string }) => name === 'stripe.portal');
+    };
+    expect(await checkOf()).toMatchObject({ status: 'ok', mend: '' });
+
+    const [{ id = '' } = {}] = (await stripe.billingPortal.configurations.list()).data;
+    const update = {
+      enabled: true,
+      default_allowed_updates: ['price' as const],
+      products: [{ product: product.id, prices: [small?.id ?? ''] }],
+      proration_behavior: 'none' as const,
+      schedule_at_period_end: { conditions: [{ type: 'decreasing_item_amount' as const }] },
+    };
+    const cancel = {
+      enabled: true,
+      mode: 'immediately' as const,
+      proration_behavior: 'create_prorations' as const,
+    };
+    await stripe.billingPortal.configurations.update(id, {
+      features: { subscription_update: update, subscription_cancel: cancel },
+    });
+    const check = await checkOf();
+    expect(check.status).toBe('warning');
+    for (const text of [
+      'prorated by none, and here by always_invoice',
+      'waits for the end of the period there (decreasing_item_amount)',
+      'large is sold by the seat',
+      'large cannot be switched to there',
+      'ends at once with create_prorations',
+    ]) {
+      expect(check.found).toContain(text);
+    }
+    for (const field of [
+      'subscription_update.proration_behavior',
+      'subscription_update.schedule_at_period_end.conditions',
+      'subscription_update.default_allowed_updates',
+      'subscription_update.products',
+      'subscription_cancel.mode',
+    ]) {
+      expect(check.mend).toContain(field);
+    }
+    // A shop that means it so says it in the catalogue, or turns switching off there.
+    await stripe.billingPortal.configurations.update(id, {
+      features: {
+        subscription_update: {
+          ...update,
+          default_allowed_updates: ['price', 'quantity'],
+          products: '',
+          schedule_at_period_end: { conditions: '' },
+        },
+        subscription_cancel: { ...cancel, proration_behavior: 'none' },
+      },
+    });
+    await catalogue(prices, { checkout: { proration: 'none' } });
+    expect(await checkOf()).toMatchObject({ status: 'ok', mend: '' });
+    await catalogue({ price_KNOWN: PACK });
+    expect(await checkOf()).toBeUndefined();
+  });
+
   it('init creates an event destination, doctor finds it, and a purchase told by thin events is credited', async () => {
     const accountId = randomUUID();
     await catalogue({ price_KNOWN: PACK });

@@ -219,7 +219,7 @@ class Pair {
         });
         if (command.amount > 0) {
           const [row] = await db.query<{ grantId: string }>(
-            'select grant_id from credits.grants where account_id = $1 and idempotency_key = $2',
+            'select grant_id from credits.entries where account_id = $1 and idempotency_key = $2',
             [keyed.accountId, idempotencyKey],
           );
           this.#grantIds[this.#grantIds.length - 1] = row?.grantId ?? '';

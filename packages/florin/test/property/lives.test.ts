@@ -175,8 +175,8 @@ async function inMemory(
 ): Promise<MemoryWorld> {
   const silent = () => {};
   const logger = { error: silent, warn: silent, info: silent, debug: silent };
-  const details = collectDetails(lookups, logger);
   const world = new MemoryWorld(catalogOf(life.tariff), async (need) => {
+    const details = collectDetails(lookups, logger);
     await details.ask(need);
     return details.get(need.ask, need.id);
   });

@@ -38,7 +38,9 @@ export function catalogOf(tariff: Tariff): Catalog {
       kind: every === null ? 'one_time' : 'recurring',
     }),
   );
-  return testCatalog(sold);
+  // Calls are metered: their price is made in each life, and grants nothing.
+  const known: readonly string[] = OFFERS.map(({ id }) => id);
+  return { ...testCatalog(sold), ignores: (id) => id !== null && !known.includes(id) };
 }
 
 const nth = fc.nat(7);
@@ -59,6 +61,7 @@ const anyStep = fc.oneof(
       quantity,
       trialDays: fc.constantFrom(0, 0, 0, 14),
       byCheckout: fc.boolean(),
+      addsPack: fc.boolean(),
     }),
   },
   { weight: 6, arbitrary: step('switch', { nth, plan, behavior }) },
@@ -74,7 +77,9 @@ const anyStep = fc.oneof(
       pause: fc.constantFrom('keep_as_draft', 'mark_uncollectible', 'void', 'no_more'),
     }),
   },
-  { weight: 2, arbitrary: step('pack', { quantity }) },
+  { weight: 2, arbitrary: step('pack', { quantity, addsPack: fc.boolean() }) },
+  { weight: 2, arbitrary: step('meter', { nth }) },
+  { weight: 2, arbitrary: step('use', { calls: fc.integer({ min: 1, max: 900 }) }) },
   { weight: 1, arbitrary: step('topUp', { quantity }) },
   { weight: 3, arbitrary: step('refund', { nth, thirds }) },
   {
@@ -113,6 +118,7 @@ const FIRST = {
   quantity: 1,
   trialDays: 0,
   byCheckout: true,
+  addsPack: false,
 } as const satisfies Step;
 
 /** One customer at Stripe, who does what the steps say. Whatever Stripe refuses did not happen. */
@@ -121,6 +127,8 @@ export class Customer {
   readonly #sandbox: Sandbox;
   readonly #stripe: Stripe;
   readonly #subscriptions: string[] = [];
+  /** The metered price, once there is one. */
+  #calls: Promise<string> | undefined;
 
   constructor(at: { sandbox: Sandbox; stripe: Stripe }, id: string) {
     this.#sandbox = at.sandbox;
@@ -168,7 +176,11 @@ export class Customer {
           }),
         );
       case 'pack':
-        return this.#buyPack(step.quantity);
+        return this.#buyPack(step);
+      case 'meter':
+        return this.#withSubscription(step.nth, (id) => this.#meter(id));
+      case 'use':
+        return this.#use(step.calls);
       case 'topUp':
         return this.#topUp(step.quantity);
       case 'refund':
@@ -200,9 +212,10 @@ export class Customer {
       customer: this.id,
       line_items: [{ price: step.plan, quantity: step.quantity }],
       subscription_data: trial,
+      optional_items: PACK,
       ...ADDRESSES,
     });
-    this.#sandbox.pay(session.id);
+    await this.#pay(session, step);
     const { subscription } = await this.#stripe.checkout.sessions.retrieve(session.id);
     this.#subscriptions.push(String(subscription));
   }
@@ -225,14 +238,57 @@ export class Customer {
     });
   }
 
-  async #buyPack(quantity: number): Promise<void> {
+  async #buyPack(step: { quantity: number; addsPack: boolean }): Promise<void> {
     const session = await this.#stripe.checkout.sessions.create({
       mode: 'payment',
       customer: this.id,
-      line_items: [{ price: 'price_PACK', quantity }],
+      line_items: [{ price: 'price_PACK', quantity: step.quantity }],
+      optional_items: PACK,
       ...ADDRESSES,
     });
-    this.#sandbox.pay(session.id);
+    await this.#pay(session, step);
+  }
+
+  /** On the page the buyer may add what is offered beside. */
+  async #pay({ id, url }: Stripe.Checkout.Session, { addsPack }: { addsPack: boolean }) {
+    if (addsPack) {
+      const body = new URLSearchParams({ price: 'price_PACK' });
+      const added = await fetch(`${url}/optional`, { method: 'POST', body, redirect: 'manual' });
+      if (added.status !== 303) {
+        throw new Error(`The pack could not be added: ${added.status}`);
+      }
+    }
+    this.#sandbox.pay(id);
+  }
+
+  /** A metered price joins the subscription; what is used of it is billed after each period. */
+  async #meter(subscription: string): Promise<void> {
+    this.#calls ??= this.#makeCalls();
+    await this.#stripe.subscriptionItems.create({ subscription, price: await this.#calls });
+  }
+
+  async #makeCalls(): Promise<string> {
+    const meter = await this.#stripe.billing.meters.create({
+      display_name: 'Calls',
+      event_name: 'calls',
+      default_aggregation: { formula: 'sum' },
+    });
+    const price = await this.#stripe.prices.create({
+      currency: 'usd',
+      unit_amount: 3,
+      recurring: { interval: 'month', usage_type: 'metered', meter: meter.id },
+      product_data: { name: 'Calls' },
+    });
+    return price.id;
+  }
+
+  async #use(calls: number): Promise<void> {
+    if (this.#calls !== undefined) {
+      await this.#stripe.billing.meterEvents.create({
+        event_name: 'calls',
+        payload: { stripe_customer_id: this.id, value: String(calls) },
+      });
+    }
   }
 
   async #topUp(quantity: number): Promise<void> {
@@ -286,6 +342,7 @@ export class Customer {
   }
 }
 
+const PACK = [{ price: 'price_PACK', quantity: 1 }];
 const ADDRESSES = { success_url: 'http://shop.test/', cancel_url: 'http://shop.test/cancel' };
 
 function cardIsDeclined(error: unknown): void {

@@ -6,6 +6,8 @@ import { migrate, withDatabase } from '../../src/db/index.ts';
 /** The key of the lock that databases are made under. */
 const TURN = 0x7465;
 const ROLE = 'florin_test';
+/** Through it the role may act as florin_owner: a membership of its own ends with each migration. */
+const OWNERS = 'florin_test_owners';
 const SCRIPT = 'packages/florin/supabase/optional/distribute.sql';
 
 /** The nodes of the cluster whose coordinator FLORIN_CITUS_URL names, and the role that tests use. */
@@ -42,7 +44,10 @@ export async function openCitus(adminUrl: string): Promise<CitusCluster> {
       if not exists (select from pg_roles where rolname = '${ROLE}') then
         create role ${ROLE} login noinherit createrole createdb bypassrls;
       end if;
-    end $$; ${password === '' ? '' : `alter role ${ROLE} password ${pg.escapeLiteral(decodeURIComponent(password))}`}`,
+      if not exists (select from pg_roles where rolname = '${OWNERS}') then
+        create role ${OWNERS} nologin;
+      end if;
+    end $$; grant ${OWNERS} to ${ROLE}; ${password === '' ? '' : `alter role ${ROLE} password ${pg.escapeLiteral(decodeURIComponent(password))}`}`,
     );
   }
   const server = new URL(adminUrl);
@@ -50,14 +55,32 @@ export async function openCitus(adminUrl: string): Promise<CitusCluster> {
   return { adminUrl, workerUrls, serverUrl: server.href };
 }
 
-/** A database of this name on every node; migrated and distributed unless it is to be empty. */
+/** A migrated and distributed database on every node, closed to connections, so that it can be copied. */
+export async function makeTemplate(cluster: CitusCluster, name: string): Promise<void> {
+  const { adminUrl, serverUrl } = cluster;
+  await createEmpty(cluster, name);
+  await migrate({ url: withDatabase(serverUrl, name) });
+  const admin = withDatabase(adminUrl, name);
+  await run(admin, `grant florin_owner to ${OWNERS}`);
+  await distribute(admin);
+  await closeToConnections(cluster, name);
+}
+
+/** A database of this name on every node: a copy of the template, or a cluster without a ledger. */
 export async function createOnCluster(
   cluster: CitusCluster,
-  options: { name: string; empty: boolean },
+  options: { name: string; template: string | null },
 ): Promise<void> {
-  const { adminUrl, workerUrls, serverUrl } = cluster;
-  const { name } = options;
-  await using _turn = await takeTurn(adminUrl);
+  await using _turn = await takeTurn(cluster.adminUrl);
+  if (options.template === null) {
+    await createEmpty(cluster, options.name);
+    return;
+  }
+  const { name, template } = options;
+  await onEach(cluster, `create database ${name} template ${template} owner ${ROLE}`);
+}
+
+async function createEmpty({ adminUrl, workerUrls }: CitusCluster, name: string): Promise<void> {
   for (const url of [adminUrl, ...workerUrls]) {
     await run(url, `create database ${name} owner ${ROLE}`);
     await run(
@@ -70,11 +93,6 @@ export async function createOnCluster(
   await run(admin, `select citus_set_coordinator_host('${hostname}', ${port || 5432})`);
   for (const url of workerUrls.map((worker) => new URL(worker))) {
     await run(admin, `select citus_add_node('${url.hostname}', ${url.port || 5432})`);
-  }
-  if (!options.empty) {
-    await migrate({ url: withDatabase(serverUrl, name) });
-    await run(admin, `grant florin_owner to ${ROLE}`);
-    await distribute(admin);
   }
 }
 
@@ -97,9 +115,31 @@ export async function distribute(adminUrl: string, script = SCRIPT): Promise<voi
 }
 
 export async function dropOnCluster(cluster: CitusCluster, name: string): Promise<void> {
-  for (const url of [cluster.adminUrl, ...cluster.workerUrls]) {
-    await run(url, `drop database if exists ${name} with (force)`);
-  }
+  await closeToConnections(cluster, name);
+  await onEach(cluster, `drop database if exists ${name} with (force)`);
+}
+
+/** Citus keeps connections and a process of its own in each database that it knows, from every node. */
+async function closeToConnections(cluster: CitusCluster, name: string): Promise<void> {
+  await onEach(cluster, `alter database ${name} allow_connections false`);
+  await onEach(
+    cluster,
+    `select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = '${name}'`,
+  );
+}
+
+/** Runs statements, in one transaction and as a role, in a database of every worker. */
+export async function onWorkers(
+  { workerUrls }: CitusCluster,
+  options: { name: string; role: string; statements: readonly string[] },
+): Promise<void> {
+  const { name, role, statements } = options;
+  const sql = ['begin', `set local role ${role}`, ...statements, 'commit'].join('; ');
+  await Promise.all(workerUrls.map((url) => run(withDatabase(url, name), sql)));
+}
+
+async function onEach({ adminUrl, workerUrls }: CitusCluster, sql: string): Promise<void> {
+  await Promise.all([adminUrl, ...workerUrls].map((url) => run(url, sql)));
 }
 
 async function run<R extends pg.QueryResultRow>(url: string, sql: string): Promise<R[]> {

@@ -5,7 +5,7 @@ import { isRunning, startEmbeddedPostgres } from 'florin-dev';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { migrate, withDatabase } from '../../src/db/index.ts';
-import { type CitusCluster, openCitus } from './citus.ts';
+import { type CitusCluster, makeTemplate, openCitus } from './citus.ts';
 import { isInstalled } from './installed.ts';
 import { type Pooler, startPgBouncer } from './pgbouncer.ts';
 
@@ -51,15 +51,18 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   let pooler: Pooler | undefined;
   try {
     pooler = isPooled ? await startPgBouncer(serverUrl, 8) : undefined;
-    await onServer(serverUrl, async (client) => {
-      await client.query(`drop database if exists ${template}`);
-      await client.query(`create database ${template}`);
-    });
+    if (citus === null) {
+      await onServer(serverUrl, async (client) => {
+        await client.query(`drop database if exists ${template}`);
+        await client.query(`create database ${template}`);
+      });
+    } else {
+      await makeTemplate(citus, template);
+    }
   } catch (error) {
     await stopAll(pooler, cluster);
     throw error;
   }
-  // On Citus a database is not copied: each is migrated and distributed by itself.
   const failure = citus === null ? await tryMigrations(withDatabase(serverUrl, template)) : '';
   project.provide('migrationFailure', failure);
   const runFolder = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-run-`));

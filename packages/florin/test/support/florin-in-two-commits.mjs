@@ -9,17 +9,28 @@ const BETWEEN_MS = 20;
 const whole = pg.Client.prototype.query;
 
 pg.Client.prototype.query = function query(statement, ...more) {
-  return statement?.name === 'billing_apply_event'
-    ? inTwoCommits(this, statement)
-    : whole.call(this, statement, ...more);
+  if (statement?.name === 'billing_apply_event') {
+    const [event, plan] = statement.values;
+    const { commands, ...rest } = JSON.parse(plan);
+    const values = [event, JSON.stringify({ ...rest, commands: [] })];
+    return inTwoCommits(this, { ...statement, values }, commands);
+  }
+  if (statement?.name === 'billing_apply_events') {
+    const deliveries = JSON.parse(statement.values[0]);
+    const commands = deliveries.flatMap(({ plan }) => plan.commands);
+    const values = [
+      JSON.stringify(
+        deliveries.map(({ event, plan }) => ({ event, plan: { ...plan, commands: [] } })),
+      ),
+    ];
+    return inTwoCommits(this, { ...statement, values }, commands);
+  }
+  return whole.call(this, statement, ...more);
 };
 
-async function inTwoCommits(client, statement) {
-  const [event, plan] = statement.values;
-  const { commands, ...rest } = JSON.parse(plan);
-  const values = [event, JSON.stringify({ ...rest, commands: [] })];
-  const marked = await whole.call(client, { ...statement, values });
-  if (marked.rows[0]?.[0] === 'applied') {
+async function inTwoCommits(client, statement, commands) {
+  const marked = await whole.call(client, statement);
+  if ([marked.rows[0]?.[0]].flat().includes('applied')) {
     await wait(BETWEEN_MS);
     await whole.call(client, 'select billing.apply_commands($1)', [JSON.stringify(commands)]);
   }

@@ -36,7 +36,7 @@ export async function freshDatabase(options: FreshOptions = {}): Promise<FreshDa
   if (citus === null) {
     await onServer(`create database ${name}${options.empty ? '' : ` template ${template}`}`);
   } else {
-    await createOnCluster(citus, { name, empty: options.empty === true });
+    await createOnCluster(citus, { name, template: options.empty ? null : template });
   }
   const url = withDatabase(inject('pooledUrl') || inject('serverUrl'), name);
   const adminUrl = inject('adminUrl');

@@ -8,10 +8,10 @@ import {
 } from '../../src/browser/index.ts';
 import { formatMoney, type PlanChange, usePlanChange } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
-import { credits } from '../frame/format.ts';
 import { sentence } from '../frame/notice.tsx';
 import { Sheet } from '../frame/sheet.tsx';
-import { intervalOf, nameOf, priceOf, titleOf } from '../pricing/plan-facts.ts';
+import { nameOf, titleOf } from '../pricing/plan-facts.ts';
+import { PlanOptions, SeatsField, useChoice } from './plan-choice.tsx';
 import { PreviewStatement } from './plan-preview.tsx';
 import { ToBilling } from './to-billing.tsx';
 
@@ -55,7 +55,7 @@ type ChooseProps = {
 
 function Choose({ current, wanted, plans, onClose, onChanged }: ChooseProps) {
   const change = usePlanChange();
-  const { changed, preview, look } = change;
+  const { changed, preview } = change;
   const mine = plans.find(({ priceId }) => priceId === current.priceId);
   const offered = plans.filter(
     ({ kind, currency }) =>
@@ -69,39 +69,26 @@ function Choose({ current, wanted, plans, onClose, onChanged }: ChooseProps) {
     }
   }, [changed, preview]);
 
-  const { priceId: mineId, subscriptionId: subscription } = current;
-  const first = offered.some(({ priceId }) => priceId === wanted && priceId !== mineId)
-    ? wanted
-    : null;
-  useEffect(() => {
-    if (first !== null) {
-      void look({ priceId: first, subscription });
-    }
-  }, [first, subscription, look]);
-
-  if (offered.length < 2) {
+  const choice = useChoice(change, { current, offered, wanted });
+  const bySeat = current.quantity > 1 || (choice.plan ?? mine)?.perSeat === true;
+  if (offered.length < 2 && !bySeat) {
     return <p className="soft">There is no other plan to change to at the moment.</p>;
   }
   return (
     <>
-      <fieldset className="plan-options" disabled={change.state === 'changing'}>
-        <legend className="visually-hidden">Plans</legend>
-        {offered.map((plan) => (
-          <PlanOption
-            key={plan.priceId}
-            plan={plan}
-            current={current}
-            chosen={plan.priceId === first}
-            change={change}
-          />
-        ))}
-      </fieldset>
+      <PlanOptions
+        plans={offered}
+        current={current}
+        choice={choice}
+        busy={change.state === 'changing'}
+      />
+      {bySeat ? <SeatsField choice={choice} busy={change.state === 'changing'} /> : null}
       <div role="status" aria-busy={change.state === 'looking'}>
         {change.renewed ? (
           <p className="renewed">Something has changed meanwhile. This is what it would be now.</p>
         ) : null}
         {preview === null ? (
-          <Hint state={change.state} />
+          <Hint state={change.state} bySeat={bySeat} />
         ) : (
           <PreviewStatement preview={preview} plans={plans} stale={change.state === 'looking'} />
         )}
@@ -128,44 +115,7 @@ function Choose({ current, wanted, plans, onClose, onChanged }: ChooseProps) {
   );
 }
 
-function PlanOption(props: {
-  plan: Plan;
-  current: CurrentPlan;
-  /** When the sheet opens. */
-  chosen: boolean;
-  change: PlanChange;
-}) {
-  const { plan, current, chosen, change } = props;
-  const { quantity, subscriptionId: subscription } = current;
-  const isMine = plan.priceId === current.priceId;
-  const price = priceOf(plan, quantity);
-  return (
-    <label className="plan-option" data-mine={isMine ? '' : undefined}>
-      <input
-        className="plan-radio"
-        type="radio"
-        name="plan"
-        value={plan.priceId}
-        disabled={isMine}
-        defaultChecked={chosen}
-        onChange={() => void change.look({ priceId: plan.priceId, subscription })}
-      />
-      <span>
-        <strong>{nameOf(plan, quantity)}</strong>{' '}
-        {isMine ? <span className="chosen-mark">Your plan</span> : null}
-        <span className="about block">
-          {credits(Number(plan.credits) * quantity)} a {plan.interval ?? 'month'}
-        </span>
-      </span>
-      <span className="number">
-        {price ?? 'Price at Stripe'}{' '}
-        <small className="soft">{price === null ? '' : intervalOf(plan)}</small>
-      </span>
-    </label>
-  );
-}
-
-function Hint({ state }: { state: PlanChange['state'] }) {
+function Hint({ state, bySeat }: { state: PlanChange['state']; bySeat: boolean }) {
   if (state === 'looking') {
     return (
       <>
@@ -175,7 +125,10 @@ function Hint({ state }: { state: PlanChange['state'] }) {
     );
   }
   return state === 'error' ? null : (
-    <p className="soft">Choose a plan to see what it costs and what happens to your credits.</p>
+    <p className="soft">
+      Choose a plan{bySeat ? ' or a number of seats' : ''} to see what it costs and what happens to
+      your credits.
+    </p>
   );
 }
 

@@ -98,7 +98,7 @@ function lineDetailsOf(details: ItemProrationDetails): ProrationDetails {
 /** The customer's waiting items as lines; from now on they belong to that invoice. */
 export function takePendingItems(
   world: World,
-  of: { customer: string; subscription: string | null; currency?: string },
+  of: { customer: string; subscription: string | 'all' | null; currency?: string },
 ): DraftLine[] {
   const items = world.store
     .where('invoice_item', 'customer', of.customer)
@@ -106,7 +106,7 @@ export function takePendingItems(
     .filter((item) => of.currency === undefined || item.currency === of.currency)
     .filter((item) => {
       const wanted = item.parent?.subscription_details?.subscription ?? null;
-      return wanted === null || wanted === of.subscription;
+      return wanted === null || of.subscription === 'all' || wanted === of.subscription;
     });
   return items.map((item) => {
     world.store.put('counter', { id: `taken:${item.id}`, value: 1 });

@@ -33,7 +33,8 @@ function createInvoice(world: World, params: Params): Invoice {
       behaviour === 'include' || subscription !== null
         ? takePendingItems(world, {
             customer: customer.id,
-            subscription: subscription?.id ?? null,
+            // Without one, those of all of the customer's subscriptions are taken up.
+            subscription: subscription?.id ?? 'all',
           })
         : [];
     const discounts = readDiscounts(world, params).map(

@@ -4,14 +4,17 @@ import { type Redemption, takeOff } from '../billing/discounts.ts';
 import { priceAmount } from '../billing/lines.ts';
 import { onTop, sumOf, taxesOn } from '../billing/taxes.ts';
 import { needCoupon } from '../catalog/coupons.ts';
-import { priceOfLine } from '../catalog/prices.ts';
+import { needPrice, priceOfLine } from '../catalog/prices.ts';
 import { needProduct } from '../catalog/products.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
-import type { SessionLine, TaxRate } from '../shapes.ts';
+import type { CheckoutSession, Price, SessionLine, TaxRate } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 
 const MAX_LINES = 100;
 const MAX_QUANTITY = 999_999;
+const MAX_OPTIONAL = 10;
+
+export type OptionalItem = NonNullable<CheckoutSession['optional_items']>[number];
 
 /** `line_items[]` of a session or payment link. `defaultTaxRates` apply to those that name none. */
 export function readLines(
@@ -37,33 +40,87 @@ export function readLines(
         code: 'parameter_invalid_integer',
       });
     }
-    const amount = priceAmount(price, quantity ?? 1);
-    const product = needProduct(world, price.product);
-    const adjustable = item.object('adjustable_quantity');
     const own = readTaxRates(world, item, 'tax_rates') ?? [];
-    const rates = own.length > 0 ? own : defaultTaxRates;
-    return taxed({
-      id: newId('li'),
-      object: 'item',
-      adjustable_quantity:
-        adjustable?.flag('enabled') === true
-          ? {
-              enabled: true,
-              maximum: adjustable.integer('maximum') ?? 99,
-              minimum: adjustable.integer('minimum') ?? 0,
-            }
-          : null,
-      amount_discount: 0,
-      amount_subtotal: amount,
-      amount_tax: 0,
-      amount_total: amount,
-      currency: price.currency,
-      description: product.name,
-      metadata: item.metadata(),
+    return lineOf(world, {
       price,
       quantity: quantity ?? 1,
-      ...(rates.length === 0 ? {} : { taxes: rates.map(untaxed) }),
+      adjustable: readAdjustable(item),
+      metadata: item.metadata(),
+      taxRates: own.length > 0 ? own : defaultTaxRates,
     });
+  });
+}
+
+function readAdjustable(item: Params): OptionalItem['adjustable_quantity'] {
+  const given = item.object('adjustable_quantity');
+  return given?.flag('enabled') === true
+    ? {
+        enabled: true,
+        maximum: given.integer('maximum') ?? 99,
+        minimum: given.integer('minimum') ?? 0,
+      }
+    : null;
+}
+
+function lineOf(
+  world: World,
+  of: {
+    price: Price;
+    quantity: number;
+    adjustable: OptionalItem['adjustable_quantity'];
+    metadata: Record<string, string>;
+    taxRates: readonly TaxRate[];
+  },
+): SessionLine {
+  const { price, quantity, taxRates } = of;
+  const amount = priceAmount(price, quantity);
+  return taxed({
+    id: newId('li'),
+    object: 'item',
+    adjustable_quantity: of.adjustable,
+    amount_discount: 0,
+    amount_subtotal: amount,
+    amount_tax: 0,
+    amount_total: amount,
+    currency: price.currency,
+    description: needProduct(world, price.product).name,
+    metadata: of.metadata,
+    price,
+    quantity,
+    ...(taxRates.length === 0 ? {} : { taxes: taxRates.map(untaxed) }),
+  });
+}
+
+/** `optional_items[]`: what the buyer may add on the page. */
+export function readOptionalItems(world: World, params: Params): OptionalItem[] {
+  const items = params.objects('optional_items');
+  if (items.length > MAX_OPTIONAL) {
+    throw invalid(`You can have up to ${MAX_OPTIONAL} optional items.`, {
+      param: 'optional_items',
+    });
+  }
+  return items.map((item) => {
+    const { id: price } = needPrice(world, item.need('price'), item.name('price'));
+    const quantity = item.integer('quantity') ?? 1;
+    if (quantity < 1 || quantity > MAX_QUANTITY) {
+      throw invalid(`Invalid quantity: must be between 1 and ${MAX_QUANTITY}`, {
+        param: item.name('quantity'),
+      });
+    }
+    return { adjustable_quantity: readAdjustable(item), price, quantity };
+  });
+}
+
+/** The line that an optional item becomes once the buyer adds it. */
+export function lineOfOptional(world: World, item: OptionalItem): SessionLine {
+  const { price, quantity, adjustable_quantity: adjustable } = item;
+  const taxRates: TaxRate[] = [];
+  return lineOf(world, {
+    price: needPrice(world, price),
+    quantity,
+    adjustable,
+    metadata: {},
+    taxRates,
   });
 }
 

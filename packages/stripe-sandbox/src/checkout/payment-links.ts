@@ -5,7 +5,7 @@ import type { Route } from '../api/route.ts';
 import { emit } from '../events/emit.ts';
 import type { CheckoutSession, PaymentLink } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
-import { readLines } from './lines.ts';
+import { readLines, readOptionalItems } from './lines.ts';
 import { addSession, readSubscriptionData } from './sessions.ts';
 
 function createLink(world: World, params: Params): PaymentLink {
@@ -57,6 +57,7 @@ function createLink(world: World, params: Params): PaymentLink {
     managed_payments: null,
     metadata: params.metadata(),
     on_behalf_of: null,
+    optional_items: readOptionalItems(world, params),
     payment_intent_data: null,
     payment_method_collection: 'always',
     payment_method_options: null,
@@ -93,6 +94,7 @@ export function openLink(
   return addSession(world, {
     mode: recurring ? 'subscription' : 'payment',
     lines: plan.lines.map((line) => ({ ...line, id: newId('li') })),
+    optionalItems: link.optional_items ?? [],
     customer: null,
     customerEmail: query.email ?? null,
     clientReferenceId: query.clientReferenceId ?? null,

@@ -8,7 +8,14 @@ import { emit } from '../events/emit.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
 import type { SessionPlan, SubscriptionPlan } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
-import { discountLines, readLines, totals } from './lines.ts';
+import {
+  discountLines,
+  lineOfOptional,
+  type OptionalItem,
+  readLines,
+  readOptionalItems,
+  totals,
+} from './lines.ts';
 
 const DAY = 86_400;
 const HOSTED = ['hosted_page', 'hosted'];
@@ -26,6 +33,7 @@ const NO_INVOICE_DATA = {
 export type NewSession = {
   mode: string;
   lines: SessionLine[];
+  optionalItems?: OptionalItem[];
   customer: string | null;
   customerEmail?: string | null;
   customerCreation?: string | null;
@@ -63,6 +71,8 @@ export function createSession(world: World, params: Params): CheckoutSession {
     throw missingParameter('success_url');
   }
   const lines = readModeLines(world, mode, params);
+  const optionalItems = readOptionalItems(world, params);
+  refuseLines(mode, [...lines, ...optionalItems.map((item) => lineOfOptional(world, item))]);
   const discounts = readDiscounts(world, params);
   refuseSmallTotal(world, { lines, discounts, data: params.object('subscription_data') });
   const intent = params.object('payment_intent_data');
@@ -72,6 +82,7 @@ export function createSession(world: World, params: Params): CheckoutSession {
   return addSession(world, {
     mode,
     lines,
+    optionalItems,
     customer: customer ?? null,
     customerEmail: params.text('customer_email') ?? null,
     customerCreation: params.text('customer_creation') ?? null,
@@ -149,23 +160,27 @@ function readModeLines(world: World, mode: string, params: Params): SessionLine[
     throw missingParameter('line_items');
   }
   const recurring = lines.some((line) => line.price.recurring !== null);
-  if (mode === 'payment' && recurring) {
-    throw invalid(
-      'You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.',
-      { param: 'line_items' },
-    );
-  }
   if (mode === 'subscription' && !recurring) {
     throw invalid('You must provide at least one recurring price in `subscription` mode.', {
       param: 'line_items',
     });
+  }
+  return lines;
+}
+
+/** What no mix of lines and optional items may be. */
+function refuseLines(mode: string, lines: readonly SessionLine[]): void {
+  if (mode === 'payment' && lines.some((line) => line.price.recurring !== null)) {
+    throw invalid(
+      'You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.',
+      { param: 'line_items' },
+    );
   }
   if (new Set(lines.map((line) => line.currency)).size > 1) {
     throw invalid('All prices on a Checkout Session must be in the same currency.', {
       param: 'line_items',
     });
   }
-  return lines;
 }
 
 export function readSubscriptionData(world: World, params: Params | undefined): SubscriptionPlan {
@@ -261,6 +276,7 @@ function buildSession(
     managed_payments: null,
     metadata: input.metadata,
     mode: input.mode,
+    optional_items: input.optionalItems ?? [],
     origin_context: null,
     payment_intent: null,
     payment_link: input.paymentLink ?? null,
@@ -314,61 +330,12 @@ export function expireSession(world: World, before: CheckoutSession): CheckoutSe
   return session;
 }
 
-/** The buyer (or the merchant) redeems a code on an open session. */
-export function redeemOnSession(
-  world: World,
-  before: CheckoutSession,
-  redemption: Redemption,
-): CheckoutSession {
-  const plan = sessionPlan(world, before.id);
-  return requote(world, before, { lines: plan.lines, redemptions: [redemption] });
-}
-
-/** Another quantity of an adjustable line. */
-export function setQuantity(
-  world: World,
-  before: CheckoutSession,
-  change: { line: string; quantity: number },
-): CheckoutSession {
-  const lines = sessionPlan(world, before.id).lines.map((line) => {
-    const limits = line.adjustable_quantity;
-    if (line.id !== change.line || limits === null) {
-      return line;
-    }
-    const quantity = Math.min(
-      Math.max(change.quantity, limits.minimum ?? 0, 1),
-      limits.maximum ?? 99,
-    );
-    const amount = Math.round((line.amount_subtotal / (line.quantity ?? 1)) * quantity);
-    return { ...line, quantity, amount_subtotal: amount };
-  });
-  return requote(world, before, { lines, redemptions: redemptionsOf(world, before) });
-}
-
 export function redemptionsOf(world: World, session: CheckoutSession): Redemption[] {
   return (session.discounts ?? []).flatMap(({ coupon, promotion_code: code }) => {
     const ofCode =
       code === null ? null : (world.store.get('promotion_code', code)?.promotion.coupon ?? null);
     const id = coupon ?? ofCode;
     return id === null ? [] : [{ coupon: id, promotionCode: code }];
-  });
-}
-
-function requote(
-  world: World,
-  before: CheckoutSession,
-  to: { lines: SessionLine[]; redemptions: Redemption[] },
-): CheckoutSession {
-  const plan = sessionPlan(world, before.id);
-  const lines = discountLines(world, to.lines, to.redemptions);
-  world.store.put('session_plan', { ...plan, lines });
-  return world.store.put('checkout_session', {
-    ...before,
-    ...totals(lines, { trial: isTrial(plan.subscriptionData) }),
-    discounts: to.redemptions.map((one) => ({
-      coupon: one.promotionCode === null ? one.coupon : null,
-      promotion_code: one.promotionCode,
-    })),
   });
 }
 

@@ -1,7 +1,8 @@
 import { ApiError, invalid } from '../api/errors.ts';
 import { findPromotionCode } from '../catalog/coupons.ts';
+import { redeemOnSession, setQuantity, toggleOptional } from '../checkout/change-session.ts';
 import { submitSession } from '../checkout/complete.ts';
-import { needSession, redeemOnSession, setQuantity } from '../checkout/sessions.ts';
+import { needSession } from '../checkout/sessions.ts';
 import { addPaymentMethod } from '../customers/payment-methods.ts';
 import { behaviourOfCard } from '../payments/behaviours.ts';
 import type { CheckoutSession } from '../shapes.ts';
@@ -80,6 +81,15 @@ export function changeQuantity(world: World, id: string, fields: Fields): Step {
     throw invalid('The quantity must be a whole number.');
   }
   world.store.commit(() => setQuantity(world, session, { line: fields['line'] ?? '', quantity }));
+  return { to: `${world.baseUrl()}/c/pay/${id}` };
+}
+
+export function chooseOptional(world: World, id: string, fields: Fields): Step {
+  const session = needSession(world, id);
+  if (session.status !== 'open') {
+    throw invalid('This Checkout Session is no longer open.');
+  }
+  world.store.commit(() => toggleOptional(world, session, fields['price'] ?? ''));
   return { to: `${world.baseUrl()}/c/pay/${id}` };
 }
 

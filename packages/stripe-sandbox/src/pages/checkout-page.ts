@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { lineOfOptional } from '../checkout/lines.ts';
 import { isTrial, needSession, redemptionsOf, sessionPlan } from '../checkout/sessions.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
 import type { World } from '../world.ts';
@@ -41,6 +42,7 @@ ${errorNotice(notice)}
 ${sumRows(session, currency)}</table></div>
 ${session.allow_promotion_codes ? promotionForm(world, session) : ''}
 </section>
+${optionalItems(world, session)}
 ${payForm(world, session, { total, trial })}
 ${cancelForm(id)}`,
     { narrow: true },
@@ -96,6 +98,21 @@ function lineRow(session: CheckoutSession, line: SessionLine): Html {
       : String(line.quantity)
   }</td>
 <td class="num">${money(line.amount_subtotal, line.currency)}</td></tr>`;
+}
+
+/** What the buyer may add, or has added and may take off. */
+function optionalItems(world: World, { id, optional_items: offered }: CheckoutSession): Html | '' {
+  if (offered == null || offered.length === 0) {
+    return '';
+  }
+  const { chosen = {} } = sessionPlan(world, id);
+  return html`<section class="card" aria-labelledby="optional"><h2 id="optional">Add to your order</h2>
+${offered.map((item) => {
+  const { description, price, quantity } = lineOfOptional(world, item);
+  return html`<form class="row" method="post" action="/c/pay/${id}/optional"><input type="hidden" name="price" value="${item.price}">
+<span class="grow">${String(quantity)} × ${description} <span class="dim">${money(price.unit_amount ?? 0, price.currency)} ${every(price.recurring)}</span></span>
+<button class="small" type="submit">${item.price in chosen ? 'Remove' : 'Add'} ${description}</button></form>`;
+})}</section>`;
 }
 
 function sumRows(session: CheckoutSession, currency: string): Html | '' {

@@ -7,6 +7,7 @@ import { answerAuthentication, authenticatePage } from './authenticate-page.ts';
 import {
   applyPromotion,
   changeQuantity,
+  chooseOptional,
   explain,
   pressCancel,
   pressPay,
@@ -38,6 +39,9 @@ export function mountPages(app: Hono, world: World): void {
   );
   app.post('/c/pay/:id/quantity', (context) =>
     stepped(world, context, (id, fields) => changeQuantity(world, id, fields)),
+  );
+  app.post('/c/pay/:id/optional', (context) =>
+    stepped(world, context, (id, fields) => chooseOptional(world, id, fields)),
   );
   app.post('/c/pay/:id/cancel', (context) =>
     stepped(world, context, (id) => ({ to: pressCancel(world, id) })),

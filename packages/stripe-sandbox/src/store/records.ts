@@ -42,6 +42,8 @@ import type {
 export type SessionPlan = {
   id: string;
   lines: SessionLine[];
+  /** The lines that optional items have become, by their prices. */
+  chosen?: Record<string, string>;
   subscriptionData: SubscriptionPlan;
   paymentMetadata: Record<string, string>;
   paymentDescription: string | null;

@@ -1,12 +1,17 @@
+import type { Catalog } from '../../catalog/index.ts';
 import { createStripeClient, isLiveKey, type StripeClient } from '../../stripe/index.ts';
 import type { Environment } from '../environment.ts';
 import { type EventTarget, listDestinations, WEBHOOK_PATH } from '../event-destination.ts';
 import { type Check, fault, messageOf, ok, warning } from './check.ts';
+import { checkPortal } from './portal.ts';
 
-/** The key works, its mode, and an endpoint that gets every event that Florin acts on. */
+/**
+ * The key works, its mode, an endpoint that gets every event that Florin acts on, and the customer portal,
+ * where there is a catalogue to compare it with.
+ */
 export async function checkStripe(
   environment: Environment,
-  eventTypes: readonly string[],
+  { eventTypes, catalog }: { eventTypes: readonly string[]; catalog: Catalog | null },
 ): Promise<Check[]> {
   const secretKey = environment['STRIPE_SECRET_KEY'];
   const webhookSecret = checkSecret(environment['STRIPE_WEBHOOK_SECRET']);
@@ -41,6 +46,7 @@ export async function checkStripe(
     ok('stripe.key', `works, ${mode} mode${where}`),
     webhookSecret,
     await checkEndpoint(stripe, eventTypes),
+    ...(await checkPortal(stripe, catalog)),
   ];
 }
 

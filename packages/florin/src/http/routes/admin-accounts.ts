@@ -1,3 +1,4 @@
+import { perSeatPrices } from '../../catalog/index.ts';
 import { findByText, readAccountReport, showAccount } from '../../console/index.ts';
 import { ADMIN_ACCOUNTS } from '../../contract/index.ts';
 import { FlorinError, isUuid } from '../../kernel/index.ts';
@@ -11,7 +12,7 @@ import { type App, addRoute } from '../route.ts';
 export function addAdminAccounts(app: App, parts: Parts): void {
   const { callers, db, logger, stripe } = parts;
   const { credit } = parts.catalog;
-  const deps = { db, stripe, logger };
+  const deps = { db, stripe, logger, perSeat: perSeatPrices(parts.catalog) };
 
   addRoute(app, ADMIN_ACCOUNTS.search, async (c) => {
     await callers.operator(c);

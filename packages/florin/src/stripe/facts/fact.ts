@@ -187,6 +187,8 @@ export type SubscriptionFact = {
   readonly cancelAtPeriodEnd: boolean;
   readonly endedAt: number | null;
   readonly asOf: number;
+  /** It is as it was made: nothing that was said of it is older. */
+  readonly asMade?: true;
 };
 
 export type CustomerFact = {

@@ -43,7 +43,10 @@ const subscription = z.object({
 });
 
 /** Reads a subscription; its period stands on the items since 2025-03-31. */
-export function readSubscription(object: unknown, context: { asOf: number }): SubscriptionFact {
+export function readSubscription(
+  object: unknown,
+  context: { asOf: number; asMade?: boolean },
+): SubscriptionFact {
   const read = subscription.parse(object);
   const items = read.items?.data ?? [];
   const ends = items.map((one) => one.current_period_end).filter((end) => end !== null);
@@ -74,6 +77,7 @@ export function readSubscription(object: unknown, context: { asOf: number }): Su
     cancelAtPeriodEnd: read.cancel_at_period_end,
     endedAt: read.ended_at,
     asOf: context.asOf,
+    ...(context.asMade === true ? { asMade: true } : {}),
   };
 }
 

@@ -580,6 +580,7 @@ describe('the shop', () => {
       intervalCount: 1,
       expiresAfter: null,
       expires: null,
+      perSeat: false,
     });
     expect(body.plans[3]).toMatchObject({ expiresAfter: 'P1Y', interval: null });
   });

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { sdkFor } from '../../../../stripe-sandbox/test/sandbox-under-test.ts';
@@ -27,7 +29,7 @@ const SHAPE = `
     select 'relation', c.oid::regclass::text,
            coalesce(obj_description(c.oid), '') || case c.relkind when 'v' then pg_get_viewdef(c.oid) else '' end,
            (select array_agg(a::text order by a::text) from unnest(c.relacl) a)
-      from pg_class c where c.relnamespace = 'credits'::regnamespace and c.relkind in ('r', 'v', 'i')
+      from pg_class c where (c.relnamespace = 'credits'::regnamespace or c.relname = 'shown') and c.relkind in ('r', 'v', 'i')
     union all
     select 'policy', p.tablename || p.policyname, p.qual, array_agg(r::text)
       from pg_policies p cross join unnest(p.roles) r where p.schemaname = 'credits' group by 1, 2, 3) s
@@ -48,7 +50,6 @@ async function undistributed(): Promise<FreshDatabase> {
   const fresh = await freshDatabase({ empty: true });
   onTestFinished(() => fresh.close());
   await migrate({ url: fresh.url });
-  await asAdmin(fresh.adminUrl, 'grant florin_owner to florin_test');
   return fresh;
 }
 
@@ -60,6 +61,13 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
       await issueGrant(db, { accountId, amount, idempotencyKey: 'g', source: 'test' });
       await db.query("select credits.spend($1, 3, 's')", [accountId]);
     }
+    // What an app has beside the ledger: a view of its own, and a table that belongs to no account.
+    await asAdmin(
+      adminUrl,
+      `create view public.shown as select account_id, posted from credits.written_balances;
+       comment on view public.shown is 'The app''s own'; grant select on public.shown to service_role;
+       create table credits.setting (one boolean primary key, decimals int); insert into credits.setting values (true, 2)`,
+    );
     const state = await asAdmin(adminUrl, STATE);
     const shape = await asAdmin(adminUrl, SHAPE);
     for (let turn = 0; turn < 2; turn += 1) {
@@ -88,6 +96,63 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
     await expect(distribute(adminUrl)).rejects.toThrow(/has no worker.*citus_add_node/s);
   });
 
+  it('is not distributed while a worker is down, and says which', async () => {
+    const { adminUrl } = await undistributed();
+    // Nobody listens on port 1, as if the worker had ended.
+    const turn = (port: string) =>
+      asAdmin(
+        adminUrl,
+        `update pg_dist_node set nodeport = ${port} where nodeid = (
+           select max(nodeid) from pg_dist_node) returning (select max(nodeport) from pg_dist_node) as port`,
+      );
+    const [was] = await turn('1');
+    await expect(distribute(adminUrl)).rejects.toThrow(/worker [^ ]+:1 does not answer.*Start it/s);
+    await turn(String(was?.['port']));
+    expect(await asAdmin(adminUrl, 'select * from citus_tables')).toEqual([]);
+    await distribute(adminUrl);
+  });
+
+  it('takes migrations that make functions and views again, and tables wider', async () => {
+    const fresh = await freshDatabase();
+    onTestFinished(() => fresh.close());
+    const accountId = randomUUID();
+    await issueGrant(fresh.db, { accountId, amount: 5, idempotencyKey: 'g', source: 'test' });
+    const made = await fresh.db.query<{ definition: string }>(
+      `select pg_get_functiondef(p.oid) as definition from pg_proc p
+        where p.pronamespace = 'credits'::regnamespace and p.prokind = 'f' and p.proname <> 'current_account'
+       union all
+       select format('create or replace view %s with (security_invoker = true) as %s', c.oid::regclass,
+                     rtrim(pg_get_viewdef(c.oid), ';'))
+         from pg_class c where c.relnamespace = 'credits'::regnamespace and c.relkind = 'v'`,
+    );
+    const migration = [
+      'call florin.begin_migration()',
+      'alter table credits.usage_days add column wider text',
+      'create table credits.newer (account_id uuid not null primary key)',
+      `create function credits.newer(p_account_id uuid) returns uuid language plpgsql immutable
+         set search_path = '' as $f$ begin return p_account_id; end $f$`,
+      'grant execute on function credits.newer(uuid) to service_role',
+      ...made.map(({ definition }) => definition),
+      'call florin.end_migration()',
+    ];
+    const directory = await mkdtemp(join(inject('runFolder'), 'later-'));
+    await writeFile(join(directory, '20991231000000_later.sql'), `${migration.join(';\n')};\n`);
+    expect(await migrate({ url: fresh.url, directory })).toMatchObject({
+      applied: ['20991231000000'],
+    });
+    expect((await inspectWorkers(fresh.url)).map(({ stale }) => stale)).toEqual([[], []]);
+    await distribute(fresh.adminUrl);
+    expect(
+      await asAdmin(
+        fresh.adminUrl,
+        "select citus_table_type as kind from citus_tables where table_name = 'credits.newer'::regclass",
+      ),
+    ).toEqual([{ kind: 'distributed' }]);
+    await fresh.db.query("select credits.spend($1, 3, 's')", [accountId]);
+    expect(await fresh.db.query('select wider from credits.usage_days')).toEqual([]);
+    expect(await verifyLedger(fresh.db)).toEqual([]);
+  });
+
   it('is not distributed while a transaction is open, and says whose', async () => {
     const { db, adminUrl } = await undistributed();
     await db.transaction(async (tx) => {
@@ -111,6 +176,9 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
       'set citus.enable_ddl_propagation to off; drop function credits.scheduled(uuid)',
     );
     expect(await lacking()).toEqual([null, 'credits.scheduled(p_account_id uuid)', null]);
+    const doctor = await runFlorin(['doctor'], { env: { DATABASE_URL: fresh.url } });
+    expect(doctor.stdout).toMatch(/FAULT +database\.worker\.\S+: .*credits\.scheduled/);
+    expect(doctor.stdout).toContain('supabase/optional/distribute.sql');
     await distribute(fresh.adminUrl);
     expect(await lacking()).toEqual([null, null]);
   });

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADA, openService, read, type TestService, WEBHOOK_SECRET } from './florin-service.ts';
 
@@ -59,17 +60,37 @@ describe('the pages', () => {
 });
 
 describe("Stripe's deliveries over HTTP", () => {
-  const deliver = (body: string, secret = WEBHOOK_SECRET) => {
+  const delivery = (body: string, secret = WEBHOOK_SECRET) => {
     const at = Math.floor(Date.now() / 1000);
     const v1 = createHmac('sha256', secret).update(`${at}.${body}`).digest('hex');
-    return fetch(`${service.url}/api/stripe/webhook`, {
+    return {
       method: 'POST',
       headers: { 'stripe-signature': `t=${at},v1=${v1}`, 'content-type': 'application/json' },
       body,
-    });
+    };
   };
+  const address = () => `${service.url}/api/stripe/webhook`;
+  const deliver = (body: string, secret?: string) => fetch(address(), delivery(body, secret));
 
-  it('of one event a thousand times at once grant once', async () => {
+  /**
+   * Statuses of the same request, sent many times at once by a thread of its own: a sender that shares the
+   * service's busy thread is late with its headers, and the service correctly cuts its connections.
+   */
+  const sendAtOnce = (times: number, request: object) =>
+    new Promise<number[]>((resolve, reject) => {
+      const code = `
+        const { parentPort, workerData: { url, request, times } } = require('node:worker_threads');
+        const send = async () => (await fetch(url, request)).status;
+        Promise.all(Array.from({ length: times }, send)).then((all) => parentPort.postMessage(all));`;
+      const sender = new Worker(code, {
+        eval: true,
+        workerData: { url: address(), request, times },
+      });
+      sender.once('message', resolve);
+      sender.once('error', reject);
+    });
+
+  it('of one event a thousand times at once grant once', { timeout: 180_000 }, async () => {
     const made = await service.ask('/api/create-checkout-session', {
       as: ADA,
       body: { priceId: 'price_QUICK_SCAN' },
@@ -77,10 +98,14 @@ describe("Stripe's deliveries over HTTP", () => {
     service.sandbox.pay(made.body.sessionId);
     const [event] = service.sandbox.events('checkout.session.completed');
     const body = JSON.stringify(event);
-    const statuses = await Promise.all(
-      Array.from({ length: 1_000 }, async () => (await deliver(body)).status),
-    );
-    expect(new Set(statuses)).toEqual(new Set([200]));
+    // On a machine too busy to store all in time some are told so, and come again, as Stripe's do.
+    for (let left = 1_000; left > 0; ) {
+      const statuses = await sendAtOnce(left, delivery(body));
+      const refused = statuses.filter((status) => status !== 200);
+      expect([statuses.length, new Set([503, ...refused])]).toEqual([left, new Set([503])]);
+      expect(refused.length).toBeLessThan(left);
+      left = refused.length;
+    }
     expect((await service.ask('/api/balance', { as: ADA })).body.available).toBe(50);
   });
 

@@ -64,8 +64,8 @@ describe('spends that wait', () => {
     let ended: Promise<void> = Promise.resolve();
     await new Promise<void>((locked) => {
       ended = db.transaction(async (tx) => {
-        await tx.query('set local role florin_owner');
-        await tx.query('select from credits.accounts where account_id = any ($1) for update', [
+        // Writes what is there already: its row is locked until the transaction ends.
+        await tx.query('select credits.set_debt_limit(a, null) from unnest($1::uuid[]) a', [
           accountIds,
         ]);
         locked();
@@ -332,8 +332,7 @@ describe('credits.spend_batch', () => {
     const [accountId, unknown] = [randomUUID(), randomUUID()];
     await issueGrant(db, { accountId, amount: 5, idempotencyKey: 'g', source: 'test' });
     const statuses = await db.transaction(async (tx) => {
-      await tx.query('set local role florin_owner');
-      await tx.query('select from credits.accounts where account_id = $1 for update', [accountId]);
+      await tx.query('select credits.set_debt_limit($1, null)', [accountId]);
       return db.query(
         'select status, posted from credits.spend_batch($1, $2, $3, p_wait => false)',
         [

@@ -5,7 +5,7 @@ import { grantDueDrips } from '../../../src/webhooks/index.ts';
 import { installVirtualClock } from '../../property/virtual-clock.ts';
 import { testCatalog } from './catalog.ts';
 import { ACCOUNT } from './objects.ts';
-import { buyPack, shopOnSandbox, subscribe } from './sandbox-shop.ts';
+import { buyPack, shopOnSandbox, subscribe, URLS } from './sandbox-shop.ts';
 import { asOwner, openShop } from './shop.ts';
 
 const DAY = 86_400;
@@ -287,6 +287,46 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
       await settle();
       expect(await shop.balance()).toBe(200);
     });
+
+    // What the buyer adds becomes a line of the session like any other: https://docs.stripe.com/payments/checkout/optional-items
+    it.each(['a session', 'a payment link'])(
+      'an optional item of %s grants where the buyer adds it, and with it goes back',
+      async (where) => {
+        const { sandbox, stripe, shop, settle } = await shopOnSandbox(version);
+        const offered = {
+          line_items: [{ price: 'price_QUICK_SCAN', quantity: 1 }],
+          optional_items: [{ price: 'price_POWER_PACK', quantity: 2 }],
+        };
+        const open = async () => {
+          if (where === 'a session') {
+            const given = { client_reference_id: ACCOUNT, ...offered, ...URLS };
+            return (await stripe.checkout.sessions.create({ mode: 'payment', ...given })).id;
+          }
+          const { url } = await stripe.paymentLinks.create(offered);
+          const opened = await fetch(`${url}?client_reference_id=${ACCOUNT}`, {
+            redirect: 'manual',
+          });
+          return opened.headers.get('location')?.split('/').at(-1) ?? '';
+        };
+        sandbox.pay(await open());
+        await settle();
+        expect(await shop.balance()).toBe(50);
+        const session = await open();
+        const added = await fetch(`${sandbox.url}/c/pay/${session}/optional`, {
+          method: 'POST',
+          body: new URLSearchParams({ price: 'price_POWER_PACK' }),
+          redirect: 'manual',
+        });
+        expect(added.status).toBe(303);
+        sandbox.pay(session);
+        await settle();
+        expect(await shop.balance()).toBe(600);
+        const { payment_intent: intent } = await stripe.checkout.sessions.retrieve(session);
+        await stripe.refunds.create({ payment_intent: String(intent) });
+        await settle();
+        expect(await shop.balance()).toBe(50);
+      },
+    );
 
     // `created` counts seconds and says no order within one: https://docs.stripe.com/webhooks#event-ordering
     it('two refunds of one second count the same in either order', async () => {

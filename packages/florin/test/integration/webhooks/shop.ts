@@ -94,8 +94,10 @@ function shopOf({ fresh, deps, logs }: Pick<Shop, 'fresh' | 'deps' | 'logs'>): S
     },
     grants: (accountId = ACCOUNT) =>
       db.query(
-        `select amount, source, idempotency_key, expires_at, metadata
-           from credits.grants where account_id = $1 order by issued_no`,
+        `select g.amount, g.source, e.idempotency_key, g.expires_at, e.metadata
+           from credits.grants g
+           join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
+          where g.account_id = $1 order by g.issued_no`,
         [accountId],
       ),
     async inbox(eventId) {

@@ -1,0 +1,72 @@
+import type { Executor } from '../db/index.ts';
+import { isRetryable } from '../kernel/index.ts';
+import { applyPlan, applyPlans, isLocked, type PlanOutcome, type PlanWrite } from './inbox.ts';
+
+type Waiting = {
+  readonly write: PlanWrite;
+  readonly resolve: (outcome: PlanOutcome) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+/** The most in one commit: it holds the rows of all its accounts until its end. */
+const MAX_TOGETHER = 32;
+/** Commits under way at a time: while one waits for the disk, another computes. */
+const MAX_COMMITS = 2;
+
+/**
+ * Writes plans as `applyPlan` does, and those that wait at the same time in one commit. A lone one
+ * goes at once. What falls out of a commit goes alone (docs/decisions/0155), outside the count: its
+ * lock or its fault holds up no other.
+ */
+export function createPlanWriter(db: Executor): (write: PlanWrite) => Promise<PlanOutcome> {
+  const queue: Waiting[] = [];
+  let commits = 0;
+
+  function alone({ write, resolve, reject }: Waiting): void {
+    applyPlan(db, write).then(resolve, reject);
+  }
+
+  async function together(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const outcomes = await applyPlans(
+        db,
+        batch.map(({ write }) => write),
+      );
+      for (const [index, waiting] of batch.entries()) {
+        const outcome = outcomes[index] ?? null;
+        outcome === null ? alone(waiting) : waiting.resolve(outcome);
+      }
+    } catch (error) {
+      const isOfAll = batch.length === 1 || isRetryable(error);
+      for (const waiting of batch) {
+        isOfAll && !isLocked(error) ? waiting.reject(error) : alone(waiting);
+      }
+    }
+  }
+
+  async function work(): Promise<void> {
+    commits += 1;
+    while (queue.length > 0) {
+      await together(queue.splice(0, MAX_TOGETHER).sort(byAccount));
+    }
+    commits -= 1;
+  }
+
+  return (write) =>
+    new Promise((resolve, reject) => {
+      queue.push({ write, resolve, reject });
+      if (commits < MAX_COMMITS) {
+        void work();
+      }
+    });
+}
+
+/** As all batches lock accounts, those of spends too: none waits for another in a circle. */
+function byAccount(a: Waiting, b: Waiting): number {
+  const [one, other] = [accountOf(a), accountOf(b)];
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+function accountOf({ write: { plan } }: Waiting): string {
+  return plan.commands[0]?.accountId ?? plan.accountId ?? '';
+}
