@@ -3687,11 +3687,13 @@ begin
   if v_kept = p_decimals then
     return v_kept;
   end if;
-  v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+  perform 1 from credits.accounts a where a.account_id is not null limit 1;
+  v_in_use := found;
   if not v_in_use then
     -- Whoever writes waits, so that the first account and another value cannot pass each other.
     lock table credits.accounts in share mode;
-    v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+    perform 1 from credits.accounts a where a.account_id is not null limit 1;
+    v_in_use := found;
   end if;
   if v_in_use then
     v_kept := coalesce((select d.decimals from billing.credit_decimals d), 0);
@@ -4491,7 +4493,8 @@ CREATE FUNCTION credits.read_decimals() RETURNS integer
     SET search_path TO ''
     AS $$
 begin
-  if not exists (select from credits.accounts a where a.account_id is not null) then
+  perform 1 from credits.accounts a where a.account_id is not null limit 1;
+  if not found then
     return null;
   end if;
   return coalesce((select d.decimals from billing.credit_decimals d), 0);
@@ -6043,19 +6046,6 @@ ALTER FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amoun
 
 COMMENT ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves credits that were bought through Stripe to another account, in burn order; each part keeps its expiry, priority, source and purchase, so that a refund finds it. Trials, gifts, adjustments and what is reserved stay. The balance is that of the account which gave. Makes the receiving account if it is new. Idempotent by the giver''s key: the same input returns the first result with replayed true. Errors: CRINS with what could be moved, CRACC (either is closed), CRDUP, CRAMT, CRKEY, 22004, 22023.';
 
-CREATE FUNCTION credits.units_per_credit() RETURNS bigint
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
-    AS $$
-begin
-  return (10 ^ coalesce((select d.decimals from billing.credit_decimals d), 0))::bigint;
-end;
-$$;
-
-ALTER FUNCTION credits.units_per_credit() OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.units_per_credit() IS 'Smallest units of one credit: 1 where credits are whole, 100 with two decimals.';
-
 CREATE FUNCTION credits.unpaid_stretches(p_account credits.accounts) RETURNS credits.stretch[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -6353,6 +6343,8 @@ CREATE FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integ
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
+declare
+  v_units bigint := (select u.per_credit from credits.unit u);
 begin
   if coalesce(stripe_event_id, '') = '' then
     raise exception 'The stripe_event_id is missing.'
@@ -6360,7 +6352,7 @@ begin
   end if;
   perform 1 from credits.issue_grant(
     p_account_id => target_user_id,
-    p_amount => credit_amount * credits.units_per_credit(),
+    p_amount => credit_amount * v_units,
     -- As a list: whatever characters are in them, no two calls about different payments share a key.
     p_idempotency_key => 'add_user_credits:' || md5(jsonb_build_array(
       stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))::text),
@@ -6385,6 +6377,7 @@ CREATE FUNCTION public.get_user_credit_balance(target_user_id uuid) RETURNS bigi
     AS $$
 declare
   v_posted bigint;
+  v_units bigint := (select u.per_credit from credits.unit u);
 begin
   if current_user = 'authenticated'
      and (target_user_id = any (credits.current_accounts())) is not true then
@@ -6392,7 +6385,7 @@ begin
       using errcode = '42501', hint = 'Pass the signed-in user''s id, or an account that they are a member of.';
   end if;
   select b.posted into v_posted from credits.read_balance(target_user_id) b;
-  return floor(v_posted / credits.units_per_credit()::numeric);
+  return floor(v_posted / v_units::numeric);
 end;
 $$;
 
@@ -7373,6 +7366,14 @@ ALTER TABLE credits.members OWNER TO florin_owner;
 
 COMMENT ON TABLE credits.members IS 'The members of accounts that several users share, where the app does not keep them itself.';
 
+CREATE VIEW credits.unit AS
+ SELECT (COALESCE(max(((10)::double precision ^ (d.decimals)::double precision)), (1)::double precision))::bigint AS per_credit
+   FROM billing.credit_decimals d;
+
+ALTER TABLE credits.unit OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.unit IS 'One row. Smallest units of one credit: 1 where credits are whole, 100 with two decimals.';
+
 CREATE TABLE credits.usage_days (
     account_id uuid NOT NULL,
     day date NOT NULL,
@@ -7417,8 +7418,11 @@ CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
     (e.metadata ->> 'stripe_payment_id'::text) AS stripe_payment_id,
     (e.metadata ->> 'stripe_price_id'::text) AS stripe_price_id,
         CASE
-            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN e.amount
-            ELSE ((floor(((e.posted_after)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)) - floor((((e.posted_after - e.amount))::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric))))::bigint
+            WHEN (( SELECT u.per_credit
+               FROM credits.unit u) = 1) THEN e.amount
+            ELSE ((floor(((e.posted_after)::numeric / (( SELECT u.per_credit
+               FROM credits.unit u))::numeric)) - floor((((e.posted_after - e.amount))::numeric / (( SELECT u.per_credit
+               FROM credits.unit u))::numeric))))::bigint
         END AS delta,
     COALESCE((e.metadata ->> 'reason'::text), (e.kind)::text) AS reason,
     COALESCE((e.metadata ->> 'plan_type'::text), 'credits'::text) AS plan_type,
@@ -7435,8 +7439,10 @@ COMMENT ON VIEW public.credits_transactions IS 'Every movement of credits, as th
 CREATE VIEW public.credits_balance_mv WITH (security_invoker='true') AS
  SELECT b.account_id AS user_id,
         CASE
-            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN b.posted
-            ELSE (floor(((b.posted)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)))::bigint
+            WHEN (( SELECT u.per_credit
+               FROM credits.unit u) = 1) THEN b.posted
+            ELSE (floor(((b.posted)::numeric / (( SELECT u.per_credit
+               FROM credits.unit u))::numeric)))::bigint
         END AS balance,
     ( SELECT count(*) AS count
            FROM public.credits_transactions t
@@ -8406,11 +8412,6 @@ REVOKE ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid,
 GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.units_per_credit() FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.units_per_credit() TO authenticated;
-GRANT ALL ON FUNCTION credits.units_per_credit() TO service_role;
-GRANT ALL ON FUNCTION credits.units_per_credit() TO postgres;
-
 REVOKE ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO authenticated;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO service_role;
@@ -8610,6 +8611,10 @@ GRANT SELECT ON TABLE credits.limit_counters TO postgres;
 
 GRANT SELECT ON TABLE credits.members TO service_role;
 GRANT SELECT ON TABLE credits.members TO postgres;
+
+GRANT SELECT ON TABLE credits.unit TO authenticated;
+GRANT SELECT ON TABLE credits.unit TO service_role;
+GRANT SELECT ON TABLE credits.unit TO postgres;
 
 GRANT SELECT ON TABLE credits.usage_days TO service_role;
 GRANT SELECT ON TABLE credits.usage_days TO postgres;
