@@ -24,6 +24,9 @@ export type FreshOptions = {
 /** A pooler in transaction mode shares sessions: tests about one session are not for it. */
 export const isPooled = inject('pooledUrl') !== '';
 
+/** Whether the ledger is spread over the nodes of a cluster. */
+export const isOnCluster = inject('citus') !== null;
+
 /** A database of its own for one test file: a copy of the migrated template, made in milliseconds. */
 export async function freshDatabase(options: FreshOptions = {}): Promise<FreshDatabase> {
   const failure = inject('migrationFailure');
