@@ -6,7 +6,7 @@ import { inCredits, leaveAsThrown } from './errors.ts';
 export const AMOUNT_FIELDS: ReadonlySet<string> = new Set([
   ...['amount', 'credits', 'posted', 'postedAfter', 'held', 'available'],
   ...['used', 'spent', 'granted', 'reserved', 'captured', 'uncovered', 'remaining', 'contributes'],
-  ...['expired', 'voided', 'reversed', 'restored', 'chargedBefore'],
+  ...['expired', 'voided', 'reversed', 'moved', 'restored', 'chargedBefore'],
 ]);
 
 /** Lists within an answer that hold amounts too. */

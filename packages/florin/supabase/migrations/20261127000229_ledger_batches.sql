@@ -141,7 +141,7 @@ begin
           || int8send(v_account.held::bigint) || sha256(record_send(row(
             v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea, null::bytea,
             null::uuid, null::bigint, null::uuid, convert_to(p_idempotency_keys[v_n], 'UTF8'),
-            null::bytea, convert_to(v_metadata::text, 'UTF8'))) || v_usage));
+            null::bytea, sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage));
         insert into credits.entries (
           account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
           idempotency_key, metadata, actor, feature, meter, quantity, pricing, chain)

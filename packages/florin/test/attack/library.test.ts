@@ -19,7 +19,9 @@ type FunctionName = {
 }[keyof Florin];
 /** They take nothing, and start or end the whole: the last test calls them. */
 const WITHOUT_ARGUMENTS = ['startJobs', 'endStreams', 'close'] as const;
-type Called = Exclude<FunctionName, (typeof WITHOUT_ARGUMENTS)[number]>;
+type Called =
+  | Exclude<FunctionName, (typeof WITHOUT_ARGUMENTS)[number]>
+  | `members.${keyof Florin['members']}`;
 
 /** What a good call of each function passes: a function without an entry here does not compile. */
 function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
@@ -50,6 +52,11 @@ function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
     reverseGrant: [{ ...grant, amount: 1 }],
     restoreGrant: [{ ...grant, amount: 1 }],
     voidGrant: [grant],
+    exportPerson: [accountId],
+    erasePerson: [randomUUID()],
+    transfer: [
+      { from: accountId, to: randomUUID(), amount: 1, idempotencyKey: randomUUID(), reason: 'why' },
+    ],
     setLimit: [
       {
         accountId,
@@ -62,6 +69,11 @@ function goodArguments(accountId: string): Record<Called, readonly unknown[]> {
     ],
     removeLimit: [{ accountId, window: 'day', feature: '*', soft: true }],
     limits: [accountId],
+    'members.set': [{ accountId, userId: NO_ID, role: 'member', by: accountId }],
+    'members.remove': [{ accountId, userId: NO_ID, by: accountId }],
+    'members.role': [{ accountId, userId: NO_ID }],
+    'members.list': [{ accountId, after: NO_ID, limit: 10 }],
+    'members.accounts': [{ userId: NO_ID, after: accountId }],
     closeAccount: [{ accountId: randomUUID(), idempotencyKey: randomUUID() }],
     verify: [accountId],
     charge: [{ ...write, meter: 'page', quantity: 2, actor: 'ada', feature: 'scan' }],
@@ -159,15 +171,21 @@ describe('a hostile call', { timeout: 120_000 }, () => {
   let service: TestService;
   let whole: Florin;
   let ledger: ReturnType<typeof connectLedger>;
-  let library: Florin;
+  let library: Library;
   const [accountId, victim] = [randomUUID(), randomUUID()];
   beforeAll(async () => {
     service = await openService();
     whole = createFlorin({ config: service.config, catalog: service.webhooks.catalog });
     // One connection: whatever a hostile call leaves on it, the next good call meets.
     ledger = connectLedger({ databaseUrl: service.fresh.url, maxConnections: 1 });
+    const { members, ...rest } = { ...whole, ...ledger };
     const { placeHold, captureHold } = whole;
-    library = { ...whole, ...ledger, placeHold, captureHold };
+    library = {
+      ...rest,
+      placeHold,
+      captureHold,
+      ...Object.fromEntries(Object.entries(members).map(([name, one]) => [`members.${name}`, one])),
+    };
     for (const owner of [accountId, victim]) {
       await ledger.grant({
         accountId: owner,

@@ -21,7 +21,7 @@ import { deliver, errorsOf, expectGood, signatureOf, startTarget } from './targe
 const REQUESTS = Number(process.env['FLORIN_PROOF_REQUESTS'] ?? 25);
 const SEED = Number(process.env['FLORIN_PROOF_SEED'] ?? 10);
 const MAX_MS = 30_000;
-const [VICTIM, LIMITED] = [randomUUID(), randomUUID()];
+const [VICTIM, LIMITED, SHARED, MEMBER] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
 /** What the document leaves out: pages, their parts, and the document. */
 const PAGES: OpenApi['paths'] = {
   ...Object.fromEntries(
@@ -55,6 +55,7 @@ const GOOD_VALUES = {
   from: '2026-11-01',
   to: '2026-11-30',
   account: VICTIM,
+  'Florin-Account': VICTIM,
 };
 
 type Send = (request: SentRequest, authorization: string | undefined) => Promise<Response>;
@@ -145,6 +146,11 @@ describe('a hostile request', { timeout: 300_000 }, () => {
     return ((await answer.json()) as { preview: string }).preview;
   };
 
+  const put = async (address: string, body: object) => {
+    const asked = { address, method: 'PUT', headers: {}, body: JSON.stringify(body) };
+    return send({ ...asked, contentType: 'application/json' }, await authorizationOf('server'));
+  };
+
   /** A request that only what is made hostile of it keeps from succeeding. */
   async function knownFor({ path, method }: Operation, as: string): Promise<Known> {
     const hold = async () => {
@@ -160,12 +166,13 @@ describe('a hostile request', { timeout: 300_000 }, () => {
     }
     const isLimits = path.endsWith('/limits');
     if (isLimits && method === 'DELETE') {
-      const body = JSON.stringify(LIMIT);
-      const address = path.replace('{id}', LIMITED);
-      const limit = { address, method: 'PUT', headers: {}, body, contentType: 'application/json' };
-      await send(limit, await authorizationOf('server'));
+      await put(path.replace('{id}', LIMITED), LIMIT);
     }
-    const account = isLimits ? LIMITED : VICTIM;
+    const isMembers = path.includes('/members');
+    if (isMembers) {
+      await put(`/api/accounts/${SHARED}/members/${MEMBER}`, { role: 'viewer' });
+    }
+    const account = isMembers ? SHARED : isLimits ? LIMITED : VICTIM;
     return {
       ...GOOD_VALUES,
       ...(path.startsWith('/api/change-plan') ? otherPlan() : {}),
@@ -175,7 +182,7 @@ describe('a hostile request', { timeout: 300_000 }, () => {
       name: asset,
       id: path.includes('/events/') ? event['id'] : path.includes('/checkout-') ? session : account,
       ...(path.includes('{holdId}') ? { holdId: await hold() } : {}),
-      userId: as === 'server' ? VICTIM : undefined,
+      userId: isMembers ? MEMBER : as === 'server' ? VICTIM : undefined,
       'Idempotency-Key': randomUUID(),
       idempotencyKey: randomUUID(),
       effectiveAt: new Date().toISOString(),

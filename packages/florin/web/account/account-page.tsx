@@ -16,6 +16,7 @@ import { PlanPart } from './plan-part.tsx';
 import { ReturnNotice } from './return-notice.tsx';
 import { ScanDemo } from './scan-demo.tsx';
 import { TopUpPart } from './top-up-part.tsx';
+import { loadUsage } from './usage-days.ts';
 import { UsagePart } from './usage-part.tsx';
 
 /** `/index.html`; `?success=true&session_id=…&plan=…` on the return from checkout. */
@@ -57,7 +58,7 @@ function Account() {
   const transactions = useTransactions();
   const plans = usePlans();
   const report = useLoaded(useCallback(() => client.balance(), [client]));
-  const usage = useLoaded(useCallback(() => client.usage(), [client]));
+  const usage = useLoaded(useCallback(() => loadUsage(client.usage), [client]));
   const refresh = useRefresh([report.reload, usage.reload, transactions.reload]);
 
   // The live balance says that something happened; what it was is read anew.

@@ -1,3 +1,4 @@
+import { perSeatPrices } from '../../catalog/index.ts';
 import { findByText, readAccountReport, showAccount } from '../../console/index.ts';
 import { ADMIN_ACCOUNTS } from '../../contract/index.ts';
 import { FlorinError, isUuid } from '../../kernel/index.ts';
@@ -8,8 +9,8 @@ import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
 /** Adds what operators look up about accounts, and what they change by hand. */
-export function addAdminAccounts(app: App, { callers, db, logger, stripe }: Parts): void {
-  const deps = { db, stripe, logger };
+export function addAdminAccounts(app: App, { callers, db, logger, stripe, catalog }: Parts): void {
+  const deps = { db, stripe, logger, perSeat: perSeatPrices(catalog) };
 
   addRoute(app, ADMIN_ACCOUNTS.search, async (c) => {
     await callers.operator(c);
