@@ -3688,11 +3688,13 @@ begin
   if v_kept = p_decimals then
     return v_kept;
   end if;
-  v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+  perform 1 from credits.accounts a where a.account_id is not null limit 1;
+  v_in_use := found;
   if not v_in_use then
     -- Whoever writes waits, so that the first account and another value cannot pass each other.
     lock table credits.accounts in share mode;
-    v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+    perform 1 from credits.accounts a where a.account_id is not null limit 1;
+    v_in_use := found;
   end if;
   if v_in_use then
     v_kept := coalesce((select d.decimals from billing.credit_decimals d), 0);
@@ -4492,7 +4494,8 @@ CREATE FUNCTION credits.read_decimals() RETURNS integer
     SET search_path TO ''
     AS $$
 begin
-  if not exists (select from credits.accounts a where a.account_id is not null) then
+  perform 1 from credits.accounts a where a.account_id is not null limit 1;
+  if not found then
     return null;
   end if;
   return coalesce((select d.decimals from billing.credit_decimals d), 0);

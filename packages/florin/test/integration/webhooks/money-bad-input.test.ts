@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { verifyLedger } from '../../../src/ledger/index.ts';
 import { invoiceLineFact } from '../../../src/stripe/facts/line.ts';
+import { isOnCluster } from '../../support/postgres.ts';
 import {
   ACCOUNT,
   event,
@@ -149,6 +150,8 @@ describe('an invoice of 2,000 lines, half of them negative', () => {
     });
     const shop = await openShop({
       stripe: { invoiceLines: async () => all.map((line) => invoiceLineFact.parse(line)) },
+      // On a cluster each line is several statements to a worker, in one commit (docs/scale.md).
+      ...(isOnCluster ? { statementTimeoutMs: 100_000 } : {}),
     });
     opened.push(shop);
     const known = { id: 'cus_1', object: 'customer', metadata: { userId: ACCOUNT } };

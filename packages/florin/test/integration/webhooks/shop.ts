@@ -50,9 +50,14 @@ export function holdingNoSession(db: Database): Database {
 
 /** A shop on a database of its own. Stripe answers what `stripe` says, and knows nothing else. */
 export async function openShop(
-  options: { catalog?: Catalog; stripe?: Partial<StripeLookups> | null } = {},
+  options: {
+    catalog?: Catalog;
+    stripe?: Partial<StripeLookups> | null;
+    statementTimeoutMs?: number;
+  } = {},
 ): Promise<Shop> {
-  const fresh = await freshDatabase();
+  const { statementTimeoutMs } = options;
+  const fresh = await freshDatabase(statementTimeoutMs ? { statementTimeoutMs } : {});
   const logs: LogLine[] = [];
   const deps: WebhookDeps = {
     db: fresh.db,
