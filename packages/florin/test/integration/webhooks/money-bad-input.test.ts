@@ -2,7 +2,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { verifyLedger } from '../../../src/ledger/index.ts';
 import { invoiceLineFact } from '../../../src/stripe/facts/line.ts';
-import { isOnCluster } from '../../support/postgres.ts';
 import {
   ACCOUNT,
   event,
@@ -12,7 +11,7 @@ import {
   type LineInput,
   OTHER_ACCOUNT,
 } from './objects.ts';
-import { eventId, openShop, type Shop } from './shop.ts';
+import { eventId, openShop, type Shop, TIME_FOR_MANY_LINES } from './shop.ts';
 
 const DAY = 86_400;
 const START = 1_790_000_000;
@@ -150,8 +149,7 @@ describe('an invoice of 2,000 lines, half of them negative', () => {
     });
     const shop = await openShop({
       stripe: { invoiceLines: async () => all.map((line) => invoiceLineFact.parse(line)) },
-      // On a cluster each line is several statements to a worker, in one commit (docs/scale.md).
-      ...(isOnCluster ? { statementTimeoutMs: 100_000 } : {}),
+      ...TIME_FOR_MANY_LINES,
     });
     opened.push(shop);
     const known = { id: 'cus_1', object: 'customer', metadata: { userId: ACCOUNT } };

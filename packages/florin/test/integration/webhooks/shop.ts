@@ -11,7 +11,7 @@ import {
   receiveWebhook,
   type WebhookDeps,
 } from '../../../src/webhooks/index.ts';
-import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
+import { type FreshDatabase, freshDatabase, isOnCluster } from '../../support/postgres.ts';
 import { testCatalog } from './catalog.ts';
 import { ACCOUNT, type Json } from './objects.ts';
 
@@ -47,6 +47,9 @@ export function holdingNoSession(db: Database): Database {
     },
   };
 }
+
+/** For invoices of very many lines: on a cluster each is several statements to a worker (docs/scale.md). */
+export const TIME_FOR_MANY_LINES = isOnCluster ? { statementTimeoutMs: 100_000 } : {};
 
 /** A shop on a database of its own. Stripe answers what `stripe` says, and knows nothing else. */
 export async function openShop(
