@@ -5638,8 +5638,6 @@ declare
   v_says_who boolean :=
     num_nonnulls(p_actors, p_features, p_meters, p_quantities, p_pricings) > 0;
   v_as_users boolean := p_actors is not null and credits.app_keeps_members();
-  -- A distributed table refuses skip locked (docs/scale.md).
-  v_wait boolean := p_wait or to_regclass('pg_catalog.pg_dist_partition') is not null;
   v_n int;
   v_group record;
   v_busy boolean;
@@ -5663,6 +5661,11 @@ begin
   then
     raise exception 'The lists must be of the same length.'
       using errcode = '22023', hint = 'Pass one account, one amount and one key for each spend.';
+  end if;
+  -- A distributed table refuses skip locked (docs/scale.md).
+  if not p_wait and to_regclass('pg_catalog.pg_dist_partition') is not null then
+    raise exception 'On a cluster a batch cannot pass over locked accounts.'
+      using errcode = '0A000', hint = 'Send the spends of each account in a call of their own, with p_wait.';
   end if;
   for v_n in 1..v_count loop
     if p_account_ids[v_n] is null or p_amounts[v_n] is null or p_amounts[v_n] < 1
@@ -5689,7 +5692,7 @@ begin
      order by i.account_id
   loop
     v_busy := false;
-    if v_wait then
+    if p_wait then
       select * into v_account from credits.accounts a
        where a.account_id = v_group.account_id for update;
       if v_account.next_change_at <= v_now then
@@ -5801,7 +5804,7 @@ $$;
 
 ALTER FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) IS 'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached (reached says which, as the detail of CRLIM does), idempotency_key_reused, account_closed, not_a_member or role_too_low. The other lists say for each spend what credits.spend takes; a list that is null says nothing. With p_wait false nobody is waited for: the spends of an account that another holds, or whose grants or holds time has changed, are answered busy, and nothing is done for them. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
+COMMENT ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) IS 'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached (reached says which, as the detail of CRLIM does), idempotency_key_reused, account_closed, not_a_member or role_too_low. The other lists say for each spend what credits.spend takes; a list that is null says nothing. With p_wait false nobody is waited for: the spends of an account that another holds, or whose grants or holds time has changed, are answered busy, and nothing is done for them; a cluster refuses it (0A000). Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
 
 CREATE FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE
