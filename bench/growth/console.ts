@@ -48,7 +48,7 @@ export async function overAccounts(session: Session, counts: readonly number[]):
     secretKey: 'sk_test_51Bench7mark',
     apiBase: 'http://127.0.0.1:9',
   });
-  const deps = { db, stripe, logger: silentLogger };
+  const deps = { db, stripe, logger: silentLogger, perSeat: [] };
   let opened = 0;
   let some: string[] = [];
   return collect(

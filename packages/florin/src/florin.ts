@@ -47,6 +47,8 @@ import {
   type Spend,
   setLimit,
   spendBatch,
+  type Transfer,
+  transfer,
   verifyLedger,
   voidGrant,
   type Written,
@@ -60,6 +62,12 @@ import {
   type FlorinOptions,
   type LedgerConfig,
 } from './options.ts';
+import {
+  erasePerson,
+  exportPerson,
+  type PersonErasure,
+  type PersonExport,
+} from './person/index.ts';
 import { createStripeClient, createStripeLookups, isLiveKey } from './stripe/index.ts';
 import { drainInbox, type WebhookDeps } from './webhooks/index.ts';
 
@@ -127,6 +135,11 @@ export type FlorinLedger = {
   /** Cancels what a grant has left; what was spent of it stays spent. Throws `grant_not_found`. */
   voidGrant(grant: Omit<GrantPart, 'amount'>): ReturnType<typeof voidGrant>;
   /**
+   * Moves bought credits to another account; they keep their expiry, and a refund follows them. Throws
+   * `insufficient_credits` with what could be moved, `account_closed`. See docs/moves.md.
+   */
+  transfer(request: Transfer): Promise<Written>;
+  /**
    * Limits what an account, an actor or a feature may use in an hour, a day, a month or ever: spends,
    * charges and holds that would pass it throw `limit_reached` and write nothing. See docs/limits.md.
    */
@@ -142,6 +155,13 @@ export type FlorinLedger = {
     accountId: string;
     idempotencyKey: string;
   }): ReturnType<typeof closeAccount>;
+  /** Everything about a user in all accounts, for a request of access. See docs/personal-data.md. */
+  exportPerson(userId: string): Promise<PersonExport>;
+  /**
+   * Closes a user's own account, ends their memberships and erases what is written of them; the ledger stays
+   * provable. May be repeated; `kept` says what stays and why.
+   */
+  erasePerson(userId: string): Promise<PersonErasure>;
   /** A row for each broken invariant: none when the ledger is sound. */
   verify(accountId?: string): ReturnType<typeof verifyLedger>;
 };
@@ -170,11 +190,14 @@ export function createLedger(
     reverseGrant: (part) => reverseGrant(db, part),
     restoreGrant: (part) => restoreGrant(db, part),
     voidGrant: (grant) => voidGrant(db, grant),
+    transfer: (request) => transfer(db, request),
     setLimit: (limit) => setLimit(db, limit),
     removeLimit: (limit) => removeLimit(db, limit),
     limits: (accountId) => listLimits(db, accountId),
     members: createMembers(db),
     closeAccount: (closing) => closeAccount(db, closing),
+    exportPerson: (userId) => exportPerson(db, { userId, now: systemClock.now() }),
+    erasePerson: (userId) => erasePerson(db, { userId }),
     verify: (accountId) => verifyLedger(db, accountId),
   };
 }

@@ -37,8 +37,10 @@ export type {
   Limit,
   OpenHold,
   SetLimit,
+  Transfer,
 } from './ledger/index.ts';
 export type { ChangeOfMember, Member, MemberPage, Members } from './members/index.ts';
 export type { FlorinOptions, LedgerConfig } from './options.ts';
+export type { Kept, PersonErasure, PersonExport } from './person/index.ts';
 export { type NodeHandler, nodeHandler } from './server.ts';
 export { creditsOf, type Rate, type Usage } from './usage/index.ts';

@@ -72,16 +72,18 @@ CREATE TYPE credits.entry_kind AS ENUM (
     'void',
     'reversal',
     'adjustment',
+    'transfer',
     'schedule',
     'hold',
     'extension',
     'release',
-    'close'
+    'close',
+    'erasure'
 );
 
 ALTER TYPE credits.entry_kind OWNER TO florin_owner;
 
-COMMENT ON TYPE credits.entry_kind IS 'What an entry records. The last five move no credits: a grant of the future, a hold placed, extended or ended, the account closed.';
+COMMENT ON TYPE credits.entry_kind IS 'What an entry records. The last six move no credits: a grant of the future, a hold placed, extended or ended, the account closed, a person erased.';
 
 CREATE TYPE credits.hold_status AS ENUM (
     'open',
@@ -208,6 +210,18 @@ ALTER TYPE credits.payer OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.payer IS 'A grant as it is while changes are worked out: what it has left, when it ends, whether its time has come.';
 
+CREATE TYPE credits.piece AS (
+	account_id uuid,
+	grant_id uuid,
+	unused bigint,
+	used bigint,
+	reversed bigint
+);
+
+ALTER TYPE credits.piece OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.piece IS 'Credits that were moved out of a grant, where they are: not used (some may have lapsed), spent or reserved, and taken back.';
+
 CREATE DOMAIN credits.zero_or_more AS bigint
 	CONSTRAINT zero_or_more CHECK ((VALUE >= 0));
 
@@ -273,7 +287,9 @@ CREATE TABLE credits.entries (
     meter text,
     quantity numeric,
     pricing jsonb,
-    chain bytea NOT NULL
+    chain bytea NOT NULL,
+    metadata_digest bytea,
+    actor_digest bytea
 );
 
 ALTER TABLE credits.entries OWNER TO florin_owner;
@@ -299,6 +315,10 @@ COMMENT ON COLUMN credits.entries.quantity IS 'How much of it, in the meter''s u
 COMMENT ON COLUMN credits.entries.pricing IS 'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
 
 COMMENT ON COLUMN credits.entries.chain IS 'sha256 over the chain before and this row.';
+
+COMMENT ON COLUMN credits.entries.metadata_digest IS 'sha256 of the metadata before a person in it was erased: the chain is over it.';
+
+COMMENT ON COLUMN credits.entries.actor_digest IS 'sha256 of the actor before they were erased.';
 
 CREATE TYPE credits.step AS (
 	account credits.accounts,
@@ -384,7 +404,9 @@ declare
   v_command jsonb;
   v_account_id uuid;
   v_amount bigint;
+  v_locked uuid[];
 begin
+  v_locked := billing.lock_accounts_of(p_commands);
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
@@ -400,10 +422,12 @@ begin
         perform billing.issue_for_purchase(v_command, v_amount);
       when 'reverse' then
         perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       when 'restore' then
         perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       else
         raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
           using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
@@ -511,8 +535,7 @@ begin
       billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
   end if;
   if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
-    perform billing.write_payment(
-             billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
+    perform billing.write_payment(billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
       from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
      order by r.ordinality;
   end if;
@@ -970,6 +993,46 @@ ALTER FUNCTION billing.due_payments(p_limit integer) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.due_payments(p_limit integer) IS 'Payments of dripped prices whose next part is due.';
 
+CREATE FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_customers text[] := array(
+    select c.customer_id from billing.customers c where c.account_id = p_user_id);
+begin
+  if p_user_id is null then
+    raise exception 'The user id is missing.' using errcode = '22004', hint = 'Nothing was written. Pass it.';
+  end if;
+  update billing.events e
+     set body = null,
+         payload = jsonb_strip_nulls(jsonb_build_object(
+           'id', e.payload -> 'id', 'object', e.payload -> 'object', 'type', e.payload -> 'type',
+           'api_version', e.payload -> 'api_version', 'created', e.payload -> 'created',
+           'livemode', e.payload -> 'livemode', 'snapshot_event', e.payload -> 'snapshot_event',
+           'erased', true))
+   where (e.account_id = p_user_id or e.customer_id = any (v_customers))
+     and e.status in ('processed', 'skipped')
+     and not e.payload ? 'erased';
+  get diagnostics events = row_count;
+  select count(*) into events_waiting from billing.events e
+   where (e.account_id = p_user_id or e.customer_id = any (v_customers))
+     and e.status not in ('processed', 'skipped');
+  delete from billing.alerts a where a.account_id = p_user_id;
+  get diagnostics alerts = row_count;
+  delete from billing.low_balances l where l.account_id = p_user_id;
+  perform billing.stop_top_up(p_user_id);
+  update billing.top_up_consents c
+     set payment_method_id = null, payment_method_label = null
+   where c.account_id = p_user_id and c.payment_method_label is not null;
+  get diagnostics consents = row_count;
+end;
+$$;
+
+ALTER FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) IS 'Empties the payloads of finished events about the user''s own account and its customers, deletes its alerts, stops its top-up and forgets its card; how many of each. Events that wait are kept until they are finished: erase again then. Repeatable. Errors: 22004.';
+
 CREATE FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -1151,6 +1214,42 @@ $$;
 ALTER FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) IS 'A payment of a subscription as it is written: under the id that the subscription''s payments are kept under. Internal: part of apply_event.';
+
+CREATE FUNCTION billing.lock_accounts_of(p_commands jsonb) RETURNS uuid[]
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_command jsonb;
+  v_account_id uuid;
+  v_entry credits.entries;
+  v_accounts uuid[] := array[]::uuid[];
+  v_reverses boolean := false;
+begin
+  for v_command in select c.value from jsonb_array_elements(p_commands) c loop
+    v_account_id := (v_command ->> 'accountId')::uuid;
+    v_accounts := v_accounts || v_account_id;
+    if v_command ->> 'do' in ('reverse', 'restore') then
+      v_reverses := true;
+      -- A grant that is only about to be issued was never moved.
+      select * into v_entry from credits.entries e
+       where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
+      if found then
+        v_accounts := v_accounts || credits.holders_of(v_account_id, v_entry.grant_id);
+      end if;
+    end if;
+  end loop;
+  -- One grant after the other of one account needs no lock beforehand: a purchase.
+  if v_reverses or array_remove(v_accounts, v_account_id) <> '{}' then
+    perform credits.lock_in_order(v_accounts);
+  end if;
+  return v_accounts;
+end;
+$$;
+
+ALTER FUNCTION billing.lock_accounts_of(p_commands jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.lock_accounts_of(p_commands jsonb) IS 'Locks every account that these commands write to, those that credits were moved to counted in, in the ledger''s order; which they are. Internal: part of apply_commands.';
 
 CREATE FUNCTION billing.low_accounts(p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1457,6 +1556,41 @@ ALTER FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known te
 
 COMMENT ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 and names the keys.';
 
+CREATE FUNCTION billing.read_seats(p_prices text[], p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, seats bigint, members bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+#variable_conflict use_column
+declare
+  v_paid record;
+  v_members bigint;
+begin
+  for v_paid in
+    select s.account_id, sum((i.value ->> 'quantity')::bigint)::bigint as seats
+      from billing.subscriptions s
+     cross join lateral jsonb_array_elements(s.fact -> 'items') i
+     where (p_account_id is null or s.account_id = p_account_id)
+       and s.account_id is not null
+       and not s.ended
+       and s.status in ('active', 'trialing', 'past_due')
+       and (i.value ->> 'priceId' = any (p_prices) or i.value ->> 'lookupKey' = any (p_prices))
+     group by s.account_id
+     order by s.account_id
+  loop
+    -- An account without an owner's row is a user's own, who has none in it.
+    select count(*) filter (where m.role <> 'viewer')
+             + case when bool_or(m.role = 'owner') then 0 else 1 end
+      into v_members
+      from credits.kept_members(v_paid.account_id, null) m;
+    return query select v_paid.account_id, v_paid.seats, v_members;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) IS 'The accounts (or the one) whose live subscriptions have these per-seat prices, by id or lookup_key: how many seats are paid for, and how many members may use credits. Viewers take no seat. Changes nothing, and nothing follows from it by itself.';
+
 CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -1464,6 +1598,7 @@ CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer
 declare
   v_subscription_id text := p_subscription_id;
   v_kept text;
+  v_account uuid;
   v_others text[] := array[]::text[];
   v_found uuid[] := array[]::uuid[];
 begin
@@ -1489,12 +1624,18 @@ begin
       into subscription, v_kept
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
     v_kept := coalesce(v_kept, v_subscription_id);
+    v_account := coalesce(customer_account_id, (subscription ->> 'accountId')::uuid);
     if cardinality(p_joined_subscriptions) > 0 then
       v_others := array(
         select distinct coalesce(s.kept_under, j.id)
           from unnest(p_joined_subscriptions) j (id)
           left join billing.subscriptions s on s.subscription_id = j.id
          where coalesce(s.kept_under, j.id) <> v_kept
+           -- A line that names a subscription of somebody else's joins nothing.
+           and coalesce(s.account_id <> v_account, false) is false
+           and not exists (
+             select 1 from billing.payments p
+              where p.subscription_id = coalesce(s.kept_under, j.id) and p.account_id <> v_account)
          order by 1);
     end if;
     subscription_read := jsonb_build_object('id', v_kept, 'of', v_subscription_id, 'version',
@@ -1788,6 +1929,25 @@ ALTER FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer
 
 COMMENT ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) IS 'The accounts of a user and their role in each: their own first, the others by id, after p_after.';
 
+CREATE FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+begin
+  -- In their own account a name that is no other user's and no pseudonym may be theirs: an address, a key.
+  if p_actor = p_person
+     or p_own and not starts_with(p_actor, 'erased:')
+        and p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+    return p_pseudonym;
+  end if;
+  return p_actor;
+end;
+$_$;
+
+ALTER FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) IS 'The actor, or the pseudonym where it names the person.';
+
 CREATE FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2073,6 +2233,8 @@ CREATE TABLE credits.holds (
     uncovered bigint DEFAULT 0 NOT NULL,
     overage credits.overage,
     ended_no bigint,
+    metadata_digest bytea,
+    actor_digest bytea,
     CONSTRAINT holds_amount_above_zero CHECK ((amount > 0)),
     CONSTRAINT holds_capture_more_than_they_reserve_by_policy CHECK (((overage IS NOT NULL) OR ((captured <= amount) AND (uncovered = 0)))),
     CONSTRAINT holds_captured_and_uncovered_from_zero CHECK (((captured >= 0) AND (uncovered >= 0)))
@@ -2404,9 +2566,10 @@ begin
     p_entry.account_id, p_entry.amount, p_entry.created_at, p_entry.kind::text::bytea,
     p_entry.cause::text::bytea, p_entry.grant_id, p_entry.grant_delta, p_entry.hold_id,
     convert_to(p_entry.idempotency_key, 'UTF8'), p_entry.subject_seal,
-    convert_to(p_entry.metadata::text, 'UTF8')))
+    coalesce(p_entry.metadata_digest, sha256(convert_to(p_entry.metadata::text, 'UTF8')))))
     || credits.usage_seal(
-      p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity, p_entry.pricing));
+      p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity, p_entry.pricing,
+      p_entry.actor_digest));
 end;
 $$;
 
@@ -2547,7 +2710,7 @@ begin
       v_changes := v_changes || row('release', v_due.at, null, null, null, v_due.id,
         v_due.axis_to - v_due.axis_from, null)::credits.change;
       select r.* into v_payers, v_changes
-        from credits.give_back(
+        from credits.return_parts(
           v_due.at, credits.parts_of(v_due.parts, v_paid, v_due.axis_from, v_due.axis_to),
           v_payers, v_changes) r;
       if cardinality(v_unpaid) > 0 then
@@ -2754,6 +2917,133 @@ ALTER FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) OWNER TO f
 
 COMMENT ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) IS 'The public id of an entry: derived from its account and number, so that nothing is stored or indexed for it.';
 
+CREATE FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_person text := p_user_id::text;
+  v_own boolean := p_account_id = p_user_id;
+  v_pseudonym text := 'erased:' || gen_random_uuid();
+  v_account credits.accounts;
+  v_entry credits.entries;
+  v_hold credits.holds;
+  v_left jsonb;
+  v_actor text;
+  v_digest bytea;
+  v_actor_digest bytea;
+  v_actors text[] := array[v_person];
+begin
+  if p_account_id is null or p_user_id is null then
+    raise exception 'The account id or the user id is missing.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both.';
+  end if;
+  entries := 0;
+  holds := 0;
+  limits := 0;
+  v_account := credits.open_account(p_account_id, v_now);
+  if v_account.account_id is null then
+    return;
+  end if;
+  for v_entry in
+    select e.* from credits.entries e
+     where e.account_id = p_account_id and e.kind <> 'erasure'
+       and (v_own or e.actor = v_person or e.metadata ->> 'actor' = v_person)
+     order by e.entry_no
+  loop
+    v_left := credits.without_person(v_entry.metadata, v_own or v_entry.actor = v_person,
+      v_entry.cause is not null, v_person, v_pseudonym);
+    v_actor := credits.actor_without(v_entry.actor, v_own, v_person, v_pseudonym);
+    continue when v_left is not distinct from v_entry.metadata
+      and v_actor is not distinct from v_entry.actor;
+    v_digest := v_entry.metadata_digest;
+    if v_left is distinct from v_entry.metadata then
+      v_digest := coalesce(v_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')));
+    end if;
+    v_actor_digest := v_entry.actor_digest;
+    if v_actor is distinct from v_entry.actor then
+      v_actor_digest := coalesce(v_actor_digest, sha256(convert_to(v_entry.actor, 'UTF8')));
+      v_actors := v_actors || v_entry.actor;
+    end if;
+    update credits.entries e
+       set metadata = v_left, actor = v_actor, metadata_digest = v_digest,
+           actor_digest = v_actor_digest
+     where e.account_id = p_account_id and e.entry_no = v_entry.entry_no;
+    entries := entries + 1;
+  end loop;
+  for v_hold in
+    select h.* from credits.holds h
+     where h.account_id = p_account_id and (v_own or h.actor = v_person)
+     order by h.hold_id
+  loop
+    v_left := credits.without_person(v_hold.metadata, true, false, v_person, v_pseudonym);
+    v_actor := credits.actor_without(v_hold.actor, v_own, v_person, v_pseudonym);
+    continue when v_left is not distinct from v_hold.metadata
+      and v_actor is not distinct from v_hold.actor;
+    v_digest := v_hold.metadata_digest;
+    if v_left is distinct from v_hold.metadata then
+      v_digest := coalesce(v_digest, sha256(convert_to(v_hold.metadata::text, 'UTF8')));
+    end if;
+    v_actor_digest := v_hold.actor_digest;
+    if v_actor is distinct from v_hold.actor then
+      v_actor_digest := coalesce(v_actor_digest, sha256(convert_to(v_hold.actor, 'UTF8')));
+      v_actors := v_actors || v_hold.actor;
+    end if;
+    update credits.holds h
+       set metadata = v_left, actor = v_actor, metadata_digest = v_digest,
+           actor_digest = v_actor_digest
+     where h.account_id = p_account_id and h.hold_id = v_hold.hold_id;
+    holds := holds + 1;
+  end loop;
+
+  -- The rollup goes on with the name that its entries have now.
+  perform 1 from credits.usage_marks m where m.account_id = p_account_id for update;
+  insert into credits.usage_days (account_id, day, meter, feature, actor, spent, quantity)
+  select d.account_id, d.day, d.meter, d.feature, v_pseudonym, sum(d.spent), sum(d.quantity)
+    from credits.usage_days d
+   where d.account_id = p_account_id and d.actor = any (v_actors)
+   group by d.account_id, d.day, d.meter, d.feature;
+  delete from credits.usage_days d
+   where d.account_id = p_account_id and d.actor = any (v_actors);
+  delete from credits.limit_counters c
+   where c.account_id = p_account_id and c.actor = any (v_actors);
+  delete from credits.limits l where l.account_id = p_account_id and l.actor = any (v_actors);
+  get diagnostics limits = row_count;
+
+  if entries + holds > 0 then
+    v_entry := null;
+    v_entry.kind := 'erasure';
+    v_entry.amount := 0;
+    v_entry.idempotency_key := 'florin:erasure:' || (v_account.entry_no + 1);
+    v_entry.created_at := v_now;
+    v_entry.metadata := jsonb_build_object('entries', entries, 'holds', holds);
+    select sha256(string_agg(r.seal, '\x'::bytea order by r.id)) into v_entry.subject_seal
+      from credits.erased_rows r where r.account_id = p_account_id;
+    perform credits.save_account((credits.append(v_account, v_entry)).account);
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) IS 'Takes a person out of an account''s entries, holds, limits and usage: all words of the app in their own account, their name and what was written beside it in others; how many rows. Amounts, times, keys and Stripe''s ids stay, and so does proof: an entry of the kind erasure seals what is left. Repeatable: what is erased is not erased again. Errors: 22004.';
+
+CREATE FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) RETURNS bytea
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return sha256(record_send(row(
+    p_id, convert_to(p_metadata::text, 'UTF8'), p_metadata_digest, convert_to(p_actor, 'UTF8'),
+    p_actor_digest)));
+end;
+$$;
+
+ALTER FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) IS 'Hash of what is left in a row after a person in it was erased.';
+
 CREATE FUNCTION credits.expire_due(p_limit integer DEFAULT 1000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2805,7 +3095,7 @@ ALTER FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_grant_id
 
 COMMENT ON FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_grant_id uuid, p_amount bigint, p_at timestamp with time zone) IS 'Writes the expiry of part of a grant that nobody has spent or reserved.';
 
-CREATE FUNCTION credits.explain_balance(p_account_id uuid) RETURNS TABLE(item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint, expired bigint, voided bigint, reversed bigint, contributes bigint, expires_at timestamp with time zone, issued_at timestamp with time zone, metadata jsonb, priority integer, effective_at timestamp with time zone, idempotency_key text)
+CREATE FUNCTION credits.explain_balance(p_account_id uuid) RETURNS TABLE(item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint, expired bigint, voided bigint, reversed bigint, moved bigint, contributes bigint, expires_at timestamp with time zone, issued_at timestamp with time zone, metadata jsonb, priority integer, effective_at timestamp with time zone, idempotency_key text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2848,7 +3138,7 @@ begin
              g.effective or coalesce(d.started, false) as live,
              (g.burned + coalesce(d.burned, 0))::bigint as burned,
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
-             g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
+             g.voided, g.reversed, g.moved, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
         join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
         left join due d on d.grant_id = g.grant_id
@@ -2856,7 +3146,7 @@ begin
        where g.account_id = p_account_id),
     counted as (
       select i.*, case when i.live
-               then i.amount - i.burned - i.expired - i.voided - i.reversed else 0 end as contributes
+               then i.amount - i.burned - i.expired - i.voided - i.reversed - i.moved else 0 end as contributes
         from items i),
     debt as (
       select sum(c.contributes) - (b.posted - b.held) as amount
@@ -2864,16 +3154,16 @@ begin
        group by b.posted, b.held),
     listed as (
       select case when c.live then 'grant' else 'scheduled' end as item, c.grant_id, c.source, c.amount,
-             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.contributes,
-             c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
+             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.moved,
+             c.contributes, c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
              c.issued_no
         from counted c
       union all
-      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, -d.amount::bigint,
+      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, null, -d.amount::bigint,
              null, null, null, null, null, null, null
         from debt d where d.amount > 0)
     select l.item, l.grant_id, l.source, l.amount, l.spent, l.reserved, l.expired, l.voided, l.reversed,
-           l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
+           l.moved, l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
            l.idempotency_key
       from listed l
      order by l.issued_no nulls last;
@@ -2960,8 +3250,11 @@ CREATE TABLE credits.grants (
     expired bigint DEFAULT 0 NOT NULL,
     voided bigint DEFAULT 0 NOT NULL,
     reversed bigint DEFAULT 0 NOT NULL,
+    moved bigint DEFAULT 0 NOT NULL,
+    home_account_id uuid,
+    home_grant_id uuid,
     CONSTRAINT grants_amount_above_zero CHECK ((amount > 0)),
-    CONSTRAINT grants_every_credit_is_somewhere CHECK (((((((remaining + burned) + expired) + voided) + reversed) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0))),
+    CONSTRAINT grants_every_credit_is_somewhere CHECK ((((((((remaining + burned) + expired) + voided) + reversed) + moved) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0) AND (moved >= 0))),
     CONSTRAINT grants_expire_after_they_become_effective CHECK ((expires_at > effective_at)),
     CONSTRAINT grants_remaining_between_zero_and_amount CHECK (((remaining >= 0) AND (remaining <= amount)))
 );
@@ -2979,6 +3272,10 @@ COMMENT ON COLUMN credits.grants.effective IS 'False while its time has not come
 COMMENT ON COLUMN credits.grants.remaining IS 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
 
 COMMENT ON COLUMN credits.grants.burned IS 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
+
+COMMENT ON COLUMN credits.grants.moved IS 'In other accounts now, by credits.transfer.';
+
+COMMENT ON COLUMN credits.grants.home_account_id IS 'Of credits that were moved here: the account that bought them, where the grant home_grant_id counts them as moved. Money that goes back is reversed there.';
 
 CREATE FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) RETURNS credits.grants
     LANGUAGE plpgsql STABLE
@@ -3029,6 +3326,26 @@ $$;
 ALTER FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) IS 'The hold, or CRHLD; 22004 when an id is missing.';
+
+CREATE FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) RETURNS credits.grants
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_grant credits.grants := credits.find_grant(p_account_id, p_grant_id);
+begin
+  if v_grant.home_grant_id is not null then
+    raise exception 'The credits of grant % were moved here from grant % of account %.',
+      p_grant_id, v_grant.home_grant_id, v_grant.home_account_id
+      using errcode = 'CRGRN', hint = 'Nothing was written. Name that grant: what it takes or gives back follows its credits.';
+  end if;
+  return v_grant;
+end;
+$$;
+
+ALTER FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) IS 'The grant that money bought, or CRGRN for credits that were moved here; 22004 when an id is missing.';
 
 CREATE FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -3174,7 +3491,8 @@ begin
     select * into v_grant from credits.grants g
      where g.account_id = p_account_id and g.grant_id = v_entry.grant_id;
     if v_entry.kind not in ('grant', 'schedule')
-       or v_entry.metadata is distinct from v_metadata
+       or coalesce(v_entry.metadata_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')))
+          is distinct from sha256(convert_to(v_metadata::text, 'UTF8'))
        or v_grant.amount <> p_amount
        or v_grant.source <> p_source
        or v_grant.priority <> v_priority
@@ -3208,13 +3526,13 @@ begin
   v_account.posted := v_account.posted + v_moved;
   v_seal := sha256(record_send(row(
     grant_id, convert_to(p_source, 'UTF8'), v_priority, p_amount, v_effective_at, p_expires_at, v_now,
-    v_account.entry_no, convert_to(p_purchase_key, 'UTF8'))));
+    v_account.entry_no, convert_to(p_purchase_key, 'UTF8'), null::uuid, null::uuid)));
   v_account.chain := sha256(v_account.chain || int8send(v_account.entry_no) || int8send(-1)
     || int8send(v_account.posted) || int8send(v_account.held::bigint)
     || sha256(record_send(row(
       p_account_id, v_moved, v_now, v_kind::text::bytea, p_cause::text::bytea, grant_id, p_amount,
       null::uuid, convert_to(p_idempotency_key, 'UTF8'), v_seal,
-      convert_to(v_metadata::text, 'UTF8')))));
+      sha256(convert_to(v_metadata::text, 'UTF8'))))));
   insert into credits.grants (
     account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
     purchase_key, effective, remaining)
@@ -3254,33 +3572,60 @@ ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_ke
 
 COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause), for a purchase (p_purchase_key) and for an adjustment (p_kind). Internal.';
 
-CREATE FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) RETURNS record
-    LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) RETURNS credits.accounts
+    LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
 declare
-  v_part credits.part;
-  v_payer credits.payer;
+  v_row credits.allocations;
+  v_left bigint := p_amount;
+  v_take bigint;
+  v_voided bigint;
 begin
-  foreach v_part in array p_parts loop
-    v_payer := p_payers[v_part.place];
-    p_changes := p_changes || row(
-      'free', p_at, null, null, v_payer.grant_id, null, v_part.amount, null)::credits.change;
-    v_payer.credits_left := v_payer.credits_left + v_part.amount;
-    -- What comes back to a grant that has ended expires at once.
-    if v_payer.ends <= p_at then
-      p_changes := p_changes || row(
-        'expire', p_at, null, null, v_payer.grant_id, null, v_payer.credits_left, null)::credits.change;
-      v_payer.credits_left := 0;
+  -- The grant pays again for what was taken from it: debt first, then what others pay in its place,
+  -- unless theirs has expired meanwhile and would only lapse.
+  for v_row in
+    select c.* from credits.allocations c
+      left join credits.grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
+     where c.account_id = p_account.account_id and c.displaced_from = p_grant.grant_id
+       and (c.grant_id is null or g.expires_at is null or g.expires_at > p_at)
+     order by c.grant_id is not null, c.axis_from
+  loop
+    exit when v_left = 0;
+    v_take := least(v_left, v_row.axis_to - v_row.axis_from);
+    perform credits.deallocate(p_account.account_id, v_row.axis_from, v_row.axis_from + v_take);
+    perform credits.allocate(
+      p_account.account_id, v_row.axis_from, v_row.axis_from + v_take, p_grant.grant_id, null);
+    if v_row.grant_id is null then
+      p_account.debt := p_account.debt - v_take;
+    else
+      update credits.grants g
+         set remaining = g.remaining + v_take, burned = g.burned - v_take
+       where g.account_id = p_account.account_id and g.grant_id = v_row.grant_id;
     end if;
-    p_payers[v_part.place].credits_left := v_payer.credits_left;
+    v_left := v_left - v_take;
   end loop;
+  -- Voided credits that the reversal counted as taken become voided again: see take_back.
+  select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
+   where v_left > 0 and e.account_id = p_account.account_id and e.grant_id = p_grant.grant_id
+     and e.kind = 'void' and e.cause = 'reversal';
+  update credits.grants g
+     set reversed = g.reversed - p_amount,
+         burned = g.burned + (p_amount - v_left),
+         voided = g.voided + v_voided,
+         remaining = g.remaining + v_left - v_voided
+   where g.account_id = p_account.account_id and g.grant_id = p_grant.grant_id;
+  if v_voided > 0 then
+    p_account := (credits.move_on_grant(
+      p_account, 'void', p_grant.grant_id, -v_voided,
+      case when p_grant.effective then -v_voided else 0 end, p_at, 'reversal')).account;
+  end if;
 end;
 $$;
 
-ALTER FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) OWNER TO florin_owner;
+ALTER FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) IS 'Gives the grants back what a hold had reserved of each.';
+COMMENT ON FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Gives back to a grant what credits.take_back took: it pays again, or has its credits again.';
 
 CREATE FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -3299,6 +3644,24 @@ $$;
 ALTER FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) IS 'What the ledger holds of a purchase: the grant under its key, and the sums of all grants for it, corrections counted in. Zeros when there is none. A function, so that billing''s tables are not joined with the ledger''s (docs/scale.md).';
+
+CREATE FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_holders uuid[];
+begin
+  select array_agg(distinct g.account_id) into v_holders
+    from credits.grants g
+   where g.home_account_id = p_account_id and g.home_grant_id = p_grant_id;
+  return coalesce(v_holders, array[]::uuid[]);
+end;
+$$;
+
+ALTER FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) IS 'The accounts that credits of this grant were ever moved to. Locks nothing.';
 
 CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3331,11 +3694,13 @@ begin
   if v_kept = p_decimals then
     return v_kept;
   end if;
-  v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+  perform 1 from credits.accounts a where a.account_id is not null limit 1;
+  v_in_use := found;
   if not v_in_use then
     -- Whoever writes waits, so that the first account and another value cannot pass each other.
     lock table credits.accounts in share mode;
-    v_in_use := exists (select from credits.accounts a where a.account_id is not null);
+    perform 1 from credits.accounts a where a.account_id is not null limit 1;
+    v_in_use := found;
   end if;
   if v_in_use then
     v_kept := coalesce((select d.decimals from billing.credit_decimals d), 0);
@@ -3540,6 +3905,70 @@ $$;
 ALTER FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) IS 'Locks the account''s row and returns it; makes it first where that is asked for. An unknown account is a row of nulls.';
+
+CREATE FUNCTION credits.lock_in_order(p_account_ids uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_account_id uuid;
+begin
+  for v_account_id in select distinct i.id from unnest(p_account_ids) as i (id) order by i.id loop
+    perform credits.lock_account(v_account_id, false);
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.lock_in_order(p_account_ids uuid[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.lock_in_order(p_account_ids uuid[]) IS 'Locks these accounts in the order of their ids, so that nobody waits for another in a circle. Unknown ones are left out.';
+
+CREATE FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[] DEFAULT NULL::uuid[]) RETURNS credits.piece[]
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_locked uuid[] :=
+    coalesce(p_locked, credits.holders_of(p_account_id, p_grant_id) || p_account_id);
+  v_accounts uuid[];
+  v_grants uuid[];
+  v_grant credits.grants;
+  v_elsewhere bigint := 0;
+  v_pieces credits.piece[] := array[]::credits.piece[];
+begin
+  -- Who holds locks already takes no more: that could be out of order.
+  if p_locked is null then
+    perform credits.lock_in_order(v_locked);
+  end if;
+  select array_agg(g.account_id order by g.account_id, g.grant_id),
+         array_agg(g.grant_id order by g.account_id, g.grant_id)
+    into v_accounts, v_grants
+    from credits.grants g
+   where g.home_account_id = p_account_id and g.home_grant_id = p_grant_id;
+  for v_n in 1..coalesce(cardinality(v_grants), 0) loop
+    continue when v_accounts[v_n] <> all (v_locked);
+    if v_accounts[v_n] is distinct from v_accounts[v_n - 1] then
+      perform credits.open_account(v_accounts[v_n], p_at);
+    end if;
+    v_grant := credits.find_grant(v_accounts[v_n], v_grants[v_n]);
+    v_elsewhere := v_elsewhere + v_grant.amount - v_grant.reversed - v_grant.moved;
+    v_pieces := v_pieces || row(
+      v_grant.account_id, v_grant.grant_id,
+      v_grant.remaining + v_grant.expired + v_grant.voided, v_grant.burned,
+      v_grant.reversed)::credits.piece;
+  end loop;
+  v_grant := credits.find_grant(p_account_id, p_grant_id);
+  -- They went on to an account that is not locked, or another node has not committed yet.
+  if v_elsewhere <> v_grant.moved then
+    perform credits.raise_moving();
+  end if;
+  return v_pieces;
+end;
+$$;
+
+ALTER FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[]) IS 'Locks the account of a grant and all that hold credits moved out of it (p_locked: what the caller has locked of them, and no more), settles the holders, and returns what they hold. Raises 40001 while credits of it are on their way, CRGRN.';
 
 CREATE FUNCTION credits.look_ahead(INOUT p_account credits.accounts) RETURNS credits.accounts
     LANGUAGE plpgsql
@@ -3969,6 +4398,20 @@ ALTER FUNCTION credits.raise_key_reused(p_idempotency_key text) OWNER TO florin_
 
 COMMENT ON FUNCTION credits.raise_key_reused(p_idempotency_key text) IS 'Raises CRDUP.';
 
+CREATE FUNCTION credits.raise_moving() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  raise exception 'Credits of the grant are being moved at this moment.'
+    using errcode = '40001', hint = 'Nothing was written. Repeat the call.';
+end;
+$$;
+
+ALTER FUNCTION credits.raise_moving() OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.raise_moving() IS 'Raises 40001.';
+
 CREATE FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -4057,7 +4500,8 @@ CREATE FUNCTION credits.read_decimals() RETURNS integer
     SET search_path TO ''
     AS $$
 begin
-  if not exists (select from credits.accounts a where a.account_id is not null) then
+  perform 1 from credits.accounts a where a.account_id is not null limit 1;
+  if not found then
     return null;
   end if;
   return coalesce((select d.decimals from billing.credit_decimals d), 0);
@@ -4204,6 +4648,46 @@ ALTER FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_b
 
 COMMENT ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) IS 'Credits spent and captured from p_from to p_to (UTC, both included), grouped by any of day, meter, feature and actor; exact to the last entry, however far the rollup is behind. Null: not asked for, or the entry did not say. quantity adds up units: ask by meter to tell them apart.';
 
+CREATE FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_left bigint := p_amount;
+  v_takes bigint[];
+  v_take bigint;
+  v_account credits.accounts;
+  v_recalled bigint := 0;
+begin
+  -- What nobody has used goes first, wherever it is; then what the buyer has used, then what others have.
+  for v_n in 1..cardinality(p_pieces) loop
+    v_takes[v_n] := least(v_left, (p_pieces[v_n]).unused);
+    v_left := v_left - v_takes[v_n];
+  end loop;
+  v_left := greatest(0, v_left - p_grant.burned);
+  for v_n in 1..cardinality(p_pieces) loop
+    v_take := least(v_left, (p_pieces[v_n]).used);
+    v_left := v_left - v_take;
+    v_take := v_takes[v_n] + v_take;
+    continue when v_take = 0;
+    v_account := credits.lock_account((p_pieces[v_n]).account_id, false);
+    v_account := credits.take_back(
+      v_account, credits.find_grant((p_pieces[v_n]).account_id, (p_pieces[v_n]).grant_id), v_take,
+      p_at);
+    v_account := (credits.move_on_grant(
+      v_account, 'reversal', (p_pieces[v_n]).grant_id, -v_take, -v_take, p_at, p_cause, null,
+      p_metadata)).account;
+    perform credits.save_account(credits.settle(credits.look_ahead(v_account), p_at));
+    v_recalled := v_recalled + v_take;
+  end loop;
+  return v_recalled;
+end;
+$$;
+
+ALTER FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) IS 'Takes moved credits back where they are now, so that the home grant can be reversed by p_amount more than it has unused; what is spent becomes debt there. Returns how many, which the caller books at home.';
+
 CREATE FUNCTION credits.recompute_balances() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -4222,6 +4706,7 @@ begin
         or a.held <> coalesce((
              select sum(h.amount) from credits.holds h
               where h.account_id = a.account_id and h.status = 'open'), 0)
+     order by a.account_id
   loop
     v_account := credits.lock_account(v_account_id, false);
     select coalesce(sum(e.amount), 0) into v_posted from credits.entries e
@@ -4370,7 +4855,9 @@ declare
 begin
   select * into v_entry from credits.entries e
    where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found and (v_entry.kind <> p_kind or v_entry.metadata is distinct from nullif(p_metadata, '{}')
+  if found and (v_entry.kind <> p_kind
+       or coalesce(v_entry.metadata_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')))
+          is distinct from sha256(convert_to(nullif(p_metadata, '{}')::text, 'UTF8'))
        or v_entry.grant_id <> p_grant_id or v_entry.grant_delta <> p_grant_delta
        or v_entry.amount <> p_amount) then
     perform credits.raise_key_reused(p_idempotency_key);
@@ -4383,7 +4870,7 @@ ALTER FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kin
 
 COMMENT ON FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) IS 'The entry that was written under this key, or a row of nulls. Raises CRDUP when it is of another kind or input; what is null is not compared. Call it with the account locked.';
 
-CREATE FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[] DEFAULT NULL::uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -4393,14 +4880,13 @@ declare
   v_grant credits.grants;
   v_entry credits.entries;
   v_step credits.step;
-  v_row credits.allocations;
-  v_left bigint := p_amount;
-  v_take bigint;
-  v_voided bigint;
+  v_pieces credits.piece[];
+  v_away bigint := 0;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
+  v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now, p_locked);
   v_account := credits.open_account(p_account_id, v_now);
-  v_grant := credits.find_grant(p_account_id, p_grant_id);
+  v_grant := credits.find_home(p_account_id, p_grant_id);
   v_entry := credits.replayed(
     p_account_id, p_idempotency_key, 'reversal', p_metadata, p_grant_id, p_amount);
   if v_entry.entry_no is not null then
@@ -4411,44 +4897,17 @@ begin
         v_grant.reversed, p_amount
         using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what was taken back.';
     end if;
-    -- The grant pays again for what was taken from it: debt first, then what others pay in its place,
-    -- unless theirs has expired meanwhile and would only lapse.
-    for v_row in
-      select c.* from credits.allocations c
-        left join credits.grants g on g.account_id = c.account_id and g.grant_id = c.grant_id
-       where c.account_id = p_account_id and c.displaced_from = p_grant_id
-         and (c.grant_id is null or g.expires_at is null or g.expires_at > v_now)
-       order by c.grant_id is not null, c.axis_from
-    loop
-      exit when v_left = 0;
-      v_take := least(v_left, v_row.axis_to - v_row.axis_from);
-      perform credits.deallocate(p_account_id, v_row.axis_from, v_row.axis_from + v_take);
-      perform credits.allocate(
-        p_account_id, v_row.axis_from, v_row.axis_from + v_take, p_grant_id, null);
-      if v_row.grant_id is null then
-        v_account.debt := v_account.debt - v_take;
-      else
-        update credits.grants g
-           set remaining = g.remaining + v_take, burned = g.burned - v_take
-         where g.account_id = p_account_id and g.grant_id = v_row.grant_id;
-      end if;
-      v_left := v_left - v_take;
-    end loop;
-    -- Voided credits that the reversal counted as taken become voided again: see take_back.
-    select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
-     where v_left > 0 and e.account_id = p_account_id and e.grant_id = p_grant_id
-       and e.kind = 'void' and e.cause = 'reversal';
-    update credits.grants g
-       set reversed = g.reversed - p_amount,
-           burned = g.burned + (p_amount - v_left),
-           voided = g.voided + v_voided,
-           remaining = g.remaining + v_left - v_voided
-     where g.account_id = p_account_id and g.grant_id = p_grant_id;
-    if v_voided > 0 then
-      v_account := (credits.move_on_grant(
-        v_account, 'void', p_grant_id, -v_voided,
-        case when v_grant.effective then -v_voided else 0 end, v_now, 'reversal')).account;
+    if cardinality(v_pieces) > 0 then
+      v_away := credits.return_pieces(v_pieces, p_amount, v_now, p_cause, p_metadata);
     end if;
+    if v_away > 0 then
+      update credits.grants g
+         set reversed = g.reversed - v_away, moved = g.moved + v_away
+       where g.account_id = p_account_id and g.grant_id = p_grant_id;
+      v_account := (credits.move_on_grant(
+        v_account, 'transfer', p_grant_id, -v_away, -v_away, v_now, p_cause)).account;
+    end if;
+    v_account := credits.give_back(v_account, v_grant, p_amount - v_away, v_now);
     v_step := credits.move_on_grant(
       v_account, 'reversal', p_grant_id, p_amount,
       case when v_grant.effective then p_amount else 0 end, v_now, p_cause,
@@ -4466,9 +4925,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) IS 'What credits.restore_grant does, also for Florin itself (p_cause). Internal.';
+COMMENT ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) IS 'What credits.restore_grant does, also for Florin itself (p_cause), whose transaction may lock no account but these. Internal.';
 
 CREATE FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4484,7 +4943,65 @@ ALTER FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amoun
 
 COMMENT ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) IS 'Undoes earlier reversals of a grant, in part or whole, and gives exactly what they took. Idempotent by key. Errors: CRAMT (more than was taken), CRGRN, CRKEY, CRDUP.';
 
-CREATE FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_part credits.part;
+  v_payer credits.payer;
+begin
+  foreach v_part in array p_parts loop
+    v_payer := p_payers[v_part.place];
+    p_changes := p_changes || row(
+      'free', p_at, null, null, v_payer.grant_id, null, v_part.amount, null)::credits.change;
+    v_payer.credits_left := v_payer.credits_left + v_part.amount;
+    -- What comes back to a grant that has ended expires at once.
+    if v_payer.ends <= p_at then
+      p_changes := p_changes || row(
+        'expire', p_at, null, null, v_payer.grant_id, null, v_payer.credits_left, null)::credits.change;
+      v_payer.credits_left := 0;
+    end if;
+    p_payers[v_part.place].credits_left := v_payer.credits_left;
+  end loop;
+end;
+$$;
+
+ALTER FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) IS 'Gives the grants back what a hold had reserved of each.';
+
+CREATE FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_left bigint := p_amount;
+  v_give bigint;
+  v_account credits.accounts;
+begin
+  for v_n in reverse cardinality(p_pieces)..1 loop
+    v_give := least(v_left, (p_pieces[v_n]).reversed);
+    continue when v_give = 0;
+    v_account := credits.lock_account((p_pieces[v_n]).account_id, false);
+    v_account := credits.give_back(
+      v_account, credits.find_grant((p_pieces[v_n]).account_id, (p_pieces[v_n]).grant_id), v_give,
+      p_at);
+    v_account := (credits.move_on_grant(
+      v_account, 'reversal', (p_pieces[v_n]).grant_id, v_give, v_give, p_at, p_cause, null,
+      p_metadata)).account;
+    perform credits.save_account(credits.settle(credits.look_ahead(v_account), p_at));
+    v_left := v_left - v_give;
+  end loop;
+  return p_amount - v_left;
+end;
+$$;
+
+ALTER FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) IS 'Gives back what credits.recall took, where it took it; returns how many of p_amount that are.';
+
+CREATE FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[] DEFAULT NULL::uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -4492,12 +5009,19 @@ declare
   v_now timestamptz := clock_timestamp();
   v_account credits.accounts;
   v_grant credits.grants;
+  v_pieces credits.piece[];
+  v_beyond bigint;
+  v_recalled bigint := 0;
   v_entry credits.entries;
   v_step credits.step;
 begin
   perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
-  v_account := credits.open_account(p_account_id, v_now);
   v_grant := credits.find_grant(p_account_id, p_grant_id);
+  if v_grant.moved > 0 then
+    v_pieces := credits.lock_pieces(p_account_id, p_grant_id, v_now, p_locked);
+  end if;
+  v_account := credits.open_account(p_account_id, v_now);
+  v_grant := credits.find_home(p_account_id, p_grant_id);
   v_entry := credits.replayed(
     p_account_id, p_idempotency_key, 'reversal', p_metadata, p_grant_id, -p_amount);
   if v_entry.entry_no is not null then
@@ -4507,6 +5031,21 @@ begin
       raise exception 'Only % of the grant''s % credits are left to take back; % were asked for.',
         v_grant.amount - v_grant.reversed, v_grant.amount, p_amount
         using errcode = 'CRAMT', hint = 'Nothing was written. Pass at most what is left.';
+    end if;
+    v_beyond := p_amount - v_grant.remaining - v_grant.expired - v_grant.voided;
+    if v_beyond > 0 and v_grant.moved > 0 then
+      if v_pieces is null then
+        perform credits.raise_moving();
+      end if;
+      v_recalled := credits.recall(v_grant, v_pieces, v_beyond, v_now, p_cause, p_metadata);
+    end if;
+    if v_recalled > 0 then
+      update credits.grants g
+         set remaining = g.remaining + v_recalled, moved = g.moved - v_recalled
+       where g.account_id = p_account_id and g.grant_id = p_grant_id;
+      v_account := (credits.move_on_grant(
+        v_account, 'transfer', p_grant_id, v_recalled, v_recalled, v_now, p_cause)).account;
+      v_grant := credits.find_grant(p_account_id, p_grant_id);
     end if;
     v_account := credits.take_back(v_account, v_grant, p_amount, v_now);
     v_step := credits.move_on_grant(
@@ -4525,9 +5064,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'What credits.reverse_grant does, also for Florin itself (p_cause). Internal.';
+COMMENT ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'What credits.reverse_grant does, also for Florin itself (p_cause), whose transaction may lock no account but these. Internal.';
 
 CREATE FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4541,7 +5080,7 @@ $$;
 
 ALTER FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'Takes back credits of a grant whose money went back: from what it has left, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN, CRKEY, CRDUP.';
+COMMENT ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) IS 'Takes back credits of a grant whose money went back: from what it has left, here or where it was moved to, then from other live grants in burn order, then as debt that the next grant settles first. Credits of it that expired or were voided count as taken. Works on a closed account too. Idempotent by key. Errors: CRAMT (more than is left of the grant), CRGRN (also for credits that were moved here), CRKEY, CRDUP, 40001 (they are being moved: repeat).';
 
 CREATE FUNCTION credits.role_of(p_account_id uuid, p_user_id uuid) RETURNS credits.member_role
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -5012,7 +5551,7 @@ begin
   v_content := sha256(record_send(row(
     p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
     null::uuid, convert_to(p_idempotency_key, 'UTF8'), null::bytea,
-    convert_to(v_metadata::text, 'UTF8'))) || v_usage);
+    sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage);
   loop
     -- The common case is these two statements: the account's row with everything that must hold in
     -- its where clause, and the entry. The key decides last, under the row's lock.
@@ -5106,8 +5645,6 @@ declare
   v_says_who boolean :=
     num_nonnulls(p_actors, p_features, p_meters, p_quantities, p_pricings) > 0;
   v_as_users boolean := p_actors is not null and credits.app_keeps_members();
-  -- A distributed table refuses skip locked (docs/scale.md).
-  v_wait boolean := p_wait or to_regclass('pg_catalog.pg_dist_partition') is not null;
   v_n int;
   v_group record;
   v_busy boolean;
@@ -5131,6 +5668,11 @@ begin
   then
     raise exception 'The lists must be of the same length.'
       using errcode = '22023', hint = 'Pass one account, one amount and one key for each spend.';
+  end if;
+  -- A distributed table refuses skip locked (docs/scale.md).
+  if not p_wait and to_regclass('pg_catalog.pg_dist_partition') is not null then
+    raise exception 'On a cluster a batch cannot pass over locked accounts.'
+      using errcode = '0A000', hint = 'Send the spends of each account in a call of their own, with p_wait.';
   end if;
   for v_n in 1..v_count loop
     if p_account_ids[v_n] is null or p_amounts[v_n] is null or p_amounts[v_n] < 1
@@ -5157,7 +5699,7 @@ begin
      order by i.account_id
   loop
     v_busy := false;
-    if v_wait then
+    if p_wait then
       select * into v_account from credits.accounts a
        where a.account_id = v_group.account_id for update;
       if v_account.next_change_at <= v_now then
@@ -5210,7 +5752,7 @@ begin
           || int8send(v_account.held::bigint) || sha256(record_send(row(
             v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea, null::bytea,
             null::uuid, null::bigint, null::uuid, convert_to(p_idempotency_keys[v_n], 'UTF8'),
-            null::bytea, convert_to(v_metadata::text, 'UTF8'))) || v_usage));
+            null::bytea, sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage));
         insert into credits.entries (
           account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
           idempotency_key, metadata, actor, feature, meter, quantity, pricing, chain)
@@ -5269,7 +5811,7 @@ $$;
 
 ALTER FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) IS 'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached (reached says which, as the detail of CRLIM does), idempotency_key_reused, account_closed, not_a_member or role_too_low. The other lists say for each spend what credits.spend takes; a list that is null says nothing. With p_wait false nobody is waited for: the spends of an account that another holds, or whose grants or holds time has changed, are answered busy, and nothing is done for them. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
+COMMENT ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) IS 'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached (reached says which, as the detail of CRLIM does), idempotency_key_reused, account_closed, not_a_member or role_too_low. The other lists say for each spend what credits.spend takes; a list that is null says nothing. With p_wait false nobody is waited for: the spends of an account that another holds, or whose grants or holds time has changed, are answered busy, and nothing is done for them; a cluster refuses it (0A000). Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
 
 CREATE FUNCTION credits.stretch_at(p_account_id uuid, p_axis bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -5294,7 +5836,7 @@ begin
   return sha256(record_send(row(
     p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
-    convert_to(p_grant.purchase_key, 'UTF8'))));
+    convert_to(p_grant.purchase_key, 'UTF8'), p_grant.home_account_id, p_grant.home_grant_id)));
 end;
 $$;
 
@@ -5310,8 +5852,9 @@ begin
   return sha256(record_send(row(
     p_hold.hold_id, p_hold.amount, p_hold.axis_from, p_hold.expires_at, p_hold.placed_until,
     p_hold.created_at,
-    convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8')))
-    || credits.usage_seal(p_hold.actor, p_hold.feature, null, null, null));
+    convert_to(p_hold.idempotency_key, 'UTF8'),
+    coalesce(p_hold.metadata_digest, sha256(convert_to(p_hold.metadata::text, 'UTF8')))))
+    || credits.usage_seal(p_hold.actor, p_hold.feature, null, null, null, p_hold.actor_digest));
 end;
 $$;
 
@@ -5369,18 +5912,149 @@ ALTER FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credi
 
 COMMENT ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Takes credits of a grant back: from what it has left, then from what lapsed, then from what it paid for.';
 
-CREATE FUNCTION credits.units_per_credit() RETURNS bigint
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
+CREATE FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text DEFAULT NULL::text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_now timestamptz;
+  v_metadata jsonb := jsonb_build_object(
+    'to', p_to_account_id, 'credits', p_amount, 'reason', p_reason);
+  v_giver credits.accounts;
+  v_taker credits.accounts;
+  v_movable bigint;
+  v_left bigint := p_amount;
+  v_take bigint;
+  v_grant credits.grants;
+  v_entry credits.entries;
+  v_said credits.entries;
+  v_step credits.step;
 begin
-  return (10 ^ coalesce((select d.decimals from billing.credit_decimals d), 0))::bigint;
+  perform credits.check_input(p_account_id, p_amount, p_idempotency_key);
+  perform credits.check_usage(p_actor, null, null, null, null);
+  if p_to_account_id is null or coalesce(p_reason, '') = '' then
+    raise exception 'A transfer needs the account that gets the credits, and a reason.'
+      using errcode = '22004', hint = 'Nothing was written. Pass both: they stay in the ledger.';
+  end if;
+  if p_account_id = p_to_account_id then
+    raise exception 'A transfer needs two accounts.'
+      using errcode = '22023', hint = 'Nothing was written. Name another account to move to.';
+  end if;
+  if p_to_account_id < p_account_id then
+    v_taker := credits.lock_account(p_to_account_id, true);
+  end if;
+  v_giver := credits.lock_account(p_account_id, false);
+  v_entry := credits.replayed(p_account_id, p_idempotency_key, 'transfer', v_metadata);
+  if v_entry.entry_no is not null then
+    if v_entry.actor is distinct from p_actor then
+      perform credits.raise_key_reused(p_idempotency_key);
+    end if;
+    replayed := true;
+    select w.* into entry_id, posted, held, available
+      from credits.written(p_account_id, v_entry) w;
+    return;
+  end if;
+  if v_taker.account_id is null then
+    v_taker := credits.lock_account(p_to_account_id, true);
+  end if;
+  if v_giver.closed_at is not null then
+    perform credits.raise_closed(p_account_id);
+  elsif v_taker.closed_at is not null then
+    perform credits.raise_closed(p_to_account_id);
+  end if;
+  v_now := clock_timestamp();
+  if v_giver.account_id is not null and credits.needs_settling(v_giver, v_now) then
+    v_giver := credits.settle(v_giver, v_now);
+  end if;
+  if credits.needs_settling(v_taker, v_now) then
+    v_taker := credits.settle(v_taker, v_now);
+  end if;
+  select coalesce(sum(g.remaining), 0) into v_movable from credits.grants g
+   where g.account_id = p_account_id and g.remaining > 0 and g.effective
+     and g.purchase_key is not null and g.source <> 'trial';
+  if v_movable < p_amount then
+    raise exception 'Only % credits can be moved, % were to be.', v_movable, p_amount
+      using errcode = 'CRINS',
+            detail = json_build_object(
+              'available', v_movable, 'required', p_amount, 'of', 'movable')::text,
+            hint = 'Nothing was written. Credits that were paid for through Stripe can be moved, as far as they are neither spent nor reserved.';
+  end if;
+
+  v_said.actor := p_actor;
+  v_said.metadata := jsonb_build_object('from', p_account_id, 'reason', p_reason);
+  for v_grant in
+    select g.* from credits.grants g
+     where g.account_id = p_account_id and g.remaining > 0 and g.effective
+       and g.purchase_key is not null and g.source <> 'trial'
+     order by g.priority, coalesce(g.expires_at, 'infinity'), g.issued_no
+  loop
+    v_take := least(v_left, v_grant.remaining);
+    v_left := v_left - v_take;
+    update credits.grants g
+       set remaining = g.remaining - v_take, moved = g.moved + v_take
+     where g.account_id = p_account_id and g.grant_id = v_grant.grant_id;
+    -- The last of them has the caller's key: it carries the balance after all of them.
+    v_entry := null;
+    v_entry.kind := 'transfer';
+    v_entry.amount := -v_take;
+    v_entry.grant_id := v_grant.grant_id;
+    v_entry.grant_delta := -v_take;
+    v_entry.created_at := v_now;
+    v_entry.actor := p_actor;
+    v_entry.metadata := v_metadata;
+    v_entry.idempotency_key := case when v_left = 0 then p_idempotency_key
+      else 'florin:transfer:' || (v_giver.entry_no + 1) end;
+    v_step := credits.append(v_giver, v_entry);
+    v_giver := v_step.account;
+    v_said.idempotency_key := 'florin:transfer:' || p_account_id || ':' || v_giver.entry_no;
+    v_entry := v_said;
+    v_entry.kind := 'transfer';
+    v_entry.amount := v_take;
+    v_entry.grant_delta := v_take;
+    v_entry.created_at := v_now;
+    if v_grant.home_account_id = p_to_account_id then
+      update credits.grants g
+         set remaining = g.remaining + v_take, moved = g.moved - v_take
+       where g.account_id = p_to_account_id and g.grant_id = v_grant.home_grant_id;
+      v_entry.grant_id := v_grant.home_grant_id;
+    else
+      v_grant.home_account_id := coalesce(v_grant.home_account_id, p_account_id);
+      v_grant.home_grant_id := coalesce(v_grant.home_grant_id, v_grant.grant_id);
+      v_grant.account_id := p_to_account_id;
+      v_grant.grant_id := gen_random_uuid();
+      v_grant.issued_no := v_taker.entry_no + 1;
+      v_grant.amount := v_take;
+      v_grant.effective_at := v_now;
+      v_grant.created_at := v_now;
+      insert into credits.grants (
+        account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at,
+        created_at, purchase_key, home_account_id, home_grant_id, effective, remaining)
+      values (
+        v_grant.account_id, v_grant.grant_id, v_grant.issued_no, v_grant.source, v_grant.priority,
+        v_grant.amount, v_grant.effective_at, v_grant.expires_at, v_grant.created_at,
+        v_grant.purchase_key, v_grant.home_account_id, v_grant.home_grant_id, true, v_grant.amount);
+      v_entry.grant_id := v_grant.grant_id;
+      v_entry.subject_seal := credits.subject_seal(v_grant);
+    end if;
+    v_taker := (credits.append(v_taker, v_entry)).account;
+    exit when v_left = 0;
+  end loop;
+  perform credits.save_account(credits.look_ahead(v_giver));
+  v_taker := credits.look_ahead(v_taker);
+  if v_taker.debt > 0 then
+    v_taker := credits.settle(v_taker, v_now);
+  end if;
+  perform credits.save_account(v_taker);
+  v_entry := v_step.entry;
+  replayed := false;
+  select w.* into entry_id, posted, held, available
+    from credits.written(p_account_id, v_entry) w;
 end;
 $$;
 
-ALTER FUNCTION credits.units_per_credit() OWNER TO florin_owner;
+ALTER FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.units_per_credit() IS 'Smallest units of one credit: 1 where credits are whole, 100 with two decimals.';
+COMMENT ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves credits that were bought through Stripe to another account, in burn order; each part keeps its expiry, priority, source and purchase, so that a refund finds it. Trials, gifts, adjustments and what is reserved stay. The balance is that of the account which gave. Makes the receiving account if it is new. Idempotent by the giver''s key: the same input returns the first result with replayed true. Errors: CRINS with what could be moved, CRACC (either is closed), CRDUP, CRAMT, CRKEY, 22004, 22023.';
 
 CREATE FUNCTION credits.unpaid_stretches(p_account credits.accounts) RETURNS credits.stretch[]
     LANGUAGE plpgsql STABLE
@@ -5407,7 +6081,7 @@ ALTER FUNCTION credits.unpaid_stretches(p_account credits.accounts) OWNER TO flo
 
 COMMENT ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) IS 'Debt, oldest first, and what was burned since the last settlement.';
 
-CREATE FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) RETURNS bytea
+CREATE FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea DEFAULT NULL::bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
     AS $$
@@ -5416,14 +6090,14 @@ begin
     return '\x'::bytea;
   end if;
   return sha256(record_send(row(
-    convert_to(p_actor, 'UTF8'), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),
+    coalesce(p_actor_digest, sha256(convert_to(p_actor, 'UTF8'))), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),
     p_quantity, convert_to(p_pricing::text, 'UTF8'))));
 end;
 $$;
 
-ALTER FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
+ALTER FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
+COMMENT ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) IS 'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
 
 CREATE FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) RETURNS jsonb
     LANGUAGE plpgsql
@@ -5569,6 +6243,34 @@ ALTER FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp w
 
 COMMENT ON FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) IS 'When the window began in which the instant lies; -infinity for the one that never ends.';
 
+CREATE FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_left jsonb := p_metadata;
+begin
+  if p_metadata is null or jsonb_typeof(p_metadata) <> 'object' then
+    return case when p_whole then null else p_metadata end;
+  end if;
+  if p_whole then
+    select coalesce(jsonb_object_agg(m.key, m.value), '{}') into v_left
+      from jsonb_each(p_metadata) m
+     where m.key in ('stripe_event_id', 'stripe_payment_id', 'stripe_price_id',
+             'stripe_subscription_id', 'plan_type', 'to', 'from', 'credits', 'actor')
+        or m.key = 'reason' and p_keep_reason;
+  end if;
+  if v_left ->> 'actor' = p_person then
+    v_left := v_left || jsonb_build_object('actor', p_pseudonym);
+  end if;
+  return nullif(v_left, '{}');
+end;
+$$;
+
+ALTER FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) IS 'Metadata without what an app or an operator wrote in it (p_whole), or with another name for the person who acted. Ids of Stripe''s objects and names of the catalogue''s stay: refunds, rollovers and reconcile go by them.';
+
 CREATE FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) RETURNS credits.stretch[]
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
@@ -5651,6 +6353,8 @@ CREATE FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integ
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
+declare
+  v_units bigint := (select u.per_credit from credits.unit u);
 begin
   if coalesce(stripe_event_id, '') = '' then
     raise exception 'The stripe_event_id is missing.'
@@ -5658,7 +6362,7 @@ begin
   end if;
   perform 1 from credits.issue_grant(
     p_account_id => target_user_id,
-    p_amount => credit_amount * credits.units_per_credit(),
+    p_amount => credit_amount * v_units,
     -- As a list: whatever characters are in them, no two calls about different payments share a key.
     p_idempotency_key => 'add_user_credits:' || md5(jsonb_build_array(
       stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))::text),
@@ -5683,6 +6387,7 @@ CREATE FUNCTION public.get_user_credit_balance(target_user_id uuid) RETURNS bigi
     AS $$
 declare
   v_posted bigint;
+  v_units bigint := (select u.per_credit from credits.unit u);
 begin
   if current_user = 'authenticated'
      and (target_user_id = any (credits.current_accounts())) is not true then
@@ -5690,7 +6395,7 @@ begin
       using errcode = '42501', hint = 'Pass the signed-in user''s id, or an account that they are a member of.';
   end if;
   select b.posted into v_posted from credits.read_balance(target_user_id) b;
-  return floor(v_posted / credits.units_per_credit()::numeric);
+  return floor(v_posted / v_units::numeric);
 end;
 $$;
 
@@ -6147,11 +6852,16 @@ CREATE VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries WITH (securi
             (sum(e.amount))::bigint AS posted,
             (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'expiry'::credits.entry_kind))), (0)::numeric))::bigint AS expired,
             (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'void'::credits.entry_kind))), (0)::numeric))::bigint AS voided,
-            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'reversal'::credits.entry_kind))), (0)::numeric))::bigint AS reversed
+            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'reversal'::credits.entry_kind))), (0)::numeric))::bigint AS reversed,
+            (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'transfer'::credits.entry_kind))), (0)::numeric))::bigint AS moved
            FROM credits.entries e
           WHERE (e.grant_id IS NOT NULL)
           GROUP BY e.account_id, e.grant_id) m ON (((m.account_id = g.account_id) AND (m.grant_id = g.grant_id))))
-  WHERE ((m.claim IS DISTINCT FROM (g.remaining + g.burned)) OR (m.expired <> g.expired) OR (m.voided <> g.voided) OR (m.reversed <> g.reversed) OR (m.posted <>
+  WHERE ((m.claim IS DISTINCT FROM (g.remaining + g.burned)) OR (m.expired <> g.expired) OR (m.voided <> g.voided) OR (m.reversed <> g.reversed) OR (m.moved <> (g.moved -
+        CASE
+            WHEN (g.home_grant_id IS NULL) THEN (0)::bigint
+            ELSE g.amount
+        END)) OR (m.posted <>
         CASE
             WHEN g.effective THEN (g.remaining + g.burned)
             ELSE (0)::bigint
@@ -6159,7 +6869,7 @@ CREATE VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries WITH (securi
 
 ALTER TABLE credits.broken_a_grants_claim_is_the_sum_of_its_entries OWNER TO florin_owner;
 
-COMMENT ON VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries IS 'Grants that say otherwise than their entries what was given, expired, voided or taken back.';
+COMMENT ON VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries IS 'Grants that say otherwise than their entries what was given, expired, voided, taken back or moved.';
 
 CREATE VIEW credits.broken_a_hold_ended_as_its_entry_says WITH (security_invoker='true') AS
  SELECT h.account_id,
@@ -6257,7 +6967,7 @@ CREATE VIEW credits.entries_in_order WITH (security_invoker='true') AS
     e.entry_no,
     e.posted_after,
     e.chain,
-    ROW(e.account_id, e.entry_no, e.amount, e.axis_from, e.posted_after, e.held_after, e.created_at, e.kind, e.cause, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata, e.actor, e.feature, e.meter, e.quantity, e.pricing, e.chain)::credits.entries AS entry,
+    ROW(e.account_id, e.entry_no, e.amount, e.axis_from, e.posted_after, e.held_after, e.created_at, e.kind, e.cause, e.grant_id, e.grant_delta, e.hold_id, e.idempotency_key, e.subject_seal, e.metadata, e.actor, e.feature, e.meter, e.quantity, e.pricing, e.chain, e.metadata_digest, e.actor_digest)::credits.entries AS entry,
     sum(e.amount) OVER w AS running,
     lag(e.chain, 1, '\x'::bytea) OVER w AS chain_before
    FROM credits.entries e
@@ -6291,7 +7001,7 @@ CREATE VIEW credits.broken_every_credit_of_a_grant_is_somewhere WITH (security_i
  SELECT g.account_id,
     format('grant %s'::text, g.grant_id) AS detail
    FROM credits.grants g
-  WHERE ((((((g.remaining + g.burned) + g.expired) + g.voided) + g.reversed) <> g.amount) OR (LEAST(g.remaining, g.burned, g.expired, g.voided, g.reversed) < 0));
+  WHERE (((((((g.remaining + g.burned) + g.expired) + g.voided) + g.reversed) + g.moved) <> g.amount) OR (LEAST(g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved) < 0));
 
 ALTER TABLE credits.broken_every_credit_of_a_grant_is_somewhere OWNER TO florin_owner;
 
@@ -6315,7 +7025,7 @@ CREATE VIEW credits.broken_grants_are_unaltered WITH (security_invoker='true') A
    FROM credits.grants g
   WHERE (NOT (EXISTS ( SELECT
            FROM credits.entries e
-          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.seal_in_view(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.purchase_key, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed)::credits.grants))))))
+          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.seal_in_view(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.purchase_key, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved, g.home_account_id, g.home_grant_id)::credits.grants))))))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('grant %s'::text, e.grant_id) AS detail
@@ -6353,7 +7063,7 @@ CREATE VIEW credits.broken_holds_are_unaltered WITH (security_invoker='true') AS
            FROM credits.entries n
           WHERE (n.kind = ANY (ARRAY['hold'::credits.entry_kind, 'extension'::credits.entry_kind]))
           ORDER BY n.account_id, n.hold_id, n.entry_no DESC) e ON (((e.account_id = h.account_id) AND (e.hold_id = h.hold_id))))
-  WHERE (e.subject_seal IS DISTINCT FROM credits.seal_in_view(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no)::credits.holds))
+  WHERE (e.subject_seal IS DISTINCT FROM credits.seal_in_view(ROW(h.account_id, h.hold_id, h.amount, h.axis_from, h.expires_at, h.placed_until, h.created_at, h.idempotency_key, h.metadata, h.actor, h.feature, h.status, h.captured, h.uncovered, h.overage, h.ended_no, h.metadata_digest, h.actor_digest)::credits.holds))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('hold %s'::text, e.hold_id) AS detail
@@ -6365,6 +7075,40 @@ UNION ALL
 ALTER TABLE credits.broken_holds_are_unaltered OWNER TO florin_owner;
 
 COMMENT ON VIEW credits.broken_holds_are_unaltered IS 'Holds that the last entry which placed or extended them did not seal so, and holds that only entries know.';
+
+CREATE VIEW credits.broken_moved_credits_are_somewhere WITH (security_invoker='true') AS
+ SELECT g.account_id,
+    format('grant %s: %s moved, %s in other accounts'::text, g.grant_id, g.moved, COALESCE(p.elsewhere, (0)::bigint)) AS detail
+   FROM (credits.grants g
+     LEFT JOIN ( SELECT n.home_account_id,
+            n.home_grant_id,
+            (sum(((n.amount - n.reversed) - n.moved)))::bigint AS elsewhere
+           FROM credits.grants n
+          WHERE (n.home_account_id IS NOT NULL)
+          GROUP BY n.home_account_id, n.home_grant_id) p ON (((p.home_account_id = g.account_id) AND (p.home_grant_id = g.grant_id))))
+  WHERE ((g.home_grant_id IS NULL) AND (g.moved <> COALESCE(p.elsewhere, (0)::bigint)));
+
+ALTER TABLE credits.broken_moved_credits_are_somewhere OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_moved_credits_are_somewhere IS 'Bought grants of which other accounts hold more or less than was moved out of them.';
+
+CREATE VIEW credits.broken_moved_credits_have_a_home WITH (security_invoker='true') AS
+ SELECT p.account_id,
+    format('grant %s, from grant %s'::text, p.grant_id, p.home_grant_id) AS detail
+   FROM (credits.grants p
+     LEFT JOIN ( SELECT n.account_id,
+            n.grant_id,
+            n.purchase_key,
+            n.source,
+            n.priority,
+            n.expires_at
+           FROM credits.grants n
+          WHERE (n.home_account_id IS NULL)) g ON (((g.account_id = p.home_account_id) AND (g.grant_id = p.home_grant_id))))
+  WHERE ((p.home_account_id IS NOT NULL) AND ((((g.source IS DISTINCT FROM p.source) OR (g.purchase_key IS DISTINCT FROM p.purchase_key)) OR (g.priority IS DISTINCT FROM p.priority)) OR (g.expires_at IS DISTINCT FROM p.expires_at)));
+
+ALTER TABLE credits.broken_moved_credits_have_a_home OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_moved_credits_have_a_home IS 'Credits that were moved from a grant which is not there, or whose source, purchase, priority or expiry they do not share.';
 
 CREATE VIEW credits.broken_posted_is_the_sum_of_entries WITH (security_invoker='true') AS
  SELECT a.account_id,
@@ -6428,6 +7172,42 @@ CREATE VIEW credits.broken_time_is_not_overlooked WITH (security_invoker='true')
 ALTER TABLE credits.broken_time_is_not_overlooked OWNER TO florin_owner;
 
 COMMENT ON VIEW credits.broken_time_is_not_overlooked IS 'Accounts that do not know when time alone changes them next.';
+
+CREATE VIEW credits.erased_rows WITH (security_invoker='true') AS
+ SELECT e.account_id,
+    credits.entry_id(e.account_id, e.entry_no) AS id,
+    credits.erased_seal(credits.entry_id(e.account_id, e.entry_no), e.metadata, e.metadata_digest, e.actor, e.actor_digest) AS seal
+   FROM credits.entries e
+  WHERE ((e.metadata_digest IS NOT NULL) OR (e.actor_digest IS NOT NULL))
+UNION ALL
+ SELECT h.account_id,
+    h.hold_id AS id,
+    credits.erased_seal(h.hold_id, h.metadata, h.metadata_digest, h.actor, h.actor_digest) AS seal
+   FROM credits.holds h
+  WHERE ((h.metadata_digest IS NOT NULL) OR (h.actor_digest IS NOT NULL));
+
+ALTER TABLE credits.erased_rows OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.erased_rows IS 'The rows in which a person was erased, as they are since.';
+
+CREATE VIEW credits.broken_what_was_erased_is_sealed WITH (security_invoker='true') AS
+ SELECT a.account_id,
+    'the last erasure does not cover the erased rows'::text AS detail
+   FROM ((credits.accounts a
+     LEFT JOIN ( SELECT r_1.account_id,
+            sha256(string_agg(r_1.seal, '\x'::bytea ORDER BY r_1.id)) AS seal
+           FROM credits.erased_rows r_1
+          GROUP BY r_1.account_id) r ON ((r.account_id = a.account_id)))
+     LEFT JOIN ( SELECT DISTINCT ON (e.account_id) e.account_id,
+            e.subject_seal AS seal
+           FROM credits.entries e
+          WHERE (e.kind = 'erasure'::credits.entry_kind)
+          ORDER BY e.account_id, e.entry_no DESC) s ON ((s.account_id = a.account_id)))
+  WHERE (r.seal IS DISTINCT FROM s.seal);
+
+ALTER TABLE credits.broken_what_was_erased_is_sealed OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.broken_what_was_erased_is_sealed IS 'Accounts in which rows were erased, or changed after it, without an entry that says so.';
 
 CREATE VIEW credits.broken_invariants WITH (security_invoker='true') AS
  SELECT b.account_id,
@@ -6518,7 +7298,22 @@ UNION ALL
  SELECT b.account_id,
     'the soonest expiry is known'::text AS invariant,
     b.detail
-   FROM credits.broken_the_soonest_expiry_is_known b;
+   FROM credits.broken_the_soonest_expiry_is_known b
+UNION ALL
+ SELECT b.account_id,
+    'moved credits are somewhere'::text AS invariant,
+    b.detail
+   FROM credits.broken_moved_credits_are_somewhere b
+UNION ALL
+ SELECT b.account_id,
+    'moved credits have a home'::text AS invariant,
+    b.detail
+   FROM credits.broken_moved_credits_have_a_home b
+UNION ALL
+ SELECT b.account_id,
+    'what was erased is sealed'::text AS invariant,
+    b.detail
+   FROM credits.broken_what_was_erased_is_sealed b;
 
 ALTER TABLE credits.broken_invariants OWNER TO florin_owner;
 
@@ -6581,6 +7376,14 @@ ALTER TABLE credits.members OWNER TO florin_owner;
 
 COMMENT ON TABLE credits.members IS 'The members of accounts that several users share, where the app does not keep them itself.';
 
+CREATE VIEW credits.unit AS
+ SELECT (COALESCE(max(((10)::double precision ^ (d.decimals)::double precision)), (1)::double precision))::bigint AS per_credit
+   FROM billing.credit_decimals d;
+
+ALTER TABLE credits.unit OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.unit IS 'One row. Smallest units of one credit: 1 where credits are whole, 100 with two decimals.';
+
 CREATE TABLE credits.usage_days (
     account_id uuid NOT NULL,
     day date NOT NULL,
@@ -6625,8 +7428,11 @@ CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
     (e.metadata ->> 'stripe_payment_id'::text) AS stripe_payment_id,
     (e.metadata ->> 'stripe_price_id'::text) AS stripe_price_id,
         CASE
-            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN e.amount
-            ELSE ((floor(((e.posted_after)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)) - floor((((e.posted_after - e.amount))::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric))))::bigint
+            WHEN (( SELECT u.per_credit
+               FROM credits.unit u) = 1) THEN e.amount
+            ELSE ((floor(((e.posted_after)::numeric / (( SELECT u.per_credit
+               FROM credits.unit u))::numeric)) - floor((((e.posted_after - e.amount))::numeric / (( SELECT u.per_credit
+               FROM credits.unit u))::numeric))))::bigint
         END AS delta,
     COALESCE((e.metadata ->> 'reason'::text), (e.kind)::text) AS reason,
     COALESCE((e.metadata ->> 'plan_type'::text), 'credits'::text) AS plan_type,
@@ -6643,8 +7449,10 @@ COMMENT ON VIEW public.credits_transactions IS 'Every movement of credits, as th
 CREATE VIEW public.credits_balance_mv WITH (security_invoker='true') AS
  SELECT b.account_id AS user_id,
         CASE
-            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN b.posted
-            ELSE (floor(((b.posted)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)))::bigint
+            WHEN (( SELECT u.per_credit
+               FROM credits.unit u) = 1) THEN b.posted
+            ELSE (floor(((b.posted)::numeric / (( SELECT u.per_credit
+               FROM credits.unit u))::numeric)))::bigint
         END AS balance,
     ( SELECT count(*) AS count
            FROM public.credits_transactions t
@@ -6824,6 +7632,8 @@ CREATE INDEX accounts_due ON credits.accounts USING btree (next_change_at) WHERE
 CREATE INDEX allocations_by_grant ON credits.allocations USING btree (account_id, grant_id);
 
 CREATE INDEX allocations_displaced ON credits.allocations USING btree (account_id, displaced_from) WHERE (displaced_from IS NOT NULL);
+
+CREATE INDEX grants_by_home ON credits.grants USING btree (home_account_id, home_grant_id) WHERE (home_account_id IS NOT NULL);
 
 CREATE INDEX grants_by_purchase ON credits.grants USING btree (account_id, purchase_key) WHERE (purchase_key IS NOT NULL);
 
@@ -7105,6 +7915,10 @@ REVOKE ALL ON FUNCTION billing.due_payments(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.due_payments(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.due_payments(p_limit integer) TO postgres;
 
+REVOKE ALL ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) TO service_role;
+GRANT ALL ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) TO service_role;
 GRANT ALL ON FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) TO postgres;
@@ -7130,6 +7944,8 @@ GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION billing.lock_accounts_of(p_commands jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.low_accounts(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.low_accounts(p_limit integer) TO service_role;
@@ -7170,6 +7986,10 @@ REVOKE ALL ON FUNCTION billing.raise_stale() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.raise_unknown_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) TO service_role;
+GRANT ALL ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) TO postgres;
+
 REVOKE ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) TO postgres;
@@ -7203,6 +8023,8 @@ REVOKE ALL ON FUNCTION billing.write_subscription(p_subscription jsonb) FROM PUB
 REVOKE ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit integer) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.adjust(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, p_internal_note text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -7315,6 +8137,14 @@ GRANT ALL ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) TO 
 GRANT ALL ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.entry_id(p_account_id uuid, p_entry_no bigint) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) TO service_role;
+GRANT ALL ON FUNCTION credits.erase_person(p_account_id uuid, p_user_id uuid, OUT entries bigint, OUT holds bigint, OUT limits bigint) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) TO service_role;
+GRANT ALL ON FUNCTION credits.erased_seal(p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.expire_due(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.expire_due(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.expire_due(p_limit integer) TO postgres;
@@ -7337,6 +8167,8 @@ REVOKE ALL ON FUNCTION credits.find_grant(p_account_id uuid, p_grant_id uuid) FR
 
 REVOKE ALL ON FUNCTION credits.find_hold(p_account_id uuid, p_hold_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) TO service_role;
 GRANT ALL ON FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) TO postgres;
@@ -7354,14 +8186,13 @@ REVOKE ALL ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_
 
 REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO authenticated;
-GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO service_role;
-GRANT ALL ON FUNCTION credits.give_back(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO postgres;
+REVOKE ALL ON FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -7386,6 +8217,10 @@ GRANT ALL ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]
 GRANT ALL ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.lock_account(p_account_id uuid, p_create boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.lock_in_order(p_account_ids uuid[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p_at timestamp with time zone, p_locked uuid[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) FROM PUBLIC;
 
@@ -7442,6 +8277,8 @@ REVOKE ALL ON FUNCTION credits.raise_insufficient(p_available bigint, p_required
 
 REVOKE ALL ON FUNCTION credits.raise_key_reused(p_idempotency_key text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.raise_moving() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.raise_not_a_member(p_account_id uuid, p_user_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.raise_role_too_low(p_role credits.member_role, p_required credits.member_role) FROM PUBLIC;
@@ -7472,6 +8309,8 @@ REVOKE ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to d
 GRANT ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.read_usage(p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.recall(p_grant credits.grants, p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.recompute_balances() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO service_role;
 GRANT ALL ON FUNCTION credits.recompute_balances() TO postgres;
@@ -7492,13 +8331,20 @@ GRANT ALL ON FUNCTION credits.remove_member(p_account_id uuid, p_user_id uuid, p
 
 REVOKE ALL ON FUNCTION credits.replayed(p_account_id uuid, p_idempotency_key text, p_kind credits.entry_kind, p_metadata jsonb, p_grant_id uuid, p_grant_delta bigint, p_amount bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.restore(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.restore_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT restored bigint, OUT replayed boolean) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO authenticated;
+GRANT ALL ON FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO service_role;
+GRANT ALL ON FUNCTION credits.return_parts(p_at timestamp with time zone, p_parts credits.part[], INOUT p_payers credits.payer[], INOUT p_changes credits.change[]) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.return_pieces(p_pieces credits.piece[], p_amount bigint, p_at timestamp with time zone, p_cause credits.cause, p_metadata jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.reverse(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_cause credits.cause, p_locked uuid[], OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.reverse_grant(p_account_id uuid, p_grant_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT reversed bigint, OUT replayed boolean) TO service_role;
@@ -7572,17 +8418,16 @@ GRANT ALL ON FUNCTION credits.subject_seal(p_hold credits.holds) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.take_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.units_per_credit() FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.units_per_credit() TO authenticated;
-GRANT ALL ON FUNCTION credits.units_per_credit() TO service_role;
-GRANT ALL ON FUNCTION credits.units_per_credit() TO postgres;
+REVOKE ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO authenticated;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO service_role;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) FROM PUBLIC;
 
@@ -7601,6 +8446,8 @@ GRANT ALL ON FUNCTION credits.void_grant(p_account_id uuid, p_grant_id uuid, p_i
 REVOKE ALL ON FUNCTION credits.window_end(p_per credits.limit_window, p_start timestamp with time zone, p_time_zone text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp with time zone, p_time_zone text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.without_person(p_metadata jsonb, p_whole boolean, p_keep_reason boolean, p_person text, p_pseudonym text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.without_stretch(p_unpaid credits.stretch[], p_axis_from bigint, p_axis_to bigint) TO authenticated;
@@ -7738,6 +8585,12 @@ GRANT SELECT ON TABLE credits.broken_held_is_the_sum_of_open_holds TO postgres;
 GRANT SELECT ON TABLE credits.broken_holds_are_unaltered TO service_role;
 GRANT SELECT ON TABLE credits.broken_holds_are_unaltered TO postgres;
 
+GRANT SELECT ON TABLE credits.broken_moved_credits_are_somewhere TO service_role;
+GRANT SELECT ON TABLE credits.broken_moved_credits_are_somewhere TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_moved_credits_have_a_home TO service_role;
+GRANT SELECT ON TABLE credits.broken_moved_credits_have_a_home TO postgres;
+
 GRANT SELECT ON TABLE credits.broken_posted_is_the_sum_of_entries TO service_role;
 GRANT SELECT ON TABLE credits.broken_posted_is_the_sum_of_entries TO postgres;
 
@@ -7749,6 +8602,12 @@ GRANT SELECT ON TABLE credits.broken_the_soonest_expiry_is_known TO postgres;
 
 GRANT SELECT ON TABLE credits.broken_time_is_not_overlooked TO service_role;
 GRANT SELECT ON TABLE credits.broken_time_is_not_overlooked TO postgres;
+
+GRANT SELECT ON TABLE credits.erased_rows TO service_role;
+GRANT SELECT ON TABLE credits.erased_rows TO postgres;
+
+GRANT SELECT ON TABLE credits.broken_what_was_erased_is_sealed TO service_role;
+GRANT SELECT ON TABLE credits.broken_what_was_erased_is_sealed TO postgres;
 
 GRANT SELECT ON TABLE credits.broken_invariants TO service_role;
 GRANT SELECT ON TABLE credits.broken_invariants TO postgres;
@@ -7762,6 +8621,10 @@ GRANT SELECT ON TABLE credits.limit_counters TO postgres;
 
 GRANT SELECT ON TABLE credits.members TO service_role;
 GRANT SELECT ON TABLE credits.members TO postgres;
+
+GRANT SELECT ON TABLE credits.unit TO authenticated;
+GRANT SELECT ON TABLE credits.unit TO service_role;
+GRANT SELECT ON TABLE credits.unit TO postgres;
 
 GRANT SELECT ON TABLE credits.usage_days TO service_role;
 GRANT SELECT ON TABLE credits.usage_days TO postgres;

@@ -4,6 +4,7 @@ import type {
   CheckoutSession,
   CheckoutStatus,
   CurrentPlan,
+  GroupedUsage,
   Member,
   MemberPage,
   MemberRole,
@@ -16,6 +17,7 @@ import type {
   TopUpTerms,
   TransactionPage,
   Usage,
+  UsageGrouping,
 } from '../contract/index.ts';
 import { createWatchBalance, type WatchOptions } from './balance-watch.ts';
 import { type CheckoutInput, createCheckout, verified } from './checkout.ts';
@@ -54,6 +56,8 @@ export type FlorinClient = PlanSessions & {
   transactions(options?: { cursor?: string | null }): Promise<TransactionPage>;
   /** Credits spent and granted by UTC day, both days included (YYYY-MM-DD). */
   usage(range?: { from?: string; to?: string }): Promise<Usage>;
+  /** Credits spent, by any of day, meter, feature and actor; only groups that used something. */
+  usage(range: { from?: string; to?: string; by: readonly UsageGrouping[] }): Promise<GroupedUsage>;
   /** Auto top-up: what is agreed to, and the latest purchases. */
   topUp(): Promise<TopUpState>;
   /** Agrees, for a buyer who was shown these terms and said yes. Paused until a card is saved. */
@@ -119,7 +123,8 @@ export function createFlorinClient(options: FlorinClientOptions = {}): FlorinCli
     stopTopUp: () => ask({ path: topUp, method: 'DELETE' }),
     balance: () => ask({ path: '/api/balance' }),
     transactions: (page = {}) => ask({ path: '/api/transactions', query: { cursor: page.cursor } }),
-    usage: (range = {}) => ask({ path: '/api/usage', query: { from: range.from, to: range.to } }),
+    usage: ({ from, to, by }: { from?: string; to?: string; by?: readonly UsageGrouping[] } = {}) =>
+      ask<never>({ path: '/api/usage', query: { from, to, by: by?.join(',') } }),
     actFor(accountId) {
       const { accountId: _, ...rest } = options;
       return createFlorinClient({ ...rest, host, ...(accountId === null ? {} : { accountId }) });

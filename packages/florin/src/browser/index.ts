@@ -9,6 +9,7 @@ export type {
   CreditTypes,
   CurrentPlan,
   EntryKind,
+  GroupedUsage,
   LiveGrant,
   Member,
   MemberPage,
@@ -29,6 +30,8 @@ export type {
   TransactionPage,
   Usage,
   UsageDay,
+  UsageGroup,
+  UsageGrouping,
 } from '../contract/index.ts';
 export type { WatchOptions } from './balance-watch.ts';
 export type { CheckoutInput } from './checkout.ts';

@@ -14,3 +14,11 @@ export function forSale(catalog: Catalog, priceId: string): CatalogPrice {
   }
   return price;
 }
+
+/** The prices that are paid by the seat, by their keys and lookup_keys. */
+export function perSeatPrices({ prices }: Catalog): readonly string[] {
+  const names = prices
+    .filter(({ perSeat }) => perSeat === true)
+    .flatMap(({ id, lookupKey }) => (lookupKey === undefined ? [id] : [id, lookupKey]));
+  return [...new Set(names)];
+}

@@ -1,5 +1,5 @@
 export { defineCatalog } from './define.ts';
-export { forSale } from './for-sale.ts';
+export { forSale, perSeatPrices } from './for-sale.ts';
 export { loadCatalog } from './load.ts';
 export { OCR_AMOUNTS, OCR_CATALOG } from './ocr.ts';
 export { parseCatalog } from './parse.ts';

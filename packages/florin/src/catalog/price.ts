@@ -31,10 +31,13 @@ export type CatalogPrice = {
   readonly trialCredits?: number;
   /** Grants an annual price's credits a month at a time. */
   readonly drip?: 'monthly';
+  /**
+   * Its quantity is a number of seats, which buyers choose: `credits` for each go to the account's pool, and seats
+   * are compared with members. Recurring prices only. Default false.
+   */
+  readonly perSeat?: boolean;
   /** Buyers may choose this one-time price for auto top-up. Default false. */
   readonly topUp?: boolean;
-  /** A recurring price is sold by the seat: buyers choose how many, here and on the account page. Default false. */
-  readonly perSeat?: boolean;
 };
 
 /** How checkouts are made. */

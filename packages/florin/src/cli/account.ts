@@ -13,6 +13,7 @@ import {
   listEntries,
   listGrants,
   readBalance,
+  transfer,
 } from '../ledger/index.ts';
 import { resolveAccount } from './account-name.ts';
 import {
@@ -49,11 +50,13 @@ const REASON = 'why; kept in the ledger, and the buyer reads it';
 const NOTE = 'an internal note, kept in the ledger; no buyer reads it';
 const ACTOR = 'who decided it; kept in the ledger; default: the user of this machine';
 
-/** `florin account show|grant|adjust`: one account, for the operator. */
+/** `florin account show|grant|adjust|transfer`: one account, for the operator. */
 export function addAccount(program: Command, context: CommandContext): void {
   const account = program
     .command('account')
-    .description('Look at one account, give it credits, or adjust it.');
+    .description(
+      'Look at one account, give it credits, adjust it, or move its credits to another.',
+    );
 
   account
     .command('show')
@@ -129,6 +132,32 @@ export function addAccount(program: Command, context: CommandContext): void {
         print(context, { options, value, text });
       }, WRITES),
     );
+
+  account
+    .command('transfer')
+    .description('Move credits that were bought to another account. A refund finds them there.')
+    .argument('<from>', 'the uuid of the account that gives', argument(readAccountId))
+    .argument('<to>', 'the uuid of the one that gets them', argument(readAccountId))
+    .argument('<credits>', 'a whole number above 0', argument(readCredits))
+    .requiredOption('--reason <text>', 'why; kept in the ledger, and both read it')
+    .option('--actor <name>', ACTOR, argument(readActor))
+    .option('--key <key>', 'repeating with the same key moves once; default: a new one each time')
+    .option('--json', 'print JSON')
+    .action((from: string, to: string, amount: string, options: AdjustOptions) =>
+      withCreditDatabase(async (db, { read, show }) => {
+        const moved = await transfer(db, {
+          from,
+          to,
+          amount: read(amount),
+          idempotencyKey: options.key ?? `cli:${randomIds.uuid()}`,
+          reason: options.reason,
+          actor: options.actor ?? whoRunsThis(),
+        });
+        const value = show(moved);
+        const text = `${moved.replayed ? 'Moved before' : 'Moved'}: ${amount} credits to ${to}. ${from} has ${value.available} available.`;
+        print(context, { options, value, text });
+      }, WRITES),
+    );
 }
 
 async function show(shown: {
@@ -185,7 +214,18 @@ async function show(shown: {
 }
 
 const GRANT_HEADINGS = [
-  ...['grant', 'reason', 'amount', 'spent', 'held', 'expired', 'voided', 'reversed', 'left'],
+  ...[
+    'grant',
+    'reason',
+    'amount',
+    'spent',
+    'held',
+    'expired',
+    'voided',
+    'reversed',
+    'moved',
+    'left',
+  ],
   'expires',
 ];
 
@@ -211,12 +251,14 @@ function whyAndWho({ metadata }: Entry): string {
 
 /** One line of the answer to "why does he have 37?". */
 function explain(item: BalanceItem): string[] {
-  const { amount, spent, reserved, expired, voided, reversed, contributes, metadata } = item;
+  const { amount, spent, reserved, expired, voided, reversed, moved, contributes, metadata } = item;
   const reason = metadata?.['reason'];
   return [
     item.grantId ?? item.item,
     typeof reason === 'string' ? reason : (item.source ?? ''),
-    ...[amount, spent, reserved, expired, voided, reversed].map((each) => String(each ?? '')),
+    ...[amount, spent, reserved, expired, voided, reversed, moved].map((each) =>
+      String(each ?? ''),
+    ),
     item.item === 'scheduled' ? '0 (not yet)' : String(contributes),
     item.grantId === null ? '' : (item.expiresAt?.toISOString() ?? 'never'),
   ];
@@ -224,5 +266,5 @@ function explain(item: BalanceItem): string[] {
 
 function sumOf(items: readonly BalanceItem[], credit: Credit): string[] {
   const sum = items.reduce((total, { contributes }) => total + contributes, 0);
-  return ['available', '', '', '', '', '', '', '', credit.text(sum), ''];
+  return ['available', '', '', '', '', '', '', '', '', credit.text(sum), ''];
 }

@@ -7,6 +7,7 @@ import { checkCatalogue } from './checks/catalogue.ts';
 import { type Check, fault, ok } from './checks/check.ts';
 import { checkDatabase } from './checks/database.ts';
 import { checkIdentity, checkService } from './checks/identity.ts';
+import { checkSeats } from './checks/seats.ts';
 import { checkStripe } from './checks/stripe.ts';
 import { type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -33,6 +34,10 @@ export function addDoctor(program: Command, context: CommandContext): void {
         checkIdentity(environment),
         checkService(environment),
         checkCatalogue(environment['FLORIN_CATALOG'], environment['DATABASE_URL']),
+        checkSeats({
+          url: environment['DATABASE_URL'],
+          catalogPath: environment['FLORIN_CATALOG'],
+        }),
       ]);
       const found = groups.flat();
       const checks = [...found, ...checkSettings(environment, found)];

@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   reconcile: async () => (await import('./reconcile.ts')).addReconcile,
   verify: async () => (await import('./verify.ts')).addVerify,
   account: async () => (await import('./account.ts')).addAccount,
+  person: async () => (await import('./person.ts')).addPerson,
 };
 
 /** Runs `florin <argv>`; the answer is what the process should end with. */

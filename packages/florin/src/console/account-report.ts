@@ -7,6 +7,7 @@ import {
 } from '../ledger/index.ts';
 import { type AccountHit, type Hold, listHolds, showAccount } from './accounts.ts';
 import type { ConsoleDeps } from './deps.ts';
+import { readSeats, type Seats } from './seats.ts';
 import { type AccountTopUps, showTopUps } from './top-ups.ts';
 
 /** A grant with everything that became of its credits. */
@@ -33,6 +34,8 @@ export type AccountReport = {
   readonly grants: readonly GrantReport[];
   readonly holds: readonly Hold[];
   readonly topUp: AccountTopUps;
+  /** Null where it pays for none. */
+  readonly seats: Seats | null;
   /** `actor` is who made it by hand, or who used the credits. */
   readonly entries: readonly Omit<StatementEntry, 'madeBy'>[];
   readonly nextCursor: string | null;
@@ -53,11 +56,12 @@ export async function readAccountReport(
   }
   const { customerId, closedAt, posted, held, available, nextExpiryAt } = account;
   const { entries, grants, nextCursor } = await readStatement(db, { accountId, before });
-  const [items, holds, email, topUp] = await Promise.all([
+  const [items, holds, email, topUp, [seats]] = await Promise.all([
     explainBalance(db, accountId),
     listHolds(db, accountId),
     emailOf(deps, customerId),
     showTopUps(db, accountId),
+    readSeats(db, { prices: deps.perSeat, accountId }),
   ]);
   const explained = new Map(items.map((item) => [item.grantId, item]));
   return {
@@ -73,6 +77,7 @@ export async function readAccountReport(
     }),
     holds,
     topUp,
+    seats: seats === undefined ? null : { bought: seats.bought, members: seats.members },
     entries: entries.map(({ madeBy, ...entry }) => ({ ...entry, actor: madeBy ?? entry.actor })),
     nextCursor,
   };

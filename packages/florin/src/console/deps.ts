@@ -6,5 +6,7 @@ export type ConsoleDeps = {
   readonly db: Executor;
   /** Is asked for what only Stripe knows. */
   readonly stripe: StripeClient;
+  /** The prices that are paid by the seat, by id and lookup_key. */
+  readonly perSeat: readonly string[];
   readonly logger: Logger;
 };

@@ -26,4 +26,5 @@ export {
   type SearchText,
   type Whereabouts,
 } from './search.ts';
+export { readSeats, type Seats } from './seats.ts';
 export type { AccountTopUps } from './top-ups.ts';

@@ -38,6 +38,7 @@ const balanceItem = z.object({
   expired: amount.nullable(),
   voided: amount.nullable(),
   reversed: amount.nullable(),
+  moved: amount.nullable(),
   contributes: amount,
   expiresAt: instant.nullable(),
   issuedAt: instant.nullable(),

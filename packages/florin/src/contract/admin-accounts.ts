@@ -40,13 +40,14 @@ const grant = liveGrant.extend({
   expired: amount,
   voided: amount,
   reversed: amount,
+  moved: amount,
   createdAt: instant,
   metadata: z.record(z.string(), z.unknown()),
   /** Who gave it by hand: an operator's account, `server`, or the name of whoever ran the command. */
   actor: z.string().nullable(),
   internalNote: z.string().nullable(),
 });
-/** amount = remaining + burned + expired + voided + reversed, always. */
+/** amount = remaining + burned + expired + voided + reversed + moved, always. */
 export interface AdminGrant extends Shown<typeof grant> {}
 
 const hold = z.object({
@@ -113,6 +114,8 @@ const account = z.object({
   grants: z.array(grant),
   holds: z.array(hold),
   topUp: topUps,
+  /** Paid for by its live subscriptions, beside the members who may use credits; null where it pays for none. */
+  seats: z.object({ bought: z.int(), members: z.int() }).nullable(),
   entries: z.array(entry),
   nextCursor: cursor,
 });

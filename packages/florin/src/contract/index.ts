@@ -15,6 +15,7 @@ import { PLAN_SESSION } from './plan-session.ts';
 import { SHOP } from './shop.ts';
 import { STATEMENT } from './statement.ts';
 import { TOP_UP } from './top-up.ts';
+import { TRANSFERS } from './transfers.ts';
 import { USAGE } from './usage.ts';
 
 /** Every operation of the service. */
@@ -30,6 +31,7 @@ export const OPERATIONS: readonly Operation[] = [
   CHARGES,
   LIMITS,
   MEMBERS,
+  TRANSFERS,
   ADMIN_EVENTS,
   ADMIN_ACCOUNTS,
   ADMIN_HEALTH,
@@ -76,7 +78,13 @@ export type {
   TransactionPage,
 } from './statement.ts';
 export type { TopUp, TopUpConsent, TopUpState, TopUpTerms } from './top-up.ts';
-export type { Usage, UsageDay } from './usage.ts';
+export type {
+  GroupedUsage,
+  Usage,
+  UsageDay,
+  UsageGroup,
+  UsageGrouping,
+} from './usage.ts';
 export type { Credits, CreditTypes };
 export {
   ACCOUNTS,
@@ -94,5 +102,6 @@ export {
   SHOP,
   STATEMENT,
   TOP_UP,
+  TRANSFERS,
   USAGE,
 };

@@ -41,11 +41,13 @@ export const transaction = z.object({
     'void',
     'reversal',
     'adjustment',
+    'transfer',
     'schedule',
     'hold',
     'extension',
     'release',
     'close',
+    'erasure',
   ]),
   /** Signed credits; 0 for what only reserves, schedules or closes. */
   amount,
@@ -68,7 +70,7 @@ export const transaction = z.object({
 });
 /** One line of the ledger. */
 export interface Transaction extends Shown<typeof transaction> {}
-/** The last five move no credits: a grant of the future, a hold placed, prolonged or ended, a closing. */
+/** The last six move no credits: a grant of the future, a hold placed, prolonged or ended, a closing, an erasure. */
 export type EntryKind = Transaction['kind'];
 
 const page = z.object({ transactions: z.array(transaction), nextCursor: cursor });

@@ -36,6 +36,11 @@ const byGroup = z.object({
   ),
 });
 
+/** Credits spent by any of day, meter, feature and actor; only groups that used something. */
+export interface GroupedUsage extends Shown<typeof byGroup> {}
+export type UsageGroup = GroupedUsage['groups'][number];
+export type UsageGrouping = z.infer<typeof grouping>;
+
 const query = z.object({
   from: day.optional(),
   to: day.optional(),

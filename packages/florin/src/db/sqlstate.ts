@@ -24,7 +24,7 @@ type Mapping = (error: DriverError) => FlorinError;
 
 /** The SQLSTATEs that the ledger's functions raise; docs/errors.md lists the same. */
 const LEDGER_ERRORS: Readonly<Record<string, Mapping>> = {
-  CRINS: (error) => new InsufficientCreditsError(parseAmounts(error.detail), error),
+  CRINS: toInsufficient,
   CRLIM: (error) => new LimitReachedError(JSON.parse(error.detail ?? '{}'), error),
   CRDUP: (error) => new IdempotencyKeyReusedError(whatToDo(error), { cause: error }),
   CRHLD: (error) => new HoldNotOpenError(whatToDo(error), { cause: error }),
@@ -189,8 +189,14 @@ export function isPoolerRefusal(error: unknown): boolean {
   return error instanceof Error && /^unsupported startup parameter/i.test(error.message);
 }
 
-function parseAmounts(detail: string | undefined): { available: number; required: number } {
-  const parsed: unknown = detail === undefined ? {} : JSON.parse(detail);
-  const { available, required } = parsed as { available?: unknown; required?: unknown };
-  return { available: Number(available ?? 0), required: Number(required ?? 0) };
+/** What is asked for may be there and yet not be of the kind that may be moved: then the ledger says so. */
+function toInsufficient(error: DriverError): InsufficientCreditsError {
+  const detail: unknown = error.detail === undefined ? {} : JSON.parse(error.detail);
+  const { available, required, of } = detail as Readonly<Record<string, unknown>>;
+  const amounts = { available: Number(available ?? 0), required: Number(required ?? 0) };
+  return new InsufficientCreditsError(
+    amounts,
+    error,
+    of === undefined ? undefined : whatToDo(error),
+  );
 }

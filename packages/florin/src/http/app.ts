@@ -29,6 +29,7 @@ import { addPlanSession } from './routes/plan-session.ts';
 import { addShop } from './routes/shop.ts';
 import { addStatement } from './routes/statement.ts';
 import { addTopUp } from './routes/top-up.ts';
+import { addTransfers } from './routes/transfers.ts';
 import { addUsage } from './routes/usage.ts';
 import { addWebhook } from './routes/webhook.ts';
 
@@ -80,6 +81,7 @@ export function createApp(deps: AppDeps): FlorinApp {
   addUsage(app, parts);
   addLimits(app, parts);
   addMembers(app, parts);
+  addTransfers(app, parts);
   addAdminEvents(app, parts);
   addAdminAccounts(app, parts);
   addAdminHealth(app, parts);

@@ -37,6 +37,8 @@ export type Callers = {
   buyerOrServer(c: RequestContext, operation: Operation, limit?: keyof Limits): Promise<Caller>;
   /** Whoever may manage the account in the path: a member with the role that the operation asks for, an operator, the server key. */
   manager(c: RequestContext, operation: Operation): Promise<Manager>;
+  /** A signed-in user, whose accounts the caller of this looks at; an operator or the server key, who may do all. */
+  anyone(c: RequestContext): Promise<{ readonly userId: string | undefined; readonly by: string }>;
   /** A user whose app_metadata says so, or the server key: who acts, for the log. */
   operator(c: RequestContext): Promise<string>;
 };
@@ -143,6 +145,14 @@ export function createCallers(options: {
       }
       const { accountId, userId, role } = await actFor(c, caller, { operation, limit: 'buyer' });
       return { accountId, userId, role };
+    },
+    async anyone(c) {
+      const caller = await identify(c);
+      if (caller === 'server') {
+        return { userId: undefined, by: 'server' };
+      }
+      await rateLimits.take('buyer', caller.userId);
+      return { userId: caller.isOperator ? undefined : caller.userId, by: caller.userId };
     },
     async operator(c) {
       const caller = await identify(c);

@@ -6,7 +6,8 @@ import { Reply } from './headers.ts';
 import type { Parts } from './parts.ts';
 import { RequestError } from './request-error.ts';
 
-const REPLAYED = { 'idempotent-replayed': 'true' };
+/** What an answer says that is an earlier call's. */
+export const REPLAYED = { 'idempotent-replayed': 'true' };
 
 /**
  * Returns what wraps a write of the app's own server: it checks the caller and the key, lets `work`
@@ -30,7 +31,7 @@ export function createServerWrite({ callers, feed }: Pick<Parts, 'callers' | 'fe
 }
 
 /** Reads the key: a text in quotes, as the IETF draft has it, or a bare one, as Stripe writes it. */
-function keyOf(c: RequestContext): string {
+export function keyOf(c: RequestContext): string {
   const header = c.req.header('idempotency-key')?.trim() ?? '';
   if (header === '') {
     throw new RequestError(

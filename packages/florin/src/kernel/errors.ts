@@ -65,10 +65,15 @@ export class InsufficientCreditsError extends FlorinError {
   readonly available: Credits;
   readonly required: Credits;
 
-  constructor(amounts: { available: Credits; required: Credits }, cause?: unknown) {
+  constructor(
+    amounts: { available: Credits; required: Credits },
+    cause?: unknown,
+    message?: string | undefined,
+  ) {
     super(
       'insufficient_credits',
-      `The account has ${amounts.available} credits available and ${amounts.required} are needed. Grant or buy credits, then retry with the same key.`,
+      message ??
+        `The account has ${amounts.available} credits available and ${amounts.required} are needed. Grant or buy credits, then retry with the same key.`,
       { details: amounts, cause },
     );
     this.available = amounts.available;

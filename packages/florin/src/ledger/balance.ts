@@ -61,6 +61,8 @@ export type BalanceItem = {
   readonly expired: Credits | null;
   readonly voided: Credits | null;
   readonly reversed: Credits | null;
+  /** In other accounts now. */
+  readonly moved: Credits | null;
   readonly contributes: Credits;
   readonly expiresAt: Date | null;
   readonly issuedAt: Date | null;
@@ -69,8 +71,8 @@ export type BalanceItem = {
 
 const EXPLAIN: Statement = {
   name: 'ledger_explain_balance',
-  text: `select item, grant_id, source, amount, spent, reserved, expired, voided, reversed, contributes,
-                expires_at, issued_at, metadata
+  text: `select item, grant_id, source, amount, spent, reserved, expired, voided, reversed, moved,
+                contributes, expires_at, issued_at, metadata
            from credits.explain_balance($1)`,
 };
 

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers';
 import type { Executor } from '../db/index.ts';
 import {
   AccountClosedError,
+  FlorinError,
   IdempotencyKeyReusedError,
   InsufficientCreditsError,
   isRetryable,
@@ -45,7 +46,8 @@ const PATIENCE_MS = 50;
  * keep their order. A batch waits for no account: those that are locked, or that time has changed, go on
  * by themselves, each with all that waits for it. When a batch is refused as a whole, each account is
  * tried alone, then each spend, so that each gets its own error; when the database is out of reach, so it
- * would be for each.
+ * would be for each. On a cluster, where no statement passes over a locked row, the first batch is refused;
+ * from then on a call is about one account, and only spends of the same account wait for each other.
  */
 export function createSpender(db: Executor): Spender {
   /** What waits, by account: of those that may go, and of those that a call is about. */
@@ -53,6 +55,8 @@ export function createSpender(db: Executor): Spender {
   const behind = new Map<string, Waiting[]>();
   let calls = 0;
   let scheduled = false;
+  /** Whether accounts share no calls. */
+  let apart = false;
 
   /** Whatever comes in the same turn of the event loop goes together. */
   function schedule(): void {
@@ -60,8 +64,11 @@ export function createSpender(db: Executor): Spender {
       scheduled = true;
       setImmediate(() => {
         scheduled = false;
-        while (calls < MAX_CALLS && ready.size > 0) {
+        while (!apart && calls < MAX_CALLS && ready.size > 0) {
           call(take());
+        }
+        if (apart) {
+          callEach();
         }
       });
     }
@@ -95,6 +102,15 @@ export function createSpender(db: Executor): Spender {
     return batch;
   }
 
+  /** Each account by itself, however many calls are under way. */
+  function callEach(): void {
+    for (const [accountId, line] of ready) {
+      ready.delete(accountId);
+      behind.set(accountId, line);
+      void insist(accountId, line.splice(0, 1));
+    }
+  }
+
   function call(batch: readonly Waiting[]): void {
     calls += 1;
     let counts = true;
@@ -106,7 +122,10 @@ export function createSpender(db: Executor): Spender {
       }
     };
     const timer = setTimeout(leave, PATIENCE_MS);
-    void send(db, batch).then((left) => {
+    const onRefusal = (error: unknown) => {
+      apart ||= isOnCluster(error);
+    };
+    void send(db, batch, { wait: false, onRefusal }).then((left) => {
       clearTimeout(timer);
       for (const accountId of new Set(batch.map(accountOf))) {
         void insist(
@@ -140,6 +159,11 @@ export function createSpender(db: Executor): Spender {
   };
 }
 
+/** Whether a batch was refused because a cluster passes over no locked account. */
+function isOnCluster(error: unknown): boolean {
+  return error instanceof FlorinError && error.details?.['sqlstate'] === '0A000';
+}
+
 function accountOf({ request }: Waiting): string {
   return request.accountId;
 }
@@ -148,7 +172,7 @@ function accountOf({ request }: Waiting): string {
 async function send(
   db: Executor,
   batch: readonly Waiting[],
-  { wait } = { wait: false },
+  { wait, onRefusal }: { wait: boolean; onRefusal?: (error: unknown) => void } = { wait: false },
 ): Promise<readonly Waiting[]> {
   const [one] = batch;
   if (one !== undefined && batch.length === 1) {
@@ -161,6 +185,7 @@ async function send(
     return batch.filter((waiting, n) => !answer(waiting, outcomes[n] as Outcome));
   } catch (error) {
     if (!isRetryable(error)) {
+      onRefusal?.(error);
       return batch;
     }
     for (const { reject } of batch) {

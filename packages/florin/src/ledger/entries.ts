@@ -14,11 +14,13 @@ export type Entry = {
     | 'void'
     | 'reversal'
     | 'adjustment'
+    | 'transfer'
     | 'schedule'
     | 'hold'
     | 'extension'
     | 'release'
-    | 'close';
+    | 'close'
+    | 'erasure';
   /** Signed credits; 0 for what only reserves, schedules or closes. */
   readonly amount: number;
   readonly postedAfter: number;

@@ -126,6 +126,8 @@ export type Grant = {
   readonly remaining: number;
   readonly reversed: number;
   readonly expired: number;
+  /** In other accounts now. */
+  readonly moved: number;
   readonly effectiveAt: Date;
   readonly expiresAt: Date | null;
   readonly createdAt: Date;
@@ -135,8 +137,8 @@ export type Grant = {
 const LIST: Statement = {
   name: 'ledger_list_grants',
   text: `select e.grant_id, e.source, e.priority, e.amount,
-                e.amount - e.spent - e.reserved - e.expired - e.voided - e.reversed as remaining,
-                e.reversed, e.expired, e.effective_at, e.expires_at, e.issued_at as created_at, e.metadata
+                e.amount - e.spent - e.reserved - e.expired - e.voided - e.reversed - e.moved as remaining,
+                e.reversed, e.expired, e.moved, e.effective_at, e.expires_at, e.issued_at as created_at, e.metadata
            from credits.explain_balance($1) with ordinality e
           where e.grant_id is not null
           order by e.ordinality desc limit 1000`,
@@ -150,7 +152,8 @@ export async function listGrants(db: Executor, accountId: string): Promise<Grant
 const LAPSED: Statement = {
   name: 'ledger_lapsed_of',
   text: `select e.idempotency_key as key, e.expired + e.voided as lapsed,
-                e.amount - e.spent - e.reserved - e.expired - e.voided - e.reversed as remaining
+                e.amount - e.spent - e.reserved - e.expired - e.voided - e.reversed - e.moved
+                  as remaining
            from credits.explain_balance($1) e
           where e.idempotency_key = any($2)`,
 };

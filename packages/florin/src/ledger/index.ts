@@ -70,6 +70,7 @@ export {
   type StatementPage,
   textOf,
 } from './statement.ts';
+export { type Transfer, transfer } from './transfer.ts';
 export {
   readUsage,
   rollUpUsage,

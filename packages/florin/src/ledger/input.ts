@@ -77,6 +77,14 @@ export const REQUESTS = {
     internalNote: text.optional(),
   }),
   closeAccount: write,
+  transfer: z.object({
+    from: uuid,
+    to: uuid,
+    amount: credits,
+    idempotencyKey: text,
+    reason: text,
+    actor: usedBy.optional(),
+  }),
   setLimit: limited.extend({
     credits: creditsFrom(0),
     timeZone: text.default('UTC'),

@@ -104,6 +104,8 @@ export async function unexplainedGrants(db: Executor, days: BookDays): Promise<U
        left join paid p
          on p.account_id = g.account_id and p.payment_id = e.metadata ->> 'stripe_payment_id'
       where g.amount > g.reversed
+        -- What was moved in is explained where it was bought.
+        and g.home_grant_id is null
         and b.purchase_key is null
         and (g.purchase_key is not null or p.payment_id is not null)
         and ($1::integer is null or g.account_id in (select a.account_id from accounts a))

@@ -16,11 +16,11 @@
 call florin.begin_migration();
 
 create type credits.entry_kind as enum (
-  'grant', 'spend', 'capture', 'expiry', 'void', 'reversal', 'adjustment',
-  'schedule', 'hold', 'extension', 'release', 'close'
+  'grant', 'spend', 'capture', 'expiry', 'void', 'reversal', 'adjustment', 'transfer',
+  'schedule', 'hold', 'extension', 'release', 'close', 'erasure'
 );
 comment on type credits.entry_kind is
-  'What an entry records. The last five move no credits: a grant of the future, a hold placed, extended or ended, the account closed.';
+  'What an entry records. The last six move no credits: a grant of the future, a hold placed, extended or ended, the account closed, a person erased.';
 
 create type credits.cause as enum ('payment', 'correction', 'unpaid', 'expiry', 'reversal');
 comment on type credits.cause is
@@ -97,6 +97,8 @@ create table credits.entries (
   quantity numeric,
   pricing jsonb,
   chain bytea not null,
+  metadata_digest bytea,
+  actor_digest bytea,
   constraint entries_pkey primary key (account_id, entry_no),
   constraint entries_idempotency_key_once unique (account_id, idempotency_key)
 );
@@ -118,6 +120,9 @@ comment on column credits.entries.quantity is 'How much of it, in the meter''s u
 comment on column credits.entries.pricing is
   'The version and the rate that the amount was computed with, and what was used where one quantity does not say it: all that computes the amount again.';
 comment on column credits.entries.chain is 'sha256 over the chain before and this row.';
+comment on column credits.entries.metadata_digest is
+  'sha256 of the metadata before a person in it was erased: the chain is over it.';
+comment on column credits.entries.actor_digest is 'sha256 of the actor before they were erased.';
 
 create table credits.grants (
   account_id uuid not null,
@@ -136,18 +141,23 @@ create table credits.grants (
   expired bigint not null default 0,
   voided bigint not null default 0,
   reversed bigint not null default 0,
+  moved bigint not null default 0,
+  home_account_id uuid,
+  home_grant_id uuid,
   constraint grants_pkey primary key (account_id, grant_id),
   constraint grants_amount_above_zero check (amount > 0),
   constraint grants_remaining_between_zero_and_amount check (remaining between 0 and amount),
   constraint grants_every_credit_is_somewhere
-    check (remaining + burned + expired + voided + reversed = amount
-           and burned >= 0 and expired >= 0 and voided >= 0 and reversed >= 0),
+    check (remaining + burned + expired + voided + reversed + moved = amount
+           and burned >= 0 and expired >= 0 and voided >= 0 and reversed >= 0 and moved >= 0),
   constraint grants_expire_after_they_become_effective check (expires_at > effective_at)
 );
 create index grants_in_burn_order on credits.grants
   (account_id, priority, coalesce(expires_at, 'infinity'), issued_no) where remaining > 0;
 create index grants_by_purchase on credits.grants (account_id, purchase_key)
   where purchase_key is not null;
+create index grants_by_home on credits.grants (home_account_id, home_grant_id)
+  where home_account_id is not null;
 comment on table credits.grants is
   'Credits given: how many, from what source, from when until when, burned in which order, and where each of them is now.';
 comment on column credits.grants.issued_no is 'Number of the entry that issued it: the age within the account.';
@@ -156,6 +166,10 @@ comment on column credits.grants.purchase_key is
 comment on column credits.grants.effective is 'False while its time has not come: its credits are not posted yet.';
 comment on column credits.grants.remaining is 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
 comment on column credits.grants.burned is 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
+
+comment on column credits.grants.moved is 'In other accounts now, by credits.transfer.';
+comment on column credits.grants.home_account_id is
+  'Of credits that were moved here: the account that bought them, where the grant home_grant_id counts them as moved. Money that goes back is reversed there.';
 
 create table credits.holds (
   account_id uuid not null,
@@ -174,6 +188,8 @@ create table credits.holds (
   uncovered bigint not null default 0,
   overage credits.overage,
   ended_no bigint,
+  metadata_digest bytea,
+  actor_digest bytea,
   constraint holds_pkey primary key (account_id, hold_id),
   constraint holds_amount_above_zero check (amount > 0),
   constraint holds_captured_and_uncovered_from_zero check (captured >= 0 and uncovered >= 0),

@@ -91,6 +91,18 @@ end;
 $$;
 comment on function credits.raise_key_reused(text) is 'Raises CRDUP.';
 
+create function credits.raise_moving()
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  raise exception 'Credits of the grant are being moved at this moment.'
+    using errcode = '40001', hint = 'Nothing was written. Repeat the call.';
+end;
+$$;
+comment on function credits.raise_moving() is 'Raises 40001.';
+
 create function credits.raise_closed(p_account_id uuid)
 returns void
 language plpgsql

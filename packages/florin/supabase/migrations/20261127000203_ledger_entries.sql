@@ -25,7 +25,7 @@ begin
   return sha256(record_send(row(
     p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
-    convert_to(p_grant.purchase_key, 'UTF8'))));
+    convert_to(p_grant.purchase_key, 'UTF8'), p_grant.home_account_id, p_grant.home_grant_id)));
 end;
 $$;
 comment on function credits.subject_seal(credits.grants) is
@@ -41,8 +41,9 @@ begin
   return sha256(record_send(row(
     p_hold.hold_id, p_hold.amount, p_hold.axis_from, p_hold.expires_at, p_hold.placed_until,
     p_hold.created_at,
-    convert_to(p_hold.idempotency_key, 'UTF8'), convert_to(p_hold.metadata::text, 'UTF8')))
-    || credits.usage_seal(p_hold.actor, p_hold.feature, null, null, null));
+    convert_to(p_hold.idempotency_key, 'UTF8'),
+    coalesce(p_hold.metadata_digest, sha256(convert_to(p_hold.metadata::text, 'UTF8')))))
+    || credits.usage_seal(p_hold.actor, p_hold.feature, null, null, null, p_hold.actor_digest));
 end;
 $$;
 comment on function credits.subject_seal(credits.holds) is
@@ -96,7 +97,8 @@ $$;
 comment on function credits.allocation_seal(uuid, bigint, bigint, uuid, uuid) is 'Hash of a row of allocations.';
 
 create function credits.usage_seal(
-  p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb)
+  p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb,
+  p_actor_digest bytea default null)
 returns bytea
 language plpgsql
 immutable
@@ -107,12 +109,28 @@ begin
     return '\x'::bytea;
   end if;
   return sha256(record_send(row(
-    convert_to(p_actor, 'UTF8'), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),
+    coalesce(p_actor_digest, sha256(convert_to(p_actor, 'UTF8'))), convert_to(p_feature, 'UTF8'), convert_to(p_meter, 'UTF8'),
     p_quantity, convert_to(p_pricing::text, 'UTF8'))));
 end;
 $$;
-comment on function credits.usage_seal(text, text, text, numeric, jsonb) is
+comment on function credits.usage_seal(text, text, text, numeric, jsonb, bytea) is
   'Hash of who used how much of what at which rate; empty where the entry says nothing of it.';
+
+create function credits.erased_seal(
+  p_id uuid, p_metadata jsonb, p_metadata_digest bytea, p_actor text, p_actor_digest bytea)
+returns bytea
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return sha256(record_send(row(
+    p_id, convert_to(p_metadata::text, 'UTF8'), p_metadata_digest, convert_to(p_actor, 'UTF8'),
+    p_actor_digest)));
+end;
+$$;
+comment on function credits.erased_seal(uuid, jsonb, bytea, text, bytea) is
+  'Hash of what is left in a row after a person in it was erased.';
 
 -- credits.spend and credits.spend_batch write these two hashes out by hand: a call costs more than
 -- the hash. What depends on the account's row is hashed by immutable functions alone (docs/scale.md).
@@ -127,9 +145,10 @@ begin
     p_entry.account_id, p_entry.amount, p_entry.created_at, p_entry.kind::text::bytea,
     p_entry.cause::text::bytea, p_entry.grant_id, p_entry.grant_delta, p_entry.hold_id,
     convert_to(p_entry.idempotency_key, 'UTF8'), p_entry.subject_seal,
-    convert_to(p_entry.metadata::text, 'UTF8')))
+    coalesce(p_entry.metadata_digest, sha256(convert_to(p_entry.metadata::text, 'UTF8')))))
     || credits.usage_seal(
-      p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity, p_entry.pricing));
+      p_entry.actor, p_entry.feature, p_entry.meter, p_entry.quantity, p_entry.pricing,
+      p_entry.actor_digest));
 end;
 $$;
 comment on function credits.content_hash(credits.entries) is
@@ -202,7 +221,9 @@ declare
 begin
   select * into v_entry from credits.entries e
    where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
-  if found and (v_entry.kind <> p_kind or v_entry.metadata is distinct from nullif(p_metadata, '{}')
+  if found and (v_entry.kind <> p_kind
+       or coalesce(v_entry.metadata_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')))
+          is distinct from sha256(convert_to(nullif(p_metadata, '{}')::text, 'UTF8'))
        or v_entry.grant_id <> p_grant_id or v_entry.grant_delta <> p_grant_delta
        or v_entry.amount <> p_amount) then
     perform credits.raise_key_reused(p_idempotency_key);

@@ -21,6 +21,22 @@ $$;
 comment on function credits.lock_account(uuid, boolean) is
   'Locks the account''s row and returns it; makes it first where that is asked for. An unknown account is a row of nulls.';
 
+create function credits.lock_in_order(p_account_ids uuid[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_account_id uuid;
+begin
+  for v_account_id in select distinct i.id from unnest(p_account_ids) as i (id) order by i.id loop
+    perform credits.lock_account(v_account_id, false);
+  end loop;
+end;
+$$;
+comment on function credits.lock_in_order(uuid[]) is
+  'Locks these accounts in the order of their ids, so that nobody waits for another in a circle. Unknown ones are left out.';
+
 create function credits.scheduled(p_account_id uuid)
 returns bigint
 language plpgsql
@@ -165,6 +181,7 @@ begin
         or a.held <> coalesce((
              select sum(h.amount) from credits.holds h
               where h.account_id = a.account_id and h.status = 'open'), 0)
+     order by a.account_id
   loop
     v_account := credits.lock_account(v_account_id, false);
     select coalesce(sum(e.amount), 0) into v_posted from credits.entries e

@@ -234,7 +234,7 @@ begin
       v_changes := v_changes || row('release', v_due.at, null, null, null, v_due.id,
         v_due.axis_to - v_due.axis_from, null)::credits.change;
       select r.* into v_payers, v_changes
-        from credits.give_back(
+        from credits.return_parts(
           v_due.at, credits.parts_of(v_due.parts, v_paid, v_due.axis_from, v_due.axis_to),
           v_payers, v_changes) r;
       if cardinality(v_unpaid) > 0 then

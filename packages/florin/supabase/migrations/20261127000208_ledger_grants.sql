@@ -2,6 +2,11 @@
 
 call florin.begin_migration();
 
+create type credits.piece as (
+  account_id uuid, grant_id uuid, unused bigint, used bigint, reversed bigint);
+comment on type credits.piece is
+  'Credits that were moved out of a grant, where they are: not used (some may have lapsed), spent or reserved, and taken back.';
+
 -- Every purchase ends here, so it is written out: calls that pass whole rows on cost three times as
 -- much. test/property/grants.test.ts compares each row with what the ledger's general steps would leave.
 create function credits.give(
@@ -58,7 +63,8 @@ begin
     select * into v_grant from credits.grants g
      where g.account_id = p_account_id and g.grant_id = v_entry.grant_id;
     if v_entry.kind not in ('grant', 'schedule')
-       or v_entry.metadata is distinct from v_metadata
+       or coalesce(v_entry.metadata_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')))
+          is distinct from sha256(convert_to(v_metadata::text, 'UTF8'))
        or v_grant.amount <> p_amount
        or v_grant.source <> p_source
        or v_grant.priority <> v_priority
@@ -92,13 +98,13 @@ begin
   v_account.posted := v_account.posted + v_moved;
   v_seal := sha256(record_send(row(
     grant_id, convert_to(p_source, 'UTF8'), v_priority, p_amount, v_effective_at, p_expires_at, v_now,
-    v_account.entry_no, convert_to(p_purchase_key, 'UTF8'))));
+    v_account.entry_no, convert_to(p_purchase_key, 'UTF8'), null::uuid, null::uuid)));
   v_account.chain := sha256(v_account.chain || int8send(v_account.entry_no) || int8send(-1)
     || int8send(v_account.posted) || int8send(v_account.held::bigint)
     || sha256(record_send(row(
       p_account_id, v_moved, v_now, v_kind::text::bytea, p_cause::text::bytea, grant_id, p_amount,
       null::uuid, convert_to(p_idempotency_key, 'UTF8'), v_seal,
-      convert_to(v_metadata::text, 'UTF8')))));
+      sha256(convert_to(v_metadata::text, 'UTF8'))))));
   insert into credits.grants (
     account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
     purchase_key, effective, remaining)

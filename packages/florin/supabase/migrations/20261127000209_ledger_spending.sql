@@ -49,7 +49,7 @@ begin
   v_content := sha256(record_send(row(
     p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
     null::uuid, convert_to(p_idempotency_key, 'UTF8'), null::bytea,
-    convert_to(v_metadata::text, 'UTF8'))) || v_usage);
+    sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage);
   loop
     -- The common case is these two statements: the account's row with everything that must hold in
     -- its where clause, and the entry. The key decides last, under the row's lock.

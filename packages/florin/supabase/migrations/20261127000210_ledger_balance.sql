@@ -132,7 +132,7 @@ comment on function credits.read_balance(uuid) is
 create function credits.explain_balance(p_account_id uuid)
 returns table (
   item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint,
-  expired bigint, voided bigint, reversed bigint, contributes bigint, expires_at timestamptz,
+  expired bigint, voided bigint, reversed bigint, moved bigint, contributes bigint, expires_at timestamptz,
   issued_at timestamptz, metadata jsonb, priority integer, effective_at timestamptz,
   idempotency_key text)
 language plpgsql
@@ -179,7 +179,7 @@ begin
              g.effective or coalesce(d.started, false) as live,
              (g.burned + coalesce(d.burned, 0))::bigint as burned,
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
-             g.voided, g.reversed, coalesce(r.amount, 0)::bigint as reserved
+             g.voided, g.reversed, g.moved, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
         join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
         left join due d on d.grant_id = g.grant_id
@@ -187,7 +187,7 @@ begin
        where g.account_id = p_account_id),
     counted as (
       select i.*, case when i.live
-               then i.amount - i.burned - i.expired - i.voided - i.reversed else 0 end as contributes
+               then i.amount - i.burned - i.expired - i.voided - i.reversed - i.moved else 0 end as contributes
         from items i),
     debt as (
       select sum(c.contributes) - (b.posted - b.held) as amount
@@ -195,16 +195,16 @@ begin
        group by b.posted, b.held),
     listed as (
       select case when c.live then 'grant' else 'scheduled' end as item, c.grant_id, c.source, c.amount,
-             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.contributes,
-             c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
+             c.burned - c.reserved as spent, c.reserved, c.expired, c.voided, c.reversed, c.moved,
+             c.contributes, c.expires_at, c.created_at, c.metadata, c.priority, c.effective_at, c.idempotency_key,
              c.issued_no
         from counted c
       union all
-      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, -d.amount::bigint,
+      select 'debt', null, null, d.amount::bigint, null, null, null, null, null, null, -d.amount::bigint,
              null, null, null, null, null, null, null
         from debt d where d.amount > 0)
     select l.item, l.grant_id, l.source, l.amount, l.spent, l.reserved, l.expired, l.voided, l.reversed,
-           l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
+           l.moved, l.contributes, l.expires_at, l.created_at, l.metadata, l.priority, l.effective_at,
            l.idempotency_key
       from listed l
      order by l.issued_no nulls last;

@@ -84,6 +84,34 @@ create view credits.broken_closed_accounts_have_a_closing_entry with (security_i
 comment on view credits.broken_closed_accounts_have_a_closing_entry is
   'Accounts that are closed without an entry that says so at that instant, or the other way round.';
 
+create view credits.erased_rows with (security_invoker = true) as
+  select e.account_id,
+         credits.entry_id(e.account_id, e.entry_no) as id,
+         credits.erased_seal(credits.entry_id(e.account_id, e.entry_no),
+           e.metadata, e.metadata_digest, e.actor, e.actor_digest) as seal
+    from credits.entries e
+   where e.metadata_digest is not null or e.actor_digest is not null
+  union all
+  select h.account_id, h.hold_id,
+         credits.erased_seal(h.hold_id, h.metadata, h.metadata_digest, h.actor, h.actor_digest)
+    from credits.holds h
+   where h.metadata_digest is not null or h.actor_digest is not null;
+comment on view credits.erased_rows is 'The rows in which a person was erased, as they are since.';
+
+create view credits.broken_what_was_erased_is_sealed with (security_invoker = true) as
+  select a.account_id, 'the last erasure does not cover the erased rows' as detail
+    from credits.accounts a
+    left join (
+      select r.account_id, sha256(string_agg(r.seal, '\x'::bytea order by r.id)) as seal
+        from credits.erased_rows r group by r.account_id) r on r.account_id = a.account_id
+    left join (
+      select distinct on (e.account_id) e.account_id, e.subject_seal as seal
+        from credits.entries e where e.kind = 'erasure'
+       order by e.account_id, e.entry_no desc) s on s.account_id = a.account_id
+   where r.seal is distinct from s.seal;
+comment on view credits.broken_what_was_erased_is_sealed is
+  'Accounts in which rows were erased, or changed after it, without an entry that says so.';
+
 revoke all on
   credits.entry_totals,
   credits.entries_in_order,
@@ -93,7 +121,9 @@ revoke all on
   credits.broken_entries_carry_the_balance_after_them,
   credits.broken_entries_are_unaltered,
   credits.broken_the_chain_ends_at_its_head,
-  credits.broken_closed_accounts_have_a_closing_entry
+  credits.broken_closed_accounts_have_a_closing_entry,
+  credits.erased_rows,
+  credits.broken_what_was_erased_is_sealed
   from public, anon, authenticated, service_role;
 grant select on
   credits.entry_totals,
@@ -104,7 +134,9 @@ grant select on
   credits.broken_entries_carry_the_balance_after_them,
   credits.broken_entries_are_unaltered,
   credits.broken_the_chain_ends_at_its_head,
-  credits.broken_closed_accounts_have_a_closing_entry
+  credits.broken_closed_accounts_have_a_closing_entry,
+  credits.erased_rows,
+  credits.broken_what_was_erased_is_sealed
   to service_role;
 
 call florin.end_migration();

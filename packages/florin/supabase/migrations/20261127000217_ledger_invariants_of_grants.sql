@@ -24,23 +24,25 @@ create view credits.broken_a_grants_claim_is_the_sum_of_its_entries with (securi
              sum(e.amount)::bigint as posted,
              coalesce(-sum(e.grant_delta) filter (where e.kind = 'expiry'), 0)::bigint as expired,
              coalesce(-sum(e.grant_delta) filter (where e.kind = 'void'), 0)::bigint as voided,
-             coalesce(-sum(e.grant_delta) filter (where e.kind = 'reversal'), 0)::bigint as reversed
+             coalesce(-sum(e.grant_delta) filter (where e.kind = 'reversal'), 0)::bigint as reversed,
+             coalesce(-sum(e.grant_delta) filter (where e.kind = 'transfer'), 0)::bigint as moved
         from credits.entries e
        where e.grant_id is not null
        group by e.account_id, e.grant_id) m
       on m.account_id = g.account_id and m.grant_id = g.grant_id
    where m.claim is distinct from g.remaining + g.burned
       or m.expired <> g.expired or m.voided <> g.voided or m.reversed <> g.reversed
+      or m.moved <> g.moved - (case when g.home_grant_id is null then 0 else g.amount end)
       or m.posted <> (case when g.effective then g.remaining + g.burned else 0 end)
       or (not g.effective and g.burned > 0);
 comment on view credits.broken_a_grants_claim_is_the_sum_of_its_entries is
-  'Grants that say otherwise than their entries what was given, expired, voided or taken back.';
+  'Grants that say otherwise than their entries what was given, expired, voided, taken back or moved.';
 
 create view credits.broken_every_credit_of_a_grant_is_somewhere with (security_invoker = true) as
   select g.account_id, format('grant %s', g.grant_id) as detail
     from credits.grants g
-   where g.remaining + g.burned + g.expired + g.voided + g.reversed <> g.amount
-      or least(g.remaining, g.burned, g.expired, g.voided, g.reversed) < 0;
+   where g.remaining + g.burned + g.expired + g.voided + g.reversed + g.moved <> g.amount
+      or least(g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved) < 0;
 comment on view credits.broken_every_credit_of_a_grant_is_somewhere is
   'Grants whose parts do not add up to their amount.';
 
@@ -185,6 +187,36 @@ create view credits.broken_the_soonest_expiry_is_known with (security_invoker = 
 comment on view credits.broken_the_soonest_expiry_is_known is
   'Accounts whose next expiry is not that of their grants.';
 
+create view credits.broken_moved_credits_are_somewhere with (security_invoker = true) as
+  select g.account_id,
+         format('grant %s: %s moved, %s in other accounts', g.grant_id, g.moved,
+                coalesce(p.elsewhere, 0)) as detail
+    from credits.grants g
+    left join (
+      select n.home_account_id, n.home_grant_id,
+             sum(n.amount - n.reversed - n.moved)::bigint as elsewhere
+        from credits.grants n
+       where n.home_account_id is not null
+       group by n.home_account_id, n.home_grant_id) p
+      on p.home_account_id = g.account_id and p.home_grant_id = g.grant_id
+   where g.home_grant_id is null and g.moved <> coalesce(p.elsewhere, 0);
+comment on view credits.broken_moved_credits_are_somewhere is
+  'Bought grants of which other accounts hold more or less than was moved out of them.';
+
+create view credits.broken_moved_credits_have_a_home with (security_invoker = true) as
+  select p.account_id, format('grant %s, from grant %s', p.grant_id, p.home_grant_id) as detail
+    from credits.grants p
+    left join (
+      select n.account_id, n.grant_id, n.purchase_key, n.source, n.priority, n.expires_at
+        from credits.grants n
+       where n.home_account_id is null) g
+      on g.account_id = p.home_account_id and g.grant_id = p.home_grant_id
+   where p.home_account_id is not null
+     and (g.source, g.purchase_key, g.priority, g.expires_at)
+         is distinct from (p.source, p.purchase_key, p.priority, p.expires_at);
+comment on view credits.broken_moved_credits_have_a_home is
+  'Credits that were moved from a grant which is not there, or whose source, purchase, priority or expiry they do not share.';
+
 revoke all on
   credits.broken_held_is_the_sum_of_open_holds,
   credits.broken_a_grants_claim_is_the_sum_of_its_entries,
@@ -196,7 +228,9 @@ revoke all on
   credits.broken_allocations_are_unaltered_and_do_not_overlap,
   credits.broken_all_that_is_settled_is_allocated,
   credits.broken_time_is_not_overlooked,
-  credits.broken_the_soonest_expiry_is_known
+  credits.broken_the_soonest_expiry_is_known,
+  credits.broken_moved_credits_are_somewhere,
+  credits.broken_moved_credits_have_a_home
   from public, anon, authenticated, service_role;
 grant select on
   credits.broken_held_is_the_sum_of_open_holds,
@@ -209,7 +243,9 @@ grant select on
   credits.broken_allocations_are_unaltered_and_do_not_overlap,
   credits.broken_all_that_is_settled_is_allocated,
   credits.broken_time_is_not_overlooked,
-  credits.broken_the_soonest_expiry_is_known
+  credits.broken_the_soonest_expiry_is_known,
+  credits.broken_moved_credits_are_somewhere,
+  credits.broken_moved_credits_have_a_home
   to service_role;
 
 call florin.end_migration();

@@ -55,7 +55,16 @@ create view credits.broken_invariants with (security_invoker = true) as
     from credits.broken_time_is_not_overlooked b
   union all
   select b.account_id, 'the soonest expiry is known' as invariant, b.detail
-    from credits.broken_the_soonest_expiry_is_known b;
+    from credits.broken_the_soonest_expiry_is_known b
+  union all
+  select b.account_id, 'moved credits are somewhere' as invariant, b.detail
+    from credits.broken_moved_credits_are_somewhere b
+  union all
+  select b.account_id, 'moved credits have a home' as invariant, b.detail
+    from credits.broken_moved_credits_have_a_home b
+  union all
+  select b.account_id, 'what was erased is sealed' as invariant, b.detail
+    from credits.broken_what_was_erased_is_sealed b;
 comment on view credits.broken_invariants is
   'What every broken_ view of the ledger finds, with the invariant''s name; no rows when it is sound.';
 revoke all on credits.broken_invariants from public, anon, authenticated, service_role;
@@ -90,7 +99,8 @@ grant execute on function
   credits.subject_seal(credits.holds),
   credits.seal_in_view(anyelement),
   credits.overage_seal(credits.overage, bigint),
-  credits.allocation_seal(uuid, bigint, bigint, uuid, uuid)
+  credits.allocation_seal(uuid, bigint, bigint, uuid, uuid),
+  credits.erased_seal(uuid, jsonb, bytea, text, bytea)
   to service_role;
 
 call florin.end_migration();

@@ -135,7 +135,7 @@ $$;
 comment on function credits.due_parts(uuid, timestamptz) is
   'Which grants are recorded to pay for holds that have expired by then, and how much of each.';
 
-create function credits.give_back(
+create function credits.return_parts(
   p_at timestamptz, p_parts credits.part[],
   p_payers inout credits.payer[], p_changes inout credits.change[])
 language plpgsql
@@ -161,7 +161,7 @@ begin
   end loop;
 end;
 $$;
-comment on function credits.give_back(timestamptz, credits.part[], credits.payer[], credits.change[]) is
+comment on function credits.return_parts(timestamptz, credits.part[], credits.payer[], credits.change[]) is
   'Gives the grants back what a hold had reserved of each.';
 
 create function credits.without_stretch(
@@ -197,7 +197,7 @@ revoke all on function
   credits.first_reaching(credits.paid_stretch[], bigint),
   credits.parts_of(credits.part[], credits.paid_stretch[], bigint, bigint),
   credits.paid_for(uuid, bigint, bigint, credits.paid_stretch[]),
-  credits.give_back(timestamptz, credits.part[], credits.payer[], credits.change[]),
+  credits.return_parts(timestamptz, credits.part[], credits.payer[], credits.change[]),
   credits.without_stretch(credits.stretch[], bigint, bigint)
   from public, anon, authenticated, service_role;
 grant execute on function
@@ -206,7 +206,7 @@ grant execute on function
   credits.first_reaching(credits.paid_stretch[], bigint),
   credits.parts_of(credits.part[], credits.paid_stretch[], bigint, bigint),
   credits.paid_for(uuid, bigint, bigint, credits.paid_stretch[]),
-  credits.give_back(timestamptz, credits.part[], credits.payer[], credits.change[]),
+  credits.return_parts(timestamptz, credits.part[], credits.payer[], credits.change[]),
   credits.without_stretch(credits.stretch[], bigint, bigint)
   to authenticated, service_role;
 

@@ -34,8 +34,6 @@ declare
   v_says_who boolean :=
     num_nonnulls(p_actors, p_features, p_meters, p_quantities, p_pricings) > 0;
   v_as_users boolean := p_actors is not null and credits.app_keeps_members();
-  -- A distributed table refuses skip locked (docs/scale.md).
-  v_wait boolean := p_wait or to_regclass('pg_catalog.pg_dist_partition') is not null;
   v_n int;
   v_group record;
   v_busy boolean;
@@ -59,6 +57,11 @@ begin
   then
     raise exception 'The lists must be of the same length.'
       using errcode = '22023', hint = 'Pass one account, one amount and one key for each spend.';
+  end if;
+  -- A distributed table refuses skip locked (docs/scale.md).
+  if not p_wait and to_regclass('pg_catalog.pg_dist_partition') is not null then
+    raise exception 'On a cluster a batch cannot pass over locked accounts.'
+      using errcode = '0A000', hint = 'Send the spends of each account in a call of their own, with p_wait.';
   end if;
   for v_n in 1..v_count loop
     if p_account_ids[v_n] is null or p_amounts[v_n] is null or p_amounts[v_n] < 1
@@ -85,7 +88,7 @@ begin
      order by i.account_id
   loop
     v_busy := false;
-    if v_wait then
+    if p_wait then
       select * into v_account from credits.accounts a
        where a.account_id = v_group.account_id for update;
       if v_account.next_change_at <= v_now then
@@ -138,7 +141,7 @@ begin
           || int8send(v_account.held::bigint) || sha256(record_send(row(
             v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea, null::bytea,
             null::uuid, null::bigint, null::uuid, convert_to(p_idempotency_keys[v_n], 'UTF8'),
-            null::bytea, convert_to(v_metadata::text, 'UTF8'))) || v_usage));
+            null::bytea, sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage));
         insert into credits.entries (
           account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
           idempotency_key, metadata, actor, feature, meter, quantity, pricing, chain)
@@ -195,7 +198,7 @@ begin
 end;
 $$;
 comment on function credits.spend_batch(uuid[], bigint[], text[], jsonb[], text[], text[], text[], numeric[], jsonb[], boolean) is
-  'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached (reached says which, as the detail of CRLIM does), idempotency_key_reused, account_closed, not_a_member or role_too_low. The other lists say for each spend what credits.spend takes; a list that is null says nothing. With p_wait false nobody is waited for: the spends of an account that another holds, or whose grants or holds time has changed, are answered busy, and nothing is done for them. Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
+  'Many spends in one call and one commit, each accepted or refused on its own and in order: status is spent, replayed, insufficient_credits, limit_reached (reached says which, as the detail of CRLIM does), idempotency_key_reused, account_closed, not_a_member or role_too_low. The other lists say for each spend what credits.spend takes; a list that is null says nothing. With p_wait false nobody is waited for: the spends of an account that another holds, or whose grants or holds time has changed, are answered busy, and nothing is done for them; a cluster refuses it (0A000). Malformed input (CRAMT, CRKEY, 22004, 22023) refuses the whole call.';
 
 revoke all on function
   credits.spend_batch(uuid[], bigint[], text[], jsonb[], text[], text[], text[], numeric[], jsonb[], boolean)

@@ -3,7 +3,7 @@
 -- Billing's tables stay local (docs/scale.md): the inbox is claimed with `skip locked`. The ledger's
 -- tables are reached through the ledger's functions only.
 --
--- Lock order: the event's row, then the subscription's, then payments by id, then the ledger's account row.
+-- Lock order: the event's row, then the subscription's, then payments by id, then the ledger's account rows by id.
 
 call florin.begin_migration();
 
@@ -82,6 +82,41 @@ $$;
 comment on function billing.grant_of_command(jsonb) is
   'The grant that a command takes back or gives back, by its key. Internal: part of apply_commands.';
 
+create function billing.lock_accounts_of(p_commands jsonb)
+returns uuid[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_command jsonb;
+  v_account_id uuid;
+  v_entry credits.entries;
+  v_accounts uuid[] := array[]::uuid[];
+  v_reverses boolean := false;
+begin
+  for v_command in select c.value from jsonb_array_elements(p_commands) c loop
+    v_account_id := (v_command ->> 'accountId')::uuid;
+    v_accounts := v_accounts || v_account_id;
+    if v_command ->> 'do' in ('reverse', 'restore') then
+      v_reverses := true;
+      -- A grant that is only about to be issued was never moved.
+      select * into v_entry from credits.entries e
+       where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
+      if found then
+        v_accounts := v_accounts || credits.holders_of(v_account_id, v_entry.grant_id);
+      end if;
+    end if;
+  end loop;
+  -- One grant after the other of one account needs no lock beforehand: a purchase.
+  if v_reverses or array_remove(v_accounts, v_account_id) <> '{}' then
+    perform credits.lock_in_order(v_accounts);
+  end if;
+  return v_accounts;
+end;
+$$;
+comment on function billing.lock_accounts_of(jsonb) is
+  'Locks every account that these commands write to, those that credits were moved to counted in, in the ledger''s order; which they are. Internal: part of apply_commands.';
+
 create function billing.apply_commands(p_commands jsonb)
 returns void
 language plpgsql
@@ -92,7 +127,9 @@ declare
   v_command jsonb;
   v_account_id uuid;
   v_amount bigint;
+  v_locked uuid[];
 begin
+  v_locked := billing.lock_accounts_of(p_commands);
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
@@ -108,10 +145,12 @@ begin
         perform billing.issue_for_purchase(v_command, v_amount);
       when 'reverse' then
         perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       when 'restore' then
         perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause);
+          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+          v_locked);
       else
         raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
           using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
@@ -219,8 +258,7 @@ begin
       billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
   end if;
   if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
-    perform billing.write_payment(
-             billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
+    perform billing.write_payment(billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
       from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
      order by r.ordinality;
   end if;

@@ -59,7 +59,9 @@ grant execute on function
   billing.claim_top_ups(integer, interval),
   billing.note_top_up_invoice(uuid, text),
   billing.move_top_up(uuid, text, jsonb),
-  billing.close_credited_top_ups(integer)
+  billing.close_credited_top_ups(integer),
+  billing.read_seats(text[], uuid),
+  billing.erase_person(uuid)
   to service_role;
 
 call florin.end_migration();

@@ -119,6 +119,15 @@ describe('requests', () => {
     expect(host.asked[0]?.path).toBe('https://app.example/api/usage?from=2026-11-01');
   });
 
+  it('ask for usage by what it is to be grouped', async () => {
+    const grouped = { from: '2026-11-01', to: '2026-11-02', by: ['day', 'meter'], groups: [] };
+    host.answer = () => Response.json(grouped);
+    expect(await client.usage({ from: '2026-11-01', by: ['day', 'meter'] })).toEqual(grouped);
+    expect(host.asked[0]?.path).toBe(
+      'https://app.example/api/usage?from=2026-11-01&by=day%2Cmeter',
+    );
+  });
+
   it('end after twenty seconds without an answer', async () => {
     host.answer = () => new Promise(() => {});
     const waiting = client.transactions({ cursor: 'c/1' }).catch((error: unknown) => error);

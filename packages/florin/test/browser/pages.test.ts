@@ -3,7 +3,7 @@ import type { Transaction } from '../../src/browser/index.ts';
 import { formatMoney, formatUnitPrice } from '../../src/react/index.ts';
 import { groupOperations } from '../../web/account/operations.ts';
 import { niceTop } from '../../web/account/usage-chart.tsx';
-import { everyDay } from '../../web/account/usage-days.ts';
+import { byMeter } from '../../web/account/usage-days.ts';
 import {
   credits,
   formatDuration,
@@ -213,15 +213,47 @@ describe('a change of plan in the history', () => {
 });
 
 describe('the chart', () => {
+  const range = { from: '2026-10-30', to: '2026-11-01T08:00:00Z' };
+  const used = (day: string, meter: string | null, spent: number) => ({ day, meter, spent });
+
   it('shows quiet days as zeros, over the end of a month', () => {
-    const days = [{ day: '2026-10-31', spent: 4, granted: 0 }];
-    expect(everyDay({ from: '2026-10-30', to: '2026-11-01T08:00:00Z', days })).toEqual([
-      { day: '2026-10-30', spent: 0, granted: 0 },
-      { day: '2026-10-31', spent: 4, granted: 0 },
-      { day: '2026-11-01', spent: 0, granted: 0 },
-    ]);
-    expect(everyDay({ from: '2024-01-01', to: '2026-11-01', days })).toHaveLength(92);
-    expect(everyDay({ from: '', to: '', days: [] })).toEqual([]);
+    const days = [{ day: '2026-10-31', spent: 4, granted: 7 }];
+    const groups = [used('2026-10-31', 'page', 4)];
+    expect(byMeter({ ...range, days, groups })).toEqual({
+      meters: ['page'],
+      days: [
+        { day: '2026-10-30', parts: [0], spent: 0, granted: 0 },
+        { day: '2026-10-31', parts: [4], spent: 4, granted: 7 },
+        { day: '2026-11-01', parts: [0], spent: 0, granted: 0 },
+      ],
+    });
+    const long = byMeter({ from: '2024-01-01', to: '2026-11-01', days, groups });
+    expect(long.days).toHaveLength(92);
+    expect(byMeter({ from: '', to: '', days: [], groups: [] }).days).toEqual([]);
+  });
+
+  it('stacks the meters that used most first, and what has no meter last', () => {
+    const groups = [
+      used('2026-10-30', 'page', 4),
+      used('2026-10-30', null, 9),
+      used('2026-10-31', 'tokens', 6),
+    ];
+    expect(byMeter({ ...range, days: [], groups })).toMatchObject({
+      meters: ['tokens', 'page', 'Other'],
+      days: [{ parts: [0, 4, 9], spent: 13 }, { parts: [6, 0, 0], spent: 6 }, { spent: 0 }],
+    });
+  });
+
+  it('adds up the meters that have no colour of their own, and no day before its first', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    const groups = [
+      ...names.map((meter, index) => used('2026-10-31', meter, 10 - index)),
+      used('2026-10-29', 'before', 100),
+    ];
+    expect(byMeter({ ...range, days: [], groups })).toMatchObject({
+      meters: ['a', 'b', 'c', 'd', 'e', 'Other'],
+      days: [{ spent: 0 }, { parts: [10, 9, 8, 7, 6, 9], spent: 49 }, { spent: 0 }],
+    });
   });
 
   it.each([

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -24,6 +26,8 @@ import {
 } from './support/mock-data.ts';
 import { type Mock, startMock } from './support/mock-service.ts';
 
+/** Where to keep what was seen, for whoever wants to look: FLORIN_SCREENSHOTS=/tmp/seen. */
+const SCREENSHOTS = process.env['FLORIN_SCREENSHOTS'];
 const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' } as const;
 /** Colours in the middle of a transition have contrasts that no rule means. */
 const SETTLE = `for (const animation of document.getAnimations()) {
@@ -85,6 +89,14 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await page.getByLabel('Email').fill(`${as}@example.com`);
       await page.getByLabel('Password').fill(PASSWORD);
       await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    }
+  }
+
+  async function look(name: string): Promise<void> {
+    if (SCREENSHOTS !== undefined) {
+      await page.evaluate(SETTLE);
+      await mkdir(SCREENSHOTS, { recursive: true });
+      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
     }
   }
 
@@ -295,7 +307,16 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await page.getByRole('img', { name: /274 in all, at most 40 in one day/ }).waitFor();
       await page.getByText('Scan × 3').click();
       await page.getByText('from basic plan monthly').first().waitFor();
+      const legend = page.getByRole('list', { name: 'Credits used by meter' });
+      expect(await legend.getByRole('listitem').allInnerTexts()).toEqual([
+        expect.stringMatching(/^page\s+\d+$/),
+        expect.stringMatching(/^page\.vision\s+\d+$/),
+        expect.stringMatching(/^tokens\s+\d+$/),
+        expect.stringMatching(/^Other\s+12$/),
+      ]);
+      await look(`usage ${_name}`);
       await page.getByText('Show as a table').click();
+      await page.getByRole('columnheader', { name: 'page.vision' }).waitFor();
       await expectAccessible();
     });
 
@@ -407,9 +428,12 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
         body: { posted: 0, held: 0, available: 0, nextExpiryAt: null, grants: [] },
       });
       mock.answers.set('GET /api/transactions', { body: { transactions: [], nextCursor: null } });
-      mock.answers.set('GET /api/usage', {
-        body: { from: '2026-11-01', to: '2026-11-30', days: [] },
-      });
+      const range = { from: '2026-11-01', to: '2026-11-30' };
+      mock.answers.set('GET /api/usage', (_body, url) => ({
+        body: url.includes('by=')
+          ? { ...range, by: ['day', 'meter'], groups: [] }
+          : { ...range, days: [] },
+      }));
       await open('/index.html', { ...PHONE, as: 'buyer' });
       await page.getByText('No credits available').waitFor();
       await page.getByText('Nothing has happened yet').waitFor();
@@ -603,6 +627,18 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await page.getByLabel('Account id, email').fill('pi_1');
       await page.getByRole('button', { name: 'Search' }).click();
       await page.getByRole('status').getByText(said).waitFor();
+      await expectAccessible();
+    });
+
+    it.each([
+      ['desktop, dark', { colorScheme: 'dark' }],
+      ['phone, light', { viewport: PHONE.viewport }],
+    ] as const)('shows what an account used its credits for (%s)', async (name, options) => {
+      await open(`/admin#/accounts/${ACCOUNT}`, { ...options, as: 'operator' });
+      const groups = page.getByRole('region', { name: 'Usage by meter, feature and actor' });
+      await groups.getByRole('row', { name: 'page.vision receipts grace 14 42' }).waitFor();
+      await page.getByRole('img', { name: /274 in all, at most 40 in one day/ }).waitFor();
+      await look(`console usage ${name}`);
       await expectAccessible();
     });
 

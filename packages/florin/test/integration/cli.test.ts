@@ -85,6 +85,9 @@ describe('the command line', { timeout: 120_000 }, () => {
     'account show',
     'account grant',
     'account adjust',
+    'account transfer',
+    'person export',
+    'person erase',
   ])('%s --help says how it is called and what it does', async (command) => {
     let text = '';
     const out = (part: string) => {

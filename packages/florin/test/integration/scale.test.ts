@@ -63,6 +63,11 @@ const RULES: Record<string, string> = {
     select p.oid::regprocedure::text as broken from pg_proc p
      where p.pronamespace in ('credits'::regnamespace, 'billing'::regnamespace)
        and p.prosrc ~* 'array\\(\\s*select[^;]*\\mfrom\\s+credits\\.${TABLES}'`,
+  // Citus sends its rows to the coordinator first: all of them, and a row without a column is refused.
+  'nothing asks whether any account exists by a sub-select': `
+    select p.oid::regprocedure::text as broken from pg_proc p
+     where p.pronamespace in ('credits'::regnamespace, 'billing'::regnamespace)
+       and p.prosrc ~* 'exists\\s*\\(\\s*select[^;)]*\\mfrom\\s+credits\\.${TABLES}[^;)]*account_id is not null'`,
   // A query on a worker may not read tables of others; credits.balances says so where it happens.
   'what reads the ledger is not called beside a table of it': `
     with recursive readers as (
@@ -150,6 +155,7 @@ describe('the ledger can be distributed by account', () => {
           update credits.accounts a set chain = record_send(row(a.posted)) where a.account_id = $1;
           insert into credits.entries select p_entry.*;
           perform array(select a.posted from credits.accounts a where a.account_id = $1);
+          perform exists (select from credits.accounts a where a.account_id is not null);
           perform credits.read_balance(a.account_id) from credits.accounts a where a.account_id = $1;
           perform from billing.customers c join credits.accounts a on a.account_id = c.account_id;
         end $$`);
@@ -178,6 +184,7 @@ describe('the ledger can be distributed by account', () => {
       'no function is in the language sql',
       'every statement on the ledger says whose account, but for sweeps',
       'no array is made of a sub-select on the ledger',
+      'nothing asks whether any account exists by a sub-select',
       'what reads the ledger is not called beside a table of it',
       'no statement joins tables of billing with the ledger',
       'no view calls a function that takes or returns a row of what the view reads',

@@ -19,10 +19,14 @@ export type FreshOptions = {
   /** True for a database without Florin's migrations. */
   empty?: boolean;
   maxConnections?: number;
+  statementTimeoutMs?: number;
 };
 
 /** A pooler in transaction mode shares sessions: tests about one session are not for it. */
 export const isPooled = inject('pooledUrl') !== '';
+
+/** Whether the ledger is spread over the nodes of a cluster. */
+export const isOnCluster = inject('citus') !== null;
 
 /** A database of its own for one test file: a copy of the migrated template, made in milliseconds. */
 export async function freshDatabase(options: FreshOptions = {}): Promise<FreshDatabase> {
@@ -40,7 +44,8 @@ export async function freshDatabase(options: FreshOptions = {}): Promise<FreshDa
   }
   const url = withDatabase(inject('pooledUrl') || inject('serverUrl'), name);
   const adminUrl = inject('adminUrl');
-  const db = connect({ url, maxConnections: options.maxConnections ?? 10 });
+  const { empty: _, maxConnections = 10, ...limits } = options;
+  const db = connect({ url, maxConnections, ...limits });
   return {
     url,
     adminUrl: adminUrl === '' ? '' : withDatabase(adminUrl, name),

@@ -21,6 +21,7 @@ import { PlanPart } from './plan-part.tsx';
 import { ReturnNotice } from './return-notice.tsx';
 import { ScanDemo } from './scan-demo.tsx';
 import { TopUpPart } from './top-up-part.tsx';
+import { loadUsage } from './usage-days.ts';
 import { UsagePart } from './usage-part.tsx';
 
 /** `/index.html`; `?success=true&session_id=…&plan=…` on the return from checkout. */
@@ -90,7 +91,7 @@ function Account() {
   const transactions = useTransactions();
   const plans = usePlans();
   const report = useLoaded(useCallback(() => client.balance(), [client]));
-  const usage = useLoaded(useCallback(() => client.usage(), [client]));
+  const usage = useLoaded(useCallback(() => loadUsage(client.usage), [client]));
   const { current } = useAccounts();
   const owns = current?.role === 'owner';
   const refresh = useRefresh([report.reload, usage.reload, transactions.reload]);

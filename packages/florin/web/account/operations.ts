@@ -23,11 +23,12 @@ const TITLES: Readonly<Record<string, string>> = {
   void: 'Credits withdrawn',
   reversal: 'Taken back with a refund',
   adjustment: 'Adjusted by support',
+  transfer: 'Moved between accounts',
   schedule: 'Credits on their way',
 };
 
 /** Steps of a job that is not done, and the account's closing: they move no credits. */
-const STILL: ReadonlySet<string> = new Set(['hold', 'extension', 'release', 'close']);
+const STILL: ReadonlySet<string> = new Set(['hold', 'extension', 'release', 'close', 'erasure']);
 
 const USES: ReadonlySet<string> = new Set(['spend', 'capture']);
 

@@ -1,15 +1,16 @@
 import { useState } from 'react';
-import type { UsageDay } from '../../src/browser/index.ts';
 import { addCredits, credits, formatCalendarDay, formatCredits } from '../frame/format.ts';
+import type { MeterDay, MeterUsage } from './usage-days.ts';
 
 const WIDTH = 720;
 const HEIGHT = 180;
 
 /**
- * Credits spent a day, as bars. The picture has one sentence for screen readers, pointing at a bar
- * says its day, and the numbers stand in a table below.
+ * Credits spent a day, as bars stacked by meter. The picture has one sentence for screen readers, pointing at
+ * a bar says its day, and the numbers stand in a table below. Who cannot tell the colours apart finds the meters
+ * in the legend's order, from the bottom up.
  */
-export function UsageChart({ days }: { days: readonly UsageDay[] }) {
+export function UsageChart({ usage: { days, meters } }: { usage: MeterUsage }) {
   const [on, setOn] = useState<number | null>(null);
   const most = Math.max(...days.map(({ spent }) => Number(spent)));
   const top = niceTop(most);
@@ -21,13 +22,16 @@ export function UsageChart({ days }: { days: readonly UsageDay[] }) {
     return null;
   }
   const shown = on === null ? undefined : days[on];
+  const totals = meters.map((_, place) =>
+    addCredits(...days.map(({ parts }) => parts[place] ?? 0)),
+  );
   return (
     <figure className="chart">
       <p className="chart-said" aria-hidden="true">
         <span>
           {shown === undefined
             ? `${credits(total)} in ${days.length} days`
-            : `${formatCalendarDay(shown.day)}: ${credits(shown.spent)} used`}
+            : `${formatCalendarDay(shown.day)}: ${credits(shown.spent)} used${meters.length > 1 ? byName(shown, meters) : ''}`}
         </span>
         <span className="number">{formatCredits(top)}</span>
       </p>
@@ -46,20 +50,23 @@ export function UsageChart({ days }: { days: readonly UsageDay[] }) {
             y2={HEIGHT * (1 - part) + 0.5}
           />
         ))}
-        {days.map(({ day, spent }, index) => (
+        {days.map((day, index) => (
           <g
-            key={day}
+            key={day.day}
             className={on === index ? 'day on' : 'day'}
             onPointerEnter={() => setOn(index)}
           >
             <rect className="hit" x={index * step} width={step} height={HEIGHT} />
-            <rect
-              className="bar"
-              x={index * step + step * 0.16}
-              width={step * 0.68}
-              y={HEIGHT - barHeight(Number(spent), top)}
-              height={barHeight(Number(spent), top)}
-            />
+            {stack(day, meters, top).map(({ meter, y, height }) => (
+              <rect
+                key={meter}
+                className={`bar ${series(meters, meter)}`}
+                x={index * step + step * 0.16}
+                width={step * 0.68}
+                y={y}
+                height={height}
+              />
+            ))}
           </g>
         ))}
         <line className="axis base" x2={WIDTH} y1={HEIGHT} y2={HEIGHT} />
@@ -68,12 +75,23 @@ export function UsageChart({ days }: { days: readonly UsageDay[] }) {
         <span>{formatCalendarDay(first.day)}</span>
         <span>{formatCalendarDay(last.day)}</span>
       </div>
+      {meters.length === 1 ? null : (
+        <ul className="chart-legend" aria-label="Credits used by meter">
+          {meters.map((meter, place) => (
+            <li key={meter}>
+              <span className={`swatch ${series(meters, meter)}`} aria-hidden="true" />
+              {meter} <span className="number soft">{formatCredits(totals[place] ?? 0)}</span>
+            </li>
+          ))}
+        </ul>
+      )}
     </figure>
   );
 }
 
 /** The same numbers, for those who would rather read them. */
-export function UsageTable({ days }: { days: readonly UsageDay[] }) {
+export function UsageTable({ usage: { days, meters } }: { usage: MeterUsage }) {
+  const columns = meters.length === 1 ? [] : meters;
   return (
     <details className="as-table">
       <summary>Show as a table</summary>
@@ -83,14 +101,24 @@ export function UsageTable({ days }: { days: readonly UsageDay[] }) {
           <thead>
             <tr>
               <th scope="col">Day</th>
+              {columns.map((meter) => (
+                <th key={meter} scope="col">
+                  {meter}
+                </th>
+              ))}
               <th scope="col">Used</th>
               <th scope="col">Received</th>
             </tr>
           </thead>
           <tbody>
-            {days.toReversed().map(({ day, spent, granted }) => (
+            {days.toReversed().map(({ day, parts, spent, granted }) => (
               <tr key={day}>
                 <th scope="row">{formatCalendarDay(day)}</th>
+                {columns.map((meter, place) => (
+                  <td key={meter} className="number">
+                    {formatCredits(parts[place] ?? 0)}
+                  </td>
+                ))}
                 <td className="number">{formatCredits(spent)}</td>
                 <td className="number">{formatCredits(granted)}</td>
               </tr>
@@ -100,6 +128,30 @@ export function UsageTable({ days }: { days: readonly UsageDay[] }) {
       </section>
     </details>
   );
+}
+
+/** The colour of a meter; what stands for all the rest is grey. */
+function series(meters: readonly string[], meter: string): string {
+  const place = meters.indexOf(meter);
+  return meters.length > 1 && meter === 'Other' ? 'series-other' : `series-${place + 1}`;
+}
+
+function byName({ parts }: MeterDay, meters: readonly string[]): string {
+  const used = meters
+    .map((meter, place) => [meter, parts[place] ?? 0] as const)
+    .filter(([, spent]) => spent > 0)
+    .map(([meter, spent]) => `${meter} ${formatCredits(spent)}`);
+  return used.length === 0 ? '' : ` (${used.join(', ')})`;
+}
+
+/** The stretches of a day's bar, from the bottom up. */
+function stack({ parts }: MeterDay, meters: readonly string[], top: number) {
+  let below = 0;
+  return meters.flatMap((meter, place) => {
+    const height = barHeight(parts[place] ?? 0, top);
+    below += height;
+    return height === 0 ? [] : [{ meter, height, y: HEIGHT - below }];
+  });
 }
 
 /** Keeps the smallest bar visible beside the largest. */

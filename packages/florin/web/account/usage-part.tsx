@@ -1,10 +1,9 @@
-import type { Usage } from '../../src/browser/index.ts';
 import type { Loaded } from '../../src/react/index.ts';
 import { LoadFailed } from '../frame/notice.tsx';
 import { UsageChart, UsageTable } from './usage-chart.tsx';
-import { everyDay } from './usage-days.ts';
+import type { MeterUsage } from './usage-days.ts';
 
-export function UsagePart({ usage, wide }: { usage: Loaded<Usage>; wide: boolean }) {
+export function UsagePart({ usage, wide }: { usage: Loaded<MeterUsage>; wide: boolean }) {
   return (
     <section className={wide ? 'part' : 'part usage-part'} aria-labelledby="usage-title">
       <h2 id="usage-title">Usage</h2>
@@ -13,7 +12,7 @@ export function UsagePart({ usage, wide }: { usage: Loaded<Usage>; wide: boolean
   );
 }
 
-function Content({ usage }: { usage: Loaded<Usage> }) {
+function Content({ usage }: { usage: Loaded<MeterUsage> }) {
   if (usage.data === null) {
     return usage.status === 'error' ? (
       <LoadFailed what="Your usage" error={usage.error} retry={usage.reload} />
@@ -24,14 +23,14 @@ function Content({ usage }: { usage: Loaded<Usage> }) {
       </div>
     );
   }
-  const days = everyDay(usage.data);
+  const { days } = usage.data;
   if (days.every(({ spent }) => spent === 0)) {
     return <p className="empty">No credits used yet. Days with scans will show here.</p>;
   }
   return (
     <>
-      <UsageChart days={days} />
-      <UsageTable days={days} />
+      <UsageChart usage={usage.data} />
+      <UsageTable usage={usage.data} />
     </>
   );
 }

@@ -10,6 +10,7 @@ import { EventTable } from './event-timeline.tsx';
 import { GrantTable, HoldTable } from './grant-table.tsx';
 import { LedgerTable } from './ledger-table.tsx';
 import { TopUpView } from './top-up-view.tsx';
+import { UsageView } from './usage-view.tsx';
 
 /** "Why does he have 37?": an account's balance, grants, holds, entries and events, with their lineage. */
 export function AccountView({ api, accountId }: { api: AdminApi; accountId: string }) {
@@ -61,6 +62,7 @@ export function AccountView({ api, accountId }: { api: AdminApi; accountId: stri
         </section>
       </section>
       <TopUpView topUp={account.data.topUp} />
+      <UsageView api={api} accountId={accountId} />
       <section className="part" aria-labelledby="ledger-title">
         <h3 id="ledger-title">Ledger</h3>
         <LedgerTable
@@ -105,6 +107,7 @@ function AccountHead({ account, reload }: { account: AdminAccount; reload: () =>
           Its ledger is kept and takes no more entries.
         </Notice>
       )}
+      {account.seats === null ? null : <SeatLine {...account.seats} />}
       {Number(balance.posted) < 0 ? (
         <Notice tone="warn" title={`In debt by ${formatCredits(-balance.posted)}`}>
           Money went back after its credits were used. The next grant settles it first.
@@ -129,5 +132,17 @@ function AccountHead({ account, reload }: { account: AdminAccount; reload: () =>
         </div>
       </dl>
     </>
+  );
+}
+
+/** Compared, and never acted on by itself. */
+function SeatLine({ bought, members }: NonNullable<AdminAccount['seats']>) {
+  const text = `${bought} ${bought === 1 ? 'seat' : 'seats'}, ${members} ${members === 1 ? 'member' : 'members'}`;
+  return members > bought ? (
+    <Notice tone="warn" title={text}>
+      More members use the account than it pays for. Nobody is refused for it.
+    </Notice>
+  ) : (
+    <p className="soft">{text}</p>
   );
 }

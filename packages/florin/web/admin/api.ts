@@ -1,4 +1,4 @@
-import { FlorinClientError } from '../../src/browser/index.ts';
+import { type FlorinClient, FlorinClientError } from '../../src/browser/index.ts';
 import type {
   AdminAccount,
   AdminChange,
@@ -27,6 +27,8 @@ export type AdminApi = {
   /** By an account's id, any id of Stripe's or an email; the latest customers for an empty text. */
   search(query: string): Promise<AdminSearch>;
   account(accountId: string, cursor?: string | null): Promise<AdminAccount>;
+  /** What the account used its credits for, as buyers read their own. */
+  usage(accountId: string): FlorinClient['usage'];
   /** Gives (`grant`) or corrects (`adjust`) by hand; the same key again has no second effect. */
   change(accountId: string, change: AccountChange): Promise<Written>;
   health(): Promise<AdminHealth>;
@@ -71,6 +73,12 @@ export function createAdminApi(store: SessionStore): AdminApi {
     search: (query) => ask(`/api/admin/accounts${queryString({ query })}`),
     account: (accountId, cursor) =>
       ask(`/api/admin/accounts/${id(accountId)}${queryString({ cursor })}`),
+    usage:
+      (accountId) =>
+      ({ from, to, by }: { from?: string; to?: string; by?: readonly string[] } = {}) =>
+        ask<never>(
+          `/api/admin/accounts/${id(accountId)}/usage${queryString({ from, to, by: by?.join(',') })}`,
+        ),
     change: (accountId, { kind, ...body }) =>
       ask(`/api/admin/accounts/${id(accountId)}/${kind}`, { method: 'POST', body }),
     health: () => ask('/api/admin/health'),

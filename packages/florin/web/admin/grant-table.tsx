@@ -2,13 +2,14 @@ import type { AdminGrant, AdminHold } from '../../src/contract/index.ts';
 import { formatCredits, formatInstant, humanize } from '../frame/format.ts';
 import { ByHand } from './ledger-table.tsx';
 
-const PARTS = ['burned', 'reversed', 'expired', 'voided', 'remaining'] as const;
+const PARTS = ['burned', 'reversed', 'expired', 'voided', 'moved', 'remaining'] as const;
 
 const PART_NAMES: Readonly<Record<(typeof PARTS)[number], string>> = {
   burned: 'used or held',
   reversed: 'taken back',
   expired: 'expired',
   voided: 'voided',
+  moved: 'in other accounts',
   remaining: 'left',
 };
 

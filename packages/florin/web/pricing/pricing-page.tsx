@@ -120,7 +120,7 @@ function Tariff(props: { plans: readonly Plan[]; purchase: Purchase; signedIn: b
       <section className="fine" aria-label="How credits work">
         <div>
           <h3>What a credit buys</h3>
-          <p>One page read, whatever is on it. A page that cannot be read costs nothing.</p>
+          <p>One page read; with vision a page takes three. What cannot be read costs nothing.</p>
         </div>
         <div>
           <h3>Which are used first</h3>

@@ -1,3 +1,4 @@
+import { perSeatPrices } from '../../catalog/index.ts';
 import { findByText, readAccountReport, showAccount } from '../../console/index.ts';
 import { ADMIN_ACCOUNTS } from '../../contract/index.ts';
 import { FlorinError, isUuid } from '../../kernel/index.ts';
@@ -8,8 +9,10 @@ import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
 /** Adds what operators look up about accounts, and what they change by hand. */
-export function addAdminAccounts(app: App, { callers, db, logger, stripe }: Parts): void {
-  const deps = { db, stripe, logger };
+export function addAdminAccounts(app: App, parts: Parts): void {
+  const { callers, db, logger, stripe } = parts;
+  const { credit } = parts.catalog;
+  const deps = { db, stripe, logger, perSeat: perSeatPrices(parts.catalog) };
 
   addRoute(app, ADMIN_ACCOUNTS.search, async (c) => {
     await callers.operator(c);
@@ -36,7 +39,7 @@ export function addAdminAccounts(app: App, { callers, db, logger, stripe }: Part
       ...(expiresAt == null ? {} : { expiresAt: new Date(expiresAt) }),
       metadata: { reason, actor: operator, ...(note ? { internal_note: note } : {}) },
     });
-    logger.info({ accountId, amount, operator }, 'an operator grants credits');
+    logger.info({ accountId, amount: credit.show(amount), operator }, 'an operator grants credits');
     return written;
   });
 
@@ -53,7 +56,10 @@ export function addAdminAccounts(app: App, { callers, db, logger, stripe }: Part
       actor: operator,
       internalNote: internalNote || undefined,
     });
-    logger.info({ accountId, amount, operator }, 'an operator adjusts a balance');
+    logger.info(
+      { accountId, amount: credit.show(amount), operator },
+      'an operator adjusts a balance',
+    );
     return written;
   });
 

@@ -168,6 +168,32 @@ export function someUsage(now: number): Usage {
   return { from: days[0]?.day ?? '', to: days.at(-1)?.day ?? '', days };
 }
 
+/** What was used of what: on most days plain pages, and vision now and then. */
+export function groupedUsage(now: number, url: string): object {
+  const { from, to, days } = someUsage(now);
+  const by = (new URL(url, 'http://mock').searchParams.get('by') ?? '').split(',');
+  const perDay = days.flatMap(({ day, spent }, index) => {
+    const vision = index % 3 === 1 ? Math.floor(spent / 2) : 0;
+    const tokens = index % 4 === 3 && index !== 19 ? Math.floor(spent / 3) : 0;
+    const plain = index === 19 ? 12 : 0;
+    return [
+      { day, meter: 'page', spent: spent - vision - tokens - plain, quantity: `${spent}` },
+      { day, meter: 'page.vision', spent: vision, quantity: `${vision / 3}` },
+      { day, meter: 'tokens', spent: tokens, quantity: `${tokens * 1_000}` },
+      { day, meter: null, spent: plain, quantity: '0' },
+    ].filter((group) => group.spent > 0);
+  });
+  const who = [
+    { meter: 'page', feature: 'receipts', actor: 'ada', spent: 171, quantity: '171' },
+    { meter: 'page.vision', feature: 'receipts', actor: 'grace', spent: 42, quantity: '14' },
+    { meter: 'tokens', feature: 'chat', actor: null, spent: 49, quantity: '49000' },
+    { meter: null, feature: null, actor: null, spent: 12, quantity: '0' },
+  ];
+  return by.includes('day')
+    ? { from, to, by: ['day', 'meter'], groups: perDay }
+    : { from, to, by: ['meter', 'feature', 'actor'], groups: who };
+}
+
 /** A plan that the buyer has. */
 export function basicPlan(changes: Partial<CurrentPlan> = {}): CurrentPlan {
   return {
@@ -432,6 +458,7 @@ export function someAccount(now: number): AdminAccount {
     expired: 0,
     voided: 0,
     reversed: 0,
+    moved: 0,
     createdAt: created,
     actor: null,
     internalNote: null,
@@ -458,9 +485,11 @@ export function someAccount(now: number): AdminAccount {
               remaining: 0,
               burned: 0,
               reversed: 50,
+              moved: 0,
               metadata: { stripe_payment_id: 'pi_3PqB' },
             },
           ],
+    seats: null,
     topUp: {
       consent: {
         status: 'paused',
@@ -561,7 +590,11 @@ export function allIsWell(mock: Mock, now: number = Date.now()): void {
   answers.set('GET /api/transactions', {
     body: { transactions: someTransactions(now), nextCursor: 'older' },
   });
-  answers.set('GET /api/usage', { body: someUsage(now) });
+  const usage = (_body: unknown, url: string) => ({
+    body: url.includes('by=') ? groupedUsage(now, url) : someUsage(now),
+  });
+  answers.set('GET /api/usage', usage);
+  answers.set(`GET /api/admin/accounts/${ACCOUNT}/usage`, usage);
   answers.set('GET /api/top-up', { body: topUp() });
   answers.set('GET /api/subscriptions', { body: { subscriptions: [] } });
   answers.set('GET /api/plan-session', { status: 204 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseCatalog } from '../../../src/catalog/index.ts';
 import { OPERATIONS } from '../../../src/contract/index.ts';
+import { buyCredits } from '../../support/bought.ts';
 import { contractFault } from '../../support/contract.ts';
 import { ADA, BOB, CATALOG, openService, SHOP_URL, type TestService } from './florin-service.ts';
 
@@ -26,6 +27,7 @@ describe('what the service answers', () => {
     await writeAsServer();
     await chargeAndLimit();
     await manageMembers();
+    await moveCredits();
     await readStatements();
     await operate();
     const silent = OPERATIONS.filter((operation) => !service.answered.has(operation));
@@ -122,6 +124,15 @@ describe('what the service answers', () => {
     await ok(`${account}/limits?window=month&actor=ada`, { as, method: 'DELETE' });
   }
 
+  async function moveCredits(): Promise<void> {
+    await buyCredits(service.fresh.db, { accountId: BOB, amount: 5 });
+    await ok('/api/transfers', {
+      as: 'server',
+      headers: { 'idempotency-key': 'moved' },
+      body: { from: BOB, to: ADA, amount: 5, reason: 'test' },
+    });
+  }
+
   async function manageMembers(): Promise<void> {
     const members = `/api/accounts/${BOB}/members`;
     const as = 'server';
@@ -177,7 +188,10 @@ describe('what the service answers', () => {
     expect(charged).toMatchObject({ feature: 'chat', kind: 'spend' });
     const kinds = page.body.transactions.map(({ kind }: { kind: string }) => kind);
     expect(new Set(kinds)).toEqual(
-      new Set(['spend', 'release', 'hold', 'capture', 'extension', 'schedule', 'grant']),
+      new Set([
+        ...['spend', 'release', 'hold', 'capture', 'extension', 'schedule', 'grant'],
+        'transfer',
+      ]),
     );
     await ok('/api/usage', { as: BOB });
     const groups = await ok('/api/usage?by=day,meter,feature,actor', { as: BOB });

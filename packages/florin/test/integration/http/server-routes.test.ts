@@ -551,6 +551,7 @@ describe('the documents', () => {
         'GET /api/accounts/{id}/members',
         'GET /api/accounts/{id}/members/{userId}',
         'PUT /api/accounts/{id}/members/{userId}',
+        'POST /api/transfers',
         'DELETE /api/plan-session',
         'DELETE /api/top-up',
         'GET /api/accounts/{id}',

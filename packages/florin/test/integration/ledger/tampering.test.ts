@@ -10,8 +10,10 @@ import {
   reverseGrant,
   spend,
   spendMetered,
+  transfer,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
+import { buyCredits } from '../../support/bought.ts';
 import { freshDatabase } from '../../support/postgres.ts';
 
 /** Columns that no edit of may stay unseen, with what the edit writes. */
@@ -47,6 +49,8 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     'pricing = \'{"forged": true}\'',
     "subject_seal = '\\x00'",
     "chain = '\\x00'",
+    "metadata_digest = '\\x00'",
+    "actor_digest = '\\x00'",
   ],
   grants: [
     'amount = amount + 1, remaining = remaining + 1',
@@ -57,6 +61,8 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     "created_at = created_at - interval '1 us'",
     "purchase_key = coalesce(purchase_key, '') || 'x'",
     'reversed = reversed + 1, burned = burned - 1',
+    'moved = moved + 1, remaining = remaining - 1',
+    'home_account_id = gen_random_uuid(), home_grant_id = gen_random_uuid()',
   ],
   holds: [
     'amount = amount + 1',
@@ -68,6 +74,8 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     'metadata = \'{"forged": true}\'',
     "actor = 'forged'",
     "feature = 'forged'",
+    "metadata_digest = '\\x00'",
+    "actor_digest = '\\x00'",
   ],
   allocations: [
     'axis_to = axis_to + 1',
@@ -196,7 +204,10 @@ describe('edits behind the ledger', () => {
     await spend(db, { accountId, amount: 90, idempotencyKey: 'spend' });
     await captureHold(db, { accountId, holdId, amount: 20 });
     await reverseGrant(db, { accountId, grantId, amount: 50, idempotencyKey: 'refund' });
-    expect(await verifyLedger(db, accountId)).toEqual([]);
+    await buyCredits(db, { accountId, amount: 20, priority: 1, expiresAt });
+    const moved = { from: accountId, amount: 5, idempotencyKey: 'moved', reason: 'test' };
+    await transfer(db, { ...moved, to: randomUUID() });
+    expect(await verifyLedger(db)).toEqual([]);
 
     const unseen: string[] = [];
     const broken = new Set<string>();
@@ -365,6 +376,9 @@ describe('edits behind the ledger', () => {
     const metered = { meter: 'page', quantity: '2', pricing, actor: 'ada', feature: 'scan' };
     await spendMetered(db, { accountId, amount: 2, idempotencyKey: 'charge:1', ...metered });
     await spend(db, { accountId, amount: 1 + pick(9), idempotencyKey: 'spend:3' });
+    await buyCredits(db, { accountId, amount: 40, priority: 1 });
+    const moved = { from: accountId, amount: 5 + pick(9), reason: 'test' };
+    await transfer(db, { ...moved, to: randomUUID(), idempotencyKey: 'moved' });
     expect(await verifyLedger(db, accountId)).toEqual([]);
     return accountId;
   }

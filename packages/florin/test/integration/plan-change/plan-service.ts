@@ -36,8 +36,9 @@ export type Subscriber = { readonly id: string; readonly subscription: string };
 export async function openPlanService(
   checkout: object = {},
   options: ServiceOptions = {},
+  prices: Prices = PLANS,
 ): Promise<PlanService> {
-  const catalog = parseCatalog({ prices: PLANS, checkout });
+  const catalog = parseCatalog({ prices, checkout });
   const service = await openService({ catalog, ...options });
   const { stripe, sandbox } = service;
   const product = await stripe.products.create({ name: 'Basic' });

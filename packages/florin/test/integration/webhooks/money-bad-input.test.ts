@@ -11,7 +11,7 @@ import {
   type LineInput,
   OTHER_ACCOUNT,
 } from './objects.ts';
-import { eventId, openShop, type Shop } from './shop.ts';
+import { eventId, openShop, type Shop, TIME_FOR_MANY_LINES } from './shop.ts';
 
 const DAY = 86_400;
 const START = 1_790_000_000;
@@ -149,6 +149,7 @@ describe('an invoice of 2,000 lines, half of them negative', () => {
     });
     const shop = await openShop({
       stripe: { invoiceLines: async () => all.map((line) => invoiceLineFact.parse(line)) },
+      ...TIME_FOR_MANY_LINES,
     });
     opened.push(shop);
     const known = { id: 'cus_1', object: 'customer', metadata: { userId: ACCOUNT } };

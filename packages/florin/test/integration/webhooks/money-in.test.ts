@@ -17,12 +17,12 @@ import {
   subscription,
   withLines,
 } from './objects.ts';
-import { eventId, openShop, type Shop } from './shop.ts';
+import { eventId, openShop, type Shop, TIME_FOR_MANY_LINES } from './shop.ts';
 
 let shop: Shop;
 const opened: Shop[] = [];
 beforeEach(async () => {
-  shop = await openShop();
+  shop = await openShop(TIME_FOR_MANY_LINES);
   opened.push(shop);
 });
 afterAll(async () => {

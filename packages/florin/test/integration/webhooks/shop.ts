@@ -11,7 +11,7 @@ import {
   receiveWebhook,
   type WebhookDeps,
 } from '../../../src/webhooks/index.ts';
-import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
+import { type FreshDatabase, freshDatabase, isOnCluster } from '../../support/postgres.ts';
 import { testCatalog } from './catalog.ts';
 import { ACCOUNT, type Json } from './objects.ts';
 
@@ -48,11 +48,19 @@ export function holdingNoSession(db: Database): Database {
   };
 }
 
+/** For invoices of very many lines: on a cluster each is several statements to a worker (docs/scale.md). */
+export const TIME_FOR_MANY_LINES = isOnCluster ? { statementTimeoutMs: 100_000 } : {};
+
 /** A shop on a database of its own. Stripe answers what `stripe` says, and knows nothing else. */
 export async function openShop(
-  options: { catalog?: Catalog; stripe?: Partial<StripeLookups> | null } = {},
+  options: {
+    catalog?: Catalog;
+    stripe?: Partial<StripeLookups> | null;
+    statementTimeoutMs?: number;
+  } = {},
 ): Promise<Shop> {
-  const fresh = await freshDatabase();
+  const { statementTimeoutMs } = options;
+  const fresh = await freshDatabase(statementTimeoutMs ? { statementTimeoutMs } : {});
   const logs: LogLine[] = [];
   const deps: WebhookDeps = {
     db: fresh.db,
