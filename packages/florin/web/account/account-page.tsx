@@ -93,7 +93,8 @@ function Account() {
   const report = useLoaded(useCallback(() => client.balance(), [client]));
   const usage = useLoaded(useCallback(() => loadUsage(client.usage), [client]));
   const { current } = useAccounts();
-  const owns = current?.role === 'owner';
+  const { accountId } = useChosenAccount();
+  const owns = accountId === null || current?.role === 'owner';
   const refresh = useRefresh([report.reload, usage.reload, transactions.reload]);
 
   // The live balance says that something happened; what it was is read anew.
@@ -112,7 +113,12 @@ function Account() {
       <ReturnNotice onSettled={refresh} version={version} />
       <BalanceNotice balance={balance} />
       <div className="account">
-        <BalanceStatement balance={balance ?? report.data} error={error} retry={reload} />
+        <BalanceStatement
+          balance={balance ?? report.data}
+          error={error}
+          retry={reload}
+          buys={owns}
+        />
         <ExpiryList report={report} />
         <PlanPart version={version} onChanged={refresh} readOnly={!owns} />
         <UsagePart usage={usage} wide={!config.development} />

@@ -10,8 +10,10 @@ export function BalanceStatement(props: {
   balance: Balance | null;
   error: unknown;
   retry: () => void;
+  /** Whether this user buys for the account: its owner. */
+  buys: boolean;
 }) {
-  const { balance, error, retry } = props;
+  const { balance, error, retry, buys } = props;
   return (
     <section className="part balance-part" aria-labelledby="balance-title">
       <h2 id="balance-title">Balance</h2>
@@ -28,7 +30,7 @@ export function BalanceStatement(props: {
           Not live at the moment; this is the balance as last seen.
         </p>
       ) : null}
-      <Actions />
+      {buys ? <Actions /> : null}
     </section>
   );
 }

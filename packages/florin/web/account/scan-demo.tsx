@@ -1,4 +1,5 @@
 import { type FormEvent, useId, useState } from 'react';
+import { useChosenAccount } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
 import { credits } from '../frame/format.ts';
 import { useSite } from '../session/context.tsx';
@@ -16,6 +17,7 @@ type ScanState =
 /** Development only: a pretended scan, so that there is something to spend credits on. */
 export function ScanDemo({ onScanned }: { onScanned: () => void }) {
   const { store } = useSite();
+  const { accountId } = useChosenAccount();
   const id = useId();
   const [scan, setScan] = useState<ScanState>({ state: 'idle' });
 
@@ -25,7 +27,7 @@ export function ScanDemo({ onScanned }: { onScanned: () => void }) {
     const wanted = { pages: Number(form.get('pages')), vision: form.get('vision') === 'on' };
     setScan({ state: 'busy' });
     const token = await store.getAccessToken({ refresh: false });
-    const result = await requestScan(wanted, token);
+    const result = await requestScan(wanted, { token, accountId });
     setScan(result);
     if (result.state === 'done') {
       onScanned();
@@ -65,14 +67,15 @@ export function ScanDemo({ onScanned }: { onScanned: () => void }) {
 
 async function requestScan(
   wanted: { pages: number; vision: boolean },
-  token: string | null,
+  as: { token: string | null; accountId: string | null },
 ): Promise<ScanState> {
   try {
     const response = await fetch('/api/demo/scan', {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        authorization: `Bearer ${token ?? ''}`,
+        authorization: `Bearer ${as.token ?? ''}`,
+        ...(as.accountId === null ? {} : { 'florin-account': as.accountId }),
         'idempotency-key': crypto.randomUUID(),
       },
       body: JSON.stringify(wanted),

@@ -51,10 +51,14 @@ function ClientOfUser({ site, children }: { site: Site; children: ReactNode }) {
 
 const ACCOUNT = 'florin.account';
 
-/** The account that this user chose last in this tab. */
+/** The account that a return from Stripe is about, or that this user chose last in this tab. */
 function rememberedAccount(userId: string | null): string | null {
+  const named = new URLSearchParams(window.location.search).get('account');
+  if (userId === null || named !== null) {
+    return named === userId ? null : named;
+  }
   try {
-    return userId === null ? null : sessionStorage.getItem(`${ACCOUNT}:${userId}`);
+    return sessionStorage.getItem(`${ACCOUNT}:${userId}`);
   } catch {
     return null;
   }
