@@ -37,7 +37,10 @@ export type FlorinOptions = {
 const isFunction = (value: unknown) => typeof value === 'function';
 const isObject = (value: unknown) => typeof value === 'object' && value !== null;
 const isCatalog = (value: unknown) =>
-  isObject(value) && isFunction((value as Catalog).find) && isObject((value as Catalog).credit);
+  isObject(value) &&
+  isFunction((value as Catalog).find) &&
+  isObject((value as Catalog).credit) &&
+  isFunction((value as Catalog).credit.show);
 const isTexts = (value: unknown) =>
   isObject(value) &&
   Object.values(value as object).every((one) => one === undefined || typeof one === 'string');

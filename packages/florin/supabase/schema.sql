@@ -535,8 +535,7 @@ begin
       billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
   end if;
   if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
-    perform billing.write_payment(
-             billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
+    perform billing.write_payment(billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
       from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
      order by r.ordinality;
   end if;
@@ -1601,6 +1600,7 @@ CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer
 declare
   v_subscription_id text := p_subscription_id;
   v_kept text;
+  v_account uuid;
   v_others text[] := array[]::text[];
   v_found uuid[] := array[]::uuid[];
 begin
@@ -1626,12 +1626,18 @@ begin
       into subscription, v_kept
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
     v_kept := coalesce(v_kept, v_subscription_id);
+    v_account := coalesce(customer_account_id, (subscription ->> 'accountId')::uuid);
     if cardinality(p_joined_subscriptions) > 0 then
       v_others := array(
         select distinct coalesce(s.kept_under, j.id)
           from unnest(p_joined_subscriptions) j (id)
           left join billing.subscriptions s on s.subscription_id = j.id
          where coalesce(s.kept_under, j.id) <> v_kept
+           -- A line that names a subscription of somebody else's joins nothing.
+           and coalesce(s.account_id <> v_account, false) is false
+           and not exists (
+             select 1 from billing.payments p
+              where p.subscription_id = coalesce(s.kept_under, j.id) and p.account_id <> v_account)
          order by 1);
     end if;
     subscription_read := jsonb_build_object('id', v_kept, 'of', v_subscription_id, 'version',
@@ -6052,19 +6058,6 @@ ALTER FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amoun
 
 COMMENT ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Moves credits that were bought through Stripe to another account, in burn order; each part keeps its expiry, priority, source and purchase, so that a refund finds it. Trials, gifts, adjustments and what is reserved stay. The balance is that of the account which gave. Makes the receiving account if it is new. Idempotent by the giver''s key: the same input returns the first result with replayed true. Errors: CRINS with what could be moved, CRACC (either is closed), CRDUP, CRAMT, CRKEY, 22004, 22023.';
 
-CREATE FUNCTION credits.units_per_credit() RETURNS bigint
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
-    AS $$
-begin
-  return (10 ^ coalesce((select d.decimals from billing.credit_decimals d), 0))::bigint;
-end;
-$$;
-
-ALTER FUNCTION credits.units_per_credit() OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.units_per_credit() IS 'Smallest units of one credit: 1 where credits are whole, 100 with two decimals.';
-
 CREATE FUNCTION credits.unpaid_stretches(p_account credits.accounts) RETURNS credits.stretch[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -6362,6 +6355,8 @@ CREATE FUNCTION public.add_user_credits(target_user_id uuid, credit_amount integ
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
+declare
+  v_units bigint := (select u.per_credit from credits.unit u);
 begin
   if coalesce(stripe_event_id, '') = '' then
     raise exception 'The stripe_event_id is missing.'
@@ -6369,7 +6364,7 @@ begin
   end if;
   perform 1 from credits.issue_grant(
     p_account_id => target_user_id,
-    p_amount => credit_amount * credits.units_per_credit(),
+    p_amount => credit_amount * v_units,
     -- As a list: whatever characters are in them, no two calls about different payments share a key.
     p_idempotency_key => 'add_user_credits:' || md5(jsonb_build_array(
       stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))::text),
@@ -6394,6 +6389,7 @@ CREATE FUNCTION public.get_user_credit_balance(target_user_id uuid) RETURNS bigi
     AS $$
 declare
   v_posted bigint;
+  v_units bigint := (select u.per_credit from credits.unit u);
 begin
   if current_user = 'authenticated'
      and (target_user_id = any (credits.current_accounts())) is not true then
@@ -6401,7 +6397,7 @@ begin
       using errcode = '42501', hint = 'Pass the signed-in user''s id, or an account that they are a member of.';
   end if;
   select b.posted into v_posted from credits.read_balance(target_user_id) b;
-  return floor(v_posted / credits.units_per_credit()::numeric);
+  return floor(v_posted / v_units::numeric);
 end;
 $$;
 
@@ -7382,6 +7378,14 @@ ALTER TABLE credits.members OWNER TO florin_owner;
 
 COMMENT ON TABLE credits.members IS 'The members of accounts that several users share, where the app does not keep them itself.';
 
+CREATE VIEW credits.unit AS
+ SELECT (COALESCE(max(((10)::double precision ^ (d.decimals)::double precision)), (1)::double precision))::bigint AS per_credit
+   FROM billing.credit_decimals d;
+
+ALTER TABLE credits.unit OWNER TO florin_owner;
+
+COMMENT ON VIEW credits.unit IS 'One row. Smallest units of one credit: 1 where credits are whole, 100 with two decimals.';
+
 CREATE TABLE credits.usage_days (
     account_id uuid NOT NULL,
     day date NOT NULL,
@@ -7426,8 +7430,11 @@ CREATE VIEW public.credits_transactions WITH (security_invoker='true') AS
     (e.metadata ->> 'stripe_payment_id'::text) AS stripe_payment_id,
     (e.metadata ->> 'stripe_price_id'::text) AS stripe_price_id,
         CASE
-            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN e.amount
-            ELSE ((floor(((e.posted_after)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)) - floor((((e.posted_after - e.amount))::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric))))::bigint
+            WHEN (( SELECT u.per_credit
+               FROM credits.unit u) = 1) THEN e.amount
+            ELSE ((floor(((e.posted_after)::numeric / (( SELECT u.per_credit
+               FROM credits.unit u))::numeric)) - floor((((e.posted_after - e.amount))::numeric / (( SELECT u.per_credit
+               FROM credits.unit u))::numeric))))::bigint
         END AS delta,
     COALESCE((e.metadata ->> 'reason'::text), (e.kind)::text) AS reason,
     COALESCE((e.metadata ->> 'plan_type'::text), 'credits'::text) AS plan_type,
@@ -7444,8 +7451,10 @@ COMMENT ON VIEW public.credits_transactions IS 'Every movement of credits, as th
 CREATE VIEW public.credits_balance_mv WITH (security_invoker='true') AS
  SELECT b.account_id AS user_id,
         CASE
-            WHEN (( SELECT credits.units_per_credit() AS units_per_credit) = 1) THEN b.posted
-            ELSE (floor(((b.posted)::numeric / (( SELECT credits.units_per_credit() AS units_per_credit))::numeric)))::bigint
+            WHEN (( SELECT u.per_credit
+               FROM credits.unit u) = 1) THEN b.posted
+            ELSE (floor(((b.posted)::numeric / (( SELECT u.per_credit
+               FROM credits.unit u))::numeric)))::bigint
         END AS balance,
     ( SELECT count(*) AS count
            FROM public.credits_transactions t
@@ -8415,11 +8424,6 @@ REVOKE ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid,
 GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.transfer(p_account_id uuid, p_to_account_id uuid, p_amount bigint, p_idempotency_key text, p_reason text, p_actor text, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.units_per_credit() FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.units_per_credit() TO authenticated;
-GRANT ALL ON FUNCTION credits.units_per_credit() TO service_role;
-GRANT ALL ON FUNCTION credits.units_per_credit() TO postgres;
-
 REVOKE ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO authenticated;
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO service_role;
@@ -8619,6 +8623,10 @@ GRANT SELECT ON TABLE credits.limit_counters TO postgres;
 
 GRANT SELECT ON TABLE credits.members TO service_role;
 GRANT SELECT ON TABLE credits.members TO postgres;
+
+GRANT SELECT ON TABLE credits.unit TO authenticated;
+GRANT SELECT ON TABLE credits.unit TO service_role;
+GRANT SELECT ON TABLE credits.unit TO postgres;
 
 GRANT SELECT ON TABLE credits.usage_days TO service_role;
 GRANT SELECT ON TABLE credits.usage_days TO postgres;

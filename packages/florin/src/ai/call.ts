@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Florin } from '../florin.ts';
 import {
   backoff,
+  type Credits,
   FlorinError,
   HoldNotOpenError,
   IdempotencyKeyReusedError,
@@ -35,10 +36,10 @@ export type CallRequest = {
 /** What a call cost. */
 export type Settled = {
   /** The price of what was used. */
-  readonly credits: number;
+  readonly credits: Credits;
   /** What of it the account could not pay, by the policy of `overage`. */
-  readonly uncovered: number;
-  readonly available: number;
+  readonly uncovered: Credits;
+  readonly available: Credits;
 };
 
 /** A call that can be paid: the provider may be asked. */

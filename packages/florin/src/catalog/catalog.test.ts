@@ -38,6 +38,24 @@ describe('a catalogue', () => {
     }
   });
 
+  it('reads each of its amounts with its decimals, and refuses more of them', () => {
+    const credit = { decimals: 2 };
+    const plan = { ...PLAN, credits: '12.5', expires: 'period_end', rollover: { max: 0.3 } };
+    const prices = { plan: { ...plan, trialCredits: '0.25' } };
+    const catalog = parseCatalog({ credit, prices, debtLimit: '0.75', lowBalance: 1.5 });
+    expect(catalog.prices).toMatchObject([
+      { credits: 1250, rollover: { max: 30 }, trialCredits: 25 },
+    ]);
+    expect(catalog).toMatchObject({ debtLimit: 75, lowBalance: 150 });
+    const tooFine = { ...plan, credits: '12.505', rollover: { max: 0.305 }, trialCredits: 0.255 };
+    expect(faultsOf({ plan: tooFine }, { credit, debtLimit: 0.755 })).toEqual([
+      'prices.plan.credits: must have at most 2 decimals',
+      'prices.plan.rollover.max: must have at most 2 decimals',
+      'prices.plan.trialCredits: must have at most 2 decimals',
+      'debtLimit: must have at most 2 decimals',
+    ]);
+  });
+
   it('takes every optional field', () => {
     const full = {
       ...PLAN,

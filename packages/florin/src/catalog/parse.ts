@@ -177,8 +177,13 @@ function createCatalog(checked: {
 
 /** How many decimals the catalogue says, before its amounts can be read. */
 function creditOf(input: unknown): Credit {
-  const said = z.looseObject({ credit: credit.optional() }).catch({}).safeParse(input).data;
-  return said?.credit === undefined ? WHOLE_CREDITS : createCredit(said.credit.decimals);
+  try {
+    const said = z.looseObject({ credit: credit.optional() }).safeParse(input).data;
+    return said?.credit === undefined ? WHOLE_CREDITS : createCredit(said.credit.decimals);
+  } catch {
+    // A getter or a proxy of the caller's threw: the check of the whole says so.
+    return WHOLE_CREDITS;
+  }
 }
 
 function toFaults(issues: readonly Issue[]): InvalidConfigurationError {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { createCredit } from '../credit/index.ts';
 import { connect } from '../db/index.ts';
-import { verifyLedger } from '../ledger/index.ts';
+import { type BrokenInvariant, readDecimals, verifyLedger } from '../ledger/index.ts';
 import { readAccountId } from './arguments.ts';
 import { argument, type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
 import { readEnvironment, requireDatabaseUrl } from './environment.ts';
@@ -25,14 +26,23 @@ export function addVerify(program: Command, context: CommandContext): void {
       });
       try {
         const broken = await verifyLedger(db, account);
-        const text =
-          broken.length === 0
-            ? 'The ledger is sound.'
-            : broken.map((row) => JSON.stringify(row)).join('\n');
-        print(context, { options, value: { sound: broken.length === 0, broken }, text });
+        const { unitsPerCredit } = createCredit((await readDecimals(db)) ?? 0);
+        const value = { sound: broken.length === 0, broken, unitsPerCredit };
+        print(context, { options, value, text: describe(value) });
         context.finishWith(broken.length === 0 ? EXIT.done : EXIT.failed);
       } finally {
         await db.close();
       }
     });
+}
+
+/** The ledger tells of its own amounts, which are units: who reads that must know how many make a credit. */
+function describe(found: { broken: readonly BrokenInvariant[]; unitsPerCredit: number }): string {
+  const { broken, unitsPerCredit } = found;
+  if (broken.length === 0) {
+    return 'The ledger is sound.';
+  }
+  const lines = broken.map((row) => JSON.stringify(row));
+  const note = `Amounts above are in units: ${unitsPerCredit} are one credit.`;
+  return (unitsPerCredit === 1 ? lines : [...lines, note]).join('\n');
 }

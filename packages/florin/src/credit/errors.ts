@@ -37,7 +37,9 @@ function convert(credit: Credit, thrown: FlorinError): FlorinError {
   if (thrown instanceof InsufficientCreditsError) {
     const { available, required } = thrown;
     const amounts = { available: credit.show(available), required: credit.show(required) };
-    return new InsufficientCreditsError(amounts, thrown.cause);
+    const usual = new InsufficientCreditsError({ available, required }).message;
+    const message = thrown.message === usual ? undefined : textOf(credit, thrown.message);
+    return new InsufficientCreditsError(amounts, thrown.cause, message);
   }
   if (thrown instanceof LimitReachedError) {
     const { rule, used, limit, resetsAt } = thrown;
@@ -47,11 +49,12 @@ function convert(credit: Credit, thrown: FlorinError): FlorinError {
   }
   const options = { details: rewordDetails(credit, thrown), cause: thrown.cause };
   if (thrown instanceof AmountNotAllowedError) {
-    // All numbers in its messages are amounts: the ledger's functions speak of units.
-    const message = thrown.message
-      .replaceAll('a whole number of credits', 'credits')
-      .replaceAll('a whole number from', 'from')
-      .replaceAll(NUMBER, (units) => credit.text(Number(units)));
+    const message = textOf(
+      credit,
+      thrown.message
+        .replaceAll('a whole number of credits', 'credits')
+        .replaceAll('a whole number from', 'from'),
+    );
     return new AmountNotAllowedError(message, options);
   }
   if (thrown instanceof InvalidConfigurationError) {
@@ -59,6 +62,11 @@ function convert(credit: Credit, thrown: FlorinError): FlorinError {
   }
   const message = credit.reword(thrown.message);
   return message === thrown.message ? thrown : new FlorinError(thrown.code, message, options);
+}
+
+/** A message of the ledger's functions, in which all numbers are amounts and in units. */
+function textOf(credit: Credit, message: string): string {
+  return message.replaceAll(NUMBER, (units) => credit.text(Number(units)));
 }
 
 function rewordDetails(credit: Credit, { details }: FlorinError): FlorinError['details'] {

@@ -1,4 +1,4 @@
-import { type Credits, toInvalidInput } from '../kernel/index.ts';
+import { type Credits, FlorinError, toInvalidInput } from '../kernel/index.ts';
 import type { Credit } from './credit.ts';
 import { inCredits, leaveAsThrown } from './errors.ts';
 
@@ -45,7 +45,19 @@ function readEach(credit: Credit, given: unknown): unknown {
   if (typeof given === 'function') {
     return aroundWork(credit, given as Work);
   }
-  return mapAmounts(given, AMOUNT_FIELDS, (amount, name) => readAmount(credit, amount, name));
+  return readAmounts(credit, given);
+}
+
+function readAmounts(credit: Credit, given: unknown): unknown {
+  try {
+    return mapAmounts(given, AMOUNT_FIELDS, (amount, name) => readAmount(credit, amount, name));
+  } catch (error) {
+    if (error instanceof FlorinError) {
+      throw error;
+    }
+    // A getter or a proxy of the caller's threw: what was not read is not taken for units.
+    throw toInvalidInput([{ path: [], message: 'cannot be read' }]);
+  }
 }
 
 function showEach(credit: Credit, answer: unknown): unknown {
@@ -84,7 +96,7 @@ function aroundWork(credit: Credit, work: Work): Work {
       leaveAsThrown(error);
       throw error;
     }
-    return mapAmounts(done, AMOUNT_FIELDS, (amount, name) => readAmount(credit, amount, name));
+    return readAmounts(credit, done);
   };
 }
 

@@ -1,4 +1,5 @@
 import { type AlertDeps, forgetAlerts, tellAlerts } from '../alerts/index.ts';
+import { AMOUNT_FIELDS, showFields } from '../credit/index.ts';
 import { expireDue, forgetCounters, rollUpUsage } from '../ledger/index.ts';
 import { keepFirstAccount, reconcileWhenDue } from '../reconcile/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
@@ -92,7 +93,8 @@ async function compareWhenDue(deps: WebhookDeps, client: StripeClient): Promise<
     return;
   }
   const { findings } = report;
-  for (const { kind, ids, accountId, credits, explanation } of findings) {
+  for (const finding of showFields(deps.catalog.credit, AMOUNT_FIELDS, findings)) {
+    const { kind, ids, accountId, credits, explanation } = finding;
     deps.logger.error({ kind, ...ids, accountId, credits, explanation }, 'reconcile found a fault');
   }
   deps.logger.info({ findings: findings.length }, 'reconciled with stripe');

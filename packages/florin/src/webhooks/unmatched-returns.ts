@@ -1,5 +1,6 @@
 import type { Executor, Row } from '../db/index.ts';
-import { type PaymentState, takenByReturns } from '../fulfillment/index.ts';
+import { takenByReturns } from '../fulfillment/index.ts';
+import { fromStored, type StoredState } from './stored-state.ts';
 
 /** A line that gave money back, and credits nothing that is known here: nothing was taken for it. */
 export type UnmatchedReturn = {
@@ -14,7 +15,7 @@ export type UnmatchedReturn = {
 type Books = {
   readonly subscriptionId: string | null;
   readonly accountId: string | null;
-  readonly states: readonly PaymentState[];
+  readonly states: readonly StoredState[];
 };
 
 /** Those of payments that were written in the last `days`, which are matched with all of their subscription. */
@@ -38,7 +39,8 @@ export async function listUnmatchedReturns(db: Executor, days: number): Promise<
       order by 1`,
     [days],
   );
-  return books.flatMap(({ states, ...whose }) => {
+  return books.flatMap(({ states: stored, ...whose }) => {
+    const states = stored.map(fromStored);
     const { unmatched } = takenByReturns(states);
     const returns = states.flatMap((state) => Object.entries(state.returns ?? {}));
     return returns

@@ -33,19 +33,12 @@ $$;
 comment on function credits.read_decimals() is
   'Decimals that credits have; null while no account exists and they may still be settled.';
 
-create function credits.units_per_credit()
-returns bigint
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
-begin
-  return (10 ^ coalesce((select d.decimals from billing.credit_decimals d), 0))::bigint;
-end;
-$$;
-comment on function credits.units_per_credit() is
-  'Smallest units of one credit: 1 where credits are whole, 100 with two decimals.';
+-- A view, not a function: a function that stands beside the ledger would be called on a worker of a
+-- cluster, where it may not read another table. The table is a reference table there.
+create view credits.unit as
+  select coalesce(max(10 ^ d.decimals), 1)::bigint as per_credit from billing.credit_decimals d;
+comment on view credits.unit is
+  'One row. Smallest units of one credit: 1 where credits are whole, 100 with two decimals.';
 
 create function credits.keep_decimals(p_decimals integer)
 returns integer
@@ -88,10 +81,10 @@ $$;
 comment on function credits.keep_decimals(integer) is
   'Settles the decimals of credits while no account exists, and returns those that hold: others than p_decimals once there is one. Repeatable.';
 
-revoke all on function
-  credits.read_decimals(), credits.units_per_credit(), credits.keep_decimals(integer)
+revoke all on function credits.read_decimals(), credits.keep_decimals(integer)
   from public, anon, authenticated, service_role;
 grant execute on function credits.read_decimals(), credits.keep_decimals(integer) to service_role;
-grant execute on function credits.units_per_credit() to authenticated, service_role;
+revoke all on credits.unit from public, anon, authenticated, service_role;
+grant select on credits.unit to authenticated, service_role;
 
 call florin.end_migration();

@@ -38,6 +38,7 @@ as $$
 declare
   v_subscription_id text := p_subscription_id;
   v_kept text;
+  v_account uuid;
   v_others text[] := array[]::text[];
   v_found uuid[] := array[]::uuid[];
 begin
@@ -63,12 +64,18 @@ begin
       into subscription, v_kept
       from billing.subscriptions s where s.subscription_id = v_subscription_id;
     v_kept := coalesce(v_kept, v_subscription_id);
+    v_account := coalesce(customer_account_id, (subscription ->> 'accountId')::uuid);
     if cardinality(p_joined_subscriptions) > 0 then
       v_others := array(
         select distinct coalesce(s.kept_under, j.id)
           from unnest(p_joined_subscriptions) j (id)
           left join billing.subscriptions s on s.subscription_id = j.id
          where coalesce(s.kept_under, j.id) <> v_kept
+           -- A line that names a subscription of somebody else's joins nothing.
+           and coalesce(s.account_id <> v_account, false) is false
+           and not exists (
+             select 1 from billing.payments p
+              where p.subscription_id = coalesce(s.kept_under, j.id) and p.account_id <> v_account)
          order by 1);
     end if;
     subscription_read := jsonb_build_object('id', v_kept, 'of', v_subscription_id, 'version',

@@ -10,9 +10,9 @@ create view public.credits_transactions with (security_invoker = true) as
          e.metadata ->> 'stripe_event_id' as stripe_event_id,
          e.metadata ->> 'stripe_payment_id' as stripe_payment_id,
          e.metadata ->> 'stripe_price_id' as stripe_price_id,
-         case when (select credits.units_per_credit()) = 1 then e.amount
-              else (floor(e.posted_after / (select credits.units_per_credit())::numeric)
-                - floor((e.posted_after - e.amount) / (select credits.units_per_credit())::numeric))::bigint
+         case when (select u.per_credit from credits.unit u) = 1 then e.amount
+              else (floor(e.posted_after / (select u.per_credit from credits.unit u)::numeric)
+                - floor((e.posted_after - e.amount) / (select u.per_credit from credits.unit u)::numeric))::bigint
          end as delta,
          coalesce(e.metadata ->> 'reason', e.kind::text) as reason,
          coalesce(e.metadata ->> 'plan_type', 'credits') as plan_type,
@@ -26,8 +26,8 @@ comment on view public.credits_transactions is
 
 create view public.credits_balance_mv with (security_invoker = true) as
   select b.account_id as user_id,
-         case when (select credits.units_per_credit()) = 1 then b.posted
-              else floor(b.posted / (select credits.units_per_credit())::numeric)::bigint
+         case when (select u.per_credit from credits.unit u) = 1 then b.posted
+              else floor(b.posted / (select u.per_credit from credits.unit u)::numeric)::bigint
          end as balance,
          (select count(*) from public.credits_transactions t where t.user_id = b.account_id)
            as transaction_count,
@@ -59,6 +59,7 @@ set search_path = ''
 as $$
 declare
   v_posted bigint;
+  v_units bigint := (select u.per_credit from credits.unit u);
 begin
   if current_user = 'authenticated'
      and (target_user_id = any (credits.current_accounts())) is not true then
@@ -66,7 +67,7 @@ begin
       using errcode = '42501', hint = 'Pass the signed-in user''s id, or an account that they are a member of.';
   end if;
   select b.posted into v_posted from credits.read_balance(target_user_id) b;
-  return floor(v_posted / credits.units_per_credit()::numeric);
+  return floor(v_posted / v_units::numeric);
 end;
 $$;
 comment on function public.get_user_credit_balance(uuid) is
@@ -97,6 +98,8 @@ returns boolean
 language plpgsql
 set search_path = ''
 as $$
+declare
+  v_units bigint := (select u.per_credit from credits.unit u);
 begin
   if coalesce(stripe_event_id, '') = '' then
     raise exception 'The stripe_event_id is missing.'
@@ -104,7 +107,7 @@ begin
   end if;
   perform 1 from credits.issue_grant(
     p_account_id => target_user_id,
-    p_amount => credit_amount * credits.units_per_credit(),
+    p_amount => credit_amount * v_units,
     -- As a list: whatever characters are in them, no two calls about different payments share a key.
     p_idempotency_key => 'add_user_credits:' || md5(jsonb_build_array(
       stripe_event_id, coalesce(stripe_payment_id, ''), coalesce(stripe_price_id, ''))::text),

@@ -186,7 +186,8 @@ begin
        where d.refclassid = 'pg_class'::regclass and d.refobjid <> r.ev_class
          and d.refobjid in (
            select c.oid from pg_catalog.pg_class c
-            where c.relnamespace = 'credits'::regnamespace and c.relkind in ('r', 'p'))
+            where (c.relnamespace = 'credits'::regnamespace and c.relkind in ('r', 'p'))
+               or c.oid = 'billing.credit_decimals'::regclass)
       union
       select r.ev_class
         from views v

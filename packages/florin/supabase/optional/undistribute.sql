@@ -63,17 +63,17 @@ create temporary table details_aside on commit drop as
   select format('grant %s on %s to %s', a.privilege_type, c.oid::regclass,
            case a.grantee when 0 then 'public' else a.grantee::regrole::text end) as statement
     from pg_class c cross join aclexplode(c.relacl) a
-   where c.relnamespace = 'credits'::regnamespace and c.relkind = 'r'
+   where c.relkind = 'r' and (c.relnamespace = 'credits'::regnamespace or c.oid = 'billing.credit_decimals'::regclass)
   union all
   select format('comment on table %s is %L', c.oid::regclass, d.description)
     from pg_class c join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = c.oid and d.objsubid = 0
-   where c.relnamespace = 'credits'::regnamespace and c.relkind = 'r'
+   where c.relkind = 'r' and (c.relnamespace = 'credits'::regnamespace or c.oid = 'billing.credit_decimals'::regclass)
   union all
   select format('comment on column %s.%I is %L', c.oid::regclass, a.attname, d.description)
     from pg_class c
     join pg_attribute a on a.attrelid = c.oid
     join pg_description d on d.classoid = 'pg_class'::regclass and d.objoid = c.oid and d.objsubid = a.attnum
-   where c.relnamespace = 'credits'::regnamespace and c.relkind = 'r' and a.attnum > 0
+   where c.relkind = 'r' and (c.relnamespace = 'credits'::regnamespace or c.oid = 'billing.credit_decimals'::regclass) and a.attnum > 0
   union all
   select format('comment on policy %I on %s is %L', p.polname, c.oid::regclass, d.description)
     from pg_class c
@@ -89,7 +89,7 @@ set local citus.enable_ddl_propagation to on;
 
 select format('select undistribute_table(%L)', c.oid::regclass)
   from pg_class c
- where c.relnamespace = 'credits'::regnamespace and c.relkind = 'r'
+ where c.relkind = 'r' and (c.relnamespace = 'credits'::regnamespace or c.oid = 'billing.credit_decimals'::regclass)
    and exists (select from pg_dist_partition d where d.logicalrelid = c.oid)
  order by c.relname
 \gexec

@@ -3,6 +3,7 @@ import type { ZodType } from 'zod';
 import { OPERATIONS } from '../../src/contract/index.ts';
 import { AMOUNT_FIELDS } from '../../src/credit/index.ts';
 import { REQUESTS } from '../../src/ledger/input.ts';
+import { readSources } from './sources.ts';
 
 /** What amounts of credits are called, by the library's names and by those of the service alone. */
 const NAMES = new Set([
@@ -71,5 +72,16 @@ describe('amounts of credits', () => {
       .flatMap((schema) => numbersOf(schema))
       .filter(({ name, isAmount }) => isAmount && !AMOUNT_FIELDS.has(name));
     expect(foreign).toEqual([]);
+  });
+
+  it('are converted by addRoute in every answer: no route makes JSON by itself', () => {
+    const makers = readSources({ folder: 'src/http' })
+      .filter(({ text }) => /(?<![.\w])json\(|\b(c|Response)\.json\(|Response\(JSON/.test(text))
+      .map(({ path }) => path);
+    expect(makers).toEqual([
+      ...['src/http/app.ts', 'src/http/headers.ts', 'src/http/route.ts'],
+      // The OpenAPI document, and a 404: no amounts.
+      ...['src/http/routes/documents.ts', 'src/http/routes/health.ts'],
+    ]);
   });
 });

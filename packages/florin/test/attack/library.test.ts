@@ -5,6 +5,7 @@ import { statusOf } from '../../src/http/problem.ts';
 import * as exported from '../../src/index.ts';
 import { silentLogger } from '../../src/kernel/index.ts';
 import { openService, type TestService } from '../integration/http/florin-service.ts';
+import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
 import { anyValue, type Change, changes, readyMade, spoil } from './hostile.ts';
 
 const { connectLedger, createFlorin, defineCatalog, FlorinError } = exported;
@@ -103,6 +104,7 @@ function goodUses(accountId: string): Partial<Record<Called, readonly unknown[]>
 /** What `florin` exports beside errors, each with a good call; what one makes is closed again. */
 function makersOf({ config, fresh }: TestService) {
   const catalog = {
+    credit: { decimals: 2 },
     prices: {
       price_A: { credits: 50, reason: 'pack', planType: 'credits', kind: 'one_time', priority: 1 },
     },
@@ -123,7 +125,14 @@ function makersOf({ config, fresh }: TestService) {
         environment,
       },
     ],
-    connectLedger: [{ databaseUrl: fresh.url, maxConnections: 2, logger: readyMade(silentLogger) }],
+    connectLedger: [
+      {
+        databaseUrl: fresh.url,
+        maxConnections: 2,
+        credit: { decimals: 0 },
+        logger: readyMade(silentLogger),
+      },
+    ],
     nodeHandler: [{ fetch: () => new Response() }],
     creditsOf: [
       {
@@ -147,6 +156,12 @@ const MAKERS = [
   'creditsOf',
   'isAlert',
 ] as const;
+
+/** What credits with decimals are read for. */
+const WITH_AMOUNTS = [
+  ...(['spend', 'grant', 'withHold', 'placeHold', 'captureHold'] as const),
+  ...(['spendBatch', 'reverseGrant', 'setLimit', 'limits'] as const),
+];
 
 type Library = { readonly [name: string]: unknown };
 
@@ -172,6 +187,8 @@ describe('a hostile call', { timeout: 120_000 }, () => {
   let whole: Florin;
   let ledger: ReturnType<typeof connectLedger>;
   let library: Library;
+  let fractional: FreshDatabase;
+  let cents: ReturnType<typeof connectLedger>;
   const [accountId, victim] = [randomUUID(), randomUUID()];
   beforeAll(async () => {
     service = await openService();
@@ -186,19 +203,21 @@ describe('a hostile call', { timeout: 120_000 }, () => {
       captureHold,
       ...Object.fromEntries(Object.entries(members).map(([name, one]) => [`members.${name}`, one])),
     };
+    fractional = await freshDatabase();
+    const decimals = { credit: { decimals: 2 }, maxConnections: 1 };
+    cents = connectLedger({ databaseUrl: fractional.url, ...decimals });
     for (const owner of [accountId, victim]) {
-      await ledger.grant({
-        accountId: owner,
-        amount: 1_000_000,
-        idempotencyKey: 'f',
-        source: 'test',
-      });
+      const grant = { accountId: owner, amount: 1_000_000, idempotencyKey: 'f', source: 'test' };
+      await ledger.grant(grant);
+      await cents.grant(grant);
     }
   });
   afterAll(async () => {
     await whole.close();
     await ledger.close();
+    await cents.close();
     await service.close();
+    await fractional.close();
   });
 
   const spendWell = (from: Pick<Florin, 'spend'>) =>
@@ -229,6 +248,13 @@ describe('a hostile call', { timeout: 120_000 }, () => {
     'to %s of a use is answered or refused with a code, and the next spend succeeds',
     async (name) => {
       await fc.assert(fuzz(library, name, goodUses), { seed: SEED, numRuns: CALLS });
+    },
+  );
+
+  it.each(WITH_AMOUNTS)(
+    'to %s with decimals is answered or refused with a code, and the next spend succeeds',
+    async (name) => {
+      await fc.assert(fuzz(cents as unknown as Library, name), { seed: SEED, numRuns: CALLS });
     },
   );
 
@@ -288,6 +314,7 @@ describe('a hostile call', { timeout: 120_000 }, () => {
 
   it('leaves the ledger sound', async () => {
     expect(await ledger.verify()).toEqual([]);
+    expect(await cents.verify()).toEqual([]);
   });
 
   it('is noticed where a function lets the value through to the database', async () => {

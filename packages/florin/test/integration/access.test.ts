@@ -16,6 +16,7 @@ const LEDGER = [
 ];
 const READ_OWN = [
   ...LEDGER.map((name) => `select credits.${name}`),
+  'select credits.unit',
   'select credits_balance_mv',
   'select credits_transactions',
   'execute credits.balance_when_due(uuid)',
@@ -39,7 +40,6 @@ const READ_OWN = [
   'execute credits.read_balance(uuid)',
   'execute credits.read_hold(uuid,uuid)',
   'execute credits.stretch_at(uuid,bigint)',
-  'execute credits.units_per_credit()',
   'execute credits.soonest_expiry(uuid)',
   'execute get_user_credit_balance(uuid)',
   'execute get_user_credit_balance_fast(uuid)',

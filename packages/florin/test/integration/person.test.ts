@@ -116,7 +116,8 @@ describe('a person', () => {
     expect(now.slice(0, amounts.length)).toEqual(amounts);
     // What Stripe's money goes by is there: the purchase and its ids.
     const [pack] = mine.grants.filter(({ purchaseKey }) => purchaseKey !== null);
-    expect(pack?.['metadata']).toMatchObject({ stripe_payment_id: expect.any(String) });
+    const given = mine.entries.find(({ grantId }) => grantId === pack?.['grantId']);
+    expect(given?.['metadata']).toMatchObject({ stripe_payment_id: expect.any(String) });
     await moneyMoves(db, { ...bought, do: 'reverse', amount: 100, step: 1 });
     expect((await readBalance(db, userId)).posted).toBe(5);
     expect(await verifyLedger(db)).toEqual([]);

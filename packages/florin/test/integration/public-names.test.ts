@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { FlorinError } from '../../src/kernel/index.ts';
-import { adjust, issueGrant, spend, verifyLedger } from '../../src/ledger/index.ts';
+import { adjust, issueGrant, keepDecimals, spend, verifyLedger } from '../../src/ledger/index.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
 
 /** The seed's tables and functions, as code written against it calls them. */
@@ -141,5 +141,43 @@ describe('the seed’s names in public', () => {
     await database.db.query('delete from public.users where id = $1', [user]);
     expect(await balances(user)).toMatchObject({ slow: 50 });
     expect(await verifyLedger(database.db, user)).toEqual([]);
+  });
+});
+
+describe('the seed’s names where credits have decimals', () => {
+  it('stay whole credits, rounded down, and their deltas add up to the balance', async () => {
+    const database = await freshDatabase();
+    onTestFinished(() => database.close());
+    const { db } = database;
+    const user = randomUUID();
+    await keepDecimals(db, 2);
+    await db.query(
+      "select public.add_user_credits($1, 3, 'evt_1', 'pi_1', 'price_A', 'pack', 'credits')",
+      [user],
+    );
+    for (const [n, amount] of [25, 25, 75].entries()) {
+      await spend(db, { accountId: user, amount, idempotencyKey: `scan:${n}` });
+    }
+    const asked = await db.query(
+      `select public.get_user_credit_balance($1) as slow,
+              public.get_user_credit_balance_fast($1) as fast`,
+      [user],
+    );
+    expect(asked).toEqual([{ slow: 1, fast: 1 }]);
+    const viewed = await db.query(
+      'select balance from public.credits_balance_mv where user_id = $1',
+      [user],
+    );
+    expect(viewed).toEqual([{ balance: 1 }]);
+    const rows = await db.query<{ delta: number }>(
+      'select delta from public.credits_transactions where user_id = $1 order by created_at',
+      [user],
+    );
+    expect(rows.map(({ delta }) => delta)).toEqual([3, -1, 0, -1]);
+    const all = await db.query(
+      'select sum(delta)::integer as sum from public.credits_transactions',
+    );
+    expect(all).toEqual([{ sum: 1 }]);
+    expect(await verifyLedger(db, user)).toEqual([]);
   });
 });

@@ -33,7 +33,7 @@ export async function buyCredits(db: Database, buying: Buying): Promise<Bought> 
     },
   });
   const [grant] = await db.query<{ grantId: string }>(
-    'select grant_id from credits.grants where account_id = $1 and idempotency_key = $2',
+    'select grant_id from credits.entries where account_id = $1 and idempotency_key = $2',
     [accountId, key],
   );
   return { accountId, key, grantId: grant?.grantId ?? '' };

@@ -2,7 +2,7 @@ import { type FormEvent, useState } from 'react';
 import type { Plan, TopUpState, TopUpTerms } from '../../src/browser/index.ts';
 import { formatMoney } from '../../src/react/index.ts';
 import { Button } from '../frame/button.tsx';
-import { credits, times } from '../frame/format.ts';
+import { credits, smallestAmount, times } from '../frame/format.ts';
 import { useSite } from '../session/context.tsx';
 
 const USUAL_THRESHOLD = 20;
@@ -27,9 +27,9 @@ export function TopUpForm(props: {
       plan.currency !== null &&
       offers.some(({ priceId }) => priceId === plan.priceId),
   );
-  const smallest = 10 ** -useSite().config.creditDecimals;
+  const smallest = smallestAmount(useSite().config.creditDecimals);
   const [priceId, setPriceId] = useState(consent?.priceId ?? '');
-  const [threshold, setThreshold] = useState(String(consent?.threshold ?? ''));
+  const [typed, setTyped] = useState<string>();
   const [perMonth, setPerMonth] = useState(String(consent?.maxPerMonth ?? USUAL_PER_MONTH));
   const [agreed, setAgreed] = useState(false);
 
@@ -37,8 +37,9 @@ export function TopUpForm(props: {
   if (pack === undefined) {
     return <p className="soft">Prices cannot be shown at the moment. Try again later.</p>;
   }
-  const below =
-    threshold === '' ? Math.min(USUAL_THRESHOLD, Number(pack.credits)) : Number(threshold);
+  const usual = consent?.threshold ?? Math.min(USUAL_THRESHOLD, Number(pack.credits));
+  // As it is typed: an amount of which the first digits are there is not another amount yet.
+  const threshold = typed ?? String(usual);
   const most = Number(perMonth);
   const price = formatMoney(pack.amountMinor, pack.currency);
 
@@ -47,7 +48,7 @@ export function TopUpForm(props: {
     void onAgree({
       priceId: chosen,
       quantity: 1,
-      threshold: below,
+      threshold: Number(threshold),
       maxPerMonth: most,
       amountMinor,
       currency,
@@ -75,8 +76,8 @@ export function TopUpForm(props: {
             max={pack.credits}
             step={smallest}
             required
-            value={below}
-            onChange={edit(setThreshold)}
+            value={threshold}
+            onChange={edit(setTyped)}
           />
         </div>
         <div className="field">
@@ -112,7 +113,7 @@ export function TopUpForm(props: {
         />
         <span>
           Charge my saved card {price}, plus any tax, for {credits(pack.credits)} each time fewer
-          than {below} are available, at most {times(most)} in a calendar month (
+          than {threshold} are available, at most {times(most)} in a calendar month (
           {formatMoney(pack.amountMinor * (Number.isFinite(most) ? most : 0), pack.currency)}). I
           can turn this off at any time.
         </span>

@@ -1,7 +1,13 @@
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import type { AdminAccount } from '../../src/contract/index.ts';
 import { Button } from '../frame/button.tsx';
-import { addCredits, credits, formatCredits, formatSigned } from '../frame/format.ts';
+import {
+  addCredits,
+  credits,
+  formatCredits,
+  formatSigned,
+  smallestAmount,
+} from '../frame/format.ts';
 import { sentence } from '../frame/notice.tsx';
 import { useSite } from '../session/context.tsx';
 import type { AccountChange, AdminApi } from './api.ts';
@@ -23,7 +29,7 @@ export function ChangeForm(props: { api: AdminApi; account: AdminAccount; onDone
   const [busy, setBusy] = useState(false);
   const [said, setSaid] = useState('');
   const [error, setError] = useState<unknown>(null);
-  const smallest = 10 ** -useSite().config.creditDecimals;
+  const smallest = smallestAmount(useSite().config.creditDecimals);
   const effect = useRef<HTMLParagraphElement>(null);
   const field = useRef<HTMLInputElement>(null);
   const looked = useRef(false);

@@ -13,6 +13,11 @@ export function credits(amount: Credits): string {
   return `${formatCredits(amount)} ${Math.abs(Number(amount)) === 1 ? 'credit' : 'credits'}`;
 }
 
+/** The least amount of credits with so many decimals; a power with a negative exponent is not exact. */
+export function smallestAmount(decimals: number): number {
+  return 1 / 10 ** decimals;
+}
+
 /** `once`, `3 times`. */
 export function times(count: number): string {
   return count === 1 ? 'once' : `${count} times`;

@@ -9,8 +9,10 @@ import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 
 /** Adds what operators look up about accounts, and what they change by hand. */
-export function addAdminAccounts(app: App, { callers, db, logger, stripe, catalog }: Parts): void {
-  const deps = { db, stripe, logger, perSeat: perSeatPrices(catalog) };
+export function addAdminAccounts(app: App, parts: Parts): void {
+  const { callers, db, logger, stripe } = parts;
+  const { credit } = parts.catalog;
+  const deps = { db, stripe, logger, perSeat: perSeatPrices(parts.catalog) };
 
   addRoute(app, ADMIN_ACCOUNTS.search, async (c) => {
     await callers.operator(c);
@@ -37,7 +39,7 @@ export function addAdminAccounts(app: App, { callers, db, logger, stripe, catalo
       ...(expiresAt == null ? {} : { expiresAt: new Date(expiresAt) }),
       metadata: { reason, actor: operator, ...(note ? { internal_note: note } : {}) },
     });
-    logger.info({ accountId, amount, operator }, 'an operator grants credits');
+    logger.info({ accountId, amount: credit.show(amount), operator }, 'an operator grants credits');
     return written;
   });
 
@@ -54,7 +56,10 @@ export function addAdminAccounts(app: App, { callers, db, logger, stripe, catalo
       actor: operator,
       internalNote: internalNote || undefined,
     });
-    logger.info({ accountId, amount, operator }, 'an operator adjusts a balance');
+    logger.info(
+      { accountId, amount: credit.show(amount), operator },
+      'an operator adjusts a balance',
+    );
     return written;
   });
 

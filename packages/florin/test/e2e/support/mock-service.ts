@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
+import { type Credit, WHOLE_CREDITS } from '../../../src/credit/index.ts';
 import { contractFault } from '../../support/contract.ts';
 
 /**
@@ -40,7 +41,7 @@ const CONTENT_SECURITY_POLICY =
 const NOT_FOUND = { status: 404, body: { code: 'not_found', title: 'Not found' } };
 const PROBLEM = { type: 'urn:florin:problem', title: '', code: '', detail: '', requestId: 'mock' };
 
-export async function startMock(pages: string): Promise<Mock> {
+export async function startMock(pages: string, credit: Credit = WHOLE_CREDITS): Promise<Mock> {
   const answers = new Map<string, Answer>();
   const asked: Mock['asked'] = [];
   const faults: string[] = [];
@@ -81,6 +82,7 @@ export async function startMock(pages: string): Promise<Mock> {
     const fault = contractFault(
       { method, path: pathname },
       { status, type, body: json === undefined ? undefined : JSON.parse(json) },
+      credit,
     );
     if (fault !== undefined) {
       faults.push(fault);

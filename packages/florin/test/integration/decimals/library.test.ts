@@ -20,6 +20,25 @@ async function openLedger(decimals: number) {
   return { fresh, ledger: ledger as unknown as Loose };
 }
 
+/** The whole service, as a program mounts it, with two decimals. */
+function openFlorin(url: string, catalog: Parameters<typeof defineCatalog>[0]) {
+  const florin = createFlorin({
+    catalog: defineCatalog({ credit: { decimals: 2 }, ...catalog }),
+    environment: {
+      DATABASE_URL: url,
+      STRIPE_SECRET_KEY: 'sk_test_decimals',
+      STRIPE_WEBHOOK_SECRET: 'whsec_decimals',
+      STRIPE_API_BASE: 'http://127.0.0.1:9',
+      SUPABASE_URL: 'http://127.0.0.1:9',
+      JWT_SECRET: randomBytes(32).toString('base64url'),
+      FLORIN_SECRET_KEY: randomBytes(32).toString('base64url'),
+      APP_URL: 'http://localhost:3000',
+    },
+  });
+  onTestFinished(() => florin.close());
+  return florin;
+}
+
 const id = () => ({ idempotencyKey: crypto.randomUUID() });
 
 describe('the library with decimals', () => {
@@ -106,6 +125,37 @@ describe('the library with decimals', () => {
   });
 });
 
+describe('holds that name a use, with decimals', () => {
+  it('reserve and charge what the rate card says, in credits', async () => {
+    const fresh = await freshDatabase();
+    onTestFinished(() => fresh.close());
+    const florin = openFlorin(fresh.url, { prices: {}, usage: { page: { credits: '0.255' } } });
+    const accountId = crypto.randomUUID();
+    await florin.grant({ accountId, amount: 2, source: 'test', ...id() });
+    const pages = (quantity: number) => ({ accountId, meter: 'page', quantity });
+    const held = await florin.placeHold({ ...pages(3), ...id() });
+    expect(held).toMatchObject({ credits: '0.77', held: '0.77', available: '1.23' });
+    const { holdId } = held;
+    const captured = await florin.captureHold({ ...pages(2), holdId });
+    expect(captured).toMatchObject({ credits: '0.51', captured: '0.51', available: '1.49' });
+    const again = await florin.captureHold({ ...pages(2), holdId });
+    expect(again).toMatchObject({ credits: '0.51', captured: '0.51', replayed: true });
+    const second = await florin.placeHold({ ...pages(1), ...id() });
+    expect(
+      await florin.captureHold({
+        ...pages(10),
+        holdId: second.holdId,
+        overage: 'up_to_available',
+      }),
+    ).toMatchObject({ credits: '2.55', captured: '1.49', uncovered: '1.06', available: 0 });
+    await expect(florin.placeHold({ ...pages(1), ...id() })).rejects.toMatchObject({
+      code: 'insufficient_credits',
+      available: 0,
+      required: '0.26',
+    });
+  });
+});
+
 describe('decimals that are set once', () => {
   it('may change until there is an account, and are refused from then on, before anything is written', async () => {
     const { fresh, ledger } = await openLedger(0);
@@ -142,20 +192,7 @@ describe('decimals that are set once', () => {
     const fresh = await freshDatabase();
     onTestFinished(() => fresh.close());
     await fresh.db.query("select credits.issue_grant($1, 5, 'k', 'test')", [crypto.randomUUID()]);
-    const florin = createFlorin({
-      catalog: defineCatalog({ credit: { decimals: 2 }, prices: {} }),
-      environment: {
-        DATABASE_URL: fresh.url,
-        STRIPE_SECRET_KEY: 'sk_test_decimals',
-        STRIPE_WEBHOOK_SECRET: 'whsec_decimals',
-        STRIPE_API_BASE: 'http://127.0.0.1:9',
-        SUPABASE_URL: 'http://127.0.0.1:9',
-        JWT_SECRET: randomBytes(32).toString('base64url'),
-        FLORIN_SECRET_KEY: randomBytes(32).toString('base64url'),
-        APP_URL: 'http://localhost:3000',
-      },
-    });
-    onTestFinished(() => florin.close());
+    const florin = openFlorin(fresh.url, { prices: {} });
     await expect(florin.balance(crypto.randomUUID())).rejects.toMatchObject({
       code: 'invalid_configuration',
     });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseCatalog } from '../../../src/catalog/index.ts';
 import { keepDecimals } from '../../../src/ledger/index.ts';
+import { buyCredits } from '../../support/bought.ts';
 import { openService, type TestService } from '../http/florin-service.ts';
 
 const CATALOG = {
@@ -162,6 +163,52 @@ describe('the service of a catalogue with two decimals', () => {
     expect(detail).toMatch(amount === 'NaN' ? /not valid JSON/ : /^amount: /);
     expect(detail).not.toContain('whole number of credits');
     expect(await unitsOf(account)).toBe(500);
+  });
+
+  it('tells what a member used', async () => {
+    const account = crypto.randomUUID();
+    const member = crypto.randomUUID();
+    await write(account, 'grants', { amount: 2 });
+    const set = await service.ask(`/api/accounts/${account}/members/${member}`, {
+      method: 'PUT',
+      body: { role: 'admin' },
+      as: 'server',
+    });
+    expect(set.status).toBeLessThan(300);
+    await write(account, 'spend', { amount: '0.75', actor: member });
+    const { body } = await service.ask(`/api/accounts/${account}/members`, { as: 'server' });
+    expect(body).toMatchObject({ members: [{ userId: member, used: '0.75' }] });
+  });
+
+  it('moves bought credits, and says how many there are to move', async () => {
+    const [from, to] = [crypto.randomUUID(), crypto.randomUUID()];
+    await buyCredits(service.fresh.db, { accountId: from, amount: 150 });
+    await write(from, 'grants', { amount: 5 });
+    const move = (amount: string) =>
+      service.ask('/api/transfers', {
+        body: { from, to, amount, reason: 'a test' },
+        headers: key(),
+        as: 'server',
+      });
+    expect((await move('0.25')).body).toMatchObject({ available: '6.25' });
+    expect((await move('1.35')).body).toMatchObject({
+      code: 'insufficient_credits',
+      available: '1.25',
+      required: '1.35',
+      detail: expect.stringMatching(/^Only 1\.25 credits can be moved, 1\.35 were to be\./),
+    });
+    expect([await unitsOf(from), await unitsOf(to)]).toEqual([625, 25]);
+  });
+
+  it('writes to the log in credits', async () => {
+    const account = crypto.randomUUID();
+    const ops = `Bearer ${await service.project.token(operator(crypto.randomUUID()))}`;
+    await write(account, 'grants', { amount: 2 });
+    const body = { amount: '0.25', reason: 'a test', idempotencyKey: crypto.randomUUID() };
+    await service.ask(`/api/admin/accounts/${account}/grant`, { body, as: ops });
+    expect(service.logs).toContainEqual(
+      expect.objectContaining({ message: 'an operator grants credits', amount: '0.25' }),
+    );
   });
 
   it('shows operators credits, and takes corrections of fractions', async () => {

@@ -62,7 +62,7 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     "purchase_key = coalesce(purchase_key, '') || 'x'",
     'reversed = reversed + 1, burned = burned - 1',
     'moved = moved + 1, remaining = remaining - 1',
-    'home_grant_id = gen_random_uuid()',
+    'home_account_id = gen_random_uuid(), home_grant_id = gen_random_uuid()',
   ],
   holds: [
     'amount = amount + 1',

@@ -286,9 +286,10 @@ describe('money that goes back', () => {
     );
     const changed = shop.with({
       catalog: {
+        ...testCatalog(),
         prices: dearer,
-        find: ({ priceId }: { priceId: string }) => dearer.find((one) => one.id === priceId),
-      } as never,
+        find: ({ priceId }) => dearer.find((one) => one.id === priceId),
+      },
     });
     await changed.deliver(
       event('checkout.session.completed', session(withLines([sessionLine('price_QUICK_SCAN')]))),
