@@ -589,11 +589,13 @@ begin
   for v_delivery in select d.value from jsonb_array_elements(p_deliveries) d loop
     v_n := v_n + 1;
     if v_count = 1 then
-      v_outcomes[1] := billing.apply_event(v_delivery -> 'event', v_delivery -> 'plan');
+      v_outcomes[1] := billing.apply_event(
+        nullif(v_delivery -> 'event', 'null'), v_delivery -> 'plan');
       return v_outcomes;
     end if;
     begin
-      v_outcomes[v_n] := billing.apply_event(v_delivery -> 'event', v_delivery -> 'plan');
+      v_outcomes[v_n] := billing.apply_event(
+        nullif(v_delivery -> 'event', 'null'), v_delivery -> 'plan');
     exception
       when serialization_failure then
         null;
@@ -608,7 +610,7 @@ $$;
 
 ALTER FUNCTION billing.apply_events(p_deliveries jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_events(p_deliveries jsonb) IS 'Several deliveries, each an object of event and plan, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
+COMMENT ON FUNCTION billing.apply_events(p_deliveries jsonb) IS 'Several deliveries, each an object of event (null when the inbox has it) and plan, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
 
 CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
