@@ -177,6 +177,7 @@ describe('a hostile request', { timeout: 300_000 }, () => {
       ...GOOD_VALUES,
       ...(path.startsWith('/api/change-plan') ? otherPlan() : {}),
       ...(path === '/api/change-plan' ? { preview: await preview() } : {}),
+      ...(path === '/api/transfers' ? { from: VICTIM, to: LIMITED, amount: 1 } : {}),
       ...(isLimits ? { soft: method === 'DELETE' ? 'false' : false } : {}),
       sessionId: savedCard,
       name: asset,

@@ -214,10 +214,10 @@ describe('the command line', { timeout: 120_000 }, () => {
     expect(lines[1]).toEqual(['customer cus_explained']);
     // Soonest expiry first: the campaign's 20, then 13 of the welcome's.
     expect(lines.find(([, reason]) => reason === 'campaign')?.slice(2)).toEqual([
-      ...['20', '20', '0', '0', '0', '0', '0', '2099-01-31T00:00:00.000Z'],
+      ...['20', '20', '0', '0', '0', '0', '0', '0', '2099-01-31T00:00:00.000Z'],
     ]);
     expect(lines.find(([, reason]) => reason === 'welcome')?.slice(2)).toEqual([
-      ...['50', '13', '0', '0', '0', '0', '37', 'never'],
+      ...['50', '13', '0', '0', '0', '0', '0', '37', 'never'],
     ]);
     expect(lines.find(([first]) => first === 'available')).toEqual(['available', '37']);
   });
@@ -263,7 +263,7 @@ describe('the command line', { timeout: 120_000 }, () => {
     await florin('account', 'grant', randomUUID(), '5', '--reason', 'a');
     const { code, stdout } = await florin('verify', '--json');
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({ sound: true, broken: [] });
+    expect(JSON.parse(stdout)).toEqual({ sound: true, broken: [], unitsPerCredit: 1 });
   });
 
   it('verify names the account and the invariant that somebody broke, and ends with 1', async (test) => {
