@@ -84,7 +84,7 @@ import { drainInbox, type WebhookDeps } from './webhooks/index.ts';
 export type FlorinLedger = {
   /**
    * Takes credits, from the grants in burn order. Throws `insufficient_credits` with what is available
-   * (0 for an unknown account) and writes nothing. Concurrent spends of one account share a commit.
+   * (0 for an unknown account) and writes nothing. Concurrent spends share a commit.
    */
   spend(request: Spend): Promise<Written>;
   /**
