@@ -35,6 +35,7 @@ export function PlanPart({
   // Credits that came may have come with another plan.
   // biome-ignore lint/correctness/useExhaustiveDependencies: `version` asks for another load.
   useEffect(reload, [version, reload]);
+  useUntilBought(subscriptions.data, reload);
 
   if (subscriptions.data === null) {
     return subscriptions.status === 'error' ? (
@@ -74,6 +75,26 @@ export function PlanPart({
       />
     </Part>
   );
+}
+
+const ASK_AGAIN_MS = 2_000;
+
+/** On the return from buying a plan: Stripe may tell of its subscription a moment after its credits came. */
+function useUntilBought(subscriptions: readonly CurrentPlan[] | null, reload: () => void): void {
+  const [rounds, setRounds] = useState(() => {
+    const query = new URLSearchParams(window.location.search);
+    return query.get('success') === 'true' && query.get('plan') !== 'credits' ? 15 : 0;
+  });
+  useEffect(() => {
+    if (rounds === 0 || subscriptions?.length !== 0) {
+      return;
+    }
+    const timer = setTimeout(() => {
+      setRounds(rounds - 1);
+      reload();
+    }, ASK_AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [rounds, subscriptions, reload]);
 }
 
 /** `?change_to=price_…`: who wanted to buy another plan sees at once what changing to it means. */
