@@ -35,7 +35,7 @@ export function PlanPart({
   // Credits that came may have come with another plan.
   // biome-ignore lint/correctness/useExhaustiveDependencies: `version` asks for another load.
   useEffect(reload, [version, reload]);
-  useUntilBought(subscriptions.data, reload);
+  useUntilBought({ subscriptions: subscriptions.data, version, reload });
 
   if (subscriptions.data === null) {
     return subscriptions.status === 'error' ? (
@@ -78,23 +78,29 @@ export function PlanPart({
 }
 
 const ASK_AGAIN_MS = 2_000;
+const MOST_ASKED = 5;
 
-/** On the return from buying a plan: Stripe may tell of its subscription a moment after its credits came. */
-function useUntilBought(subscriptions: readonly CurrentPlan[] | null, reload: () => void): void {
-  const [rounds, setRounds] = useState(() => {
-    const query = new URLSearchParams(window.location.search);
-    return query.get('success') === 'true' && query.get('plan') !== 'credits' ? 15 : 0;
-  });
+/** Stripe may tell of a subscription a moment after its credits came: who has no plan is asked about a few times more. */
+function useUntilBought(of: {
+  subscriptions: readonly CurrentPlan[] | null;
+  version: string | null;
+  reload: () => void;
+}): void {
+  const { subscriptions, version, reload } = of;
+  const asked = useRef({ version, times: 0 });
   useEffect(() => {
-    if (rounds === 0 || subscriptions?.length !== 0) {
+    if (asked.current.version !== version) {
+      asked.current = { version, times: 0 };
+    }
+    if (subscriptions?.length !== 0 || asked.current.times >= MOST_ASKED) {
       return;
     }
     const timer = setTimeout(() => {
-      setRounds(rounds - 1);
+      asked.current.times += 1;
       reload();
     }, ASK_AGAIN_MS);
     return () => clearTimeout(timer);
-  }, [rounds, subscriptions, reload]);
+  }, [subscriptions, version, reload]);
 }
 
 /** `?change_to=price_…`: who wanted to buy another plan sees at once what changing to it means. */
