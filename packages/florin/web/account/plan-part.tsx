@@ -78,7 +78,7 @@ export function PlanPart({
 }
 
 const ASK_AGAIN_MS = 2_000;
-const MOST_ASKED = 5;
+const MAX_ASKED = 5;
 
 /** Stripe may tell of a subscription a moment after its credits came: who has no plan is asked about a few times more. */
 function useUntilBought(of: {
@@ -92,7 +92,7 @@ function useUntilBought(of: {
     if (asked.current.version !== version) {
       asked.current = { version, times: 0 };
     }
-    if (subscriptions?.length !== 0 || asked.current.times >= MOST_ASKED) {
+    if (subscriptions?.length !== 0 || asked.current.times >= MAX_ASKED) {
       return;
     }
     const timer = setTimeout(() => {
