@@ -10,6 +10,7 @@ export { useBalance } from './use-balance.ts';
 export { useCheckout } from './use-checkout.ts';
 export { type Loaded, useLoaded } from './use-loaded.ts';
 export { type Members, useMembers } from './use-members.ts';
+export { type Pages, usePages } from './use-pages.ts';
 export { type PlanChange, usePlanChange } from './use-plan-change.ts';
 export { usePlanSession, usePlans, useSubscriptions } from './use-plans.ts';
 export { type Transactions, useTransactions } from './use-transactions.ts';

@@ -2,6 +2,7 @@ import { useCallback, useState } from 'react';
 import type { Member, MemberRole } from '../browser/index.ts';
 import { useShared } from './provider.tsx';
 import { useLoaded } from './use-loaded.ts';
+import { usePages } from './use-pages.ts';
 
 export type Members = {
   readonly status: 'loading' | 'ready' | 'error';
@@ -19,55 +20,43 @@ export type Members = {
   limit(userId: string, credits: number | null): Promise<boolean>;
 };
 
-type More = {
-  readonly after: unknown;
-  readonly members: readonly Member[];
-  readonly cursor: string | null;
-};
-
 /** The members of an account, for its admins: a page at a time, and the changes. */
 export function useMembers(accountId: string): Members {
   const { client } = useShared();
   const first = useLoaded(useCallback(() => client.members(accountId), [client, accountId]));
-  const [more, setMore] = useState<More | null>(null);
-  const [busy, setBusy] = useState(false);
+  const pages = usePages(
+    first.data,
+    ({ members }) => members,
+    (cursor) => client.members(accountId, { cursor }),
+  );
+  const [changing, setChanging] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
-  const rest = more?.after === first.data ? more : null;
-  const cursor = (rest === null ? first.data?.nextCursor : rest.cursor) ?? null;
 
-  async function run(work: () => Promise<unknown>): Promise<boolean> {
-    setBusy(true);
+  async function change(work: () => Promise<unknown>): Promise<boolean> {
+    setChanging(true);
     setFailure(null);
     try {
       await work();
+      first.reload();
       return true;
     } catch (error) {
       setFailure(error);
       return false;
     } finally {
-      setBusy(false);
+      setChanging(false);
     }
   }
 
-  const change = (work: () => Promise<unknown>) =>
-    run(async () => {
-      await work();
-      first.reload();
-    });
-
   return {
     status: first.status,
-    members: [...(first.data?.members ?? []), ...(rest?.members ?? [])],
-    hasMore: cursor !== null,
-    error: failure ?? first.error,
-    busy,
+    members: pages.items,
+    hasMore: pages.hasMore,
+    error: failure ?? pages.error ?? first.error,
+    busy: changing || pages.loadingMore,
     reload: first.reload,
     async loadMore() {
-      await run(async () => {
-        const page = await client.members(accountId, { cursor });
-        const members = [...(rest?.members ?? []), ...page.members];
-        setMore({ after: first.data, members, cursor: page.nextCursor });
-      });
+      setFailure(null);
+      await pages.loadMore();
     },
     set: (userId, role) => change(() => client.setMember(accountId, userId, role)),
     remove: (userId) => change(() => client.removeMember(accountId, userId)),

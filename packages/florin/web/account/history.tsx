@@ -1,6 +1,6 @@
 import type { Allocation, LiveGrant, Plan, Transaction } from '../../src/browser/index.ts';
 import type { Transactions } from '../../src/react/index.ts';
-import { Button, classes } from '../frame/button.tsx';
+import { classes } from '../frame/button.tsx';
 import {
   formatCredits,
   formatDay,
@@ -9,7 +9,8 @@ import {
   humanize,
   humanizeWithin,
 } from '../frame/format.ts';
-import { LoadFailed, sentence } from '../frame/notice.tsx';
+import { LoadFailed } from '../frame/notice.tsx';
+import { ShowOlder } from '../frame/show-older.tsx';
 import { groupOperations, type Operation, titleOf } from './operations.ts';
 
 type HistoryProps = {
@@ -69,18 +70,7 @@ function Content({ transactions, grants, plans }: HistoryProps) {
           </div>
         ),
       )}
-      {error === null ? null : (
-        <p className="form-error" role="alert">
-          {sentence(error)}
-        </p>
-      )}
-      {transactions.hasMore ? (
-        <p className="more">
-          <Button busy={transactions.loadingMore} onClick={() => void transactions.loadMore()}>
-            Show older
-          </Button>
-        </p>
-      ) : null}
+      <ShowOlder {...transactions} />
     </>
   );
 }

@@ -5,10 +5,11 @@ import type {
   AdminHealth,
   EventStatus,
 } from '../../src/contract/index.ts';
-import { useLoaded } from '../../src/react/index.ts';
+import { useLoaded, usePages } from '../../src/react/index.ts';
 import { Button, classes } from '../frame/button.tsx';
 import { formatCredits, formatInstant, formatLength, formatRelative } from '../frame/format.ts';
-import { LoadFailed, sentence } from '../frame/notice.tsx';
+import { LoadFailed } from '../frame/notice.tsx';
+import { ShowOlder } from '../frame/show-older.tsx';
 import type { AdminApi } from './api.ts';
 import { EventDetail } from './event-detail.tsx';
 import { AccountLink, StatusMark } from './event-marks.tsx';
@@ -144,26 +145,8 @@ function Pages(props: {
   openId: string | null;
 }) {
   const { first, more, openId } = props;
-  const [older, setOlder] = useState<{ after: AdminEventPage; page: AdminEventPage } | null>(null);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const rest = older?.after === first ? older.page : null;
-  const cursor = (rest ?? first).nextCursor;
-  const events = [...first.events, ...(rest?.events ?? [])];
-
-  async function load() {
-    setBusy(true);
-    setError(null);
-    try {
-      const page = await more(cursor);
-      const joined = [...(rest?.events ?? []), ...page.events];
-      setOlder({ after: first, page: { events: joined, nextCursor: page.nextCursor } });
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  }
+  const pages = usePages(first, ({ events }) => events, more);
+  const events = pages.items;
 
   if (events.length === 0) {
     return <p className="empty">No events here.</p>;
@@ -171,18 +154,7 @@ function Pages(props: {
   return (
     <>
       <EventTable events={events} openId={openId} />
-      {error === null ? null : (
-        <p className="form-error" role="alert">
-          {sentence(error)}
-        </p>
-      )}
-      {cursor === null ? null : (
-        <p className="more">
-          <Button busy={busy} onClick={() => void load()}>
-            Show older
-          </Button>
-        </p>
-      )}
+      <ShowOlder {...pages} />
     </>
   );
 }

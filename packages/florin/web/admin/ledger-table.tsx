@@ -1,6 +1,5 @@
-import { useState } from 'react';
 import type { AdminAccount, AdminEntry } from '../../src/contract/index.ts';
-import { Button } from '../frame/button.tsx';
+import { usePages } from '../../src/react/index.ts';
 import {
   formatCredits,
   formatInstant,
@@ -8,7 +7,7 @@ import {
   humanize,
   humanizeWithin,
 } from '../frame/format.ts';
-import { sentence } from '../frame/notice.tsx';
+import { ShowOlder } from '../frame/show-older.tsx';
 
 type Marking = { marked: string | null; onMark: (grantId: string | null) => void };
 
@@ -17,30 +16,8 @@ export function LedgerTable(
   props: { first: AdminAccount; more: (cursor: string) => Promise<AdminAccount> } & Marking,
 ) {
   const { first, more, marked, onMark } = props;
-  const [older, setOlder] = useState<{
-    after: AdminAccount;
-    entries: readonly AdminEntry[];
-    nextCursor: string | null;
-  } | null>(null);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const rest = older?.after === first ? older : null;
-  const cursor = (rest ?? first).nextCursor;
-  const entries = [...first.entries, ...(rest?.entries ?? [])];
-
-  async function load(from: string) {
-    setBusy(true);
-    setError(null);
-    try {
-      const page = await more(from);
-      const joined = [...(rest?.entries ?? []), ...page.entries];
-      setOlder({ after: first, entries: joined, nextCursor: page.nextCursor });
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
-  }
+  const pages = usePages(first, ({ entries }) => entries, more);
+  const entries = pages.items;
 
   if (entries.length === 0) {
     return <p className="soft">No entries.</p>;
@@ -89,18 +66,7 @@ export function LedgerTable(
           </tbody>
         </table>
       </section>
-      {error === null ? null : (
-        <p className="form-error" role="alert">
-          {sentence(error)}
-        </p>
-      )}
-      {cursor === null ? null : (
-        <p className="more">
-          <Button busy={busy} onClick={() => void load(cursor)}>
-            Show older
-          </Button>
-        </p>
-      )}
+      <ShowOlder {...pages} />
     </>
   );
 }
