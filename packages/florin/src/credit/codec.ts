@@ -1,6 +1,6 @@
 import type { ZodType } from 'zod';
 import { AMOUNT, check, type FlorinError, type Issue, toInvalidInput } from '../kernel/index.ts';
-import type { Credit } from './credit.ts';
+import { type Credit, readAmount, showAmount } from './credit.ts';
 
 type Path = readonly PropertyKey[];
 /** What becomes of one amount. */
@@ -43,34 +43,27 @@ export function checkCredits<S extends ZodType>(
 
   function decode(given: unknown): unknown {
     try {
-      return walkOf(schema)?.(given, readAmount, []) ?? given;
+      return walkOf(schema)?.(given, toUnits, []) ?? given;
     } catch {
       // A getter or a proxy of the caller's threw: the check says so.
       return given;
     }
   }
 
-  function readAmount(amount: unknown, path: Path): unknown {
-    if (typeof amount !== 'number' && typeof amount !== 'string') {
+  function toUnits(amount: unknown, path: Path): unknown {
+    return readAmount(credit, amount, (message) => {
+      issues.push({ path, message });
       return amount;
-    }
-    const read = credit.read(amount);
-    if (typeof read === 'number') {
-      return read;
-    }
-    issues.push({ path, message: read.fault });
-    return amount;
+    });
   }
 }
 
 /** `value`, which has the shape of `schema`, with the amounts that the schema marks in credits. */
 export function showCredits<T>(credit: Credit, schema: ZodType | undefined, value: T): T {
   const walk = credit.decimals === 0 || schema === undefined ? undefined : walkOf(schema);
-  return walk === undefined ? value : (walk(value, showAmount, []) as T);
-
-  function showAmount(amount: unknown): unknown {
-    return typeof amount === 'number' ? credit.show(amount) : amount;
-  }
+  return walk === undefined
+    ? value
+    : (walk(value, (amount) => showAmount(credit, amount), []) as T);
 }
 
 const walks = new WeakMap<ZodType, { readonly walk: Walk | undefined }>();

@@ -86,6 +86,27 @@ export function createCredit(decimals: number): Credit {
   };
 }
 
+/**
+ * An amount that a caller passed, in units. What is neither a number nor a text stays, for a check to refuse; for
+ * one that cannot be read it returns what `refuse` does.
+ */
+export function readAmount(
+  credit: Credit,
+  given: unknown,
+  refuse: (fault: string) => unknown,
+): unknown {
+  if (typeof given !== 'number' && typeof given !== 'string') {
+    return given;
+  }
+  const read = credit.read(given);
+  return typeof read === 'number' ? read : refuse(read.fault);
+}
+
+/** An amount that is answered, in credits; what is no number stays. */
+export function showAmount(credit: Credit, units: unknown): unknown {
+  return typeof units === 'number' ? credit.show(units) : units;
+}
+
 function isTooLong(digits: string): boolean {
   return digits.replace(/^0+/, '').length > EXACT_DIGITS;
 }

@@ -1,5 +1,5 @@
 import { type Credits, FlorinError, toInvalidInput } from '../kernel/index.ts';
-import type { Credit } from './credit.ts';
+import { type Credit, readAmount, showAmount } from './credit.ts';
 import { inCredits, leaveAsThrown } from './errors.ts';
 
 /** The fields of the library's requests and answers that are amounts of credits, wherever they stand first. */
@@ -50,7 +50,7 @@ function readEach(credit: Credit, given: unknown): unknown {
 
 function readAmounts(credit: Credit, given: unknown): unknown {
   try {
-    return mapAmounts(given, AMOUNT_FIELDS, (amount, name) => readAmount(credit, amount, name));
+    return mapAmounts(given, AMOUNT_FIELDS, (amount, name) => readField(credit, amount, name));
   } catch (error) {
     if (error instanceof FlorinError) {
       throw error;
@@ -66,19 +66,14 @@ function showEach(credit: Credit, answer: unknown): unknown {
 
 /** A copy of an object, or of each in a list, in which the numbers of these names are in credits. */
 export function showFields<T>(credit: Credit, names: ReadonlySet<string>, value: T): T {
-  const show = (amount: unknown) => (typeof amount === 'number' ? credit.show(amount) : amount);
+  const show = (amount: unknown) => showAmount(credit, amount);
   return credit.decimals === 0 ? value : (mapAmounts(value, names, show) as T);
 }
 
-function readAmount(credit: Credit, amount: unknown, name: string): unknown {
-  if (typeof amount !== 'number' && typeof amount !== 'string') {
-    return amount;
-  }
-  const read = credit.read(amount);
-  if (typeof read === 'number') {
-    return read;
-  }
-  throw toInvalidInput([{ path: [name], message: read.fault }]);
+function readField(credit: Credit, amount: unknown, name: string): unknown {
+  return readAmount(credit, amount, (message) => {
+    throw toInvalidInput([{ path: [name], message }]);
+  });
 }
 
 type Hold = { capture(used: Credits): Promise<void> };
@@ -88,7 +83,7 @@ type Work = (hold: object) => Promise<unknown>;
 function aroundWork(credit: Credit, work: Work): Work {
   return async (hold) => {
     const capture = (used: Credits) =>
-      (hold as Hold).capture(readAmount(credit, used, 'used') as Credits);
+      (hold as Hold).capture(readField(credit, used, 'used') as Credits);
     let done: unknown;
     try {
       done = await work({ ...(showEach(credit, hold) as object), capture });
