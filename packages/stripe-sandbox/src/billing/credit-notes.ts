@@ -10,7 +10,7 @@ import type { CreditNote, Invoice, Tax } from '../shapes.ts';
 import { listOf } from '../shapes.ts';
 import { inTimeOf, newId, nextNumber, type World } from '../world.ts';
 import { needInvoice } from './invoices.ts';
-import { onTop, sumOf, taxesOn, totalTaxes } from './taxes.ts';
+import { onTop, rateOf, sumOf, taxesOn, totalTaxes } from './taxes.ts';
 
 type Back = { refund: number; balance: number; outOfBand: number };
 
@@ -186,9 +186,7 @@ function readLines(world: World, invoice: Invoice, params: Params): NoteLine[] {
     const rates =
       of === undefined
         ? (readTaxRates(world, line, 'tax_rates') ?? [])
-        : (of.taxes ?? []).flatMap(
-            (tax) => world.store.get('tax_rate', tax.tax_rate_details?.tax_rate ?? '') ?? [],
-          );
+        : (of.taxes ?? []).flatMap((tax) => rateOf(world, tax) ?? []);
     return {
       id: newId('cnli'),
       object: 'credit_note_line_item',

@@ -3,7 +3,7 @@ import type { Params } from '../api/params.ts';
 import { needPrice, priceOfLine } from '../catalog/prices.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { emit } from '../events/emit.ts';
-import type { Invoice } from '../shapes.ts';
+import type { Invoice, Price } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import type { World } from '../world.ts';
 import { addInvoiceItem, lineOfItem } from './invoice-items.ts';
@@ -50,13 +50,7 @@ function draftOf(world: World, invoice: Invoice, line: Params): DraftLine {
     world.store.put('counter', { id: `taken:${item.id}`, value: 1 });
     return lineOfItem(world, world.store.put('invoice_item', { ...item, invoice: invoice.id }));
   }
-  const named = line.object('pricing')?.text('price');
-  const price =
-    named !== undefined
-      ? needPrice(world, named, line.name('pricing[price]'))
-      : line.has('price_data')
-        ? priceOfLine(world, line)
-        : null;
+  const price = namedPrice(world, line) ?? null;
   const quantity = line.integer('quantity') ?? 1;
   const amount =
     line.integer('amount') ?? (price === null ? undefined : priceAmount(price, quantity));
@@ -76,6 +70,15 @@ function draftOf(world: World, invoice: Invoice, line: Params): DraftLine {
     taxRates: readTaxRates(world, line, 'tax_rates'),
   });
   return lineOfItem(world, item);
+}
+
+/** The price that a line names or describes; undefined where it does neither. */
+function namedPrice(world: World, line: Params): Price | undefined {
+  const named = line.object('pricing')?.text('price');
+  if (named !== undefined) {
+    return needPrice(world, named, line.name('pricing[price]'));
+  }
+  return line.has('price_data') ? priceOfLine(world, line) : undefined;
 }
 
 /** Changes lines of a draft; what is not said of a line stays. */
@@ -98,13 +101,7 @@ export function updateLines(world: World, before: Invoice, params: Params): Invo
 }
 
 function changedDraft(world: World, draft: DraftLine, asked: Params): DraftLine {
-  const named = asked.object('pricing')?.text('price');
-  const price =
-    named !== undefined
-      ? needPrice(world, named, asked.name('pricing[price]'))
-      : asked.has('price_data')
-        ? priceOfLine(world, asked)
-        : draft.price;
+  const price = namedPrice(world, asked) ?? draft.price;
   const quantity = asked.integer('quantity') ?? draft.quantity;
   const priced = price !== null && (price !== draft.price || quantity !== draft.quantity);
   const period = asked.object('period');

@@ -1,4 +1,5 @@
 import type { Tax, TaxRate } from '../shapes.ts';
+import type { World } from '../world.ts';
 
 /** What a customer who is exempt is told instead of a tax. */
 const EXEMPT: Readonly<Record<string, Tax['taxability_reason']>> = {
@@ -37,6 +38,11 @@ export function taxesOn(
 /** A credit is rounded as the charge that it gives back. */
 function roundAway(value: number): number {
   return Math.sign(value) * Math.round(Math.abs(value));
+}
+
+/** The rate that a tax was computed with; undefined where none was. */
+export function rateOf(world: World, tax: Tax): TaxRate | undefined {
+  return world.store.get('tax_rate', tax.tax_rate_details?.tax_rate ?? '');
 }
 
 /** What comes on top of the amounts. */

@@ -1,5 +1,5 @@
 import { refundsOf, type Shown } from '../api/present.ts';
-import { sumOf } from '../billing/taxes.ts';
+import { rateOf, sumOf } from '../billing/taxes.ts';
 import { planOf } from '../catalog/plan.ts';
 import type { Charge, Invoice, InvoiceLine, InvoiceParent, Tax } from '../shapes.ts';
 import type { World } from '../world.ts';
@@ -114,9 +114,7 @@ function olderLine(world: World, object: Shown, date: string): Shown {
     ...(byHand === null ? {} : { invoice_item: byHand.invoice_item }),
     unit_amount_excluding_tax: pricing?.unit_amount_decimal ?? null,
     tax_amounts: olderTaxes(taxes),
-    tax_rates: (taxes ?? []).flatMap(
-      (tax) => world.store.get('tax_rate', tax.tax_rate_details?.tax_rate ?? '') ?? [],
-    ),
+    tax_rates: (taxes ?? []).flatMap((tax) => rateOf(world, tax) ?? []),
   };
 }
 

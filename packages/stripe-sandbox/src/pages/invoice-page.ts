@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { needInvoice } from '../billing/invoices.ts';
+import { rateOf } from '../billing/taxes.ts';
 import { needCharge } from '../payments/charges.ts';
 import type { Invoice } from '../shapes.ts';
 import type { World } from '../world.ts';
@@ -23,7 +24,7 @@ function taxRows(world: World, invoice: Invoice): Html | '' {
   return taxes.length === 0
     ? ''
     : html`<tfoot>${taxes.map((tax) => {
-        const rate = world.store.get('tax_rate', tax.tax_rate_details?.tax_rate ?? '');
+        const rate = rateOf(world, tax);
         const words = `${rate?.display_name ?? 'Tax'} ${rate?.percentage ?? ''} %`;
         return html`<tr><td colspan="2">${words}${tax.tax_behavior === 'inclusive' ? ' (included)' : ''}</td><td class="num">${money(tax.amount, invoice.currency)}</td></tr>`;
       })}</tfoot>`;
