@@ -119,7 +119,7 @@ export function createCallers(options: {
     });
   }
 
-  const callers: Callers = {
+  return {
     async buyer(c, operation, limit = 'buyer') {
       const caller = await identify(c);
       if (caller === 'server') {
@@ -167,7 +167,6 @@ export function createCallers(options: {
       return caller.userId;
     },
   };
-  return callers;
 }
 
 function digest(text: string): Buffer {

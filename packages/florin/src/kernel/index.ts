@@ -54,5 +54,6 @@ export {
   type LogLevel,
   silentLogger,
 } from './logger.ts';
+export { cutPage } from './page.ts';
 export { createMemory } from './remember.ts';
 export { isStorableText } from './text.ts';

@@ -1,5 +1,5 @@
 import type { Executor } from '../db/index.ts';
-import { FlorinError } from '../kernel/index.ts';
+import { cutPage, FlorinError } from '../kernel/index.ts';
 import { type BalanceItem, explainBalance, readBalance } from './balance.ts';
 import { type Entry, listAllocations, listEntries } from './entries.ts';
 import { type Grant, listGrants } from './grant.ts';
@@ -75,7 +75,7 @@ export async function readStatement(
     limit: PAGE + 1,
     ...(before === undefined ? {} : { before }),
   });
-  const entries = found.slice(0, PAGE);
+  const { rows: entries, next } = cutPage(found, PAGE);
   const last = entries.at(-1);
   const allocations =
     last === undefined
@@ -93,7 +93,7 @@ export async function readStatement(
   return {
     grants,
     entries: entries.map((entry) => toStatementEntry(entry, paidBy(entry))),
-    nextCursor: found.length > PAGE && last !== undefined ? String(last.entryNo) : null,
+    nextCursor: next === undefined ? null : String(next.entryNo),
   };
 }
 

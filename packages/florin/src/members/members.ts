@@ -1,5 +1,5 @@
 import type { Executor, Statement } from '../db/index.ts';
-import { check, type MemberRole } from '../kernel/index.ts';
+import { check, cutPage, type MemberRole } from '../kernel/index.ts';
 import { REQUESTS } from './input.ts';
 
 type OfUser = { readonly accountId: string; readonly userId: string };
@@ -95,9 +95,6 @@ export async function listAccounts(
     after ?? null,
     PAGE + 1,
   ]);
-  const accounts = found.slice(0, PAGE);
-  return {
-    accounts,
-    nextCursor: found.length > PAGE ? (accounts.at(-1)?.accountId ?? null) : null,
-  };
+  const { rows: accounts, next } = cutPage(found, PAGE);
+  return { accounts, nextCursor: next?.accountId ?? null };
 }

@@ -1,5 +1,5 @@
 import type { Executor, Statement } from '../db/index.ts';
-import { type Credits, check, type MemberRole } from '../kernel/index.ts';
+import { type Credits, check, cutPage, type MemberRole } from '../kernel/index.ts';
 import type { Limit } from '../ledger/index.ts';
 import { REQUESTS } from './input.ts';
 import { readRole } from './members.ts';
@@ -42,11 +42,8 @@ export async function listMembers(
 ): Promise<MemberPage> {
   const { accountId, after, limit } = check(REQUESTS.members, asked);
   const found = await db.query<Row>(PAGE, [accountId, after ?? null, limit + 1]);
-  const rows = found.slice(0, limit);
-  return {
-    members: await withUse(db, accountId, rows),
-    nextCursor: found.length > limit ? (rows.at(-1)?.userId ?? null) : null,
-  };
+  const { rows, next } = cutPage(found, limit);
+  return { members: await withUse(db, accountId, rows), nextCursor: next?.userId ?? null };
 }
 
 /** One member, or the owner of a personal account; undefined: not a member. Writes nothing. Throws `invalid_input`. */

@@ -1,5 +1,5 @@
 import { ADMIN_EVENTS } from '../../contract/index.ts';
-import { FlorinError } from '../../kernel/index.ts';
+import { cutPage, FlorinError } from '../../kernel/index.ts';
 import { listEvents, replayEvent, showEvent } from '../../webhooks/index.ts';
 import { readQuery } from '../body.ts';
 import type { RequestContext } from '../context.ts';
@@ -21,9 +21,8 @@ export function addAdminEvents(app: App, { callers, db, logger, webhooks }: Part
       before: cursor === undefined ? undefined : new Date(cursor),
       limit: PAGE + 1,
     });
-    const events = found.slice(0, PAGE);
-    const nextCursor = found.length > PAGE ? (events.at(-1)?.receivedAt ?? null) : null;
-    return { events, nextCursor };
+    const { rows: events, next } = cutPage(found, PAGE);
+    return { events, nextCursor: next?.receivedAt ?? null };
   });
 
   addRoute(app, ADMIN_EVENTS.show, async (c) => {
