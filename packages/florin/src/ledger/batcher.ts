@@ -22,6 +22,10 @@ import type { Written } from './written.ts';
 /** The spends of a process: those that wait share a call and a commit. */
 export type Spender = {
   spend(request: Spend): Promise<Written>;
+  /**
+   * A spend that keeps in its entry what was metered. `amount` may be 0. The same key, meter, quantity and
+   * usage again returns the first result, whatever amount the rates would give by now.
+   */
   spendMetered(request: MeteredSpend): Promise<Written>;
 };
 

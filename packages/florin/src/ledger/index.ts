@@ -60,7 +60,6 @@ export {
   type Spend,
   spend,
   spendBatch,
-  spendMetered,
 } from './spend.ts';
 export {
   type LiveGrant,

@@ -42,14 +42,6 @@ export async function spend(db: Executor, request: Spend): Promise<Written> {
   return spendChecked(db, read(REQUESTS.spend, request));
 }
 
-/**
- * A spend that keeps in its entry what was metered. `amount` may be 0. The same key, meter, quantity and
- * usage again returns the first result, whatever amount the rates would give by now.
- */
-export async function spendMetered(db: Executor, request: MeteredSpend): Promise<Written> {
-  return spendChecked(db, read(REQUESTS.metered, request));
-}
-
 export function spendChecked(db: Executor, request: CheckedSpend): Promise<Written> {
   const { accountId, amount, idempotencyKey, metadata = {} } = request;
   const values = [accountId, amount, idempotencyKey, metadata] as const;

@@ -3,13 +3,13 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   captureHold,
+  createSpender,
   issueGrant,
   placeHold,
   releaseHold,
   restoreGrant,
   reverseGrant,
   spend,
-  spendMetered,
   transfer,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
@@ -374,7 +374,12 @@ describe('edits behind the ledger', () => {
     await grant(3);
     const pricing = { version: 1, rate: { credits: '1' } };
     const metered = { meter: 'page', quantity: '2', pricing, actor: 'ada', feature: 'scan' };
-    await spendMetered(db, { accountId, amount: 2, idempotencyKey: 'charge:1', ...metered });
+    await createSpender(db).spendMetered({
+      accountId,
+      amount: 2,
+      idempotencyKey: 'charge:1',
+      ...metered,
+    });
     await spend(db, { accountId, amount: 1 + pick(9), idempotencyKey: 'spend:3' });
     await buyCredits(db, { accountId, amount: 40, priority: 1 });
     const moved = { from: accountId, amount: 5 + pick(9), reason: 'test' };
