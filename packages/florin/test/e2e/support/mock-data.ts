@@ -17,7 +17,8 @@ import type {
 } from '../../../src/contract/index.ts';
 import type { Mock } from './mock-service.ts';
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const ACCOUNT = '6b3c0a52-7c1e-4f0f-9a55-0d8a5f0e7c11';
 
@@ -86,7 +87,9 @@ export function someBalance(now: number): BalanceReport {
   }
 }
 
+/** What happened, in each of the last days by noon: what belongs to one day is in one at any time of day. */
 export function someTransactions(now: number): readonly Transaction[] {
+  const noon = now - (now % DAY) - DAY / 2;
   const make = (
     part: Partial<Transaction> & { entryNo: number; amount: number; postedAfter: number },
   ): Transaction => ({
@@ -102,7 +105,7 @@ export function someTransactions(now: number): readonly Transaction[] {
     quantity: null,
     allocations: [],
     eventId: null,
-    createdAt: new Date(now - (20 - part.entryNo) * HOUR).toISOString(),
+    createdAt: new Date(noon - (10 - part.entryNo) * MINUTE).toISOString(),
     ...part,
   });
   const basic = (amount: number) => [{ grantId: 'g1', amount, reason: 'basic_plan_monthly' }];
@@ -125,7 +128,7 @@ export function someTransactions(now: number): readonly Transaction[] {
       kind: 'reversal',
       reason: 'refund_quick_scan_purchase',
       grantId: 'g0',
-      createdAt: new Date(now - 2 * DAY).toISOString(),
+      createdAt: new Date(noon - 2 * DAY).toISOString(),
     }),
     make({
       entryNo: 4,
@@ -133,14 +136,14 @@ export function someTransactions(now: number): readonly Transaction[] {
       postedAfter: 128,
       reason: 'quick_scan_purchase',
       grantId: 'g0',
-      createdAt: new Date(now - 2 * DAY - HOUR).toISOString(),
+      createdAt: new Date(noon - 2 * DAY - HOUR).toISOString(),
     }),
     make({
       entryNo: 3,
       amount: -22,
       postedAfter: 78,
       reason: 'scan',
-      createdAt: new Date(now - 3 * DAY).toISOString(),
+      createdAt: new Date(noon - 3 * DAY).toISOString(),
       allocations: [...basic(20), { grantId: 'gx', amount: 2, reason: 'welcome' }],
     }),
     make({
@@ -150,7 +153,7 @@ export function someTransactions(now: number): readonly Transaction[] {
       reason: 'basic_plan_monthly',
       grantId: 'g1',
       planType: 'basic',
-      createdAt: new Date(now - 4 * DAY).toISOString(),
+      createdAt: new Date(noon - 4 * DAY).toISOString(),
     }),
   ];
 }
