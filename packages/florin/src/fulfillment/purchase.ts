@@ -1,7 +1,7 @@
 import type { Catalog, CatalogPrice } from '../catalog/index.ts';
 import { MAX_CREDITS } from '../kernel/index.ts';
 import type { LineFact } from '../stripe/index.ts';
-import { addDuration, addMonths, monthsIn, splitEvenly } from './period.ts';
+import { addDuration, addMonths, monthsIn, notOver, splitEvenly } from './period.ts';
 import {
   type Details,
   type KnownState,
@@ -248,7 +248,7 @@ function toPurchases({ line, price, context, credits, source }: Granting): Purch
     return [base];
   }
   if (price.drip === 'monthly') {
-    return drip(base, price, line.period);
+    return drip(base, price, { period: line.period, now: context.now });
   }
   return price.rollover !== undefined && price.expires === 'period_end' && !line.proration
     ? [base, rollover(base, price.rollover.max, line.period.start)]
@@ -272,7 +272,7 @@ function rollover(base: Purchase, max: number, periodEnd: number): Purchase {
 function drip(
   base: Purchase,
   price: CatalogPrice,
-  period: { start: number; end: number },
+  { period, now }: { period: { start: number; end: number }; now: Date },
 ): Purchase[] {
   const count = monthsIn(period);
   const start = new Date(period.start * 1000);
@@ -281,36 +281,39 @@ function drip(
       return [];
     }
     const from = addMonths(start, index);
-    const to = addMonths(start, index + 1);
+    const ends = endOfPart(price, { from, next: addMonths(start, index + 1) });
+    const isFirst = index === 0;
     return {
       ...base,
       key: `${base.key}:month:${index + 1}`,
       credits,
       amountMinor: Math.floor(base.amountMinor / count),
-      dueAt: index === 0 ? null : Math.floor(from.getTime() / 1000),
+      dueAt: isFirst ? null : Math.floor(from.getTime() / 1000),
+      // The others are looked at when they are given (converge.ts).
       expiresAt:
-        price.expires === 'period_end'
-          ? to.toISOString()
-          : price.expiresAfter === undefined
-            ? null
-            : addDuration(from, price.expiresAfter).toISOString(),
+        (ends !== null && isFirst
+          ? notOver({ from: from.getTime(), to: ends.getTime() }, now)
+          : ends
+        )?.toISOString() ?? null,
     };
   });
 }
 
-/**
- * When the credits expire. At the period's end; a period that is over already (the event was late)
- * counts from now, so that lateness of ours never costs the buyer what they paid for.
- */
+function endOfPart(price: CatalogPrice, { from, next }: { from: Date; next: Date }): Date | null {
+  if (price.expires === 'period_end') {
+    return next;
+  }
+  return price.expiresAfter === undefined ? null : addDuration(from, price.expiresAfter);
+}
+
+/** When the credits expire: at the period's end, or some time from now. */
 function expiryOf(
   price: CatalogPrice,
   period: { start: number; end: number } | null,
   now: Date,
 ): string | null {
   if (price.expires === 'period_end' && period !== null) {
-    const end = period.end * 1000;
-    const length = Math.max(1000, (period.end - period.start) * 1000);
-    return new Date(end > now.getTime() ? end : now.getTime() + length).toISOString();
+    return notOver({ from: period.start * 1000, to: period.end * 1000 }, now).toISOString();
   }
   return price.expiresAfter === undefined
     ? null
