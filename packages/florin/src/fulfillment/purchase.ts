@@ -234,7 +234,7 @@ function toPurchases({ line, price, context, credits, source }: Granting): Purch
             id: line.id,
             invoiceItemId: line.invoiceItemId ?? null,
             invoicedAt: context.invoicedAt,
-            amount: line.amount,
+            amount: Math.max(0, line.amount - line.discount),
             period: line.period,
             credits,
           },

@@ -29,7 +29,7 @@ export function returnsOf(
 type ReturningLine = LineFact & { readonly priceId: string };
 
 function isReturn(line: LineFact): line is ReturningLine {
-  return line.proration && line.amount < 0 && line.priceId !== null;
+  return line.proration && line.priceId !== null && moneyOf(line) > 0;
 }
 
 function toReturn(fact: InvoiceFact, line: ReturningLine): ReturnState {
@@ -39,11 +39,20 @@ function toReturn(fact: InvoiceFact, line: ReturningLine): ReturnState {
     priceId: line.priceId,
     quantity: line.quantity,
     subscriptionId: line.subscriptionId ?? fact.subscriptionId,
-    amount: -line.amount,
+    amount: moneyOf(line),
     currency: line.currency,
     period: line.period,
     credited: line.credited ?? null,
   };
+}
+
+/**
+ * What a negative line gives back. A proration's amount is what was left after discounts, or the whole with its
+ * discounts beside it, as the subscription's `proration_discounts` says
+ * (https://docs.stripe.com/changelog/clover/2025-09-30/itemize-proration-discount-amounts).
+ */
+function moneyOf(line: LineFact): number {
+  return Math.max(0, -line.amount - Math.abs(line.discount));
 }
 
 /** Whether an invoice may take back what other invoices granted: its subscription is read whole then. */
