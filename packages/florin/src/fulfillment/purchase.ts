@@ -26,6 +26,8 @@ export type PurchaseContext = {
   readonly invoicedAt: number | null;
   /** What every grant of this payment says about itself. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Works out again what is granted already, to complete it. */
+  readonly mend?: boolean;
 };
 
 export type Purchases =
@@ -35,11 +37,20 @@ export type Purchases =
       readonly obstacles: readonly Obstacle[];
     };
 
-/** What the settled lines of one payment grant. Pure; the same lines give the same purchases. */
+/**
+ * What the settled lines of one payment grant. Pure; the same lines give the same purchases. A line that has
+ * granted before is worth what it granted then, whatever the catalogue says by now.
+ */
 export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext): Purchases {
   const purchases: Purchase[] = [];
   const obstacles: Obstacle[] = [];
+  const granted = grantedByLine(context);
   for (const line of lines) {
+    const before = granted.get(line.id) ?? [];
+    if (before.length > 0 && context.mend !== true) {
+      purchases.push(...before);
+      continue;
+    }
     const result = purchasesOfLine(line, context);
     if ('need' in result) {
       return result;
@@ -47,10 +58,27 @@ export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext
     if ('obstacle' in result) {
       obstacles.push(result.obstacle);
     } else {
-      purchases.push(...result.purchases);
+      const keys = new Set(before.map(({ key }) => key));
+      purchases.push(...result.purchases.filter(({ key }) => keys.size === 0 || keys.has(key)));
     }
   }
   return { purchases, obstacles };
+}
+
+function grantedByLine(context: PurchaseContext): ReadonlyMap<string, readonly Purchase[]> {
+  const prefix = keyOfLine(context, '');
+  const lines = new Map<string, Purchase[]>();
+  for (const purchase of Object.values(context.known.payment.purchases)) {
+    if (purchase.key.startsWith(prefix)) {
+      const id = purchase.key.slice(prefix.length).split(':')[0] ?? '';
+      lines.set(id, [...(lines.get(id) ?? []), purchase]);
+    }
+  }
+  return lines;
+}
+
+function keyOfLine({ via, paidObjectId }: PurchaseContext, lineId: string): string {
+  return `florin:${via}:${paidObjectId}:line:${lineId}`;
 }
 
 type LineResult = { need: Need } | { obstacle: Obstacle } | { purchases: readonly Purchase[] };
@@ -207,7 +235,7 @@ type Granting = {
 
 function toPurchases({ line, price, context, credits, source }: Granting): Purchase[] {
   const base: Purchase = {
-    key: `florin:${context.via}:${context.paidObjectId}:line:${line.id}`,
+    key: keyOfLine(context, line.id),
     paidObjectId: context.paidObjectId,
     accountId: context.accountId,
     via: context.via,

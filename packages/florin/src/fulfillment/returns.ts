@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/index.ts';
 import type { InvoiceFact, LineFact } from '../stripe/index.ts';
 import { creditsBack, moneyBack } from './money-back.ts';
+import type { KnownState } from './plan.ts';
 import type { PaymentState, Purchase, ReturnState } from './state.ts';
 
 /** What returns take of each purchase, by its key, and the returning lines that credit nothing known. */
@@ -11,18 +12,27 @@ export type Taken = {
 
 /**
  * The negative proration lines of a paid invoice: Stripe credits the unused time of what was paid
- * before. Trials and lines of nothing are no returns, and neither is a price that the catalogue ignores.
+ * before. Trials and lines of nothing are no returns, and neither is a price that the catalogue ignores,
+ * unless it has granted before it was ignored.
  */
 export function returnsOf(
   fact: InvoiceFact,
   lines: readonly LineFact[],
-  catalog: Catalog,
+  { catalog, known }: { catalog: Catalog; known: KnownState },
 ): Readonly<Record<string, ReturnState>> {
+  const counts = ({ priceId }: ReturningLine) =>
+    catalog.ignores?.(priceId) !== true || hasGranted(known, priceId);
   return Object.fromEntries(
     lines
       .filter(isReturn)
-      .filter((line) => catalog.ignores?.(line.priceId) !== true)
+      .filter(counts)
       .map((line) => [line.id, toReturn(fact, line)]),
+  );
+}
+
+function hasGranted({ payment, relatives = [] }: KnownState, priceId: string): boolean {
+  return [payment, ...relatives.map(({ state }) => state)].some(({ purchases }) =>
+    Object.values(purchases).some((purchase) => purchase.priceId === priceId),
   );
 }
 
