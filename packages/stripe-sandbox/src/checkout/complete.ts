@@ -13,6 +13,8 @@ import { addIntent, confirmIntent, planOf } from '../payments/intents.ts';
 import { addSetupIntent, confirmSetup } from '../payments/setup-intents.ts';
 import type { CheckoutSession, PaymentIntent, SessionLine, TaxRate } from '../shapes.ts';
 import { inTimeOf, type Payee, type World } from '../world.ts';
+import { remember } from './attempts.ts';
+import { refuseUnsaid } from './custom-amount.ts';
 import { isTrial, needSession, redeemForGood, redemptionsOf, sessionPlan } from './sessions.ts';
 
 export type Submission = {
@@ -37,6 +39,7 @@ export function submitSession(world: World, id: string, given: Submission): Subm
       code: 'checkout_session_not_open',
     });
   }
+  refuseUnsaid(sessionPlan(world, id).lines);
   return inTimeOf(world, open.customer, () => {
     const session = withCustomer(world, open, given);
     return session.mode === 'subscription'
@@ -74,15 +77,6 @@ function withCustomer(world: World, before: CheckoutSession, given: Submission):
       tax_ids: [],
     },
   });
-}
-
-function remember(
-  world: World,
-  id: string,
-  attempted: { subscription?: string; paymentIntent?: string; customer?: string },
-): void {
-  const plan = sessionPlan(world, id);
-  world.store.put('session_plan', { ...plan, attempted: { ...plan.attempted, ...attempted } });
 }
 
 function submitPayment(world: World, session: CheckoutSession, given: Submission): Submitted {

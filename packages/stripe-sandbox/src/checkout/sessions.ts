@@ -8,6 +8,7 @@ import { emit } from '../events/emit.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
 import type { SessionPlan, SubscriptionPlan } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
+import { refuseBesideCustom } from './custom-amount.ts';
 import {
   discountLines,
   lineOfOptional,
@@ -72,7 +73,9 @@ export function createSession(world: World, params: Params): CheckoutSession {
   }
   const lines = readModeLines(world, mode, params);
   const optionalItems = readOptionalItems(world, params);
-  refuseLines(mode, [...lines, ...optionalItems.map((item) => lineOfOptional(world, item))]);
+  const offered = [...lines, ...optionalItems.map((item) => lineOfOptional(world, item))];
+  refuseLines(mode, offered);
+  refuseBesideCustom(offered);
   const discounts = readDiscounts(world, params);
   refuseSmallTotal(world, { lines, discounts, data: params.object('subscription_data') });
   const intent = params.object('payment_intent_data');
