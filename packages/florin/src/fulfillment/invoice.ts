@@ -1,6 +1,6 @@
 import type { InvoiceFact, InvoicePaymentFact, LineFact } from '../stripe/index.ts';
 import { findAccount } from './account.ts';
-import { addPurchases, convergePayment, type ConvergedPayment } from './payment.ts';
+import { addPurchases, type ConvergedPayment, convergePayment } from './payment.ts';
 import {
   type Decision,
   type DecisionInput,
