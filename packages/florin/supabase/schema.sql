@@ -4056,6 +4056,22 @@ CREATE FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time
     SET search_path TO ''
     AS $$
 declare
+CREATE FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_at timestamptz := p_local at time zone p_time_zone;
+begin
+  return case when (v_at - interval '1 hour') at time zone p_time_zone = p_local
+    then v_at - interval '1 hour' else v_at end;
+end;
+$$;
+
+ALTER FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) IS 'The instant of a midnight of the time zone; where clocks go back across it and it comes twice, the first.';
+
   v_account credits.accounts := credits.lock_account(p_account_id, false);
 begin
   if v_account.account_id is not null and credits.needs_settling(v_account, p_at) then
@@ -6221,8 +6237,9 @@ begin
   return case p_per
     when 'lifetime' then null
     when 'hour' then p_start + interval '1 hour'
-    when 'day' then ((p_start at time zone p_time_zone) + interval '1 day') at time zone p_time_zone
-    else ((p_start at time zone p_time_zone) + interval '1 month') at time zone p_time_zone
+    else credits.midnight(
+      date_trunc(p_per::text, p_start at time zone p_time_zone) + ('1 ' || p_per)::interval,
+      p_time_zone)
   end;
 end;
 $$;
@@ -6236,8 +6253,11 @@ CREATE FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp 
     SET search_path TO ''
     AS $$
 begin
-  return case when p_per = 'lifetime' then '-infinity'::timestamptz
-    else date_trunc(p_per::text, p_at, p_time_zone) end;
+  return case p_per
+    when 'lifetime' then '-infinity'::timestamptz
+    when 'hour' then date_trunc('hour', p_at, p_time_zone)
+    else credits.midnight(date_trunc(p_per::text, p_at at time zone p_time_zone), p_time_zone)
+  end;
 end;
 $$;
 
@@ -8272,6 +8292,8 @@ GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_i
 REVOKE ALL ON FUNCTION credits.raise_app_keeps_members() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.raise_closed(p_account_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.raise_hold_not_open(p_hold credits.holds) FROM PUBLIC;
 

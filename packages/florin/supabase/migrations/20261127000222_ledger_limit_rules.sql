@@ -194,6 +194,7 @@ revoke all on function
   credits.use_limits(uuid, text, text, bigint, timestamptz, boolean),
   credits.limit_id(uuid, text, text, credits.limit_window, boolean),
   credits.set_limit(uuid, bigint, credits.limit_window, text, text, boolean, text),
+  credits.midnight(timestamp, text),
   credits.remove_limit(uuid, credits.limit_window, text, text, boolean),
   credits.read_limits(uuid),
   credits.limit_reached_by(uuid, bigint, text, text),
