@@ -1934,17 +1934,17 @@ COMMENT ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit in
 CREATE FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
-    AS $_$
+    AS $$
 begin
   -- In their own account a name that is no other user's and no pseudonym may be theirs: an address, a key.
   if p_actor = p_person
      or p_own and not starts_with(p_actor, 'erased:')
-        and p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+        and not credits.is_user_id(p_actor) then
     return p_pseudonym;
   end if;
   return p_actor;
 end;
-$_$;
+$$;
 
 ALTER FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) OWNER TO florin_owner;
 
@@ -2518,6 +2518,23 @@ $$;
 ALTER FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Raises 22023 for what no entry may say of its usage. Changes nothing.';
+
+CREATE FUNCTION credits.check_user_id(p_actor text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if credits.is_user_id(p_actor) and p_actor <> lower(p_actor) then
+    -- Limits go by the name as it is written.
+    raise exception 'The user id % is not in lower case.', p_actor
+      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.check_user_id(p_actor text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.check_user_id(p_actor text) IS 'Refuses a user id that is not in lower case (22023).';
 
 CREATE FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3667,6 +3684,20 @@ COMMENT ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) IS 'T
 
 CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION credits.is_user_id(p_actor text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+begin
+  return coalesce(
+    p_actor ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$', false);
+end;
+$_$;
+
+ALTER FUNCTION credits.is_user_id(p_actor text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.is_user_id(p_actor text) IS 'Whether the actor is a user, by the id; any other name is an agent or a key of the app''s.';
+
     SET search_path TO ''
     AS $$
 begin
@@ -4749,12 +4780,11 @@ COMMENT ON FUNCTION credits.recompute_balances() IS 'Sets stored balances from t
 CREATE FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
-    AS $_$
+    AS $$
 declare
   v_role credits.member_role;
 begin
-  if p_actor is null
-     or p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+  if not credits.is_user_id(p_actor) then
     return null;
   end if;
   v_role := credits.role_of(p_account_id, p_actor::uuid);
@@ -4765,13 +4795,11 @@ begin
   elsif v_role < 'member' then
     return 'role_too_low';
   elsif v_role is not null and p_actor <> lower(p_actor) then
-    -- Limits go by the name as it is written.
-    raise exception 'The user id % is not in lower case.', p_actor
-      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+    perform credits.check_user_id(p_actor);
   end if;
   return null;
 end;
-$_$;
+$$;
 
 ALTER FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) OWNER TO florin_owner;
 
@@ -5327,6 +5355,7 @@ begin
   -- Counted anew from the entries: the window may have begun at another instant.
   delete from credits.limit_counters c where c.account_id = p_account_id and c.limit_id = v_id;
   insert into credits.limits (
+  perform credits.check_user_id(p_actor);
     account_id, limit_id, actor, feature, per, soft, time_zone, amount, since)
   values (
     p_account_id, v_id, coalesce(p_actor, ''), coalesce(p_feature, ''), p_per,
@@ -5344,7 +5373,7 @@ $$;
 
 ALTER FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) IS 'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
+COMMENT ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) IS 'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. An actor that is a user id is in lower case. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
 
 CREATE FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -8117,6 +8146,8 @@ GRANT ALL ON FUNCTION credits.content_hash(p_entry credits.entries) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.check_user_id(p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.current_account() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.current_account() TO authenticated;
 GRANT ALL ON FUNCTION credits.current_account() TO service_role;
@@ -8225,6 +8256,8 @@ GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO service_role;
 GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.is_user_id(p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) FROM PUBLIC;
 

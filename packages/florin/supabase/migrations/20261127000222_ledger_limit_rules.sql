@@ -46,6 +46,7 @@ begin
     raise exception 'The names of actor and feature have 1 to 200 characters.'
       using errcode = '22023', hint = 'Nothing was written. Leave out what does not apply.';
   end if;
+  perform credits.check_user_id(p_actor);
   if p_time_zone is null or not exists (
     select from pg_catalog.pg_timezone_names z where z.name = p_time_zone) then
     raise exception 'There is no time zone %.', coalesce(p_time_zone, 'null')
@@ -71,7 +72,7 @@ begin
 end;
 $$;
 comment on function credits.set_limit(uuid, bigint, credits.limit_window, text, text, boolean, text) is
-  'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
+  'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. An actor that is a user id is in lower case. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
 
 create function credits.remove_limit(
   p_account_id uuid,

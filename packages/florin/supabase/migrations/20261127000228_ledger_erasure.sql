@@ -162,7 +162,7 @@ begin
   -- In their own account a name that is no other user's and no pseudonym may be theirs: an address, a key.
   if p_actor = p_person
      or p_own and not starts_with(p_actor, 'erased:')
-        and p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+        and not credits.is_user_id(p_actor) then
     return p_pseudonym;
   end if;
   return p_actor;

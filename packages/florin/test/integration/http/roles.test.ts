@@ -268,6 +268,8 @@ describe('what roles do not see', () => {
     expect((await put('admin', team, { actor: users.owner })).status).toBe(200);
   });
 
+    const inCapitals = await put('admin', team, { actor: users.member.toUpperCase() });
+    expect(inCapitals).toMatchObject({ status: 400, body: { code: 'invalid_input' } });
   it('leaves the operator and the server the members of any account', async () => {
     const path = `/api/accounts/${team}/members`;
     const token = await service.project.token({

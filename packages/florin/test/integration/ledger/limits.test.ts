@@ -307,6 +307,8 @@ describe('a limit', () => {
     { timeZone: 'Middle/Earth' },
     { timeZone: 'UTC+3' },
     { accountId: 'me' },
+    // Spends name a user in lower case: it would never be reached.
+    { actor: randomUUID().toUpperCase() },
   ])('is refused with %j', async (wrong) => {
     const limit = { accountId: randomUUID(), window: 'day', credits: 1, ...wrong } as SetLimit;
     expect(['invalid_input', 'amount_not_allowed']).toContain(
