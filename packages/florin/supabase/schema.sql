@@ -3789,20 +3789,6 @@ ALTER FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text,
 
 COMMENT ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) IS 'The id of the limit on this scope: setting it again changes it.';
 
-CREATE FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
-    AS $$
-begin
-  return credits.reached_limit(
-    credits.limit_states(p_account_id, p_actor, p_feature, clock_timestamp()), p_amount);
-end;
-$$;
-
-ALTER FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) IS 'The limit that a use of this amount would pass in this instant: rule, used, limit and resetsAt; null when it would pass none. Writes and locks nothing, so that it promises nothing either.';
-
 CREATE FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) RETURNS credits.limit_state[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -4030,6 +4016,28 @@ COMMENT ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) IS 'Wor
 
 CREATE FUNCTION credits.members_of(p_account_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(user_id uuid, role credits.member_role)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
+CREATE FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  -- One by one, as in read_limits.
+  if exists (
+    select from credits.accounts a
+     where a.account_id = p_account_id and a.closed_at is not null) then
+    return false;
+  elsif credits.refused_actor(p_account_id, p_actor) is not null then
+    return false;
+  end if;
+  return credits.reached_limit(
+    credits.limit_states(p_account_id, p_actor, p_feature, clock_timestamp()), p_amount) is null;
+end;
+$$;
+
+ALTER FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) IS 'Whether a use of this amount would be refused by nothing but the balance in this instant: the account is open, the actor may use its credits, and no limit would be passed. Writes and locks nothing, so that it promises nothing either. Errors: 22023.';
+
     SET search_path TO ''
     AS $$
 #variable_conflict use_column
@@ -8261,10 +8269,6 @@ REVOKE ALL ON FUNCTION credits.is_user_id(p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO service_role;
-GRANT ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO postgres;
-
 REVOKE ALL ON FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.limits_by_actor(p_account_id uuid, p_actors text[]) FROM PUBLIC;
@@ -8281,6 +8285,10 @@ REVOKE ALL ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) FROM
 
 REVOKE ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO service_role;
+REVOKE ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO service_role;
+GRANT ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO postgres;
+
 GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text, p_metadata jsonb) FROM PUBLIC;

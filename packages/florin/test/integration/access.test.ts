@@ -174,7 +174,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute credits.read_decimals()',
     'execute credits.roll_up_usage(bigint)',
     'execute credits.read_usage(uuid,date,date,text[],integer)',
-    'execute credits.limit_reached_by(uuid,bigint,text,text)',
+    'execute credits.may_use(uuid,bigint,text,text)',
     'execute credits.granted_for(uuid,text)',
     'execute credits.issue_grant(uuid,bigint,text,text,integer,timestamp with time zone,timestamp with time zone,jsonb)',
     'execute credits.place_hold(uuid,bigint,text,interval,jsonb,text,text)',
