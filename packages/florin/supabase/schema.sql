@@ -3017,6 +3017,8 @@ begin
   end loop;
 
   -- The rollup goes on with the name that its entries have now.
+  insert into credits.usage_marks (account_id, entry_no) values (p_account_id, 0)
+  on conflict (account_id) do nothing;
   perform 1 from credits.usage_marks m where m.account_id = p_account_id for update;
   insert into credits.usage_days (account_id, day, meter, feature, actor, spent, quantity)
   select d.account_id, d.day, d.meter, d.feature, v_pseudonym, sum(d.spent), sum(d.quantity)
@@ -3682,8 +3684,6 @@ ALTER FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) OWNER TO f
 
 COMMENT ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) IS 'The accounts that credits of this grant were ever moved to. Locks nothing.';
 
-CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
-    LANGUAGE plpgsql SECURITY DEFINER
 CREATE FUNCTION credits.is_user_id(p_actor text) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
@@ -3698,6 +3698,8 @@ ALTER FUNCTION credits.is_user_id(p_actor text) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.is_user_id(p_actor text) IS 'Whether the actor is a user, by the id; any other name is an agent or a key of the app''s.';
 
+CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 begin
@@ -4014,8 +4016,6 @@ ALTER FUNCTION credits.look_ahead(INOUT p_account credits.accounts) OWNER TO flo
 
 COMMENT ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) IS 'Works out again when time alone next changes the account.';
 
-CREATE FUNCTION credits.members_of(p_account_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(user_id uuid, role credits.member_role)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
 CREATE FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -4038,6 +4038,8 @@ ALTER FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text,
 
 COMMENT ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) IS 'Whether a use of this amount would be refused by nothing but the balance in this instant: the account is open, the actor may use its credits, and no limit would be passed. Writes and locks nothing, so that it promises nothing either. Errors: 22023.';
 
+CREATE FUNCTION credits.members_of(p_account_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(user_id uuid, role credits.member_role)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
 #variable_conflict use_column
@@ -4053,6 +4055,22 @@ $$;
 ALTER FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) IS 'The members of an account by id, after p_after; the owner of a personal account is not among them.';
+
+CREATE FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_at timestamptz := p_local at time zone p_time_zone;
+begin
+  return case when (v_at - interval '1 hour') at time zone p_time_zone = p_local
+    then v_at - interval '1 hour' else v_at end;
+end;
+$$;
+
+ALTER FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) IS 'The instant of a midnight of the time zone; where clocks go back across it and it comes twice, the first.';
 
 CREATE FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text DEFAULT NULL::text, p_metadata jsonb DEFAULT NULL::jsonb) RETURNS credits.step
     LANGUAGE plpgsql
@@ -4095,22 +4113,6 @@ CREATE FUNCTION credits.open_account(p_account_id uuid, p_at timestamp with time
     SET search_path TO ''
     AS $$
 declare
-CREATE FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) RETURNS timestamp with time zone
-    LANGUAGE plpgsql STABLE
-    SET search_path TO ''
-    AS $$
-declare
-  v_at timestamptz := p_local at time zone p_time_zone;
-begin
-  return case when (v_at - interval '1 hour') at time zone p_time_zone = p_local
-    then v_at - interval '1 hour' else v_at end;
-end;
-$$;
-
-ALTER FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) IS 'The instant of a midnight of the time zone; where clocks go back across it and it comes twice, the first.';
-
   v_account credits.accounts := credits.lock_account(p_account_id, false);
 begin
   if v_account.account_id is not null and credits.needs_settling(v_account, p_at) then
@@ -5353,6 +5355,7 @@ begin
     raise exception 'The names of actor and feature have 1 to 200 characters.'
       using errcode = '22023', hint = 'Nothing was written. Leave out what does not apply.';
   end if;
+  perform credits.check_user_id(p_actor);
   if p_time_zone is null or not exists (
     select from pg_catalog.pg_timezone_names z where z.name = p_time_zone) then
     raise exception 'There is no time zone %.', coalesce(p_time_zone, 'null')
@@ -5363,7 +5366,6 @@ begin
   -- Counted anew from the entries: the window may have begun at another instant.
   delete from credits.limit_counters c where c.account_id = p_account_id and c.limit_id = v_id;
   insert into credits.limits (
-  perform credits.check_user_id(p_actor);
     account_id, limit_id, actor, feature, per, soft, time_zone, amount, since)
   values (
     p_account_id, v_id, coalesce(p_actor, ''), coalesce(p_feature, ''), p_per,
@@ -8144,6 +8146,8 @@ REVOKE ALL ON FUNCTION credits.check_limits(p_states credits.limit_state[], p_am
 
 REVOKE ALL ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.check_user_id(p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
@@ -8153,8 +8157,6 @@ GRANT ALL ON FUNCTION credits.content_hash(p_entry credits.entries) TO service_r
 GRANT ALL ON FUNCTION credits.content_hash(p_entry credits.entries) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.count_usage(p_states credits.limit_state[], p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION credits.check_user_id(p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.current_account() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.current_account() TO authenticated;
@@ -8255,6 +8257,8 @@ GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text
 
 REVOKE ALL ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.is_user_id(p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
@@ -8264,8 +8268,6 @@ GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO service_role;
 GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION credits.is_user_id(p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) FROM PUBLIC;
 
@@ -8283,13 +8285,15 @@ REVOKE ALL ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p
 
 REVOKE ALL ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO service_role;
 REVOKE ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO service_role;
 GRANT ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO postgres;
 
+REVOKE ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text, p_metadata jsonb) FROM PUBLIC;
 
@@ -8333,8 +8337,6 @@ GRANT ALL ON FUNCTION credits.place_hold(p_account_id uuid, p_amount bigint, p_i
 REVOKE ALL ON FUNCTION credits.raise_app_keeps_members() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.raise_closed(p_account_id uuid) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.raise_hold_not_open(p_hold credits.holds) FROM PUBLIC;
 

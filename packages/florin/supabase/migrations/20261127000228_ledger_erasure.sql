@@ -122,6 +122,8 @@ begin
   end loop;
 
   -- The rollup goes on with the name that its entries have now.
+  insert into credits.usage_marks (account_id, entry_no) values (p_account_id, 0)
+  on conflict (account_id) do nothing;
   perform 1 from credits.usage_marks m where m.account_id = p_account_id for update;
   insert into credits.usage_days (account_id, day, meter, feature, actor, spent, quantity)
   select d.account_id, d.day, d.meter, d.feature, v_pseudonym, sum(d.spent), sum(d.quantity)
