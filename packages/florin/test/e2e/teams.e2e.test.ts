@@ -45,13 +45,20 @@ describe.skipIf(!hasBrowser)('an account that three people share, in two browser
     return { page, userId: String(userId) };
   }
 
-  async function asServer(path: string, body: object): Promise<void> {
+  async function asServer(path: string, body?: object): Promise<unknown> {
     const response = await fetch(`http://127.0.0.1:${new URL(product.app).port}${path}`, {
-      method: 'PUT',
+      method: body === undefined ? 'GET' : 'PUT',
       headers: { authorization: `Bearer ${serverKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    expect(response.status, await response.text()).toBe(200);
+    const text = await response.text();
+    expect(response.status, text).toBe(200);
+    return JSON.parse(text);
+  }
+
+  async function limitsOf(account: string): Promise<readonly object[]> {
+    const { limits } = (await asServer(`/api/accounts/${account}/limits`)) as { limits: object[] };
+    return limits;
   }
 
   async function look(page: Page, name: string): Promise<void> {
@@ -112,6 +119,11 @@ describe.skipIf(!hasBrowser)('an account that three people share, in two browser
     await olga.page.getByRole('button', { name: 'Save' }).click();
     await olga.page.getByRole('button', { name: 'Save' }).waitFor({ state: 'detached' });
     await look(olga.page, 'owner');
+    // The app has her months begin in Berlin. What it limits by feature is not all that she may use.
+    const inBerlin = { window: 'month', actor: mia.userId, timeZone: 'Europe/Berlin' };
+    await asServer(`/api/accounts/${team}/limits`, { ...inBerlin, credits: 10 });
+    const inChat = { window: 'month', credits: 5, actor: mia.userId, feature: 'chat' };
+    await asServer(`/api/accounts/${team}/limits`, inChat);
 
     // The member spends to the limit, and is told which.
     await enter(mia, team);
@@ -129,6 +141,8 @@ describe.skipIf(!hasBrowser)('an account that three people share, in two browser
     await adam.page.getByLabel(`Credits that ${mia.userId} may use a month`).fill('20');
     await adam.page.getByRole('button', { name: 'Save' }).click();
     await adam.page.getByRole('button', { name: 'Save' }).waitFor({ state: 'detached' });
+    const monthly = { ...inBerlin, feature: null, credits: 20 };
+    expect(await limitsOf(team)).toContainEqual(expect.objectContaining(monthly));
     const row = adam.page.locator(`tr[data-user="${mia.userId}"]`);
     await row.getByText('8', { exact: true }).waitFor();
     expect(await adam.page.getByRole('heading', { name: 'Auto top-up' }).count()).toBe(0);
