@@ -184,12 +184,17 @@ async function findUnsettled(deps: ReconcileDeps, objects: readonly Told[]): Pro
         repair,
       });
     }
+    const commands = plan.commands.map((command) => ({
+      ...command,
+      grantKey: 'grantKey' in command ? command.grantKey : command.key,
+    }));
+    // Of a part that the job has still to grant, nothing is missing and nothing is left to take.
     const planned = await plannedKeys(
       deps.db,
-      plan.commands.map(({ key }) => key),
+      commands.map(({ grantKey }) => grantKey),
     );
-    for (const command of plan.commands.filter(({ key }) => !planned.has(key))) {
-      const grantKey = 'grantKey' in command ? command.grantKey : command.key;
+    for (const command of commands.filter(({ grantKey }) => !planned.has(grantKey))) {
+      const { grantKey } = command;
       const [kind, what, sign] = MEANINGS[command.do];
       findings.push({
         ids: { objectId: told.objectId, grantKey },
