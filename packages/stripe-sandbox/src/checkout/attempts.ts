@@ -1,5 +1,5 @@
+import { voidInvoice } from '../billing/close-invoice.ts';
 import { expireIncomplete } from '../billing/end-subscription.ts';
-import { voidInvoice } from '../billing/invoices.ts';
 import { cancelIntent } from '../payments/intents.ts';
 import type { CheckoutSession } from '../shapes.ts';
 import type { SessionPlan } from '../store/records.ts';
