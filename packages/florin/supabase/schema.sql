@@ -3846,7 +3846,7 @@ begin
     v_end := credits.window_end(v_rule.per, v_start, v_rule.time_zone);
     select array_agg(a.actor) into v_whose from unnest(p_actors) as a (actor)
      where v_rule.actor in ('*', a.actor);
-    -- Who used something in a window that began before the limit has no counter in it yet.
+    -- An actor who used something in a window that began before the limit has no counter in it yet.
     v_uncounted := null;
     if v_rule.actor = '*' and v_start < v_rule.since then
       select array_agg(a.actor) into v_uncounted from unnest(v_whose) as a (actor)
@@ -3938,7 +3938,7 @@ declare
   v_elsewhere bigint := 0;
   v_pieces credits.piece[] := array[]::credits.piece[];
 begin
-  -- Who holds locks already takes no more: that could be out of order.
+  -- A caller that holds locks already takes no more: that could be out of order.
   if p_locked is null then
     perform credits.lock_in_order(v_locked);
   end if;
@@ -6151,7 +6151,7 @@ $$;
 
 ALTER FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) IS 'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for who used nothing.';
+COMMENT ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) IS 'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for an actor who used nothing.';
 
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -6724,7 +6724,7 @@ CREATE TABLE billing.subscriptions (
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Which word that is, the decision says; none is written over one that it did not see.';
+COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. The decision says which that is; nothing is written over an update that it did not see.';
 
 COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
 
