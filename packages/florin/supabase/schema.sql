@@ -2633,6 +2633,31 @@ ALTER FUNCTION credits.current_accounts() OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.current_accounts() IS 'The accounts whose rows the signed-in user may read: their own, and those that they are a member of in this instant.';
 
+CREATE FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) RETURNS TABLE(day text, spent bigint, granted bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  -- An entry's time may be out of order by as long as it waited for its account's lock.
+  v_first bigint := credits.first_entry_at(p_account_id, p_from - interval '1 hour');
+  v_last bigint := credits.first_entry_at(p_account_id, p_to + interval '1 hour');
+begin
+  return query
+    select to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD'),
+           coalesce(-sum(e.amount) filter (where e.kind in ('spend', 'capture')), 0)::bigint,
+           coalesce(sum(e.amount) filter (where e.kind = 'grant'), 0)::bigint
+      from credits.entries e
+     where e.account_id = p_account_id and e.created_at >= p_from and e.created_at < p_to
+       and e.entry_no >= v_first and e.entry_no < v_last
+     group by 1
+     order by 1;
+end;
+$$;
+
+ALTER FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) IS 'Credits spent and captured, and granted, on each day (UTC) with movement, from p_from up to but without p_to. Reads little beside the entries of that time.';
+
 CREATE TABLE credits.allocations (
     account_id uuid NOT NULL,
     axis_from bigint NOT NULL,
@@ -8106,6 +8131,10 @@ REVOKE ALL ON FUNCTION credits.current_accounts() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.current_accounts() TO authenticated;
 GRANT ALL ON FUNCTION credits.current_accounts() TO service_role;
 GRANT ALL ON FUNCTION credits.current_accounts() TO postgres;
+
+REVOKE ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) TO postgres;
 
 GRANT SELECT ON TABLE credits.allocations TO authenticated;
 GRANT SELECT ON TABLE credits.allocations TO service_role;
