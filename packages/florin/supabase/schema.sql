@@ -2681,6 +2681,31 @@ ALTER FUNCTION credits.current_accounts() OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.current_accounts() IS 'The accounts whose rows the signed-in user may read: their own, and those that they are a member of in this instant.';
 
+CREATE FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) RETURNS TABLE(day text, spent bigint, granted bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  -- An entry's time may be out of order by as long as it waited for its account's lock.
+  v_first bigint := credits.first_entry_at(p_account_id, p_from - interval '1 hour');
+  v_last bigint := credits.first_entry_at(p_account_id, p_to + interval '1 hour');
+begin
+  return query
+    select to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD'),
+           coalesce(-sum(e.amount) filter (where e.kind in ('spend', 'capture')), 0)::bigint,
+           coalesce(sum(e.amount) filter (where e.kind = 'grant'), 0)::bigint
+      from credits.entries e
+     where e.account_id = p_account_id and e.created_at >= p_from and e.created_at < p_to
+       and e.entry_no >= v_first and e.entry_no < v_last
+     group by 1
+     order by 1;
+end;
+$$;
+
+ALTER FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) IS 'Credits spent and captured, and granted, on each day (UTC) with movement, from p_from up to but without p_to. Reads little beside the entries of that time.';
+
 CREATE TABLE credits.allocations (
     account_id uuid NOT NULL,
     axis_from bigint NOT NULL,
@@ -3981,7 +4006,7 @@ begin
     v_end := credits.window_end(v_rule.per, v_start, v_rule.time_zone);
     select array_agg(a.actor) into v_whose from unnest(p_actors) as a (actor)
      where v_rule.actor in ('*', a.actor);
-    -- Who used something in a window that began before the limit has no counter in it yet.
+    -- An actor who used something in a window that began before the limit has no counter in it yet.
     v_uncounted := null;
     if v_rule.actor = '*' and v_start < v_rule.since then
       select array_agg(a.actor) into v_uncounted from unnest(v_whose) as a (actor)
@@ -4073,7 +4098,7 @@ declare
   v_elsewhere bigint := 0;
   v_pieces credits.piece[] := array[]::credits.piece[];
 begin
-  -- Who holds locks already takes no more: that could be out of order.
+  -- A caller that holds locks already takes no more: that could be out of order.
   if p_locked is null then
     perform credits.lock_in_order(v_locked);
   end if;
@@ -6286,7 +6311,7 @@ $$;
 
 ALTER FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) IS 'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for who used nothing.';
+COMMENT ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) IS 'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for an actor who used nothing.';
 
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -6859,7 +6884,7 @@ CREATE TABLE billing.subscriptions (
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Which word that is, the decision says; none is written over one that it did not see.';
+COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. The decision says which that is; nothing is written over an update that it did not see.';
 
 COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
 
@@ -8250,6 +8275,10 @@ REVOKE ALL ON FUNCTION credits.current_accounts() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.current_accounts() TO authenticated;
 GRANT ALL ON FUNCTION credits.current_accounts() TO service_role;
 GRANT ALL ON FUNCTION credits.current_accounts() TO postgres;
+
+REVOKE ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) TO postgres;
 
 GRANT SELECT ON TABLE credits.allocations TO authenticated;
 GRANT SELECT ON TABLE credits.allocations TO service_role;

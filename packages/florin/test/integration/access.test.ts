@@ -170,6 +170,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute credits.allocations_now(uuid,bigint,bigint)',
     'execute credits.explain_balance(uuid)',
     'execute credits.forget_counters(integer)',
+    'execute credits.daily_usage(uuid,timestamp with time zone,timestamp with time zone)',
     'execute credits.first_entry_at(uuid,timestamp with time zone)',
     'execute credits.keep_decimals(integer)',
     'execute credits.read_decimals()',

@@ -193,7 +193,7 @@ describe('a person', () => {
     expect(await verifyLedger(db)).toEqual([]);
   });
 
-  it('who is the last owner of a team stays it, and is told so', async () => {
+  it('who is the last owner of a team remains its owner, and the answer says so', async () => {
     const { db } = database;
     const [userId, team] = [randomUUID(), randomUUID()];
     await setMember(db, { accountId: team, userId, role: 'owner' });

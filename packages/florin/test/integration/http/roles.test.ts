@@ -199,7 +199,7 @@ describe('a role in an account', () => {
   }
 });
 
-describe('what roles do not see', () => {
+describe('what a role hides', () => {
   it('is who used what, below admin: theirs alone', async () => {
     for (const role of ROLES) {
       await setRole(users[role], role);
@@ -268,7 +268,7 @@ describe('what roles do not see', () => {
     expect((await put('admin', team, { actor: users.owner })).status).toBe(200);
   });
 
-  it('leaves the operator and the server the members of any account', async () => {
+  it('lets operators and the server manage the members of any account', async () => {
     const path = `/api/accounts/${team}/members`;
     const token = await service.project.token({
       sub: users.stranger,
