@@ -4,8 +4,8 @@ import { attachPaymentMethod, needPaymentMethod } from '../customers/payment-met
 import { emit } from '../events/emit.ts';
 import type { CheckoutSession, PaymentIntent } from '../shapes.ts';
 import type { Payee, World } from '../world.ts';
+import type { Submission, Submitted } from './attempts.ts';
 import { needSession, redeemForGood } from './sessions.ts';
-import type { Submission, Submitted } from './submit.ts';
 
 /** The card or debit that the buyer pays by; `keep` attaches it to the session's customer. */
 export function methodOf(

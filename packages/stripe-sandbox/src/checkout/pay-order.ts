@@ -5,10 +5,9 @@ import { addIntent, confirmIntent, planOf } from '../payments/intents.ts';
 import { addSetupIntent, confirmSetup } from '../payments/setup-intents.ts';
 import type { CheckoutSession } from '../shapes.ts';
 import type { World } from '../world.ts';
-import { remember } from './attempts.ts';
+import { remember, type Submission, type Submitted } from './attempts.ts';
 import { complete, methodOf, told } from './complete.ts';
 import { redeemForGood, sessionPlan } from './sessions.ts';
-import type { Submission, Submitted } from './submit.ts';
 
 /** One try to pay an order once, or to keep a card: a session in `payment` or `setup` mode. */
 export function submitPayment(

@@ -1,26 +1,12 @@
 import { invalid } from '../api/errors.ts';
 import { addCustomer, needCustomer } from '../customers/customers.ts';
-import type { CheckoutSession, PaymentIntent } from '../shapes.ts';
+import type { CheckoutSession } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
-import { remember } from './attempts.ts';
+import { remember, type Submission, type Submitted } from './attempts.ts';
 import { refuseUnsaid } from './custom-amount.ts';
 import { submitPayment } from './pay-order.ts';
 import { needSession, sessionPlan } from './sessions.ts';
 import { submitSubscription } from './subscribe.ts';
-
-export type Submission = {
-  /** A payment method's id or test token; absent where nothing is to be paid. */
-  method?: string | undefined;
-  email?: string | undefined;
-  name?: string | undefined;
-  /** Adaptive Pricing: what the buyer was shown and paid, in another currency. */
-  presentment?: { presentment_amount: number; presentment_currency: string };
-};
-
-export type Submitted =
-  | { outcome: 'complete'; session: CheckoutSession }
-  | { outcome: 'declined'; message: string; intent: PaymentIntent | null }
-  | { outcome: 'requires_action'; url: string; intent: PaymentIntent };
 
 /** The buyer presses Pay. A declined session stays open, and the next press goes on with it. */
 export function submitSession(world: World, id: string, given: Submission): Submitted {

@@ -8,10 +8,9 @@ import {
 import { planOf } from '../payments/intents.ts';
 import type { CheckoutSession, Invoice, SessionLine, TaxRate } from '../shapes.ts';
 import type { World } from '../world.ts';
-import { remember } from './attempts.ts';
+import { remember, type Submission, type Submitted } from './attempts.ts';
 import { complete, methodOf, told } from './complete.ts';
 import { isTrial, redemptionsOf, sessionPlan } from './sessions.ts';
-import type { Submission, Submitted } from './submit.ts';
 
 /** One try to subscribe: the first try makes the subscription, the next ones pay its invoice. */
 export function submitSubscription(
