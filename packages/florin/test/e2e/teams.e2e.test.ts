@@ -1,14 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { axeViolations, hasBrowser, launchBrowser } from './support/browser.ts';
-import { type Product, startProduct } from './support/product.ts';
-
-const PASSWORD = 'correct horse battery';
-/** Where to keep what was seen, for whoever wants to look: FLORIN_SCREENSHOTS=/tmp/seen. */
-const SCREENSHOTS = process.env['FLORIN_SCREENSHOTS'];
+import { axeViolations, hasBrowser, keepPicture, launchBrowser } from './support/browser.ts';
+import { type Product, signUp, startProduct } from './support/product.ts';
 
 type Person = { readonly page: Page; readonly userId: string };
 
@@ -33,16 +29,8 @@ describe.skipIf(!hasBrowser)('an account that three people share, in two browser
     const page = await (await browser.newContext()).newPage();
     page.setDefaultTimeout(20_000);
     page.on('pageerror', (error) => faults.push(error.message));
-    await page.goto(`${product.app}/index.html`);
-    await page.getByRole('button', { name: 'Create an account instead' }).click();
-    await page.getByLabel('Email').fill(`${name}@example.com`);
-    await page.getByLabel('Password').fill(PASSWORD);
-    await page.getByRole('button', { name: 'Create account', exact: true }).click();
-    await page.getByTestId('available').waitFor();
-    const userId = await page.evaluate(
-      "JSON.parse(localStorage.getItem('florin.session')).user.id",
-    );
-    return { page, userId: String(userId) };
+    const { userId } = await signUp(page, product, `${name}@example.com`);
+    return { page, userId };
   }
 
   async function asServer(path: string, body?: object): Promise<unknown> {
@@ -62,10 +50,7 @@ describe.skipIf(!hasBrowser)('an account that three people share, in two browser
   }
 
   async function look(page: Page, name: string): Promise<void> {
-    if (SCREENSHOTS !== undefined) {
-      await mkdir(SCREENSHOTS, { recursive: true });
-      await page.screenshot({ path: join(SCREENSHOTS, `team-${name}.png`), fullPage: true });
-    }
+    await keepPicture(page, `team-${name}`);
     expect(await axeViolations(page)).toEqual([]);
   }
 

@@ -199,7 +199,7 @@ describe('a role in an account', () => {
   }
 });
 
-describe('what roles do not see', () => {
+describe('what a role hides', () => {
   it('is who used what, below admin: theirs alone', async () => {
     for (const role of ROLES) {
       await setRole(users[role], role);
@@ -272,7 +272,7 @@ describe('what roles do not see', () => {
     expect(inCapitals).toMatchObject({ status: 400, body: { code: 'invalid_input' } });
   });
 
-  it('leaves the operator and the server the members of any account', async () => {
+  it('lets operators and the server manage the members of any account', async () => {
     const path = `/api/accounts/${team}/members`;
     const token = await service.project.token({
       sub: users.stranger,

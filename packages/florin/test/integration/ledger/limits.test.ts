@@ -259,7 +259,7 @@ describe('a limit', () => {
     expect(await available(accountId)).toBe(9_995);
   });
 
-  it('that is soft refuses nothing and is told once a window, whoever looks', async () => {
+  it('that is soft refuses nothing and writes one alert a window, whoever looks', async () => {
     const accountId = await granted(
       { window: 'day', credits: 5, soft: true },
       { window: 'day', credits: 20 },
