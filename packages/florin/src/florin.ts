@@ -216,7 +216,10 @@ export function connectLedger(config: LedgerConfig): FlorinLedger & { close(): P
   });
   const credit = createCredit(given.credit?.decimals ?? 0);
   const agreed = withDecimals(db, credit.decimals);
-  return { ...withCredits(credit, createLedger(agreed, logger, { credit })), close: () => db.close() };
+  return {
+    ...withCredits(credit, createLedger(agreed, logger, { credit })),
+    close: () => db.close(),
+  };
 }
 
 /** The whole service in a program of yours. */
