@@ -171,14 +171,19 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
     const [worker = ''] = inject('citus')?.workerUrls ?? [];
     const url = new URL(worker);
     url.pathname = new URL(fresh.adminUrl).pathname;
-    await asAdmin(
-      url.href,
-      'set citus.enable_ddl_propagation to off; drop function credits.scheduled(uuid)',
-    );
+    const drop = (functions: string) =>
+      asAdmin(url.href, `set citus.enable_ddl_propagation to off; drop function ${functions}`);
+    await drop('credits.scheduled(uuid)');
     expect(await lacking()).toEqual([null, 'credits.scheduled(p_account_id uuid)', null]);
     const doctor = await runFlorin(['doctor'], { env: { DATABASE_URL: fresh.url } });
     expect(doctor.stdout).toMatch(/FAULT +database\.worker\.\S+: .*credits\.scheduled/);
     expect(doctor.stdout).toContain('supabase/optional/distribute.sql');
+    await drop(
+      `credits.raise_moving(), credits.raise_closed(uuid), credits.raise_insufficient(bigint, bigint),
+       credits.raise_key_reused(text), credits.lock_in_order(uuid[]), credits.check_input(uuid, bigint, text, credits.cause)`,
+    );
+    const briefly = await runFlorin(['doctor'], { env: { DATABASE_URL: fresh.url } });
+    expect(briefly.stdout).toMatch(/lacks or has an older credits\.check_input.* and 2 more$/m);
     await distribute(fresh.adminUrl);
     expect(await lacking()).toEqual([null, null]);
   });
