@@ -90,22 +90,6 @@ describe('a price', () => {
       usd: { unit_amount: 700 },
     });
   });
-
-  it('that the buyer chooses stands at its preset amount', async () => {
-    const { stripe } = await sandboxUnderTest();
-    const price = await stripe.prices.create({
-      product: 'prod_QUICK_SCAN',
-      currency: 'usd',
-      custom_unit_amount: { enabled: true, minimum: 200, preset: 900 },
-    });
-    expect(price).toMatchObject({ unit_amount: null, custom_unit_amount: { preset: 900 } });
-    const session = await stripe.checkout.sessions.create({
-      mode: 'payment',
-      success_url: 'https://shop.example/done',
-      line_items: [{ price: price.id, quantity: 1 }],
-    });
-    expect(session.amount_total).toBe(900);
-  });
 });
 
 describe('metered usage', () => {

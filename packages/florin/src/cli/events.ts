@@ -125,7 +125,7 @@ function addDismiss(events: Command, context: CommandContext): void {
   events
     .command('dismiss')
     .description(
-      'Settle an early fraud warning by hand: the credits that it froze are given back (catalogue: earlyFraudWarnings).',
+      'Dismiss an early fraud warning by hand: the credits that it froze are given back (catalogue: earlyFraudWarnings).',
     )
     .argument('<warning>', 'its id: issfr_…')
     .option('--json', 'print JSON')

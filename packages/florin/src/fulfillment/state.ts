@@ -105,7 +105,7 @@ export type ReturnState = {
   readonly credited: CreditedItems | null;
 };
 
-/** One grant that settled money has earned, and how much of it has been taken back. */
+/** One grant that money which came has earned, and how much of it has been taken back. */
 export type Purchase = {
   /** Also the grant's idempotency key: `florin:invoice:in_1:line:il_1`. */
   readonly key: string;
@@ -273,7 +273,7 @@ export function mergePayments(a: PaymentState, b: PaymentState): PaymentState {
   return joinReturns(joinReturns(merged, a.returns ?? {}), b.returns ?? {});
 }
 
-/** Only settled money is money: `paid`, or nothing to pay. */
+/** Money counts once it has come: `paid`, or nothing to pay. */
 export function isSettled(fact: SessionFact): boolean {
   return fact.paymentStatus === 'paid' || fact.paymentStatus === 'no_payment_required';
 }

@@ -213,8 +213,8 @@ function linesBefore(world: World, invoice: string): ReadonlyMap<string, string>
   );
 }
 
-function nameOf({ invoiceItem, subscriptionItem, description }: DraftLine): string {
-  return invoiceItem ?? `${subscriptionItem ?? ''} ${description}`;
+function nameOf({ invoiceItem, subscriptionItem, description, period }: DraftLine): string {
+  return invoiceItem ?? `${subscriptionItem ?? ''} ${description} ${period.start}`;
 }
 
 /** Adds a line to a draft that has some. */
@@ -239,11 +239,16 @@ function discountsOff(world: World, invoice: Invoice, drafts: readonly DraftLine
     (draft.discountable ?? !draft.proration) ? draft.amount : 0,
   );
   return invoice.discounts.flatMap((id) => {
-    const coupon = world.store.get('discount', id)?.source.coupon;
-    if (coupon == null) {
+    const discount = world.store.get('discount', id);
+    const coupon = discount?.source.coupon;
+    if (discount === undefined || coupon == null) {
       return [];
     }
-    const off = takeOff(needCoupon(world, coupon), amounts);
+    const end = discount.end ?? Infinity;
+    const within = amounts.map((amount, at) =>
+      (drafts[at]?.period.start ?? 0) < end ? amount : 0,
+    );
+    const off = takeOff(needCoupon(world, coupon), within);
     amounts = amounts.map((amount, at) => amount - (off[at] ?? 0));
     return [{ discount: id, amounts: off }];
   });

@@ -11,8 +11,10 @@ import { attachPaymentMethod, needPaymentMethod } from '../customers/payment-met
 import { emit } from '../events/emit.ts';
 import { addIntent, confirmIntent, planOf } from '../payments/intents.ts';
 import { addSetupIntent, confirmSetup } from '../payments/setup-intents.ts';
-import type { CheckoutSession, PaymentIntent, SessionLine, TaxRate } from '../shapes.ts';
+import type { CheckoutSession, Invoice, PaymentIntent, SessionLine, TaxRate } from '../shapes.ts';
 import { inTimeOf, type Payee, type World } from '../world.ts';
+import { remember } from './attempts.ts';
+import { refuseUnsaid } from './custom-amount.ts';
 import { isTrial, needSession, redeemForGood, redemptionsOf, sessionPlan } from './sessions.ts';
 
 export type Submission = {
@@ -37,6 +39,7 @@ export function submitSession(world: World, id: string, given: Submission): Subm
       code: 'checkout_session_not_open',
     });
   }
+  refuseUnsaid(sessionPlan(world, id).lines);
   return inTimeOf(world, open.customer, () => {
     const session = withCustomer(world, open, given);
     return session.mode === 'subscription'
@@ -74,15 +77,6 @@ function withCustomer(world: World, before: CheckoutSession, given: Submission):
       tax_ids: [],
     },
   });
-}
-
-function remember(
-  world: World,
-  id: string,
-  attempted: { subscription?: string; paymentIntent?: string; customer?: string },
-): void {
-  const plan = sessionPlan(world, id);
-  world.store.put('session_plan', { ...plan, attempted: { ...plan.attempted, ...attempted } });
 }
 
 function submitPayment(world: World, session: CheckoutSession, given: Submission): Submitted {
@@ -187,15 +181,20 @@ function submitSubscription(world: World, session: CheckoutSession, given: Submi
       ? startSubscription(world, session, method)
       : needSubscription(world, plan.attempted.subscription);
   remember(world, session.id, { subscription: subscription.id });
-  const invoice = needInvoice(world, subscription.latest_invoice ?? '');
-  const begun = world.store.put('checkout_session', {
-    ...session,
-    subscription: subscription.id,
-    invoice: invoice.id,
-  });
   if (method !== null) {
     rememberMethod(world, subscription.id, method);
   }
+  if (subscription.latest_invoice === null) {
+    const begun = { ...session, subscription: subscription.id };
+    return { outcome: 'complete', session: complete(world, begun, 'no_payment_required') };
+  }
+  const invoice = needInvoice(world, subscription.latest_invoice);
+  const begun = world.store.put('checkout_session', {
+    ...session,
+    ...(plan.subscriptionData.billingCycleAnchor === null ? {} : sumsOf(invoice)),
+    subscription: subscription.id,
+    invoice: invoice.id,
+  });
   if (invoice.status === 'paid') {
     const status =
       isTrial(plan.subscriptionData) || invoice.total === 0 ? 'no_payment_required' : 'paid';
@@ -212,6 +211,11 @@ function submitSubscription(world: World, session: CheckoutSession, given: Submi
     session.id,
     payInvoice(world, invoice, { method: method ?? methodOf(world, session, given, true) }),
   );
+}
+
+/** What is due until the cycle's anchor is counted to the second when the buyer pays. */
+function sumsOf({ subtotal, total }: Invoice) {
+  return { amount_subtotal: subtotal, amount_total: total };
 }
 
 function startSubscription(world: World, session: CheckoutSession, method: string | null) {
@@ -232,6 +236,7 @@ function startSubscription(world: World, session: CheckoutSession, method: strin
       data.trialEnd ?? (data.trialDays === null ? null : world.now() + data.trialDays * 86_400),
     missingPaymentMethod: data.missingPaymentMethod,
     billingCycleAnchor: data.billingCycleAnchor,
+    prorations: data.prorations,
     defaultPaymentMethod: method,
     discounts: redemptionsOf(world, session),
     session: session.id,

@@ -5,6 +5,7 @@ import type { Route } from '../api/route.ts';
 import { emit } from '../events/emit.ts';
 import type { CheckoutSession, PaymentLink } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
+import { refuseBesideCustom } from './custom-amount.ts';
 import { readLines, readOptionalItems } from './lines.ts';
 import { addSession, readSubscriptionData } from './sessions.ts';
 
@@ -17,6 +18,7 @@ function createLink(world: World, params: Params): PaymentLink {
       code: 'parameter_missing',
     });
   }
+  refuseBesideCustom(lines);
   const id = newId('plink');
   const completion = params.object('after_completion');
   world.store.put('link_plan', {

@@ -2,12 +2,15 @@ import { invalid, missingParameter, noSuch } from '../api/errors.ts';
 import { tooSmall } from '../api/money.ts';
 import type { Params } from '../api/params.ts';
 import { addDiscount, type Redemption, readDiscounts } from '../billing/discounts.ts';
+import { readAnchor } from '../billing/read-cycle.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
 import type { SessionPlan, SubscriptionPlan } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
+import { refuseBesideCustom } from './custom-amount.ts';
+import { untilAnchor } from './first-period.ts';
 import {
   discountLines,
   lineOfOptional,
@@ -70,11 +73,20 @@ export function createSession(world: World, params: Params): CheckoutSession {
   if (isHosted && params.text('success_url') === undefined) {
     throw missingParameter('success_url');
   }
-  const lines = readModeLines(world, mode, params);
+  const data = params.object('subscription_data');
+  const subscriptionData = readSubscriptionData(world, data);
+  const whole = readModeLines(world, mode, params);
+  if (data !== undefined) {
+    const items = whole.filter((line) => line.price.recurring !== null);
+    readAnchor(data, { now: world.now(), items });
+  }
+  const lines = untilAnchor(world, whole, subscriptionData);
   const optionalItems = readOptionalItems(world, params);
-  refuseLines(mode, [...lines, ...optionalItems.map((item) => lineOfOptional(world, item))]);
+  const offered = [...lines, ...optionalItems.map((item) => lineOfOptional(world, item))];
+  refuseLines(mode, offered);
+  refuseBesideCustom(offered);
   const discounts = readDiscounts(world, params);
-  refuseSmallTotal(world, { lines, discounts, data: params.object('subscription_data') });
+  refuseSmallTotal(world, { lines, discounts, trial: isTrial(subscriptionData) });
   const intent = params.object('payment_intent_data');
   const types = params.texts('payment_method_types');
   const expiresAt = params.integer('expires_at');
@@ -98,7 +110,7 @@ export function createSession(world: World, params: Params): CheckoutSession {
     automaticTax: params.object('automatic_tax')?.flag('enabled') ?? false,
     locale: params.text('locale') ?? null,
     submitType: params.text('submit_type') ?? null,
-    subscriptionData: readSubscriptionData(world, params.object('subscription_data')),
+    subscriptionData,
     paymentMetadata: intent?.metadata() ?? {},
     paymentDescription: intent?.text('description') ?? null,
     setupFutureUsage: intent?.text('setup_future_usage') ?? null,
@@ -109,11 +121,10 @@ export function createSession(world: World, params: Params): CheckoutSession {
 /** Nothing at all may be charged, or what a card network takes. */
 function refuseSmallTotal(
   world: World,
-  of: { lines: SessionLine[]; discounts: Redemption[]; data: Params | undefined },
+  of: { lines: SessionLine[]; discounts: Redemption[]; trial: boolean },
 ): void {
   const lines = discountLines(world, of.lines, of.discounts);
-  const trial = isTrial(readSubscriptionData(world, of.data));
-  const { amount_total: total } = totals(lines, { trial });
+  const { amount_total: total } = totals(lines, { trial: of.trial });
   const what = "The Checkout Session's total amount due";
   const small = tooSmall(total, lines[0]?.currency ?? '', { what });
   if (total > 0 && small !== undefined) {
@@ -193,6 +204,8 @@ export function readSubscriptionData(world: World, params: Params | undefined): 
       params?.object('trial_settings')?.object('end_behavior')?.text('missing_payment_method') ??
       null,
     billingCycleAnchor: params?.integer('billing_cycle_anchor') ?? null,
+    prorations:
+      params?.oneOf('proration_behavior', ['create_prorations', 'none']) ?? 'create_prorations',
     defaultTaxRates: readTaxRates(world, params, 'default_tax_rates') ?? [],
   };
 }
