@@ -29,10 +29,14 @@ const SHAPE = `
     select 'relation', c.oid::regclass::text,
            coalesce(obj_description(c.oid), '') || case c.relkind when 'v' then pg_get_viewdef(c.oid) else '' end,
            (select array_agg(a::text order by a::text) from unnest(c.relacl) a)
-      from pg_class c where (c.relnamespace = 'credits'::regnamespace or c.relname = 'shown') and c.relkind in ('r', 'v', 'i')
+      from pg_class c
+     where (c.relnamespace in ('credits'::regnamespace, 'billing'::regnamespace) or c.relname = 'shown')
+       and c.relkind in ('r', 'v', 'i')
     union all
-    select 'policy', p.tablename || p.policyname, p.qual, array_agg(r::text)
-      from pg_policies p cross join unnest(p.roles) r where p.schemaname = 'credits' group by 1, 2, 3) s
+    select 'policy', format('%s on %s', p.polname, p.polrelid::regclass),
+           concat(pg_get_expr(p.polqual, p.polrelid), ' ', obj_description(p.oid, 'pg_policy')),
+           (select array_agg(r::regrole::text order by r) from unnest(p.polroles) r)
+      from pg_policy p) s
    order by kind, name`;
 
 async function asAdmin<R extends pg.QueryResultRow>(url: string, sql: string): Promise<R[]> {
