@@ -12,7 +12,7 @@ const OLDEST_VERSION = 150_000;
 /** Stripe's signatures hold for five minutes: clocks further apart than this deserve a look. */
 const CLOCK_TOLERANCE_MS = 5_000;
 /** Functions that a worker lacks and that are told by name. */
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 /** Reachable, new enough, migrated, closed to strangers, and open enough for the service. */
 export async function checkDatabase(url: string | undefined): Promise<Check[]> {
@@ -72,8 +72,8 @@ function checkWorker({ worker, failure, stale }: WorkerReport): Check {
 
 /** A worker that was just added lacks them all. */
 function named(functions: readonly string[]): string {
-  const more = functions.length - MOST_NAMED;
-  return functions.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  const more = functions.length - MAX_NAMED;
+  return functions.slice(0, MAX_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 function checkVersion({ versionNumber }: DatabaseReport): Check {
