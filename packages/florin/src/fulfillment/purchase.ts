@@ -38,7 +38,7 @@ export type Purchases =
     };
 
 /**
- * What the settled lines of one payment grant. Pure; the same lines give the same purchases. A line that has
+ * What the paid lines of one payment grant. Pure; the same lines give the same purchases. A line that has
  * granted before is worth what it granted then, whatever the catalogue says by now.
  */
 export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext): Purchases {
