@@ -7,10 +7,10 @@ import type {
   TaxRate,
 } from '../shapes.ts';
 import type { World } from '../world.ts';
+import { liveDiscounts } from './cycle-lines.ts';
 import { afterDiscounts } from './discounts.ts';
 import { addInvoiceItem } from './invoice-items.ts';
 import { priceAmount } from './lines.ts';
-import { liveDiscounts } from './subscriptions.ts';
 
 export type ItemChange = {
   before: SubscriptionItem | null;
