@@ -28,10 +28,14 @@ const SHAPE = `
     select 'relation', c.oid::regclass::text,
            coalesce(obj_description(c.oid), '') || case c.relkind when 'v' then pg_get_viewdef(c.oid) else '' end,
            (select array_agg(a::text order by a::text) from unnest(c.relacl) a)
-      from pg_class c where (c.relnamespace = 'credits'::regnamespace or c.relname = 'shown') and c.relkind in ('r', 'v', 'i')
+      from pg_class c
+     where (c.relnamespace in ('credits'::regnamespace, 'billing'::regnamespace) or c.relname = 'shown')
+       and c.relkind in ('r', 'v', 'i')
     union all
-    select 'policy', p.tablename || p.policyname, p.qual, array_agg(r::text)
-      from pg_policies p cross join unnest(p.roles) r where p.schemaname = 'credits' group by 1, 2, 3) s
+    select 'policy', format('%s on %s', p.polname, p.polrelid::regclass),
+           concat(pg_get_expr(p.polqual, p.polrelid), ' ', obj_description(p.oid, 'pg_policy')),
+           (select array_agg(r::regrole::text order by r) from unnest(p.polroles) r)
+      from pg_policy p) s
    order by kind, name`;
 
 /** Migrated, on a coordinator that has its workers, and not distributed. */
@@ -160,14 +164,19 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
     const [worker = ''] = inject('citus')?.workerUrls ?? [];
     const url = new URL(worker);
     url.pathname = new URL(fresh.adminUrl).pathname;
-    await runOn(
-      url.href,
-      'set citus.enable_ddl_propagation to off; drop function credits.scheduled(uuid)',
-    );
+    const drop = (functions: string) =>
+      runOn(url.href, `set citus.enable_ddl_propagation to off; drop function ${functions}`);
+    await drop('credits.scheduled(uuid)');
     expect(await lacking()).toEqual([null, 'credits.scheduled(p_account_id uuid)', null]);
     const doctor = await runFlorin(['doctor'], { env: { DATABASE_URL: fresh.url } });
     expect(doctor.stdout).toMatch(/FAULT +database\.worker\.\S+: .*credits\.scheduled/);
     expect(doctor.stdout).toContain('supabase/optional/distribute.sql');
+    await drop(
+      `credits.raise_moving(), credits.raise_closed(uuid), credits.raise_insufficient(bigint, bigint),
+       credits.raise_key_reused(text), credits.lock_in_order(uuid[]), credits.check_input(uuid, bigint, text, credits.cause)`,
+    );
+    const briefly = await runFlorin(['doctor'], { env: { DATABASE_URL: fresh.url } });
+    expect(briefly.stdout).toMatch(/lacks or has an older credits\.check_input.* and 2 more$/m);
     await distribute(fresh.adminUrl);
     expect(await lacking()).toEqual([null, null]);
   });
