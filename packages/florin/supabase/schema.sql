@@ -1982,17 +1982,17 @@ COMMENT ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit in
 CREATE FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
-    AS $_$
+    AS $$
 begin
   -- In their own account a name that is no other user's and no pseudonym may be theirs: an address, a key.
   if p_actor = p_person
      or p_own and not starts_with(p_actor, 'erased:')
-        and p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+        and not credits.is_user_id(p_actor) then
     return p_pseudonym;
   end if;
   return p_actor;
 end;
-$_$;
+$$;
 
 ALTER FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) OWNER TO florin_owner;
 
@@ -2567,6 +2567,23 @@ ALTER FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p
 
 COMMENT ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Raises 22023 for what no entry may say of its usage. Changes nothing.';
 
+CREATE FUNCTION credits.check_user_id(p_actor text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if credits.is_user_id(p_actor) and p_actor <> lower(p_actor) then
+    -- Limits go by the name as it is written.
+    raise exception 'The user id % is not in lower case.', p_actor
+      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.check_user_id(p_actor text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.check_user_id(p_actor text) IS 'Refuses a user id that is not in lower case (22023).';
+
 CREATE FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2680,6 +2697,31 @@ $$;
 ALTER FUNCTION credits.current_accounts() OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.current_accounts() IS 'The accounts whose rows the signed-in user may read: their own, and those that they are a member of in this instant.';
+
+CREATE FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) RETURNS TABLE(day text, spent bigint, granted bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  -- An entry's time may be out of order by as long as it waited for its account's lock.
+  v_first bigint := credits.first_entry_at(p_account_id, p_from - interval '1 hour');
+  v_last bigint := credits.first_entry_at(p_account_id, p_to + interval '1 hour');
+begin
+  return query
+    select to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD'),
+           coalesce(-sum(e.amount) filter (where e.kind in ('spend', 'capture')), 0)::bigint,
+           coalesce(sum(e.amount) filter (where e.kind = 'grant'), 0)::bigint
+      from credits.entries e
+     where e.account_id = p_account_id and e.created_at >= p_from and e.created_at < p_to
+       and e.entry_no >= v_first and e.entry_no < v_last
+     group by 1
+     order by 1;
+end;
+$$;
+
+ALTER FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) IS 'Credits spent and captured, and granted, on each day (UTC) with movement, from p_from up to but without p_to. Reads little beside the entries of that time.';
 
 CREATE TABLE credits.allocations (
     account_id uuid NOT NULL,
@@ -3048,6 +3090,8 @@ begin
   end loop;
 
   -- The rollup goes on with the name that its entries have now.
+  insert into credits.usage_marks (account_id, entry_no) values (p_account_id, 0)
+  on conflict (account_id) do nothing;
   perform 1 from credits.usage_marks m where m.account_id = p_account_id for update;
   insert into credits.usage_days (account_id, day, meter, feature, actor, spent, quantity)
   select d.account_id, d.day, d.meter, d.feature, v_pseudonym, sum(d.spent), sum(d.quantity)
@@ -3800,6 +3844,20 @@ ALTER FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) OWNER TO f
 
 COMMENT ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) IS 'The accounts that credits of this grant were ever moved to. Locks nothing.';
 
+CREATE FUNCTION credits.is_user_id(p_actor text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+begin
+  return coalesce(
+    p_actor ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$', false);
+end;
+$_$;
+
+ALTER FUNCTION credits.is_user_id(p_actor text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.is_user_id(p_actor text) IS 'Whether the actor is a user, by the id; any other name is an agent or a key of the app''s.';
+
 CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -3893,20 +3951,6 @@ ALTER FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text,
 
 COMMENT ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) IS 'The id of the limit on this scope: setting it again changes it.';
 
-CREATE FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
-    AS $$
-begin
-  return credits.reached_limit(
-    credits.limit_states(p_account_id, p_actor, p_feature, clock_timestamp()), p_amount);
-end;
-$$;
-
-ALTER FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) IS 'The limit that a use of this amount would pass in this instant: rule, used, limit and resetsAt; null when it would pass none. Writes and locks nothing, so that it promises nothing either.';
-
 CREATE FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) RETURNS credits.limit_state[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -3981,7 +4025,7 @@ begin
     v_end := credits.window_end(v_rule.per, v_start, v_rule.time_zone);
     select array_agg(a.actor) into v_whose from unnest(p_actors) as a (actor)
      where v_rule.actor in ('*', a.actor);
-    -- Who used something in a window that began before the limit has no counter in it yet.
+    -- An actor who used something in a window that began before the limit has no counter in it yet.
     v_uncounted := null;
     if v_rule.actor = '*' and v_start < v_rule.since then
       select array_agg(a.actor) into v_uncounted from unnest(v_whose) as a (actor)
@@ -4073,7 +4117,7 @@ declare
   v_elsewhere bigint := 0;
   v_pieces credits.piece[] := array[]::credits.piece[];
 begin
-  -- Who holds locks already takes no more: that could be out of order.
+  -- A caller that holds locks already takes no more: that could be out of order.
   if p_locked is null then
     perform credits.lock_in_order(v_locked);
   end if;
@@ -4132,6 +4176,28 @@ ALTER FUNCTION credits.look_ahead(INOUT p_account credits.accounts) OWNER TO flo
 
 COMMENT ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) IS 'Works out again when time alone next changes the account.';
 
+CREATE FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  -- One by one, as in read_limits.
+  if exists (
+    select from credits.accounts a
+     where a.account_id = p_account_id and a.closed_at is not null) then
+    return false;
+  elsif credits.refused_actor(p_account_id, p_actor) is not null then
+    return false;
+  end if;
+  return credits.reached_limit(
+    credits.limit_states(p_account_id, p_actor, p_feature, clock_timestamp()), p_amount) is null;
+end;
+$$;
+
+ALTER FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) IS 'Whether a use of this amount would be refused by nothing but the balance in this instant: the account is open, the actor may use its credits, and no limit would be passed. Writes and locks nothing, so that it promises nothing either. Errors: 22023.';
+
 CREATE FUNCTION credits.members_of(p_account_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(user_id uuid, role credits.member_role)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -4149,6 +4215,22 @@ $$;
 ALTER FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) IS 'The members of an account by id, after p_after; the owner of a personal account is not among them.';
+
+CREATE FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_at timestamptz := p_local at time zone p_time_zone;
+begin
+  return case when (v_at - interval '1 hour') at time zone p_time_zone = p_local
+    then v_at - interval '1 hour' else v_at end;
+end;
+$$;
+
+ALTER FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) IS 'The instant of a midnight of the time zone; where clocks go back across it and it comes twice, the first.';
 
 CREATE FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text DEFAULT NULL::text, p_metadata jsonb DEFAULT NULL::jsonb) RETURNS credits.step
     LANGUAGE plpgsql
@@ -4868,12 +4950,11 @@ COMMENT ON FUNCTION credits.recompute_balances() IS 'Sets stored balances from t
 CREATE FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
-    AS $_$
+    AS $$
 declare
   v_role credits.member_role;
 begin
-  if p_actor is null
-     or p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+  if not credits.is_user_id(p_actor) then
     return null;
   end if;
   v_role := credits.role_of(p_account_id, p_actor::uuid);
@@ -4884,13 +4965,11 @@ begin
   elsif v_role < 'member' then
     return 'role_too_low';
   elsif v_role is not null and p_actor <> lower(p_actor) then
-    -- Limits go by the name as it is written.
-    raise exception 'The user id % is not in lower case.', p_actor
-      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+    perform credits.check_user_id(p_actor);
   end if;
   return null;
 end;
-$_$;
+$$;
 
 ALTER FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) OWNER TO florin_owner;
 
@@ -5436,6 +5515,7 @@ begin
     raise exception 'The names of actor and feature have 1 to 200 characters.'
       using errcode = '22023', hint = 'Nothing was written. Leave out what does not apply.';
   end if;
+  perform credits.check_user_id(p_actor);
   if p_time_zone is null or not exists (
     select from pg_catalog.pg_timezone_names z where z.name = p_time_zone) then
     raise exception 'There is no time zone %.', coalesce(p_time_zone, 'null')
@@ -5463,7 +5543,7 @@ $$;
 
 ALTER FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) IS 'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
+COMMENT ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) IS 'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. An actor that is a user id is in lower case. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
 
 CREATE FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6286,7 +6366,7 @@ $$;
 
 ALTER FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) IS 'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for who used nothing.';
+COMMENT ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) IS 'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for an actor who used nothing.';
 
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -6356,8 +6436,9 @@ begin
   return case p_per
     when 'lifetime' then null
     when 'hour' then p_start + interval '1 hour'
-    when 'day' then ((p_start at time zone p_time_zone) + interval '1 day') at time zone p_time_zone
-    else ((p_start at time zone p_time_zone) + interval '1 month') at time zone p_time_zone
+    else credits.midnight(
+      date_trunc(p_per::text, p_start at time zone p_time_zone) + ('1 ' || p_per)::interval,
+      p_time_zone)
   end;
 end;
 $$;
@@ -6371,8 +6452,11 @@ CREATE FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp 
     SET search_path TO ''
     AS $$
 begin
-  return case when p_per = 'lifetime' then '-infinity'::timestamptz
-    else date_trunc(p_per::text, p_at, p_time_zone) end;
+  return case p_per
+    when 'lifetime' then '-infinity'::timestamptz
+    when 'hour' then date_trunc('hour', p_at, p_time_zone)
+    else credits.midnight(date_trunc(p_per::text, p_at at time zone p_time_zone), p_time_zone)
+  end;
 end;
 $$;
 
@@ -6859,7 +6943,7 @@ CREATE TABLE billing.subscriptions (
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Which word that is, the decision says; none is written over one that it did not see.';
+COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. The decision says which that is; nothing is written over an update that it did not see.';
 
 COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
 
@@ -8231,6 +8315,8 @@ REVOKE ALL ON FUNCTION credits.check_limits(p_states credits.limit_state[], p_am
 
 REVOKE ALL ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.check_user_id(p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
@@ -8250,6 +8336,10 @@ REVOKE ALL ON FUNCTION credits.current_accounts() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.current_accounts() TO authenticated;
 GRANT ALL ON FUNCTION credits.current_accounts() TO service_role;
 GRANT ALL ON FUNCTION credits.current_accounts() TO postgres;
+
+REVOKE ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) TO postgres;
 
 GRANT SELECT ON TABLE credits.allocations TO authenticated;
 GRANT SELECT ON TABLE credits.allocations TO service_role;
@@ -8342,6 +8432,8 @@ GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text
 
 REVOKE ALL ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.is_user_id(p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
@@ -8353,10 +8445,6 @@ GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO postgres;
 REVOKE ALL ON FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO service_role;
-GRANT ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) FROM PUBLIC;
 
@@ -8372,9 +8460,15 @@ REVOKE ALL ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p
 
 REVOKE ALL ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO service_role;
+GRANT ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text, p_metadata jsonb) FROM PUBLIC;
 

@@ -156,7 +156,7 @@ describe('metered usage', () => {
     expect((await stripe.subscriptions.retrieve(subscription.id)).status).toBe('canceled');
   });
 
-  it('is refused for meters, customers and values that are none', async () => {
+  it('is refused for unknown meters and customers, and for invalid values', async () => {
     const { sandbox, stripe, meter, use } = await metered();
     await expect(use('a lot')).rejects.toMatchObject({ param: 'payload[value]' });
     await expect(use('1', { event_name: 'miles' })).rejects.toMatchObject({ param: 'event_name' });

@@ -294,7 +294,7 @@ function joinInvoices(a: InvoiceState, b: InvoiceState): InvoiceState {
   return { ...kept, subscriptionId: a.subscriptionId ?? b.subscriptionId };
 }
 
-/** The newest word counts; within one second the larger sum, since refunds add up. */
+/** The newest update counts; within one second the larger sum, since refunds add up. */
 function joinCharges(a: ChargeState, b: ChargeState): ChargeState {
   const kept = latest(a, b, [(one) => one.asOf, (one) => one.refunded]);
   return { ...kept, ...presented(kept, a, b) };
@@ -336,7 +336,7 @@ const DISPUTE_ORDER = [
   'prevented',
 ];
 
-/** The newest word counts; within one second the status that comes later in a dispute's life. */
+/** The newest update counts; within one second the status that comes later in a dispute's life. */
 function joinDisputes(a: DisputeState, b: DisputeState): DisputeState {
   const kept = latest(a, b, [
     (one) => one.asOf,

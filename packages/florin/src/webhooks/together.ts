@@ -14,7 +14,7 @@ const MAX_TOGETHER = 32;
 const MAX_COMMITS = 2;
 
 /**
- * Writes plans as `applyPlan` does, and those that wait at the same time in one commit. A lone one
+ * Writes plans as `applyPlan` does, and those that wait at the same time in one commit. One alone
  * goes at once. What falls out of a commit goes alone (docs/decisions/0155), outside the count: its
  * lock or its fault holds up no other.
  */

@@ -5,8 +5,9 @@ import type { Invoice, Price, Subscription, SubscriptionItem, TaxRate } from '..
 import { newId, type World } from '../world.ts';
 import { cycleLines, liveDiscounts } from './cycle-lines.ts';
 import { addDiscount, type Redemption } from './discounts.ts';
+import { finalizeInvoice } from './finalize-invoice.ts';
 import { takePendingItems } from './invoice-items.ts';
-import { addInvoice, finalizeInvoice, needInvoice } from './invoices.ts';
+import { addInvoice, needInvoice } from './invoices.ts';
 import { methodFor, payInvoice } from './pay-invoice.ts';
 import { periodEnd } from './periods.ts';
 import { type ItemChange, prorate } from './proration.ts';

@@ -1,10 +1,25 @@
+import { voidInvoice } from '../billing/close-invoice.ts';
 import { expireIncomplete } from '../billing/end-subscription.ts';
-import { voidInvoice } from '../billing/invoices.ts';
 import { cancelIntent } from '../payments/intents.ts';
-import type { CheckoutSession } from '../shapes.ts';
+import type { CheckoutSession, PaymentIntent } from '../shapes.ts';
 import type { SessionPlan } from '../store/records.ts';
 import type { World } from '../world.ts';
 import { sessionPlan } from './sessions.ts';
+
+/** What the buyer fills in before they press Pay. */
+export type Submission = {
+  /** A payment method's id or test token; absent where nothing is to be paid. */
+  method?: string | undefined;
+  email?: string | undefined;
+  name?: string | undefined;
+  /** Adaptive Pricing: what the buyer was shown and paid, in another currency. */
+  presentment?: { presentment_amount: number; presentment_currency: string };
+};
+
+export type Submitted =
+  | { outcome: 'complete'; session: CheckoutSession }
+  | { outcome: 'declined'; message: string; intent: PaymentIntent | null }
+  | { outcome: 'requires_action'; url: string; intent: PaymentIntent };
 
 /** Keeps what a try to pay has made; the next try goes on with it. */
 export function remember(world: World, id: string, made: SessionPlan['attempted']): void {

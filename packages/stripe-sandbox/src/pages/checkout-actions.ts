@@ -6,8 +6,8 @@ import {
   setQuantity,
   toggleOptional,
 } from '../checkout/change-session.ts';
-import { submitSession } from '../checkout/complete.ts';
 import { needSession } from '../checkout/sessions.ts';
+import { submitSession } from '../checkout/submit.ts';
 import { addPaymentMethod } from '../customers/payment-methods.ts';
 import { behaviourOfCard } from '../payments/behaviours.ts';
 import type { CheckoutSession } from '../shapes.ts';

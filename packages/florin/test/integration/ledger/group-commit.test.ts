@@ -150,7 +150,7 @@ describe('spends that wait', () => {
     expect(await verifyLedger(db)).toEqual([]);
   });
 
-  it('and are metered leave what they leave alone, also those that cost nothing', async () => {
+  it('and are metered leave the rows that they leave one by one, also those that cost nothing', async () => {
     const [accountId, other] = await manyFunded(2);
     const metered = (more: Partial<MeteredSpend>): MeteredSpend => ({
       ...newSpend(accountId as string),
@@ -183,7 +183,7 @@ describe('spends that wait', () => {
     expect(await verifyLedger(db)).toEqual([]);
   });
 
-  it('and are made by users refuse whoever is no member, or only reads', async () => {
+  it('and are made by users are refused for those who are no members, or only read', async () => {
     const [accountId, other] = await manyFunded(2);
     const [owner, reader, stranger] = [randomUUID(), randomUUID(), randomUUID()];
     const member = 'select credits.set_member($1, $2, $3)';

@@ -114,7 +114,7 @@ describe('credits moved to another account', () => {
     expect(await available(to)).toBe(20);
   });
 
-  it('are refused for accounts that are closed, the same, or not said', async () => {
+  it('are refused for accounts that are closed, the same, or missing', async () => {
     const [from, to, closed] = [randomUUID(), randomUUID(), randomUUID()];
     await buyCredits(database.db, { accountId: from, amount: 50 });
     await buyCredits(database.db, { accountId: closed, amount: 50 });

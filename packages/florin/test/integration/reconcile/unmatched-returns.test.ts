@@ -13,7 +13,7 @@ const YEARLY = {
 };
 
 describe('a return of what is not known', () => {
-  it('is told to a person, takes nothing, and is settled once its purchase is known', async () => {
+  it('needs a person, takes nothing, and needs nobody once its purchase is known', async () => {
     const here = await shopOnSandbox('2026-10-28.endive', testCatalog(), [YEARLY]);
     const { sandbox, stripe, shop, settle, delivered } = here;
     const clock = { now: () => new Date((sandbox.now() + 1) * 1000) };
