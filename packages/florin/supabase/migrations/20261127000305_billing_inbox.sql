@@ -37,30 +37,6 @@ $$;
 comment on function billing.unspent_of_period(uuid, text, text, timestamptz) is
   'The credits of a subscription''s price that expired unspent when a period ended. Writes down what has expired, with the account locked. Internal.';
 
-create function billing.issue_for_purchase(p_command jsonb, p_amount bigint)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  perform billing.check_keys('a command', p_command, array['do', 'accountId', 'amount', 'key',
-    'purchaseKey', 'cause', 'source', 'priority', 'expiresAt', 'metadata', 'periodEnd']);
-  perform credits.give(
-    p_account_id => (p_command ->> 'accountId')::uuid,
-    p_amount => p_amount,
-    p_idempotency_key => p_command ->> 'key',
-    p_source => p_command ->> 'source',
-    p_priority => (p_command ->> 'priority')::integer,
-    p_effective_at => null,
-    p_expires_at => (p_command ->> 'expiresAt')::timestamptz,
-    p_metadata => p_command -> 'metadata',
-    p_cause => (p_command ->> 'cause')::credits.cause,
-    p_purchase_key => p_command ->> 'purchaseKey');
-end;
-$$;
-comment on function billing.issue_for_purchase(jsonb, bigint) is
-  'Gives the credits of one purchase. Internal: part of apply_commands.';
-
 create function billing.grant_of_command(p_command jsonb)
 returns uuid
 language plpgsql
@@ -92,13 +68,11 @@ declare
   v_account_id uuid;
   v_entry credits.entries;
   v_accounts uuid[] := array[]::uuid[];
-  v_reverses boolean := false;
 begin
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_accounts := v_accounts || v_account_id;
     if v_command ->> 'do' in ('reverse', 'restore') then
-      v_reverses := true;
       -- A grant that is only about to be issued was never moved.
       select * into v_entry from credits.entries e
        where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
@@ -107,10 +81,7 @@ begin
       end if;
     end if;
   end loop;
-  -- One grant after the other of one account needs no lock beforehand: a purchase.
-  if v_reverses or array_remove(v_accounts, v_account_id) <> '{}' then
-    perform credits.lock_in_order(v_accounts);
-  end if;
+  perform credits.lock_in_order(v_accounts);
   return v_accounts;
 end;
 $$;
@@ -129,32 +100,48 @@ declare
   v_amount bigint;
   v_locked uuid[];
 begin
-  v_locked := billing.lock_accounts_of(p_commands);
-  for v_command in select c.value from jsonb_array_elements(p_commands) c loop
+  -- One grant after the other of one account needs no lock beforehand: a purchase.
+  if jsonb_path_exists(p_commands,
+       '$[*] ? (@.do == "reverse" || @.do == "restore" || @.accountId != $[0].accountId)') then
+    v_locked := billing.lock_accounts_of(p_commands);
+  end if;
+  for v_place in 0 .. jsonb_array_length(p_commands) - 1 loop
+    v_command := p_commands -> v_place;
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
-    case v_command ->> 'do'
-      when 'issue' then
-        perform billing.issue_for_purchase(v_command, v_amount);
-      when 'rollover' then
+    if v_command ->> 'do' in ('issue', 'rollover') then
+      perform billing.check_keys('a command', v_command, array['do', 'accountId', 'amount', 'key',
+        'purchaseKey', 'cause', 'source', 'priority', 'expiresAt', 'metadata', 'periodEnd']);
+      if v_command ->> 'do' = 'rollover' then
         v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
           v_command #>> '{metadata,stripe_subscription_id}',
           v_command #>> '{metadata,stripe_price_id}',
           to_timestamp((v_command ->> 'periodEnd')::double precision)));
         continue when v_amount < 1;
-        perform billing.issue_for_purchase(v_command, v_amount);
-      when 'reverse' then
-        perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
-          v_locked);
-      when 'restore' then
-        perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
-          v_locked);
-      else
-        raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
-          using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
-    end case;
+      end if;
+      perform credits.give(
+        p_account_id => v_account_id,
+        p_amount => v_amount,
+        p_idempotency_key => v_command ->> 'key',
+        p_source => v_command ->> 'source',
+        p_priority => (v_command ->> 'priority')::integer,
+        p_effective_at => null,
+        p_expires_at => (v_command ->> 'expiresAt')::timestamptz,
+        p_metadata => v_command -> 'metadata',
+        p_cause => (v_command ->> 'cause')::credits.cause,
+        p_purchase_key => v_command ->> 'purchaseKey');
+    elsif v_command ->> 'do' = 'reverse' then
+      perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
+        v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+        v_locked);
+    elsif v_command ->> 'do' = 'restore' then
+      perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
+        v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+        v_locked);
+    else
+      raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
+        using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
+    end if;
   end loop;
 end;
 $$;
@@ -177,6 +164,10 @@ declare
     then v_now + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
     end;
   v_event_id text := p_plan ->> 'eventId';
+  v_account_id uuid := (p_plan ->> 'accountId')::uuid;
+  v_customer_id text := coalesce(p_plan #>> '{customer,customerId}', p_plan ->> 'customerId');
+  v_kept_under text := p_plan #>> '{subscriptionRead,id}';
+  v_owner uuid;
   v_new boolean := false;
   v_known text;
 begin
@@ -188,11 +179,11 @@ begin
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
   end if;
-  if p_plan -> 'unread' = 'true' and p_plan ->> 'customerId' is not null and exists (
-       select 1 from billing.customers c
-        where c.customer_id = p_plan ->> 'customerId'
-          and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
-    perform billing.raise_stale();
+  if v_customer_id is not null and p_plan ?| array['customer', 'unread'] then
+    select c.account_id into v_owner from billing.customers c where c.customer_id = v_customer_id;
+    if p_plan -> 'unread' = 'true' and v_owner is not null and v_owner is distinct from v_account_id then
+      perform billing.raise_stale();
+    end if;
   end if;
   if v_event_id is not null then
     if p_event is not null then
@@ -209,7 +200,7 @@ begin
             when 'string' then (p_event ->> 'created')::timestamptz
             else to_timestamp((p_event ->> 'created')::double precision) end,
           v_status, 1, v_next, case when not v_open then v_now end,
-          (p_plan ->> 'accountId')::uuid, p_plan ->> 'customerId', p_plan ->> 'reason',
+          v_account_id, p_plan ->> 'customerId', p_plan ->> 'reason',
           p_plan ->> 'errorCode', p_plan ->> 'error',
           coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event,
           decode(p_plan ->> 'body', 'base64'))
@@ -230,7 +221,7 @@ begin
              attempts = e.attempts + case when p_event is null then 0 else 1 end,
              next_attempt_at = v_next,
              processed_at = case when v_status in ('processed', 'skipped') then v_now end,
-             account_id = coalesce((p_plan ->> 'accountId')::uuid, e.account_id),
+             account_id = coalesce(v_account_id, e.account_id),
              customer_id = coalesce(p_plan ->> 'customerId', e.customer_id),
              reason = p_plan ->> 'reason',
              error_code = p_plan ->> 'errorCode',
@@ -240,42 +231,39 @@ begin
     end if;
   end if;
 
-  if p_plan #>> '{payment,subscriptionId}' <>
-       coalesce(p_plan #>> '{subscriptionRead,of}', '')
-     and not exists (
-       select 1 from billing.subscriptions s
-        where s.subscription_id = p_plan #>> '{payment,subscriptionId}'
-          and s.kept_under = p_plan #>> '{subscriptionRead,id}') then
-    raise exception 'The plan writes a payment of subscription %, which was not read.',
-        p_plan #>> '{payment,subscriptionId}'
-      using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
+  if p_plan #>> '{payment,subscriptionId}' <> coalesce(p_plan #>> '{subscriptionRead,of}', '') then
+    perform 1 from billing.subscriptions s
+      where s.subscription_id = p_plan #>> '{payment,subscriptionId}' and s.kept_under = v_kept_under;
+    if not found then
+      raise exception 'The plan writes a payment of subscription %, which was not read.',
+          p_plan #>> '{payment,subscriptionId}'
+        using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
+    end if;
   end if;
   if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
     perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
   end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(
-      billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
+    perform billing.write_payment(p_plan -> 'payment', v_kept_under);
   end if;
-  if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
-    perform billing.write_payment(billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
+  if jsonb_typeof(p_plan -> 'relatives') = 'array' then
+    perform billing.write_payment(r.value, v_kept_under)
       from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
      order by r.ordinality;
   end if;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;
-  if jsonb_typeof(p_plan -> 'customer') = 'object' then
+  if jsonb_typeof(p_plan -> 'customer') = 'object' and v_owner is null then
     perform billing.check_keys('the customer', p_plan -> 'customer',
       array['customerId', 'accountId', 'origin']);
     insert into billing.customers (customer_id, account_id, origin)
-      values (p_plan #>> '{customer,customerId}', (p_plan #>> '{customer,accountId}')::uuid,
-        p_plan #>> '{customer,origin}')
+      values (v_customer_id, (p_plan #>> '{customer,accountId}')::uuid, p_plan #>> '{customer,origin}')
       on conflict do nothing;
     if found then
       -- Events of this customer that waited for their account are tried again at once.
       update billing.events e set status = 'failed', next_attempt_at = v_now
-       where e.customer_id = p_plan #>> '{customer,customerId}' and e.status in ('failed', 'dead')
+       where e.customer_id = v_customer_id and e.status in ('failed', 'dead')
          and e.event_id is distinct from v_event_id;
     end if;
   end if;
@@ -287,7 +275,7 @@ begin
     delete from billing.open_checkouts o
      where o.checkout_session_id = p_plan ->> 'closedSessionId';
   end if;
-  if jsonb_array_length(coalesce(p_plan -> 'commands', '[]')) > 0 then
+  if jsonb_typeof(p_plan -> 'commands') = 'array' then
     perform billing.apply_commands(p_plan -> 'commands');
   end if;
   return 'applied';
