@@ -101,6 +101,8 @@ export async function unexplainedGrants(db: Executor, days: BookDays): Promise<U
        from credits.grants g
        join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
        left join booked b on b.account_id = g.account_id and b.purchase_key = g.purchase_key
+        -- Under another key it is not counted in.
+        and starts_with(e.idempotency_key, b.purchase_key)
        left join paid p
          on p.account_id = g.account_id and p.payment_id = e.metadata ->> 'stripe_payment_id'
       where g.amount > g.reversed

@@ -155,8 +155,6 @@ create table credits.grants (
 );
 create index grants_in_burn_order on credits.grants
   (account_id, priority, coalesce(expires_at, 'infinity'), issued_no) where remaining > 0;
-create index grants_by_purchase on credits.grants (account_id, purchase_key)
-  where purchase_key is not null;
 create index grants_by_home on credits.grants (home_account_id, home_grant_id)
   where home_account_id is not null;
 comment on table credits.grants is

@@ -115,8 +115,7 @@ begin
   end if;
 
   insert into billing.payment_aliases (alias, payment_id)
-    select a.alias, v_id from unnest(v_aliases) with ordinality as a (alias, place)
-     order by a.place
+    select unnest(v_aliases), v_id
     on conflict do nothing;
   get diagnostics v_found = row_count;
   if v_found < cardinality(v_aliases) then
@@ -160,7 +159,7 @@ create view billing.purchases with (security_invoker = true) as
          e.value ->> 'priceId' as price_id,
          (e.value ->> 'quantity')::bigint as quantity,
          (e.value ->> 'credits')::bigint as credits,
-         (e.value ->> 'reversed')::bigint as reversed,
+         coalesce((e.value ->> 'reversed')::bigint, 0) as reversed,
          (e.value ->> 'amountMinor')::bigint as amount_minor,
          e.value ->> 'currency' as currency,
          e.value ->> 'source' as source,
