@@ -26,6 +26,7 @@ export default defineConfig({
           include: ['packages/*/test/**/*.test.{ts,tsx}'],
           exclude: [...configDefaults.exclude, ...UNIT],
           globalSetup: ['packages/florin/test/support/cluster.ts'],
+          setupFiles: ['packages/florin/test/support/new-hour.ts'],
         },
       },
     ],

@@ -105,7 +105,7 @@ async function leastCosts<K extends string>(
   return least;
 }
 
-/** Nanoseconds; nothing but Linux tells. */
+/** In nanoseconds; only Linux tells. */
 function cpuOf(pid: number): number {
   return platform() === 'linux'
     ? Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0])

@@ -41,8 +41,8 @@ export function render(soak: Soak): { text: string; isHeld: boolean } {
   const isHeld = holds(phase) && isFlat && isRight;
   const others = Math.max(0, processors.all - processors.sender - processors.service);
   const text = [
-    `${renderMachine(cluster)}.`,
-    `One 8 kB write and its fdatasync took ${cluster.syncMs.toFixed(2)} ms (median of 200). Before anything was started, others kept ${soak.busyBefore.toFixed(2)} processors busy.`,
+    renderMachine(cluster),
+    `Before anything was started, others kept ${soak.busyBefore.toFixed(2)} processors busy.`,
     '',
     `**${pace.rate} deliveries/s for ${pace.seconds} s** on ${count(soak.rows)} ledger rows, ${pace.beside} spends/s and ${pace.beside} account reads/s beside: ${isHeld ? 'held' : 'not held'}${soak.asked === pace.rate ? '' : ` (${soak.asked}/s were asked for)`}.`,
     '',

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { gzipSync } from 'node:zlib';
-import { build } from 'vite';
+import { bundleClient } from '../packages/florin/test/support/client-bundle.ts';
 import type { Cluster } from './cluster.ts';
 import type { Figure } from './report.ts';
 import { path, serviceEnvironment, startServer } from './server.ts';
@@ -43,7 +42,7 @@ export async function measureProgram(cluster: Cluster): Promise<Figure[]> {
     { what: "`import 'florin'`", seen: Math.min(...imports), atMost: 150, unit: 'ms' },
     {
       what: '`florin/client`, minified and gzipped',
-      seen: await clientSize(),
+      seen: (await bundleClient()).size,
       atMost: 4_500,
       unit: 'bytes',
     },
@@ -53,23 +52,4 @@ export async function measureProgram(cluster: Cluster): Promise<Figure[]> {
 function residentMegabytes(pid: number): number {
   const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(line?.[1]) / 1024;
-}
-
-async function clientSize(): Promise<number> {
-  const result = await build({
-    configFile: false,
-    logLevel: 'error',
-    build: {
-      write: false,
-      target: 'es2022',
-      lib: {
-        entry: path('packages/florin/src/browser/index.ts'),
-        formats: ['es'],
-        fileName: 'client',
-      },
-      minify: true,
-    },
-  });
-  const [bundle] = Array.isArray(result) ? result : [];
-  return gzipSync(bundle?.output[0].code ?? '', { level: 9 }).length;
 }

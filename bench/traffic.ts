@@ -1,13 +1,12 @@
 /** What callers and Stripe send to a running service, at a steady rate. */
-import { createHmac, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { newKey, oneOf } from './cluster.ts';
+import { newPurchase } from './purchase.ts';
 import { type Server, WEBHOOK_SECRET } from './server.ts';
 
 export const SERVER_KEY = 'Vb7kQ2mZr8tW5xYn1LpA9cFhJ3sDgUe4';
-const PRICE = 'price_QUICK_SCAN';
 const TICK_MS = 5;
 /** A service that is so far behind does not hold the rate, whatever comes. */
 const MAX_WAITING = 5_000;
@@ -173,56 +172,9 @@ function ask({
   });
 }
 
-/** A pack that was paid for, signed as Stripe does. */
 function delivery(account: string): Call {
-  const id = randomUUID().replaceAll('-', '');
-  const body = JSON.stringify({
-    id: `evt_${id}`,
-    object: 'event',
-    api_version: '2026-10-28.endive',
-    created: Math.floor(Date.now() / 1000),
-    type: 'checkout.session.completed',
-    livemode: false,
-    pending_webhooks: 1,
-    request: { id: null, idempotency_key: null },
-    data: {
-      object: {
-        id: `cs_${id}`,
-        object: 'checkout.session',
-        mode: 'payment',
-        status: 'complete',
-        payment_status: 'paid',
-        amount_total: 500,
-        currency: 'usd',
-        customer: null,
-        client_reference_id: account,
-        metadata: {},
-        payment_intent: `pi_${id}`,
-        invoice: null,
-        subscription: null,
-        line_items: {
-          object: 'list',
-          has_more: false,
-          data: [
-            {
-              id: `li_${id}`,
-              object: 'item',
-              amount_subtotal: 500,
-              amount_total: 500,
-              amount_discount: 0,
-              currency: 'usd',
-              quantity: 1,
-              description: PRICE,
-              price: { id: PRICE, object: 'price', lookup_key: null, unit_amount: 500 },
-            },
-          ],
-        },
-      },
-    },
-  });
-  const at = Math.floor(Date.now() / 1000);
-  const v1 = createHmac('sha256', WEBHOOK_SECRET).update(`${at}.${body}`).digest('hex');
-  const headers = { 'stripe-signature': `t=${at},v1=${v1}`, 'content-type': 'application/json' };
+  const { body, signature } = newPurchase(account, { secret: WEBHOOK_SECRET, customer: null });
+  const headers = { 'stripe-signature': signature, 'content-type': 'application/json' };
   return { method: 'POST', path: '/api/stripe/webhook', headers, body };
 }
 

@@ -1,4 +1,4 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { defineCatalog, OCR_CATALOG } from '../../packages/florin/src/catalog/index.ts';
 import { connect } from '../../packages/florin/src/db/index.ts';
@@ -11,26 +11,22 @@ import {
 } from '../../packages/florin/src/webhooks/index.ts';
 import { type BenchDatabase, type Cluster, oneOf, openAccounts } from '../cluster.ts';
 import type { Scenario } from '../load.ts';
+import { newPurchase, PRICE, type SignedPurchase } from '../purchase.ts';
 import { moveFloor, openFloor, run } from '../statements.ts';
 
 const CLIENTS = 8;
 /** As many as Stripe sends at once. */
 const BURST = 16;
 const SECRET = 'whsec_of_the_benchmark_7f3a9c';
-const PRICE = 'price_QUICK_SCAN';
 const { credits: CREDITS, reason: REASON } = OCR_CATALOG.prices[PRICE];
 const SEED_USERS = 1_000;
 /** More than one slice takes; past it deliveries are made as they are needed. */
 const PREPARED = 3_000;
 
-type Delivery = {
+type Delivery = Omit<SignedPurchase, 'body'> & {
   readonly rawBody: Buffer;
-  readonly signature: string;
   readonly secrets: readonly string[];
   readonly account: string;
-  readonly eventId: string;
-  readonly sessionId: string;
-  readonly paymentId: string;
 };
 
 /** A signed purchase of one pack, from its bytes to the committed balance. */
@@ -139,66 +135,10 @@ function check(delivery: Delivery): void {
   }
 }
 
-/** A checkout of a pack with its line in it, signed as Stripe does. */
 export function newDelivery(account: string): Delivery {
-  const mark = randomUUID().replaceAll('-', '');
-  const eventId = `evt_${mark}`;
-  const sessionId = `cs_${mark}`;
-  const paymentId = `pi_${mark}`;
-  const line = {
-    id: `li_${mark}`,
-    object: 'item',
-    amount_subtotal: 500,
-    amount_total: 500,
-    amount_discount: 0,
-    currency: 'usd',
-    quantity: 1,
-    description: 'Quick Scan',
-    price: { id: PRICE, object: 'price', lookup_key: null, unit_amount: 500 },
-  };
-  const session = {
-    id: sessionId,
-    object: 'checkout.session',
-    mode: 'payment',
-    status: 'complete',
-    payment_status: 'paid',
-    amount_total: 500,
-    currency: 'usd',
-    customer: `cus_${account.slice(0, 8)}`,
-    client_reference_id: account,
-    metadata: {},
-    payment_intent: paymentId,
-    invoice: null,
-    subscription: null,
-    line_items: { object: 'list', data: [line], has_more: false },
-  };
-  const created = Math.floor(Date.now() / 1000);
-  const event = {
-    id: eventId,
-    object: 'event',
-    api_version: '2026-10-28.endive',
-    created,
-    type: 'checkout.session.completed',
-    livemode: false,
-    pending_webhooks: 1,
-    request: { id: null, idempotency_key: null },
-    data: { object: session },
-  };
-  const rawBody = Buffer.from(JSON.stringify(event));
-  const signature = createHmac('sha256', SECRET)
-    .update(`${created}.`)
-    .update(rawBody)
-    .digest('hex');
-  const header = `t=${created},v1=${signature}`;
-  return {
-    rawBody,
-    signature: header,
-    secrets: [SECRET],
-    account,
-    eventId,
-    sessionId,
-    paymentId,
-  };
+  const customer = `cus_${account.slice(0, 8)}`;
+  const { body, ...purchase } = newPurchase(account, { secret: SECRET, customer });
+  return { ...purchase, rawBody: Buffer.from(body), secrets: [SECRET], account };
 }
 
 /** The seed's tables and view, with the faults that kept it from writing at all taken out. */

@@ -263,6 +263,9 @@ const schema = z.object({
   ),
 });
 
+/** The names of all settings. */
+export const SETTINGS: readonly string[] = Object.keys(schema.shape);
+
 /** What no setting alone can say. */
 function faultsBetween(env: z.infer<typeof schema>): string[] {
   const faults: string[] = [];

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { postAlerts } from './alerts/index.ts';
 import { type Charges, createCharges } from './charge/index.ts';
 import { parseConfig } from './config.ts';
-import { createCredit, withCredits } from './credit/index.ts';
+import { createCredit, WHOLE_CREDITS, withCredits } from './credit/index.ts';
 import { type Context, connect, type Database } from './db/index.ts';
 import { createApp } from './http/index.ts';
 import { type JobOutcome, type RunningJob, runJobs, startJobs } from './jobs/index.ts';
@@ -172,7 +172,7 @@ const PAUSE_MS = { first: 200, max: 5_000 };
 export function createLedger(
   db: Database,
   logger: Logger,
-  { debtLimit = 0, spender = createSpender(db) } = {},
+  { debtLimit = 0, spender = createSpender(db), credit = WHOLE_CREDITS } = {},
 ): FlorinLedger {
   const pause = (attempt: number) => wait(backoff(attempt, PAUSE_MS));
   return {
@@ -196,7 +196,7 @@ export function createLedger(
     limits: (accountId) => listLimits(db, accountId),
     members: createMembers(db),
     closeAccount: (closing) => closeAccount(db, closing),
-    exportPerson: (userId) => exportPerson(db, { userId, now: systemClock.now() }),
+    exportPerson: (userId) => exportPerson(db, { userId, now: systemClock.now(), credit }),
     erasePerson: (userId) => erasePerson(db, { userId }),
     verify: (accountId) => verifyLedger(db, accountId),
   };
@@ -216,7 +216,10 @@ export function connectLedger(config: LedgerConfig): FlorinLedger & { close(): P
   });
   const credit = createCredit(given.credit?.decimals ?? 0);
   const agreed = withDecimals(db, credit.decimals);
-  return { ...withCredits(credit, createLedger(agreed, logger)), close: () => db.close() };
+  return {
+    ...withCredits(credit, createLedger(agreed, logger, { credit })),
+    close: () => db.close(),
+  };
 }
 
 /** The whole service in a program of yours. */
@@ -295,7 +298,7 @@ export function createFlorin(options: FlorinOptions): Florin {
     tell === undefined ? undefined : { db, logger, tell, lowBalance: catalog.lowBalance, credit };
   const spender = createSpender(db);
   const { debtLimit } = catalog;
-  const ledger = createLedger(db, logger, { debtLimit, spender });
+  const ledger = createLedger(db, logger, { debtLimit, spender, credit });
   const background = { client: stripe, alerts };
   const due = (jobs?: { forMs?: number }) => runJobs(webhooks, background, jobs);
   const charges = createCharges({ db, card: catalog.usage, debtLimit, spender });

@@ -444,13 +444,18 @@ begin
        '$[*] ? (@.do == "reverse" || @.do == "restore" || @.accountId != $[0].accountId)') then
     v_locked := billing.lock_accounts_of(p_commands);
   end if;
+  -- An invoice of several lines, of which nothing has gone back yet.
+  if jsonb_array_length(p_commands) > 1 and not jsonb_path_exists(p_commands,
+       '$[*] ? (!(@.do == "issue" && @.accountId == $[0].accountId))') then
+    perform billing.issue_together(p_commands);
+    return;
+  end if;
   for v_place in 0 .. jsonb_array_length(p_commands) - 1 loop
     v_command := p_commands -> v_place;
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
     if v_command ->> 'do' in ('issue', 'rollover') then
-      perform billing.check_keys('a command', v_command, array['do', 'accountId', 'amount', 'key',
-        'purchaseKey', 'cause', 'source', 'priority', 'expiresAt', 'metadata', 'periodEnd']);
+      perform billing.check_purchase(v_command);
       if v_command ->> 'do' = 'rollover' then
         v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
           v_command #>> '{metadata,stripe_subscription_id}',
@@ -788,6 +793,20 @@ $$;
 ALTER FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 for a key that is not known: a misspelt one would otherwise be ignored, and what it says lost. Changes nothing.';
+
+CREATE FUNCTION billing.check_purchase(p_command jsonb) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  perform billing.check_keys('a command', p_command, array['do', 'accountId', 'amount', 'key',
+    'purchaseKey', 'cause', 'source', 'priority', 'expiresAt', 'metadata', 'periodEnd']);
+end;
+$$;
+
+ALTER FUNCTION billing.check_purchase(p_command jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.check_purchase(p_command jsonb) IS 'Raises 22023 for a key that no command for a purchase has. Internal: part of apply_commands.';
 
 CREATE FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) RETURNS TABLE(alert_id uuid, account_id uuid, type text, data jsonb, attempts integer, created_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1173,6 +1192,34 @@ $$;
 ALTER FUNCTION billing.grant_of_command(p_command jsonb) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.grant_of_command(p_command jsonb) IS 'The grant that a command takes back or gives back, by its key. Internal: part of apply_commands.';
+
+CREATE FUNCTION billing.issue_together(p_commands jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_all record;
+begin
+  perform billing.check_purchase(c.value) from jsonb_array_elements(p_commands) c;
+  select (min(c.value ->> 'accountId'))::uuid as account_id,
+         array_agg((c.value ->> 'amount')::bigint order by c.n) as amounts,
+         array_agg(c.value ->> 'key' order by c.n) as keys,
+         array_agg(c.value ->> 'source' order by c.n) as sources,
+         array_agg((c.value ->> 'priority')::integer order by c.n) as priorities,
+         array_agg((c.value ->> 'expiresAt')::timestamptz order by c.n) as expiries,
+         array_agg(c.value -> 'metadata' order by c.n) as metadata,
+         array_agg((c.value ->> 'cause')::credits.cause order by c.n) as causes,
+         array_agg(c.value ->> 'purchaseKey' order by c.n) as purchase_keys
+    into v_all
+    from jsonb_array_elements(p_commands) with ordinality as c (value, n);
+  perform credits.give_batch(v_all.account_id, v_all.amounts, v_all.keys, v_all.sources,
+    v_all.priorities, v_all.expiries, v_all.metadata, v_all.causes, v_all.purchase_keys);
+end;
+$$;
+
+ALTER FUNCTION billing.issue_together(p_commands jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.issue_together(p_commands jsonb) IS 'Gives the credits of several purchases to their one account. Internal: part of apply_commands.';
 
 CREATE FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1930,17 +1977,17 @@ COMMENT ON FUNCTION credits.accounts_of(p_user_id uuid, p_after uuid, p_limit in
 CREATE FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
-    AS $_$
+    AS $$
 begin
   -- In their own account a name that is no other user's and no pseudonym may be theirs: an address, a key.
   if p_actor = p_person
      or p_own and not starts_with(p_actor, 'erased:')
-        and p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+        and not credits.is_user_id(p_actor) then
     return p_pseudonym;
   end if;
   return p_actor;
 end;
-$_$;
+$$;
 
 ALTER FUNCTION credits.actor_without(p_actor text, p_own boolean, p_person text, p_pseudonym text) OWNER TO florin_owner;
 
@@ -2538,6 +2585,23 @@ ALTER FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p
 
 COMMENT ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Raises 22023 for what no entry may say of its usage. Changes nothing.';
 
+CREATE FUNCTION credits.check_user_id(p_actor text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  if credits.is_user_id(p_actor) and p_actor <> lower(p_actor) then
+    -- Limits go by the name as it is written.
+    raise exception 'The user id % is not in lower case.', p_actor
+      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.check_user_id(p_actor text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.check_user_id(p_actor text) IS 'Refuses a user id that is not in lower case (22023).';
+
 CREATE FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
@@ -2651,6 +2715,31 @@ $$;
 ALTER FUNCTION credits.current_accounts() OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.current_accounts() IS 'The accounts whose rows the signed-in user may read: their own, and those that they are a member of in this instant.';
+
+CREATE FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) RETURNS TABLE(day text, spent bigint, granted bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  -- An entry's time may be out of order by as long as it waited for its account's lock.
+  v_first bigint := credits.first_entry_at(p_account_id, p_from - interval '1 hour');
+  v_last bigint := credits.first_entry_at(p_account_id, p_to + interval '1 hour');
+begin
+  return query
+    select to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD'),
+           coalesce(-sum(e.amount) filter (where e.kind in ('spend', 'capture')), 0)::bigint,
+           coalesce(sum(e.amount) filter (where e.kind = 'grant'), 0)::bigint
+      from credits.entries e
+     where e.account_id = p_account_id and e.created_at >= p_from and e.created_at < p_to
+       and e.entry_no >= v_first and e.entry_no < v_last
+     group by 1
+     order by 1;
+end;
+$$;
+
+ALTER FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) IS 'Credits spent and captured, and granted, on each day (UTC) with movement, from p_from up to but without p_to. Reads little beside the entries of that time.';
 
 CREATE TABLE credits.allocations (
     account_id uuid NOT NULL,
@@ -3019,6 +3108,8 @@ begin
   end loop;
 
   -- The rollup goes on with the name that its entries have now.
+  insert into credits.usage_marks (account_id, entry_no) values (p_account_id, 0)
+  on conflict (account_id) do nothing;
   perform 1 from credits.usage_marks m where m.account_id = p_account_id for update;
   insert into credits.usage_days (account_id, day, meter, feature, actor, spent, quantity)
   select d.account_id, d.day, d.meter, d.feature, v_pseudonym, sum(d.spent), sum(d.quantity)
@@ -3648,6 +3739,93 @@ ALTER FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credi
 
 COMMENT ON FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) IS 'Gives back to a grant what credits.take_back took: it pays again, or has its credits again.';
 
+CREATE FUNCTION credits.give_batch(p_account_id uuid, p_amounts bigint[], p_idempotency_keys text[], p_sources text[], p_priorities integer[], p_expires_at timestamp with time zone[], p_metadata jsonb[], p_causes credits.cause[], p_purchase_keys text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_account credits.accounts;
+  v_each record;
+  v_grant credits.grants;
+  v_entry credits.entries;
+  v_grants credits.grants[] := array[]::credits.grants[];
+  v_entries credits.entries[] := array[]::credits.entries[];
+begin
+  perform credits.check_input(p_account_id, i.amount, i.key, i.cause)
+     from unnest(p_amounts, p_idempotency_keys, p_causes) as i (amount, key, cause);
+  v_account := credits.lock_account(p_account_id, true);
+  -- What is settled, replayed or refused along the way is for each to find.
+  if v_account.closed_at is not null or v_account.debt > 0
+     or credits.needs_settling(v_account, v_now)
+     or v_now >= any (p_expires_at) or '' = any (array_replace(p_sources, null, ''))
+     or cardinality(p_idempotency_keys) <> (
+       select count(distinct k.key) from unnest(p_idempotency_keys) as k (key))
+     or exists (
+       select from credits.entries e
+        where e.account_id = p_account_id and e.idempotency_key = any (p_idempotency_keys)) then
+    for v_n in 1..cardinality(p_amounts) loop
+      perform credits.give(p_account_id, p_amounts[v_n], p_idempotency_keys[v_n], p_sources[v_n],
+        p_priorities[v_n], null, p_expires_at[v_n], p_metadata[v_n], p_causes[v_n], p_purchase_keys[v_n]);
+    end loop;
+    return;
+  end if;
+  for v_each in
+    select * from unnest(p_amounts, p_idempotency_keys, p_sources, p_priorities, p_expires_at, p_metadata,
+        p_causes, p_purchase_keys)
+      as i (amount, idempotency_key, source, priority, expires_at, metadata, cause, purchase_key)
+  loop
+    v_account.entry_no := v_account.entry_no + 1;
+    v_account.posted := v_account.posted + v_each.amount;
+    v_account.next_change_at := least(v_account.next_change_at, v_each.expires_at);
+    v_account.next_expiry_at := least(v_account.next_expiry_at, v_each.expires_at);
+    v_grant.grant_id := gen_random_uuid();
+    v_grant.issued_no := v_account.entry_no;
+    v_grant.source := v_each.source;
+    v_grant.priority := coalesce(v_each.priority, 0);
+    v_grant.amount := v_each.amount;
+    v_grant.effective_at := v_now;
+    v_grant.expires_at := v_each.expires_at;
+    v_grant.created_at := v_now;
+    v_grant.purchase_key := v_each.purchase_key;
+    v_grants := v_grants || v_grant;
+    v_entry.account_id := p_account_id;
+    v_entry.entry_no := v_account.entry_no;
+    v_entry.amount := v_each.amount;
+    v_entry.posted_after := v_account.posted;
+    v_entry.held_after := v_account.held;
+    v_entry.created_at := v_now;
+    v_entry.kind := 'grant';
+    v_entry.cause := v_each.cause;
+    v_entry.grant_id := v_grant.grant_id;
+    v_entry.grant_delta := v_each.amount;
+    v_entry.idempotency_key := v_each.idempotency_key;
+    v_entry.subject_seal := credits.subject_seal(v_grant);
+    v_entry.metadata := nullif(v_each.metadata, '{}');
+    v_entry.chain := credits.chain_after(v_entry, v_account.chain);
+    v_account.chain := v_entry.chain;
+    v_entries := v_entries || v_entry;
+  end loop;
+  insert into credits.grants (
+    account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
+    purchase_key, effective, remaining)
+  select p_account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at,
+         g.expires_at, g.created_at, g.purchase_key, true, g.amount
+    from unnest(v_grants) g;
+  insert into credits.entries (
+    account_id, entry_no, amount, posted_after, held_after, created_at, kind, cause, grant_id,
+    grant_delta, idempotency_key, subject_seal, metadata, chain)
+  select p_account_id, e.entry_no, e.amount, e.posted_after, e.held_after, e.created_at, e.kind,
+         e.cause, e.grant_id, e.grant_delta, e.idempotency_key, e.subject_seal, e.metadata, e.chain
+    from unnest(v_entries) e;
+  perform credits.save_account(v_account);
+end;
+$$;
+
+ALTER FUNCTION credits.give_batch(p_account_id uuid, p_amounts bigint[], p_idempotency_keys text[], p_sources text[], p_priorities integer[], p_expires_at timestamp with time zone[], p_metadata jsonb[], p_causes credits.cause[], p_purchase_keys text[]) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.give_batch(p_account_id uuid, p_amounts bigint[], p_idempotency_keys text[], p_sources text[], p_priorities integer[], p_expires_at timestamp with time zone[], p_metadata jsonb[], p_causes credits.cause[], p_purchase_keys text[]) IS 'What credits.give does for each, in order, all effective at once: by one statement a table where nothing of the account is to be settled and no key is used. Internal.';
+
 CREATE FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -3689,6 +3867,20 @@ $$;
 ALTER FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) IS 'The accounts that credits of this grant were ever moved to. Locks nothing.';
+
+CREATE FUNCTION credits.is_user_id(p_actor text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $_$
+begin
+  return coalesce(
+    p_actor ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$', false);
+end;
+$_$;
+
+ALTER FUNCTION credits.is_user_id(p_actor text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.is_user_id(p_actor text) IS 'Whether the actor is a user, by the id; any other name is an agent or a key of the app''s.';
 
 CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer DEFAULT 0, p_effective_at timestamp with time zone DEFAULT now(), p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_metadata jsonb DEFAULT '{}'::jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3789,20 +3981,6 @@ ALTER FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text,
 
 COMMENT ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) IS 'The id of the limit on this scope: setting it again changes it.';
 
-CREATE FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO ''
-    AS $$
-begin
-  return credits.reached_limit(
-    credits.limit_states(p_account_id, p_actor, p_feature, clock_timestamp()), p_amount);
-end;
-$$;
-
-ALTER FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) IS 'The limit that a use of this amount would pass in this instant: rule, used, limit and resetsAt; null when it would pass none. Writes and locks nothing, so that it promises nothing either.';
-
 CREATE FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) RETURNS credits.limit_state[]
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
@@ -3877,7 +4055,7 @@ begin
     v_end := credits.window_end(v_rule.per, v_start, v_rule.time_zone);
     select array_agg(a.actor) into v_whose from unnest(p_actors) as a (actor)
      where v_rule.actor in ('*', a.actor);
-    -- Who used something in a window that began before the limit has no counter in it yet.
+    -- An actor who used something in a window that began before the limit has no counter in it yet.
     v_uncounted := null;
     if v_rule.actor = '*' and v_start < v_rule.since then
       select array_agg(a.actor) into v_uncounted from unnest(v_whose) as a (actor)
@@ -3969,7 +4147,7 @@ declare
   v_elsewhere bigint := 0;
   v_pieces credits.piece[] := array[]::credits.piece[];
 begin
-  -- Who holds locks already takes no more: that could be out of order.
+  -- A caller that holds locks already takes no more: that could be out of order.
   if p_locked is null then
     perform credits.lock_in_order(v_locked);
   end if;
@@ -4028,6 +4206,28 @@ ALTER FUNCTION credits.look_ahead(INOUT p_account credits.accounts) OWNER TO flo
 
 COMMENT ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) IS 'Works out again when time alone next changes the account.';
 
+CREATE FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO ''
+    AS $$
+begin
+  -- One by one, as in read_limits.
+  if exists (
+    select from credits.accounts a
+     where a.account_id = p_account_id and a.closed_at is not null) then
+    return false;
+  elsif credits.refused_actor(p_account_id, p_actor) is not null then
+    return false;
+  end if;
+  return credits.reached_limit(
+    credits.limit_states(p_account_id, p_actor, p_feature, clock_timestamp()), p_amount) is null;
+end;
+$$;
+
+ALTER FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) IS 'Whether a use of this amount would be refused by nothing but the balance in this instant: the account is open, the actor may use its credits, and no limit would be passed. Writes and locks nothing, so that it promises nothing either. Errors: 22023.';
+
 CREATE FUNCTION credits.members_of(p_account_id uuid, p_after uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 100) RETURNS TABLE(user_id uuid, role credits.member_role)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
@@ -4045,6 +4245,22 @@ $$;
 ALTER FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) IS 'The members of an account by id, after p_after; the owner of a personal account is not among them.';
+
+CREATE FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+declare
+  v_at timestamptz := p_local at time zone p_time_zone;
+begin
+  return case when (v_at - interval '1 hour') at time zone p_time_zone = p_local
+    then v_at - interval '1 hour' else v_at end;
+end;
+$$;
+
+ALTER FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) IS 'The instant of a midnight of the time zone; where clocks go back across it and it comes twice, the first.';
 
 CREATE FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text DEFAULT NULL::text, p_metadata jsonb DEFAULT NULL::jsonb) RETURNS credits.step
     LANGUAGE plpgsql
@@ -4764,12 +4980,11 @@ COMMENT ON FUNCTION credits.recompute_balances() IS 'Sets stored balances from t
 CREATE FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
-    AS $_$
+    AS $$
 declare
   v_role credits.member_role;
 begin
-  if p_actor is null
-     or p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+  if not credits.is_user_id(p_actor) then
     return null;
   end if;
   v_role := credits.role_of(p_account_id, p_actor::uuid);
@@ -4780,13 +4995,11 @@ begin
   elsif v_role < 'member' then
     return 'role_too_low';
   elsif v_role is not null and p_actor <> lower(p_actor) then
-    -- Limits go by the name as it is written.
-    raise exception 'The user id % is not in lower case.', p_actor
-      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+    perform credits.check_user_id(p_actor);
   end if;
   return null;
 end;
-$_$;
+$$;
 
 ALTER FUNCTION credits.refused_actor(p_account_id uuid, p_actor text) OWNER TO florin_owner;
 
@@ -5326,6 +5539,7 @@ begin
     raise exception 'The names of actor and feature have 1 to 200 characters.'
       using errcode = '22023', hint = 'Nothing was written. Leave out what does not apply.';
   end if;
+  perform credits.check_user_id(p_actor);
   if p_time_zone is null or not exists (
     select from pg_catalog.pg_timezone_names z where z.name = p_time_zone) then
     raise exception 'There is no time zone %.', coalesce(p_time_zone, 'null')
@@ -5353,7 +5567,7 @@ $$;
 
 ALTER FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) IS 'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
+COMMENT ON FUNCTION credits.set_limit(p_account_id uuid, p_amount bigint, p_per credits.limit_window, p_actor text, p_feature text, p_soft boolean, p_time_zone text) IS 'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. An actor that is a user id is in lower case. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
 
 CREATE FUNCTION credits.set_member(p_account_id uuid, p_user_id uuid, p_role text, p_by uuid DEFAULT NULL::uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6176,7 +6390,7 @@ $$;
 
 ALTER FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) IS 'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for who used nothing.';
+COMMENT ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from date, p_to date) IS 'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for an actor who used nothing.';
 
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -6246,8 +6460,9 @@ begin
   return case p_per
     when 'lifetime' then null
     when 'hour' then p_start + interval '1 hour'
-    when 'day' then ((p_start at time zone p_time_zone) + interval '1 day') at time zone p_time_zone
-    else ((p_start at time zone p_time_zone) + interval '1 month') at time zone p_time_zone
+    else credits.midnight(
+      date_trunc(p_per::text, p_start at time zone p_time_zone) + ('1 ' || p_per)::interval,
+      p_time_zone)
   end;
 end;
 $$;
@@ -6261,8 +6476,11 @@ CREATE FUNCTION credits.window_start(p_per credits.limit_window, p_at timestamp 
     SET search_path TO ''
     AS $$
 begin
-  return case when p_per = 'lifetime' then '-infinity'::timestamptz
-    else date_trunc(p_per::text, p_at, p_time_zone) end;
+  return case p_per
+    when 'lifetime' then '-infinity'::timestamptz
+    when 'hour' then date_trunc('hour', p_at, p_time_zone)
+    else credits.midnight(date_trunc(p_per::text, p_at at time zone p_time_zone), p_time_zone)
+  end;
 end;
 $$;
 
@@ -6748,7 +6966,7 @@ CREATE TABLE billing.subscriptions (
 
 ALTER TABLE billing.subscriptions OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. Which word that is, the decision says; none is written over one that it did not see.';
+COMMENT ON TABLE billing.subscriptions IS 'What Stripe last said about each subscription. The decision says which that is; nothing is written over an update that it did not see.';
 
 COMMENT ON COLUMN billing.subscriptions.payments_version IS 'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
 
@@ -6826,27 +7044,32 @@ COMMENT ON COLUMN billing.top_ups.payment_method_id IS 'Kept with the top-up, so
 CREATE VIEW credits.balances WITH (security_invoker='true') AS
  SELECT a.account_id,
         CASE
-            WHEN (d.balance IS NULL) THEN a.posted
-            ELSE d.balance[1]
+            WHEN (a.balance IS NULL) THEN a.posted
+            ELSE a.balance[1]
         END AS posted,
         CASE
-            WHEN (d.balance IS NULL) THEN (a.held)::bigint
-            ELSE d.balance[2]
+            WHEN (a.balance IS NULL) THEN (a.held)::bigint
+            ELSE a.balance[2]
         END AS held,
         CASE
-            WHEN (d.balance IS NULL) THEN (a.posted - (a.held)::bigint)
-            ELSE (d.balance[1] - d.balance[2])
+            WHEN (a.balance IS NULL) THEN (a.posted - (a.held)::bigint)
+            ELSE (a.balance[1] - a.balance[2])
         END AS available,
         CASE
-            WHEN ((d.balance IS NULL) AND ((a.next_expiry_at IS NULL) OR (a.settled = a.axis))) THEN a.next_expiry_at
+            WHEN ((a.balance IS NULL) AND ((a.next_expiry_at IS NULL) OR (a.settled = a.axis))) THEN a.next_expiry_at
             ELSE credits.soonest_expiry(a.account_id)
         END AS next_expiry_at
-   FROM (credits.accounts a
-     CROSS JOIN LATERAL ( SELECT
+   FROM ( SELECT w.account_id,
+            w.posted,
+            w.held,
+            w.next_expiry_at,
+            w.settled,
+            w.axis,
                 CASE
-                    WHEN (a.next_change_at <= clock_timestamp()) THEN credits.balance_when_due(a.account_id)
+                    WHEN (w.next_change_at <= clock_timestamp()) THEN credits.balance_when_due(w.account_id)
                     ELSE NULL::bigint[]
-                END AS balance) d);
+                END AS balance
+           FROM credits.accounts w) a;
 
 ALTER TABLE credits.balances OWNER TO florin_owner;
 
@@ -7130,7 +7353,7 @@ CREATE VIEW credits.broken_moved_credits_have_a_home WITH (security_invoker='tru
             n.expires_at
            FROM credits.grants n
           WHERE (n.home_account_id IS NULL)) g ON (((g.account_id = p.home_account_id) AND (g.grant_id = p.home_grant_id))))
-  WHERE ((p.home_account_id IS NOT NULL) AND ((((g.source IS DISTINCT FROM p.source) OR (g.purchase_key IS DISTINCT FROM p.purchase_key)) OR (g.priority IS DISTINCT FROM p.priority)) OR (g.expires_at IS DISTINCT FROM p.expires_at)));
+  WHERE ((p.home_account_id IS NOT NULL) AND ((g.source IS DISTINCT FROM p.source) OR (g.purchase_key IS DISTINCT FROM p.purchase_key) OR (g.priority IS DISTINCT FROM p.priority) OR (g.expires_at IS DISTINCT FROM p.expires_at)));
 
 ALTER TABLE credits.broken_moved_credits_have_a_home OWNER TO florin_owner;
 
@@ -7903,6 +8126,8 @@ GRANT ALL ON FUNCTION billing.begin_top_up(p_account_id uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION billing.check_purchase(p_command jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) TO service_role;
 GRANT ALL ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) TO postgres;
@@ -7956,6 +8181,8 @@ GRANT ALL ON FUNCTION billing.forget_expired(p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION billing.forget_expired(p_limit integer) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.grant_of_command(p_command jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION billing.issue_together(p_commands jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) TO service_role;
@@ -8107,6 +8334,8 @@ REVOKE ALL ON FUNCTION credits.check_range(p_account credits.accounts) FROM PUBL
 
 REVOKE ALL ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.check_user_id(p_actor text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
 GRANT ALL ON FUNCTION credits.close_account(p_account_id uuid, p_idempotency_key text, p_metadata jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
@@ -8126,6 +8355,10 @@ REVOKE ALL ON FUNCTION credits.current_accounts() FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.current_accounts() TO authenticated;
 GRANT ALL ON FUNCTION credits.current_accounts() TO service_role;
 GRANT ALL ON FUNCTION credits.current_accounts() TO postgres;
+
+REVOKE ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) TO postgres;
 
 GRANT SELECT ON TABLE credits.allocations TO authenticated;
 GRANT SELECT ON TABLE credits.allocations TO service_role;
@@ -8210,11 +8443,15 @@ REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempo
 
 REVOKE ALL ON FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.give_batch(p_account_id uuid, p_amounts bigint[], p_idempotency_keys text[], p_sources text[], p_priorities integer[], p_expires_at timestamp with time zone[], p_metadata jsonb[], p_causes credits.cause[], p_purchase_keys text[]) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.is_user_id(p_actor text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
@@ -8227,10 +8464,6 @@ GRANT ALL ON FUNCTION credits.keep_decimals(p_decimals integer) TO postgres;
 REVOKE ALL ON FUNCTION credits.kept_members(p_account_id uuid, p_user_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.limit_id(p_account_id uuid, p_actor text, p_feature text, p_per credits.limit_window, p_soft boolean) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO service_role;
-GRANT ALL ON FUNCTION credits.limit_reached_by(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.limit_states(p_account_id uuid, p_actor text, p_feature text, p_at timestamp with time zone) FROM PUBLIC;
 
@@ -8246,9 +8479,15 @@ REVOKE ALL ON FUNCTION credits.lock_pieces(p_account_id uuid, p_grant_id uuid, p
 
 REVOKE ALL ON FUNCTION credits.look_ahead(INOUT p_account credits.accounts) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO service_role;
+GRANT ALL ON FUNCTION credits.may_use(p_account_id uuid, p_amount bigint, p_actor text, p_feature text) TO postgres;
+
 REVOKE ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO service_role;
 GRANT ALL ON FUNCTION credits.members_of(p_account_id uuid, p_after uuid, p_limit integer) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.midnight(p_local timestamp without time zone, p_time_zone text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.move_on_grant(p_account credits.accounts, p_kind credits.entry_kind, p_grant_id uuid, p_delta bigint, p_posted bigint, p_at timestamp with time zone, p_cause credits.cause, p_idempotency_key text, p_metadata jsonb) FROM PUBLIC;
 
@@ -8450,6 +8689,8 @@ GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO se
 GRANT ALL ON FUNCTION credits.unpaid_stretches(p_account credits.accounts) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) TO service_role;
+GRANT ALL ON FUNCTION credits.usage_seal(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, p_actor_digest bytea) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.use_limits(p_account_id uuid, p_actor text, p_feature text, p_amount bigint, p_at timestamp with time zone, p_raise boolean) FROM PUBLIC;
 

@@ -35,7 +35,7 @@ import { disputeRoutes } from './payments/disputes.ts';
 import { fraudWarningRoutes } from './payments/fraud-warnings.ts';
 import { intentRoutes } from './payments/intent-routes.ts';
 import { payoutRoutes } from './payments/payouts.ts';
-import { refundRoutes } from './payments/refunds.ts';
+import { refundRoutes } from './payments/refund-routes.ts';
 import { setupIntentRoutes } from './payments/setup-intents.ts';
 import { quoteRoutes } from './quotes/quote-routes.ts';
 import { scheduleRoutes } from './schedules/schedule-routes.ts';

@@ -9,6 +9,7 @@ A Stripe for this machine. Any test key (sk_test_…) is taken, unless --key nam
 
   --port <port>          default 4243; 0 takes a free one
   --host <host>          default 127.0.0.1
+  --public-url <url>     the address in links to pages, where browsers reach the sandbox by another one
   --data <file>          keeps everything over a restart; without it: in memory
   --fixtures <file>      JSON: {"prices": [{"id", "name", "unitAmount", …}], "endpoints": [{"url", "secret"}]}
   --webhook <url>        where events go; needs --webhook-secret
@@ -70,6 +71,7 @@ export function readCommandLine(argv: readonly string[]): SandboxOptions | 'help
   return {
     ...(port === undefined ? {} : { port: readPort(port) }),
     ...(host === undefined ? {} : { host }),
+    ...(given['public-url'] === undefined ? {} : { publicUrl: readUrl(given['public-url']) }),
     ...(key === undefined ? {} : { apiKeys: key }),
     storage: given.data,
     seed: given.seed,
@@ -86,6 +88,7 @@ function parse(argv: readonly string[]) {
       options: {
         port: { type: 'string' },
         host: { type: 'string' },
+        'public-url': { type: 'string' },
         data: { type: 'string' },
         fixtures: { type: 'string' },
         webhook: { type: 'string' },
@@ -107,6 +110,13 @@ function readPort(text: string): number {
     throw new UsageError(`--port wants a number from 0 to 65535, not "${text}".`);
   }
   return port;
+}
+
+function readUrl(text: string): string {
+  if (!url.safeParse(text).success) {
+    throw new UsageError(`--public-url wants an http or https address, not "${text}".`);
+  }
+  return text;
 }
 
 function readVersion(text: string | undefined): string | undefined {

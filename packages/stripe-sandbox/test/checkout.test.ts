@@ -253,6 +253,47 @@ describe('a subscription checkout', () => {
     expect(all.map((one) => one.status)).toEqual(['active']);
   });
 
+  it.each([
+    [
+      'subscription',
+      { mode: 'subscription', line_items: [{ price: 'price_BASIC_MONTHLY', quantity: 1 }] },
+    ],
+    ['payment', { mode: 'payment', line_items: [{ price: 'price_QUICK_SCAN', quantity: 1 }] }],
+    [
+      'invoiced payment',
+      {
+        mode: 'payment',
+        line_items: [{ price: 'price_QUICK_SCAN', quantity: 1 }],
+        invoice_creation: { enabled: true },
+      },
+    ],
+  ] as const)('after a decline charges what a promotion code leaves of a %s', async (_, order) => {
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const coupon = await stripe.coupons.create({ percent_off: 20 });
+    const { code } = await stripe.promotionCodes.create({
+      promotion: { type: 'coupon', coupon: coupon.id },
+    });
+    const { id, amount_total: before } = await stripe.checkout.sessions.create({
+      ...order,
+      line_items: [...order.line_items],
+      allow_promotion_codes: true,
+      success_url: 'https://shop.example/done',
+    });
+    expect(sandbox.pay(id, { card: 'chargeDeclined' }).outcome).toBe('declined');
+    expect(sandbox.pay(id, { promotionCode: code }).outcome).toBe('complete');
+    const session = await stripe.checkout.sessions.retrieve(id);
+    const left = Number(before) * 0.8;
+    expect(session).toMatchObject({ amount_total: left, payment_status: 'paid' });
+    const paid = (await stripe.charges.list()).data.filter((charge) => charge.paid);
+    expect(paid.map(({ amount }) => amount)).toEqual([left]);
+    const alive = (await stripe.subscriptions.list({ status: 'all' })).data.map(
+      (one) => one.status,
+    );
+    expect(alive).toEqual(order.mode === 'subscription' ? ['active', 'incomplete_expired'] : []);
+    const open = (await stripe.invoices.list({ status: 'open' })).data;
+    expect(open).toEqual([]);
+  });
+
   it('starts a trial with an invoice for nothing', async () => {
     const { sandbox, stripe } = await sandboxUnderTest();
     const session = await stripe.checkout.sessions.create({

@@ -114,6 +114,7 @@ const TRIGGERS = [
   'setup_intent.requires_action',
   'setup_intent.setup_failed',
   'setup_intent.succeeded',
+  'subscription.payment_failed',
   'subscription.payment_succeeded',
   'subscription_schedule.canceled',
   'subscription_schedule.created',
@@ -127,6 +128,8 @@ const TRIGGERS = [
   'test_helpers.test_clock.ready',
 ];
 
+const DAY = 86_400;
+
 describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
   it.each(TRIGGERS)('triggers %s', async (type) => {
     const { sandbox } = await sandboxUnderTest();
@@ -137,8 +140,55 @@ describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
     if (type.startsWith('checkout.session.async')) {
       sandbox.advance({ minutes: 1 });
     }
-    const expected = type === 'subscription.payment_succeeded' ? 'invoice.payment_succeeded' : type;
-    expect(types(sandbox)).toContain(expected);
+    expect(types(sandbox)).toContain(type.replace(/^subscription\.payment/, 'invoice.payment'));
+  });
+
+  it('cancels a schedule that has not begun, where it is to trigger one that is aborted', async () => {
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const cli = start(sandbox, await homeUnderTest(), ['trigger', 'subscription_schedule.aborted']);
+    expect(await cli.ended).toBe(0);
+    const told = types(sandbox).filter((type) => type.startsWith('subscription_schedule'));
+    expect(told).toEqual(['subscription_schedule.created', 'subscription_schedule.canceled']);
+    const [schedule] = (await stripe.subscriptionSchedules.list()).data;
+    expect(schedule).toMatchObject({ status: 'canceled', subscription: null });
+  });
+
+  it.each([
+    ['canceled', ['aborted']],
+    ['unpaid', ['expiring', 'completed', 'released']],
+  ] as const)(
+    'triggers a schedule whose customer has no card: unpaid, it is %s',
+    async (dunningEnds, ends) => {
+      const { sandbox, stripe } = await sandboxUnderTest({ dunningEnds });
+      const cli = start(sandbox, await homeUnderTest(), [
+        'trigger',
+        'subscription_schedule.completed',
+      ]);
+      expect(await cli.ended).toBe(0);
+      const { data } = await stripe.events.list({ type: 'subscription_schedule.*' });
+      expect(data.map(({ type }) => type).reverse()).toEqual(
+        ['created', 'updated', ...ends].map((end) => `subscription_schedule.${end}`),
+      );
+    },
+  );
+
+  it('stops its clock nine days before the end of the schedule that is to expire', async () => {
+    const { sandbox, stripe } = await sandboxUnderTest({ dunningEnds: 'unpaid' });
+    const cli = start(sandbox, await homeUnderTest(), [
+      'trigger',
+      'subscription_schedule.expiring',
+    ]);
+    expect(await cli.ended).toBe(0);
+    expect(types(sandbox)).not.toContain('subscription_schedule.expiring');
+    const [clock] = (await stripe.testHelpers.testClocks.list()).data;
+    await stripe.testHelpers.testClocks.advance(clock?.id ?? '', {
+      frozen_time: (clock?.frozen_time ?? 0) + 2 * DAY,
+    });
+    const { data } = await stripe.events.list({ type: 'subscription_schedule.expiring' });
+    const [schedule] = (await stripe.subscriptionSchedules.list()).data;
+    expect(data.map(({ created }) => created)).toEqual([
+      (schedule?.phases[0]?.end_date ?? 0) - 7 * DAY,
+    ]);
   });
 
   it('replays fixtures', async () => {

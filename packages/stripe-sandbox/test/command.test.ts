@@ -39,12 +39,14 @@ describe('the command stripe-sandbox', () => {
   it('takes its settings from the options', () => {
     const asked = readCommandLine([
       ...['--port', '0', '--host', '::1', '--data', 'here.jsonl'],
+      ...['--public-url', 'http://localhost:4243'],
       ...['--key', 'sk_test_a', '--key', 'sk_test_b', '--api-version', '2026-10-28.endive'],
       ...['--webhook', 'http://localhost:3000/hook', '--webhook-secret', 'whsec_1'],
     ]);
     expect(asked).toEqual({
       port: 0,
       host: '::1',
+      publicUrl: 'http://localhost:4243',
       storage: 'here.jsonl',
       apiKeys: ['sk_test_a', 'sk_test_b'],
       apiVersion: '2026-10-28.endive',
@@ -59,6 +61,7 @@ describe('the command stripe-sandbox', () => {
     [['--port', 'x'], '--port'],
     [['--api-version', 'newest'], '--api-version'],
     [['--webhook', 'http://localhost'], '--webhook-secret'],
+    [['--public-url', 'localhost:4243'], '--public-url'],
     [['--webhook', 'localhost', '--webhook-secret', 's'], 'http'],
     [['--fixtures', 'nowhere.json'], 'nowhere.json'],
   ])('refuses %j and names the fault', (argv, named) => {

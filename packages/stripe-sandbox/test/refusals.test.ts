@@ -64,17 +64,17 @@ const REFUSALS: readonly [what: string, ask: Loose, error: object][] = [
     { code: 'parameter_missing', param: 'product_data[name]' },
   ],
   [
-    'a word that is none of those allowed',
+    'a word that is not allowed there',
     (stripe) => stripe.checkout.sessions.create(loosely({ ...session, mode: 'gift' })),
     { param: 'mode', message: /^Invalid mode: must be one of payment, setup, or subscription$/ },
   ],
   [
-    'a number that is none',
+    'a number that is not one',
     (stripe) => stripe.refunds.create(loosely({ charge: 'ch_1', amount: 'all' })),
     { param: 'amount', code: 'parameter_invalid_integer' },
   ],
   [
-    'a boolean that is none',
+    'a boolean that is not one',
     (stripe) => stripe.products.create(loosely({ name: 'A', active: 'perhaps' })),
     { param: 'active', message: 'Invalid boolean: perhaps' },
   ],
@@ -195,7 +195,7 @@ describe('the sandbox refuses, as Stripe does,', () => {
     expect((await advance(Date.UTC(2027, 2, 1) / 1000)).status).toBe('advancing');
   });
 
-  it('at every route a parameter that nobody knows, in JSON of Stripe’s shape', async () => {
+  it('an unknown parameter at every route, in JSON of Stripe’s shape', async () => {
     const { sandbox } = await sandboxUnderTest();
     for (const [method, path] of ROUTES.filter(([, one]) => one.startsWith('/v1/'))) {
       const address = `${sandbox.url}${path.replaceAll(/:\w+/g, 'none_1')}`;
@@ -217,7 +217,7 @@ describe('the sandbox refuses, as Stripe does,', () => {
     }
   });
 
-  it('at every route that must be told something a request that tells nothing', async () => {
+  it('a request without parameters at every route that requires some', async () => {
     const { sandbox } = await sandboxUnderTest();
     const table = JSON.parse(PARAMETERS) as Record<string, object>;
     const demanding = Object.entries(table).flatMap(([route, parameters]) => {

@@ -273,7 +273,7 @@ describe('entitlements', () => {
 });
 
 describe('a portal configuration', () => {
-  it('decides what the page offers, and what it does not it refuses', async () => {
+  it('decides what the page offers; anything else is refused', async () => {
     const { sandbox, stripe } = await sandboxUnderTest();
     const customer = await stripe.customers.create({
       payment_method: 'pm_card_visa',

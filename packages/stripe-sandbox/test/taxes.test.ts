@@ -132,7 +132,7 @@ describe('tax rates', () => {
     expect(types(sandbox)).toContain('charge.refunded');
   });
 
-  it('are counted after discounts, and none from who is exempt', async () => {
+  it('are counted after discounts, and not for an exempt customer', async () => {
     const { stripe } = await sandboxUnderTest();
     const { gst } = await rates(stripe);
     const coupon = await stripe.coupons.create({ percent_off: 50 });

@@ -34,7 +34,7 @@ export type CallRequest = {
 };
 
 /** What a call cost. */
-export type Settled = {
+export type CallCost = {
   /** The price of what was used. */
   readonly credits: Credits;
   /** What of it the account could not pay, by the policy of `overage`. */
@@ -49,7 +49,7 @@ export type Call = {
   /** Says whether the provider is being waited for: only then is the hold given more time. */
   waiting(now: boolean): void;
   /** Charges what was used, and gives the rest back; all of it when nothing is known of a use. Once. */
-  settle(used: Counted | undefined): Promise<Settled | undefined>;
+  end(used: Counted | undefined): Promise<CallCost | undefined>;
 };
 
 /** Runs of one call that reserved and were not charged; after them its key is used up. */
@@ -70,15 +70,15 @@ export async function openCall(request: CallRequest, estimate: Counted): Promise
   const kinds = new Set(Object.keys(quoted.rate.kinds ?? {}));
   const hold = Number(quoted.credits) === 0 ? undefined : await reserve(request, usage);
   const keeping = hold === undefined ? undefined : keepOpen(request, hold.holdId);
-  let settled: Promise<Settled | undefined> | undefined;
+  let cost: Promise<CallCost | undefined> | undefined;
   return {
     kinds,
     waiting: (now) => keeping?.waiting(now),
-    settle(used) {
+    end(used) {
       keeping?.end();
-      settled ??=
+      cost ??=
         used === undefined ? giveBack(request, hold) : charge(request, hold, { model, ...used });
-      return settled;
+      return cost;
     },
   };
 }
@@ -121,8 +121,8 @@ function inUse(key: string, status: string, expiresAt: Date): IdempotencyKeyReus
 }
 
 /**
- * Gives the hold more time again and again, while the provider is waited for. Who stops reading without
- * cancelling keeps nothing reserved.
+ * Gives the hold more time again and again, while the provider is waited for. A reader who stops
+ * without cancelling keeps nothing reserved.
  */
 function keepOpen({ florin, accountId, holdSeconds }: CallRequest, holdId: string) {
   const period = (holdSeconds * 1000) / 2;
@@ -179,7 +179,7 @@ async function giveBack({ florin, accountId }: CallRequest, hold: Hold | undefin
   return undefined;
 }
 
-async function charge(request: CallRequest, hold: Hold | undefined, usage: Use): Promise<Settled> {
+async function charge(request: CallRequest, hold: Hold | undefined, usage: Use): Promise<CallCost> {
   const { florin, accountId, meter, actor, feature, metadata, key } = request;
   const outright = (idempotencyKey: string) =>
     repeating(async () => {
@@ -208,7 +208,7 @@ async function charge(request: CallRequest, hold: Hold | undefined, usage: Use):
   }
 }
 
-function pick({ credits, uncovered, available }: Settled): Settled {
+function pick({ credits, uncovered, available }: CallCost): CallCost {
   return { credits, uncovered, available };
 }
 

@@ -155,7 +155,7 @@ function language({ maxOutputTokens, estimateInput }: Given, open: Open): Langua
       const result = await asking(call, doGenerate);
       const isWell = result.finishReason.unified !== 'error';
       const counted = countTokens(result.usage, call.kinds);
-      return withCharge(result, await call.settle(used(counted, isWell ? estimate : undefined)));
+      return withCharge(result, await call.end(used(counted, isWell ? estimate : undefined)));
     },
     async wrapStream({ doStream, params }) {
       const estimate = estimateOf(params);
@@ -175,7 +175,7 @@ function embedding({ estimateInput }: Given, open: Open): EmbeddingModelMiddlewa
       const result = await asking(call, doEmbed);
       const reported = tokens(result.usage?.tokens);
       const counted = reported === undefined ? estimate : { input: reported };
-      return withCharge(result, await call.settle(counted));
+      return withCharge(result, await call.end(counted));
     },
   };
 }
@@ -185,7 +185,7 @@ async function asking<T>(call: Call, ask: () => PromiseLike<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    await call.settle(undefined);
+    await call.end(undefined);
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import type { Call, Settled } from './call.ts';
+import type { Call, CallCost } from './call.ts';
 import { type Counted, countTokens, type Reported } from './tokens.ts';
 
 /** The parts of a stream that say how it ended, among those that only pass. */
@@ -20,10 +20,10 @@ export function meterStream<P extends Part>(
   const reader = stream.getReader();
   let failed = false;
 
-  async function settle(part: P & Finish): Promise<P> {
+  async function charge(part: P & Finish): Promise<P> {
     const counted = countTokens(part.usage, call.kinds);
     const isWell = !failed && part.finishReason.unified !== 'error';
-    return withCharge(part, await call.settle(used(counted, isWell ? estimate : undefined)));
+    return withCharge(part, await call.end(used(counted, isWell ? estimate : undefined)));
   }
 
   return new ReadableStream<P>(
@@ -34,22 +34,19 @@ export function meterStream<P extends Part>(
           const { done, value } = await reader.read();
           call.waiting(false);
           if (done) {
-            await call.settle(undefined);
+            await call.end(undefined);
             controller.close();
             return;
           }
           failed ||= value.type === 'error';
-          controller.enqueue(isFinish(value) ? await settle(value) : value);
+          controller.enqueue(isFinish(value) ? await charge(value) : value);
         } catch (error) {
-          await call.settle(undefined).catch(() => undefined);
+          await call.end(undefined).catch(() => undefined);
           controller.error(error);
         }
       },
       async cancel(reason) {
-        const [cancelled] = await Promise.allSettled([
-          reader.cancel(reason),
-          call.settle(undefined),
-        ]);
+        const [cancelled] = await Promise.allSettled([reader.cancel(reason), call.end(undefined)]);
         if (cancelled.status === 'rejected') {
           throw cancelled.reason;
         }
@@ -72,11 +69,11 @@ export function used(counted: Counted, estimate?: Counted): Counted | undefined 
 /** What the app finds in `providerMetadata.florin`. */
 export function withCharge<R extends { readonly providerMetadata?: unknown }>(
   result: R,
-  settled: Settled | undefined,
+  cost: CallCost | undefined,
 ): R {
-  return settled === undefined
+  return cost === undefined
     ? result
-    : { ...result, providerMetadata: { ...(result.providerMetadata ?? {}), florin: settled } };
+    : { ...result, providerMetadata: { ...(result.providerMetadata ?? {}), florin: cost } };
 }
 
 function isFinish<P extends Part>(part: P): part is P & Finish {

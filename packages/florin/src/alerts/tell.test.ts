@@ -27,7 +27,7 @@ describe('isAlert', () => {
     expect(asked({ header: null })).toBe(false);
   });
 
-  it('refuses an instant that is none, whose age nobody could tell', () => {
+  it('refuses an invalid date, since no age follows from it', () => {
     expect(refusal({ now: new Date(Number.NaN) })).toBe('invalid_input');
     expect(refusal({ now: Number.NaN })).toBe('invalid_input');
     expect(refusal({ now: undefined })).toBe('invalid_input');

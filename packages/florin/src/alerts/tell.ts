@@ -100,7 +100,7 @@ const POSTED = z.object({
 /**
  * Whether a posted alert is Florin's: the raw body, the header `florin-signature`, and
  * FLORIN_SECRET_KEY (a list while it is rotated). Refuses what is older than five minutes. Throws
- * `invalid_input` for a secret that is empty and an instant that is none: anybody could pass them. Pure.
+ * `invalid_input` for an empty secret and an invalid date: anybody could pass the check by them. Pure.
  */
 export function isAlert(request: {
   rawBody: Uint8Array;
@@ -119,9 +119,9 @@ function report(
   const { alertId, accountId, type } = alert;
   const fields = { alertId, accountId, type, attempts };
   if (error === undefined) {
-    logger.info(fields, 'alert told');
+    logger.info(fields, 'alert delivered');
   } else if (attempts < MAX_ATTEMPTS) {
-    logger.warn({ ...fields, error }, 'alert not told yet');
+    logger.warn({ ...fields, error }, 'alert not delivered yet');
   } else {
     logger.error({ ...fields, error }, 'alert given up');
   }

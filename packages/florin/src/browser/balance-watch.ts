@@ -47,7 +47,8 @@ export function createWatchBalance(host: Host, send: Send) {
     let wake = () => {};
 
     function deliver(value: unknown): void {
-      if (!isRecord(value) || typeof value['available'] !== 'number') {
+      // Credits with decimals come as text.
+      if (!isRecord(value) || !['number', 'string'].includes(typeof value['available'])) {
         throw new FlorinClientError({ code: 'bad_response', message: 'This is not a balance.' });
       }
       failures = 0;

@@ -3,6 +3,7 @@ import type {
   BalanceReport,
   CheckoutSession,
   CheckoutStatus,
+  Credits,
   CurrentPlan,
   GroupedUsage,
   Member,
@@ -78,8 +79,16 @@ export type FlorinClient = PlanSessions & {
   setMember(accountId: string, userId: string, role: MemberRole): Promise<Member>;
   /** Removes a member; anyone may remove themselves. */
   removeMember(accountId: string, userId: string): Promise<void>;
-  /** The most credits that a member may use in a month (`*`: each member); null: as many as there are. */
-  limitMember(accountId: string, userId: string, credits: number | null): Promise<void>;
+  /**
+   * The most credits that a member may use in a month (`*`: each member); null: as many as there are. Months are
+   * calendar months of `timeZone` (an IANA name, default UTC).
+   */
+  limitMember(
+    accountId: string,
+    userId: string,
+    credits: Credits | null,
+    timeZone?: string,
+  ): Promise<void>;
   /** The balance now and after each change, until the returned function is called. */
   watchBalance(onBalance: (balance: Balance) => void, options?: WatchOptions): () => void;
 };
@@ -138,12 +147,12 @@ export function createFlorinClient(options: FlorinClientOptions = {}): FlorinCli
     async removeMember(accountId, userId) {
       await send({ path: memberPath(accountId, userId), method: 'DELETE' });
     },
-    async limitMember(accountId, userId, credits) {
+    async limitMember(accountId, userId, credits, timeZone) {
       const path = accountPath(accountId, 'limits');
       const scope = { window: 'month', actor: userId };
       await (credits === null
         ? send({ path, method: 'DELETE', query: scope })
-        : send({ path, method: 'PUT', body: { ...scope, credits } }));
+        : send({ path, method: 'PUT', body: { ...scope, credits, timeZone } }));
     },
     watchBalance: createWatchBalance(host, send),
   };

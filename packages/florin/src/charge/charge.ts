@@ -3,7 +3,7 @@ import type { Executor } from '../db/index.ts';
 import { type Credits, check, measured, text, usedBy, uuid } from '../kernel/index.ts';
 import {
   createSpender,
-  isWithinLimits,
+  mayUse,
   readBalance,
   type Spend,
   type Spender,
@@ -19,7 +19,7 @@ export type Charged = Written & Cost;
 
 export type QuoteRequest = Pick<Spend, 'accountId' | 'actor' | 'feature'> & Measured;
 
-/** What a charge would cost now, and whether the account could pay it, and no limit would be passed. */
+/** What a charge would cost now, and whether the account could pay it now and nothing else would refuse it. */
 export type Quote = Cost & { readonly affordable: boolean; readonly available: Credits };
 
 /** Charges by what was used. */
@@ -34,8 +34,8 @@ export type Charges = ChargedHolds & {
    */
   charge(request: ChargeRequest): Promise<Charged>;
   /**
-   * The price of a use, and whether the account could pay it now, within the limits of this actor and
-   * feature. Writes nothing. Throws as `charge` does.
+   * The price of a use, and whether the account could pay it now: it is open, this actor may use its
+   * credits, and no limit of actor or feature would be passed. Writes nothing. Throws as `charge` does.
    */
   quote(request: QuoteRequest): Promise<Quote>;
 };
@@ -80,9 +80,9 @@ export function createCharges(given: {
       const cost = costOf(price(card, used));
       const [{ available }, allowed] = await Promise.all([
         readBalance(db, accountId),
-        isWithinLimits(db, { accountId, amount: cost.credits, actor, feature }),
+        mayUse(db, { accountId, amount: cost.credits, actor, feature }),
       ]);
-      const affordable = cost.credits === 0 || (available >= cost.credits && allowed);
+      const affordable = allowed && (cost.credits === 0 || available >= cost.credits);
       return { ...cost, affordable, available };
     },
     ...createChargedHolds({ db, debtLimit, priceOf }),

@@ -60,7 +60,9 @@ export function addAccount(program: Command, context: CommandContext): void {
 
   account
     .command('show')
-    .description('Why an account has the balance that it has: each grant, and the newest entries.')
+    .description(
+      'Show why an account has the balance that it has: each grant, and the newest entries.',
+    )
     .argument(
       '<account>',
       "its uuid, its e-mail address at Stripe, or any id of Stripe's: cus_…, pi_…, in_…, evt_…",

@@ -28,7 +28,7 @@ export function readActor(text: string): string {
   return actor;
 }
 
-/** Credits as they were typed; how many decimals they may have says the database. */
+/** Credits as they were typed; the database says how many decimals they may have. */
 export function readCredits(text: string): string {
   if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || /^[0.]+$/.test(text)) {
     throw new Error('Credits are a number above 0.');

@@ -34,7 +34,7 @@ export function addCatalog(program: Command, context: CommandContext): void {
   group
     .command('check')
     .description(
-      'Missing, archived, other currency, interval or lookup_key; a rate in use whose price was changed. Exit 1 when one is.',
+      'Find prices that are missing, archived, or of another currency, interval or lookup_key, and rates in use whose price was changed. Exit 1 when there is one.',
     )
     .option('--currency <code>', 'what all prices should be in', argument(readCurrency))
     .option('--json', 'print JSON')

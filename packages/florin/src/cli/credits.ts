@@ -21,8 +21,8 @@ export type CliCredits = {
 };
 
 /**
- * Runs `work` with a database whose amounts are read and printed in credits, and errors with them. How
- * many decimals there are the ledger knows; where nothing has settled it, the catalogue does.
+ * Runs `work` with a database whose amounts are read and printed in credits, and errors with them. The
+ * ledger knows how many decimals there are; the catalogue, while the ledger has no entries.
  */
 export async function withCreditDatabase(
   work: (db: Database, credits: CliCredits) => Promise<void>,

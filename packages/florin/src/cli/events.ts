@@ -42,7 +42,7 @@ export function addEvents(program: Command, context: CommandContext): void {
 
   events
     .command('list')
-    .description('Events, newest first.')
+    .description('List events, newest first.')
     .addOption(new Option('--status <status>', 'only these').choices(STATUSES))
     .option('--attention', 'only those that need someone to look at them')
     .option('--type <type>', 'only of one type: invoice.paid')
@@ -67,7 +67,7 @@ export function addEvents(program: Command, context: CommandContext): void {
 
   events
     .command('show')
-    .description('One event: what became of it, its error, its payload.')
+    .description('Show one event: what became of it, its error, its payload.')
     .argument('<event>', 'its id: evt_…')
     .option('--json', 'print JSON')
     .action((eventId: string, options: OutputOptions) =>
@@ -125,7 +125,7 @@ function addDismiss(events: Command, context: CommandContext): void {
   events
     .command('dismiss')
     .description(
-      'Settle an early fraud warning by hand: the credits that it froze are given back (catalogue: earlyFraudWarnings).',
+      'Dismiss an early fraud warning by hand: the credits that it froze are given back (catalogue: earlyFraudWarnings).',
     )
     .argument('<warning>', 'its id: issfr_…')
     .option('--json', 'print JSON')

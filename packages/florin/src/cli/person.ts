@@ -3,6 +3,7 @@ import { systemClock } from '../kernel/index.ts';
 import { erasePerson, exportPerson, type PersonErasure } from '../person/index.ts';
 import { readAccountId } from './arguments.ts';
 import { argument, type CommandContext, type OutputOptions, print } from './command-line.ts';
+import { withCreditDatabase } from './credits.ts';
 import { withDatabase } from './environment.ts';
 
 const USER = 'the uuid of the user';
@@ -21,10 +22,13 @@ export function addPerson(program: Command, context: CommandContext): void {
     .argument('<user>', USER, argument(readAccountId))
     .option('--json', 'print JSON, as it does anyway')
     .action((userId: string) =>
-      withDatabase(async (db) => {
-        const value = await exportPerson(db, { userId, now: systemClock.now() });
-        context.terminal.out(`${JSON.stringify(value, null, 2)}\n`);
-      }),
+      withCreditDatabase(
+        async (db, { credit }) => {
+          const value = await exportPerson(db, { userId, now: systemClock.now(), credit });
+          context.terminal.out(`${JSON.stringify(value, null, 2)}\n`);
+        },
+        { writes: false },
+      ),
     );
 
   person

@@ -39,7 +39,7 @@ export async function runFlorin(argv: readonly string[], terminal: Terminal): Pr
 }
 
 /** With the command `name` alone, or with all where it is none of them: help, or a mistake. */
-async function createProgram(context: CommandContext, name: string): Promise<Command> {
+export async function createProgram(context: CommandContext, name: string): Promise<Command> {
   const program = new Command('florin')
     .description(
       'Prepaid credits for Supabase and Stripe. Settings come from the environment and from .env; while `florin dev` runs in this folder, commands use its.',

@@ -13,7 +13,7 @@ export function addReconcile(program: Command, context: CommandContext): void {
   program
     .command('reconcile')
     .description(
-      'Compare Stripe with the ledger: missed events, payments without credits, credits without payments. Exit 1 when something is found and not repaired.',
+      'Compare Stripe with the ledger: missed events, payments without credits, credits without payments. Exit 1 when something is found and not repaired; what could not be repaired says why.',
     )
     .option('--since <days>', 'how far back; Stripe keeps events for 30', argument(readCount), 30)
     .option('--repair', 'mend what is found, through the same path as the webhook')
@@ -37,7 +37,7 @@ export function addReconcile(program: Command, context: CommandContext): void {
     );
 }
 
-function shown({ findings, repaired, remaining }: ReconcileReport, credit: Credit) {
+function shown({ findings, repaired, remaining, failures }: ReconcileReport, credit: Credit) {
   const withoutPayload = ({ repair, ...finding }: Finding) => ({
     ...showFields(credit, AMOUNT_FIELDS, finding),
     repairable: repair !== null,
@@ -46,14 +46,20 @@ function shown({ findings, repaired, remaining }: ReconcileReport, credit: Credi
     findings: findings.map(withoutPayload),
     repaired,
     remaining: remaining.map(withoutPayload),
+    failures,
   };
 }
 
-function describe({ findings, repaired, remaining }: ReconcileReport): string {
+function describe({ findings, repaired, remaining, failures }: ReconcileReport): string {
   if (findings.length === 0 && remaining.length === 0) {
     return 'Stripe, billing and the ledger agree.';
   }
   const mended = new Set(repaired);
+  const reasons = new Map(failures.map(({ subject, reason }) => [subject, reason]));
+  const next = ({ subject, remedy }: Finding) => {
+    const reason = reasons.get(subject);
+    return reason === undefined ? `--repair: ${remedy}` : `not repaired: ${reason}`;
+  };
   const lines = [...new Map([...findings, ...remaining].map((one) => [one.subject, one])).values()];
   return [
     ...lines.map((finding) =>
@@ -63,7 +69,7 @@ function describe({ findings, repaired, remaining }: ReconcileReport): string {
           .filter(([, value]) => value !== null)
           .map(([name, value]) => `${name}=${value}`)
           .join(' ')}`,
-        ...(mended.has(finding.subject) ? [] : [`  --repair: ${finding.remedy}`]),
+        ...(mended.has(finding.subject) ? [] : [`  ${next(finding)}`]),
       ].join('\n'),
     ),
     `${findings.length} found, ${repaired.length} repaired, ${remaining.length} left.`,

@@ -77,7 +77,7 @@ export const CHECKOUT = {
   status: {
     method: 'get',
     path: '/api/checkout-sessions/{id}',
-    summary: 'What became of a checkout; a paid one whose webhook is late is settled first',
+    summary: 'What became of a checkout; a paid one whose webhook is late is credited first',
     tag,
     callers: ['user'],
     role: 'owner',

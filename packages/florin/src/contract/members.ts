@@ -98,7 +98,7 @@ export const MEMBERS = {
     params: ofMember,
     body: z.strictObject({ role: memberRole }),
     answers: { 200: { description: 'The member', schema: member } },
-    problems: { ...problems, 409: 'The last owner would be none (`last_owner`)' },
+    problems: { ...problems, 409: 'The account would be left without an owner (`last_owner`)' },
   },
   remove: {
     ...shared,

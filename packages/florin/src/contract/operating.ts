@@ -5,7 +5,7 @@ const tag = 'Operations';
 
 const job = z.object({
   job: z.string(),
-  more: z.boolean().meta({ description: 'There is more to do: the next call goes on.' }),
+  more: z.boolean().meta({ description: 'There is more to do: the next call continues.' }),
   failure: z.string().nullable().meta({ description: 'The code of its error.' }),
 });
 

@@ -105,7 +105,7 @@ export const PLAN_CHANGE = {
   current: {
     method: 'get',
     path: '/api/subscriptions',
-    summary: 'The plans that the account has, as the webhooks have told of them',
+    summary: 'The plans that the account has, as the webhooks have reported them',
     tag,
     callers,
     role: 'viewer',

@@ -127,7 +127,7 @@ export const TOP_UP = {
   resume: {
     method: 'post',
     path: `${path}/resume`,
-    summary: 'Goes on with a saved card, under the terms agreed to',
+    summary: 'Resumes with a saved card, under the terms agreed to',
     tag,
     callers,
     role: 'owner',

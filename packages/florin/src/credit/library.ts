@@ -17,7 +17,7 @@ type Call = (...given: never[]) => unknown;
 /**
  * The library's functions for callers who speak credits with decimals: amounts that they pass are read
  * into units, amounts that are answered or thrown come in credits. Free fields such as metadata, and a
- * charge's rate and quantity, stay as they are. Throws `invalid_input` for an amount that is none.
+ * charge's rate and quantity, stay as they are. Throws `invalid_input` for what is no amount.
  */
 export function withCredits<F extends object>(credit: Credit, functions: F): F {
   if (credit.decimals === 0) {

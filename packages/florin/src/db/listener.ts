@@ -32,7 +32,7 @@ export function createListener(options: {
   // Changes are made one after the other: each brings the session in line with what is wanted now.
   let last: Promise<void> = Promise.resolve();
 
-  function settle(): Promise<void> {
+  function realign(): Promise<void> {
     last = last.then(align).catch((error: Error) => lose(error));
     return last;
   }
@@ -92,7 +92,7 @@ export function createListener(options: {
     const retryMs = backoff(losses, RETRY_MS);
     logger.warn({ error: error.message, retryMs }, 'the listening connection was lost');
     clearTimeout(retry);
-    retry = setTimeout(settle, retryMs);
+    retry = setTimeout(realign, retryMs);
     retry.unref();
   }
 
@@ -105,18 +105,18 @@ export function createListener(options: {
       const own: OnMessage = (payload) => onMessage(payload);
       const listeners = wanted.get(channel) ?? new Set();
       wanted.set(channel, listeners.add(own));
-      await settle();
+      await realign();
       return async () => {
         listeners.delete(own);
         if (listeners.size === 0 && wanted.get(channel) === listeners) {
           wanted.delete(channel);
         }
-        await settle();
+        await realign();
       };
     },
     async close() {
       wanted.clear();
-      await settle();
+      await realign();
     },
   };
 }

@@ -109,9 +109,9 @@ describe('what moves', () => {
     const later = { ...PURCHASE, key: 'later', dueAt: NOW + 1 };
     const state = holding([PURCHASE, later], { invoices });
     const known = { payment: state, customerAccountId: null, subscription: null };
-    const settled = convergePayment(state, { known, now: new Date(NOW * 1000), eventId: null });
-    expect(settled).toMatchObject({ issued: 100, reversed: 0 });
-    expect(settled.writes.payment.subscriptionId).toBe('sub_1');
+    const written = convergePayment(state, { known, now: new Date(NOW * 1000), eventId: null });
+    expect(written).toMatchObject({ issued: 100, reversed: 0 });
+    expect(written.writes.payment.subscriptionId).toBe('sub_1');
   });
 
   it('is the same purchase whoever brings it a second time', () => {
@@ -125,7 +125,7 @@ describe('what moves', () => {
 });
 
 describe('a payment without a purchase', () => {
-  const settled = (more: Partial<PaymentState>) => {
+  const written = (more: Partial<PaymentState>) => {
     const payment = { ...EMPTY_PAYMENT, ...more };
     const known = { payment, customerAccountId: null, subscription: null };
     return convergePayment(payment, { known, now: new Date(NOW * 1000), eventId: null }).writes
@@ -141,19 +141,19 @@ describe('a payment without a purchase', () => {
   it('belongs to the subscription that one of its invoices names', () => {
     const invoice = { value: 1000, currency: 'usd', subscriptionId: null };
     const invoices = { in_1: invoice, in_2: { ...invoice, subscriptionId: 'sub_2' } };
-    expect(settled({ invoices }).subscriptionId).toBe('sub_2');
-    expect(settled({ invoices: { in_1: invoice } }).subscriptionId).toBeNull();
+    expect(written({ invoices }).subscriptionId).toBe('sub_2');
+    expect(written({ invoices: { in_1: invoice } }).subscriptionId).toBeNull();
   });
 
   it('waits, is pending or has failed, as its sessions say', () => {
     const refunded = { charges: { ch_1: { ...CHARGE, refunded: 100 } } };
-    expect(settled({}).status).toBe('waiting');
-    expect(settled({ sessions: { a: session('paid') } }).status).toBe('waiting');
-    expect(settled({ sessions: { a: session('failed') } }).status).toBe('failed');
-    expect(settled({ sessions: { a: session('failed'), b: session('pending') } }).status).toBe(
+    expect(written({}).status).toBe('waiting');
+    expect(written({ sessions: { a: session('paid') } }).status).toBe('waiting');
+    expect(written({ sessions: { a: session('failed') } }).status).toBe('failed');
+    expect(written({ sessions: { a: session('failed'), b: session('pending') } }).status).toBe(
       'pending',
     );
-    expect(settled({ sessions: { a: session('failed') }, ...refunded }).status).toBe('waiting');
+    expect(written({ sessions: { a: session('failed') }, ...refunded }).status).toBe('waiting');
   });
 
   it('stops what is to come when the stored subscription has ended', () => {

@@ -81,7 +81,7 @@ function live(words: readonly Word[], choices: readonly number[]) {
 }
 
 describe('what is stored of a subscription', () => {
-  it('is its last word, whatever the order of arrival, within a second too', () => {
+  it('is its newest update, in whatever order updates arrive, within a second too', () => {
     const deliveries = fc.array(fc.nat(1_000), { minLength: 20, maxLength: 40 });
     fc.assert(
       fc.property(history, deliveries, (words, choices) => {
@@ -111,7 +111,7 @@ describe('what is stored of a subscription', () => {
   const active = told('updated', 'active');
   const pastDue = told('updated', 'past_due');
 
-  it('of two changes of one second is what Stripe says that it is now', () => {
+  it('is what Stripe answers now where two changes fall into one second', () => {
     expect(needOf(pastDue, stored(active))).toEqual({ ask: 'subscription', id: 'sub_1' });
     const now = { ...factOf(told('updated', 'unpaid')), asOf: 5 };
     const plan = planOf(pastDue, {
@@ -124,7 +124,7 @@ describe('what is stored of a subscription', () => {
     });
   });
 
-  it('waits where Stripe cannot be asked, and a person is told where it does not know', () => {
+  it('waits where Stripe cannot be asked, and needs a person where Stripe does not know it', () => {
     const answered = (answer: unknown) =>
       planOf(pastDue, { ...stored(active), answers: { 'subscription:sub_1': answer } });
     expect(answered('unavailable')).toMatchObject({

@@ -83,9 +83,9 @@ type Newest =
   | { readonly obstacle: Obstacle };
 
 /**
- * What counts of two words of Stripe's: an end, which is for ever; else the later one. Stripe counts
+ * What counts of two updates of Stripe's: an end, which is for ever; else the later one. Stripe counts
  * seconds and promises no order within one (https://docs.stripe.com/webhooks#event-ordering). What
- * it was made as is its first update. Between any others of one second nothing but Stripe decides: it is
+ * it was made as is its first update. Between any others in one second only Stripe decides: it is
  * asked what the subscription is now, and that counts as said in that second.
  */
 function newestOf(

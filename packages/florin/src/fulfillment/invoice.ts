@@ -1,6 +1,6 @@
 import type { InvoiceFact, InvoicePaymentFact, LineFact } from '../stripe/index.ts';
 import { findAccount } from './account.ts';
-import { addPurchases, convergePayment, type Settlement } from './payment.ts';
+import { addPurchases, type ConvergedPayment, convergePayment } from './payment.ts';
 import {
   type Decision,
   type DecisionInput,
@@ -36,10 +36,10 @@ export function decideInvoice(told: DecisionInput<InvoiceFact>): Decision {
     fact.subscriptionId === null &&
     Object.values(state.purchases).some((purchase) => purchase.via === 'checkout');
   if (soldBySession) {
-    const settlement = convergePayment(state, { known, now, eventId });
+    const converged = convergePayment(state, { known, now, eventId });
     return processed('The checkout session of this invoice has granted already.', {
       ...subject,
-      ...settlement.writes,
+      ...converged.writes,
     });
   }
   const lines = linesOf(input);
@@ -105,14 +105,14 @@ function decideLines(
   if ('obstacle' in account) {
     return failed(unknown ?? account.obstacle, subject);
   }
-  const settlement = convergePayment(addPurchases(state, made.purchases, { mend }), {
+  const converged = convergePayment(addPurchases(state, made.purchases, { mend }), {
     known,
     now,
     eventId,
   });
   const writes = {
     ...subject,
-    ...settlement.writes,
+    ...converged.writes,
     accountId: account.accountId,
     customer: account.link,
   };
@@ -124,7 +124,7 @@ function decideLines(
         : writes,
     );
   }
-  return processed(credited(settlement, input), writes);
+  return processed(credited(converged, input), writes);
 }
 
 /**
@@ -148,16 +148,16 @@ export function subscriptionsOf(
 /** Nothing on the invoice grants: it only gives back, and whose credits those are is known. */
 function processReturns(input: DecisionInput<InvoiceFact>, state: PaymentState): Decision {
   const { fact, known, now, eventId } = input;
-  const settlement = convergePayment(state, { known, now, eventId });
-  return processed(credited(settlement, input), {
+  const converged = convergePayment(state, { known, now, eventId });
+  return processed(credited(converged, input), {
     customerId: fact.customerId,
-    ...settlement.writes,
-    accountId: settlement.writes.commands[0]?.accountId ?? settlement.writes.accountId,
+    ...converged.writes,
+    accountId: converged.writes.commands[0]?.accountId ?? converged.writes.accountId,
   });
 }
 
 function credited(
-  { issued, reversed, takenElsewhere, unmatched }: Settlement,
+  { issued, reversed, takenElsewhere, unmatched }: ConvergedPayment,
   { catalog }: DecisionInput<InvoiceFact>,
 ): string {
   const { text } = catalog.credit;
@@ -175,8 +175,8 @@ function namesOf(ids: readonly string[]): string {
 /** Which payment intent paid which invoice: links them, so that a refund finds what it pays back. */
 export function decideInvoicePayment(input: DecisionInput<InvoicePaymentFact>): Decision {
   const { known, now, eventId } = input;
-  const settlement = convergePayment(known.payment, { known, now, eventId });
-  return processed('Linked the payment to its invoice; invoice.paid grants.', settlement.writes);
+  const converged = convergePayment(known.payment, { known, now, eventId });
+  return processed('Linked the payment to its invoice; invoice.paid grants.', converged.writes);
 }
 
 function linesOf({ fact, details }: DecisionInput<InvoiceFact>): readonly LineFact[] | Decision {

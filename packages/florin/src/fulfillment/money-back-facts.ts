@@ -104,17 +104,17 @@ function refundTruth({
   return { fact: answer === null ? { ...fact, status: 'failed' } : answer };
 }
 
-type Trail = { paymentIntentId: string | null; invoiceKnown: boolean };
+type PaymentClues = { paymentIntentId: string | null; invoiceKnown: boolean };
 
 /**
- * Settles the payment. Where it has granted nothing yet, it may be known by its invoice only (the
+ * Converges the payment. Where it has granted nothing yet, it may be known by its invoice only (the
  * link left the charge in 2025): Stripe is asked once. Money that goes back before its purchase is
  * known waits in the payment's state and applies when the purchase comes.
  */
 function convergeMoneyBack(
   input: DecisionInput,
   state: PaymentState,
-  { paymentIntentId, invoiceKnown }: Trail,
+  { paymentIntentId, invoiceKnown }: PaymentClues,
 ): Decision {
   const { known, details, now, eventId } = input;
   const { writes, ...moved } = convergePayment(state, { known, now, eventId });

@@ -5,7 +5,7 @@ import type { KnownState, PaymentWrite, RelativeWrite } from './plan.ts';
 import { takenByReturns } from './returns.ts';
 import type { PaymentState, Purchase } from './state.ts';
 
-export type Settlement = {
+export type ConvergedPayment = {
   /** All that a plan writes of it. Whose credits they are: who was credited, else nobody. */
   readonly writes: {
     readonly accountId: string | null;
@@ -29,7 +29,7 @@ export type Settlement = {
 export function convergePayment(
   state: PaymentState,
   context: { known: KnownState; now: Date; eventId: string | null; accountId?: string | null },
-): Settlement {
+): ConvergedPayment {
   const { now, eventId, known, accountId } = context;
   const others = known.relatives ?? [];
   const taken = takenByReturns([state, ...others.map((one) => one.state)]);

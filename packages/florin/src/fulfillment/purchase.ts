@@ -35,7 +35,7 @@ export type Purchases =
       readonly obstacles: readonly Obstacle[];
     };
 
-/** What the settled lines of one payment grant. Pure; the same lines give the same purchases. */
+/** What the paid lines of one payment grant. Pure; the same lines give the same purchases. */
 export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext): Purchases {
   const purchases: Purchase[] = [];
   const obstacles: Obstacle[] = [];

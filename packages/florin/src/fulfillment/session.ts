@@ -67,7 +67,7 @@ function decideUnsettled(input: DecisionInput<SessionFact>, state: PaymentState)
   }
   const account = whose(input);
   const accountId = 'accountId' in account ? account.accountId : null;
-  const settlement = convergePayment(state, { known, now, eventId, accountId });
+  const converged = convergePayment(state, { known, now, eventId, accountId });
   const standing = state.sessions[fact.id]?.standing;
   return processed(
     standing === 'pending'
@@ -76,7 +76,7 @@ function decideUnsettled(input: DecisionInput<SessionFact>, state: PaymentState)
         ? 'The delayed payment failed; nothing was credited.'
         : 'An older update about a session that is paid by now.',
     {
-      ...settlement.writes,
+      ...converged.writes,
       accountId,
       customerId: fact.customerId,
     },
@@ -89,9 +89,9 @@ function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): 
     (purchase) => purchase.via === 'invoice' && purchase.subscriptionId === null,
   );
   if (invoiced) {
-    const settlement = convergePayment(state, { known, now, eventId });
+    const converged = convergePayment(state, { known, now, eventId });
     return processed('The invoice of this session has granted already.', {
-      ...settlement.writes,
+      ...converged.writes,
       customerId: fact.customerId,
     });
   }
@@ -124,10 +124,10 @@ function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): 
   if ('need' in made) {
     return made;
   }
-  const settlement = convergePayment(addPurchases(state, made.purchases), { known, now, eventId });
+  const converged = convergePayment(addPurchases(state, made.purchases), { known, now, eventId });
   const { text } = input.catalog.credit;
   const writes = {
-    ...settlement.writes,
+    ...converged.writes,
     accountId: account.accountId,
     customerId: fact.customerId,
     customer: account.link,
@@ -144,7 +144,7 @@ function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): 
   return made.purchases.length === 0
     ? skipped('No line of this session is for credits.', { customerId: fact.customerId })
     : processed(
-        `Credited ${text(settlement.issued)}, taken back ${text(settlement.reversed)}.`,
+        `Credited ${text(converged.issued)}, taken back ${text(converged.reversed)}.`,
         writes,
       );
 }

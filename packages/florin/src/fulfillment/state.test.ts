@@ -103,7 +103,7 @@ function both<F>(join: Join<F>, a: F, b: F): PaymentState {
   return state;
 }
 
-describe('what is kept of two words about one session', () => {
+describe('what is kept of two updates about one session', () => {
   const kept = (a: Partial<SessionFact>, b: Partial<SessionFact>) =>
     both(joinSession, { ...SESSION, ...a }, { ...SESSION, ...b }).sessions['cs_1']?.standing;
   const unpaid = { paymentStatus: 'unpaid' };
@@ -127,7 +127,7 @@ describe('what is kept of two words about one session', () => {
   });
 });
 
-describe('what is kept of two words about one invoice', () => {
+describe('what is kept of two updates about one invoice', () => {
   it('is the larger value, money and balance together, and the subscription that either names', () => {
     const smaller = { ...INVOICE, amountPaid: 90, balanceApplied: 0, subscriptionId: 'sub_1' };
     expect(both(joinInvoice, INVOICE, smaller).invoices['in_1']).toEqual({
@@ -138,7 +138,7 @@ describe('what is kept of two words about one invoice', () => {
   });
 });
 
-describe('what is kept of two words about one charge', () => {
+describe('what is kept of two updates about one charge', () => {
   const kept = (a: Partial<ChargeFact>, b: Partial<ChargeFact>) =>
     both(joinCharge, { ...CHARGE, ...a }, { ...CHARGE, ...b }).charges['ch_1'];
 
@@ -159,7 +159,7 @@ describe('what is kept of two words about one charge', () => {
   });
 });
 
-describe('what is kept of two words about one refund', () => {
+describe('what is kept of two updates about one refund', () => {
   const kept = (a: Partial<RefundFact>, b: Partial<RefundFact>) =>
     both(joinRefund, { ...REFUND, ...a }, { ...REFUND, ...b }).refunds['re_1'];
 
@@ -199,7 +199,7 @@ describe('what is kept of two words about one refund', () => {
   });
 });
 
-describe('what is kept of two words about one dispute', () => {
+describe('what is kept of two updates about one dispute', () => {
   const kept = (a: Partial<DisputeFact>, b: Partial<DisputeFact>) =>
     both(joinDispute, { ...DISPUTE, ...a }, { ...DISPUTE, ...b }).disputes['dp_1'];
 
@@ -257,7 +257,7 @@ describe('what is kept of two words about one dispute', () => {
   });
 });
 
-describe('what is kept of two words about one credit note', () => {
+describe('what is kept of two updates about one credit note', () => {
   const kept = (a: Partial<CreditNoteFact>, b: Partial<CreditNoteFact>) =>
     both(joinCreditNote, { ...NOTE, ...a }, { ...NOTE, ...b }).creditNotes['cn_1'];
 
@@ -267,7 +267,7 @@ describe('what is kept of two words about one credit note', () => {
   });
 });
 
-describe('what is kept of two words about one fraud warning', () => {
+describe('what is kept of two updates about one fraud warning', () => {
   const kept = (a: Partial<FraudWarningFact>, b: Partial<FraudWarningFact>) =>
     both(joinFraudWarning, { ...WARNING, ...a }, { ...WARNING, ...b }).warnings?.['issfr_1'];
 

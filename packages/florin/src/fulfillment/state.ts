@@ -105,7 +105,7 @@ export type ReturnState = {
   readonly credited: CreditedItems | null;
 };
 
-/** One grant that settled money has earned, and how much of it has been taken back. */
+/** One grant that money which came has earned, and how much of it has been taken back. */
 export type Purchase = {
   /** Also the grant's idempotency key: `florin:invoice:in_1:line:il_1`. */
   readonly key: string;
@@ -273,7 +273,7 @@ export function mergePayments(a: PaymentState, b: PaymentState): PaymentState {
   return joinReturns(joinReturns(merged, a.returns ?? {}), b.returns ?? {});
 }
 
-/** Only settled money is money: `paid`, or nothing to pay. */
+/** Money counts once it has come: `paid`, or nothing to pay. */
 export function isSettled(fact: SessionFact): boolean {
   return fact.paymentStatus === 'paid' || fact.paymentStatus === 'no_payment_required';
 }
@@ -294,7 +294,7 @@ function joinInvoices(a: InvoiceState, b: InvoiceState): InvoiceState {
   return { ...kept, subscriptionId: a.subscriptionId ?? b.subscriptionId };
 }
 
-/** The newest word counts; within one second the larger sum, since refunds add up. */
+/** The newest update counts; within one second the larger sum, since refunds add up. */
 function joinCharges(a: ChargeState, b: ChargeState): ChargeState {
   const kept = latest(a, b, [(one) => one.asOf, (one) => one.refunded]);
   return { ...kept, ...presented(kept, a, b) };
@@ -336,7 +336,7 @@ const DISPUTE_ORDER = [
   'prevented',
 ];
 
-/** The newest word counts; within one second the status that comes later in a dispute's life. */
+/** The newest update counts; within one second the status that comes later in a dispute's life. */
 function joinDisputes(a: DisputeState, b: DisputeState): DisputeState {
   const kept = latest(a, b, [
     (one) => one.asOf,

@@ -18,10 +18,8 @@ export type RoleOf = (of: { accountId: string; userId: string }) => Promise<Memb
 
 /** Whose account a request is about: the path's, or the one that the caller chooses; undefined: their own. */
 export function chosenAccount(c: RequestContext, operation: Operation): string | undefined {
-  const named = [
-    hasAccountInPath(operation) ? c.req.param('id') : c.req.query('account'),
-    c.req.header(HEADER),
-  ].filter((one) => one !== undefined);
+  const inUrl = hasAccountInPath(operation) ? [c.req.param('id')] : c.req.queries('account');
+  const named = [...(inUrl ?? []), c.req.header(HEADER)].filter((one) => one !== undefined);
   const first = named[0]?.toLowerCase();
   if (first === undefined) {
     return undefined;

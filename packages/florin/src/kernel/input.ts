@@ -49,7 +49,7 @@ export const overage = z.enum(['refuse', 'up_to_available', 'debt'], {
   error: 'must be refuse, up_to_available or debt',
 });
 
-/** The app's own name for who used credits, or for what. */
+/** The app's own name for whoever used credits, or for what they were used in. */
 export const usedBy = text
   .min(1, { error: 'must not be empty' })
   .max(200, { error: 'must be at most 200 characters' })

@@ -97,25 +97,9 @@ export async function listAllocations(
 /** Credits used and given on one day (UTC). */
 export type DailyUsage = { readonly day: string; readonly spent: number; readonly granted: number };
 
-/** Longer than an entry can have waited for its account's lock: by so much its time may be out of order. */
-const DISORDER = '1 hour';
-
-// By itself: it reads tables, and may not be called beside one (docs/scale.md).
-const USAGE_BOUNDS: Statement = {
-  name: 'ledger_daily_usage_bounds',
-  text: `select credits.first_entry_at($1, $2::timestamptz - interval '${DISORDER}') as first,
-                credits.first_entry_at($1, $3::timestamptz + interval '${DISORDER}') as last`,
-};
-
 const USAGE: Statement = {
   name: 'ledger_daily_usage',
-  text: `select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as day,
-                coalesce(-sum(amount) filter (where kind in ('spend', 'capture')), 0)::bigint as spent,
-                coalesce(sum(amount) filter (where kind = 'grant'), 0)::bigint as granted
-           from credits.entries
-          where account_id = $1 and created_at >= $2 and created_at < $3
-            and entry_no >= $4 and entry_no < $5
-          group by 1 order by 1`,
+  text: 'select * from credits.daily_usage($1, $2, $3)',
 };
 
 /** Usage by day, from `from` up to but without `to`; reads little beside the entries of that time. */
@@ -123,17 +107,5 @@ export async function dailyUsage(
   db: Executor,
   range: { accountId: string; from: Date; to: Date },
 ): Promise<DailyUsage[]> {
-  const { accountId, from, to } = range;
-  const [bounds] = await db.query<{ first: number; last: number }>(USAGE_BOUNDS, [
-    accountId,
-    from,
-    to,
-  ]);
-  return db.query<DailyUsage>(USAGE, [
-    accountId,
-    from,
-    to,
-    bounds?.first ?? null,
-    bounds?.last ?? null,
-  ]);
+  return db.query<DailyUsage>(USAGE, [range.accountId, range.from, range.to]);
 }

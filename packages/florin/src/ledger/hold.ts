@@ -154,10 +154,10 @@ export async function releaseHold(
 export type Hold = {
   readonly holdId: string;
   /** Credits reserved. */
-  readonly amount: number;
+  readonly amount: Credits;
   readonly status: 'open' | 'captured' | 'released' | 'expired';
   /** Credits charged; 0 unless captured. */
-  readonly captured: number;
+  readonly captured: Credits;
   readonly expiresAt: Date;
 };
 

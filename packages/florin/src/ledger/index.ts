@@ -45,10 +45,10 @@ export {
 } from './hold.ts';
 export {
   forgetCounters,
-  isWithinLimits,
   type Limit,
   type LimitScope,
   listLimits,
+  mayUse,
   removeLimit,
   type SetLimit,
   setLimit,

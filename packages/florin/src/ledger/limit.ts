@@ -77,19 +77,22 @@ export async function listLimits(db: Executor, accountId: string): Promise<Limit
   return db.query<Limit>(LIST, [account.accountId]);
 }
 
-const WITHIN: Statement = {
-  name: 'ledger_within_limits',
-  text: 'select credits.limit_reached_by($1, $2, $3, $4) is null as within',
+const MAY_USE: Statement = {
+  name: 'ledger_may_use',
+  text: 'select credits.may_use($1, $2, $3, $4) as allowed',
 };
 
-/** Whether a use by this actor in this feature would pass no limit in this instant. Writes nothing. */
-export async function isWithinLimits(
+/**
+ * Whether nothing but the balance would refuse a use in this instant: the account is open, the actor may use its
+ * credits, and no limit would be passed. Writes nothing. Throws `invalid_input` for a user id in capitals.
+ */
+export async function mayUse(
   db: Executor,
   use: { accountId: string; amount: number } & Pick<LimitScope, 'actor' | 'feature'>,
 ): Promise<boolean> {
   const values = [use.accountId, use.amount, use.actor ?? null, use.feature ?? null];
-  const [row] = await db.query<{ within: boolean }>(WITHIN, values);
-  return row?.within === true;
+  const [row] = await db.query<{ allowed: boolean }>(MAY_USE, values);
+  return row?.allowed === true;
 }
 
 const FORGET: Statement = {

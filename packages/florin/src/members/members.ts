@@ -47,7 +47,7 @@ const SET: Statement = {
 
 /**
  * Adds a member, or gives one another role. Makes a new account. Repeatable. Throws `not_a_member` and
- * `role_too_low` for who acts, `last_owner` for the only owner, `invalid_input` also where the app keeps the members.
+ * `role_too_low` for the user who acts, `last_owner` for the only owner, `invalid_input` also where the app keeps the members.
  */
 export async function setMember(
   db: Executor,

@@ -112,7 +112,7 @@ async function addKept(
   const { customers = 0, subscriptions = 0 } = stripe ?? {};
   kept.push({
     what: 'amounts, times, idempotency keys and ids of Stripe in the ledger, under the account’s id',
-    why: 'They are the books: refunds, disputes and proof go by them. Without the user they name nobody.',
+    why: 'They are the books: refunds, disputes and proof depend on them. Without the user they name nobody.',
   });
   if (customers > 0) {
     kept.push({
@@ -129,7 +129,7 @@ async function addKept(
   if (eventsWaiting > 0) {
     kept.push({
       what: `the payloads of ${eventsWaiting} events that are not finished`,
-      why: 'They are still needed. Settle them (florin events list --attention), then erase again.',
+      why: 'They are still needed. Finish them (florin events list --attention), then erase again.',
     });
   }
 }

@@ -1,8 +1,9 @@
+import { type Credit, showFields, WHOLE_CREDITS } from '../credit/index.ts';
 import type { Executor, Row } from '../db/index.ts';
 import { check } from '../kernel/index.ts';
 import { REQUESTS } from './input.ts';
 
-/** All that Florin keeps about one person, as rows of its tables. */
+/** All that Florin keeps about one person, as rows of its tables; amounts are in credits. */
 export type PersonExport = {
   readonly userId: string;
   readonly exportedAt: Date;
@@ -69,24 +70,38 @@ const QUERIES = {
             order by received_at`,
 } as const;
 
+/** What is an amount of credits in the rows, and in an alert's data. */
+const AMOUNTS: ReadonlySet<string> = new Set([
+  ...['amount', 'posted', 'postedAfter', 'held', 'captured', 'remaining', 'burned', 'expired'],
+  ...['voided', 'reversed', 'moved', 'credits', 'threshold', 'available', 'below', 'limit', 'used'],
+]);
+
 /**
  * Everything about a user in all accounts, for a request of access. Reads the whole history, not in one snapshot:
  * for operators, not for requests. Writes nothing. Throws `invalid_input`.
  */
 export async function exportPerson(
   db: Executor,
-  person: { userId: string; now: Date },
+  person: { userId: string; now: Date; credit?: Credit },
 ): Promise<PersonExport> {
+  const { credit = WHOLE_CREDITS, now } = person;
   const { userId } = check(REQUESTS.person, { userId: person.userId });
   const found = {} as Record<keyof typeof QUERIES, readonly Row[]>;
   for (const [name, query] of Object.entries(QUERIES)) {
-    found[name as keyof typeof QUERIES] = await db.query<Row>(query, [userId]);
+    const rows = await db.query<Row>(query, [userId]);
+    found[name as keyof typeof QUERIES] = rows.map((row) => inCredits(credit, row));
   }
   const { othersEntries, othersHolds, ...own } = found;
   return {
     userId,
-    exportedAt: person.now,
+    exportedAt: now,
     ...own,
     actedIn: { entries: othersEntries, holds: othersHolds },
   };
+}
+
+function inCredits(credit: Credit, row: Row): Row {
+  const { data } = row;
+  const shown = showFields(credit, AMOUNTS, row);
+  return data === undefined ? shown : { ...shown, data: showFields(credit, AMOUNTS, data) };
 }

@@ -25,7 +25,7 @@ export type PlanChanged = {
 
 /** Which preview a subscription was changed by last, kept in its metadata. */
 const CHANGE_KEY = 'florin_change';
-/** Who changes the same subscription meanwhile is refused; after a crash it is free again. */
+/** Another change of the same subscription is refused meanwhile; after a crash it is free again. */
 const ATTEMPT_SECONDS = 60;
 
 /** Codes of Stripe's for a payment that only its buyer can go on with. */

@@ -11,7 +11,7 @@ export type AccountSwitcherProps = Omit<
 };
 
 /**
- * A choice among the user's accounts; nothing for who has only their own. Unstyled: style it by `className`
+ * A choice among the user's accounts; nothing for a user who has only their own. Unstyled: style it by `className`
  * or by `data-florin="account-switcher"`.
  */
 export function AccountSwitcher({ nameOf = defaultName, ...select }: AccountSwitcherProps) {

@@ -1,7 +1,7 @@
 import { type ComponentProps, type FormEvent, type ReactNode, useState } from 'react';
 import type { Member, MemberRole } from '../browser/index.ts';
 import { formatCredits } from './money.ts';
-import { type Members, useMembers } from './use-members.ts';
+import { type Members, monthlyLimits, useMembers } from './use-members.ts';
 
 const ROLES: readonly MemberRole[] = ['owner', 'admin', 'member', 'viewer'];
 
@@ -116,12 +116,8 @@ function Row(props: {
 /** The limit of this one member by the month; one of each member stands as a placeholder. */
 function LimitForm(props: { member: Member; name: string; members: Members }) {
   const { member, name, members } = props;
-  const monthly = member.limits.filter(
-    ({ window, feature, soft }) => window === 'month' && feature === null && !soft,
-  );
-  const own = monthly.find(({ actor }) => actor === member.userId)?.credits ?? null;
-  const each = monthly.find(({ actor }) => actor === '*')?.credits ?? null;
-  const shown = own === null ? '' : String(own);
+  const { own, each } = monthlyLimits(member);
+  const shown = own === undefined ? '' : String(own.credits);
   const [text, setText] = useState<string | null>(null);
 
   async function save(event: FormEvent) {
@@ -138,7 +134,7 @@ function LimitForm(props: { member: Member; name: string; members: Members }) {
       <input
         aria-label={`Credits that ${name} may use a month`}
         inputMode="decimal"
-        placeholder={each === null ? 'no limit' : `${formatCredits(each)} for each`}
+        placeholder={each === undefined ? 'no limit' : `${formatCredits(each.credits)} for each`}
         value={text ?? shown}
         onChange={({ target }) => setText(target.value)}
       />

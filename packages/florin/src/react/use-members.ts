@@ -1,5 +1,5 @@
 import { useCallback, useState } from 'react';
-import type { Member, MemberRole } from '../browser/index.ts';
+import type { Credits, Member, MemberRole } from '../browser/index.ts';
 import { useShared } from './provider.tsx';
 import { useLoaded } from './use-loaded.ts';
 import { usePages } from './use-pages.ts';
@@ -16,8 +16,8 @@ export type Members = {
   /** Adds a member, or gives one another role. */
   set(userId: string, role: MemberRole): Promise<boolean>;
   remove(userId: string): Promise<boolean>;
-  /** The most credits in a month; null: no limit. */
-  limit(userId: string, credits: number | null): Promise<boolean>;
+  /** The most credits in a month, of the time zone that it was limited by before; null: no limit. */
+  limit(userId: string, credits: Credits | null): Promise<boolean>;
 };
 
 /** The members of an account, for its admins: a page at a time, and the changes. */
@@ -60,6 +60,23 @@ export function useMembers(accountId: string): Members {
     },
     set: (userId, role) => change(() => client.setMember(accountId, userId, role)),
     remove: (userId) => change(() => client.removeMember(accountId, userId)),
-    limit: (userId, credits) => change(() => client.limitMember(accountId, userId, credits)),
+    limit(userId, credits) {
+      const member = pages.items.find((one) => one.userId === userId);
+      const { own, each } = monthlyLimits(member);
+      const timeZone = (own ?? each)?.timeZone;
+      return change(() => client.limitMember(accountId, userId, credits, timeZone));
+    },
+  };
+}
+
+/** What a member may use at most in a month, whatever for: by the limit of their own, and by that of each member. */
+export function monthlyLimits(member: Member | undefined) {
+  const { userId, limits = [] } = member ?? {};
+  const monthly = limits.filter(
+    ({ window, feature, soft }) => window === 'month' && feature === null && !soft,
+  );
+  return {
+    own: monthly.find(({ actor }) => actor === userId),
+    each: monthly.find(({ actor }) => actor === '*'),
   };
 }

@@ -1,21 +1,12 @@
 import { FlorinError } from '../kernel/index.ts';
 import { toStripeFlorinError } from '../stripe/index.ts';
-import {
-  applyCommands,
-  type EventInHand,
-  type EventStatus,
-  listEvents,
-  type ProcessOutcome,
-  previewEvent,
-  processEvent,
-  putBack,
-  webhookEventTypes,
-} from '../webhooks/index.ts';
+import { previewEvent, webhookEventTypes } from '../webhooks/index.ts';
 import { knownEvents, plannedKeys } from './books.ts';
 import type { ReconcileDeps } from './deps.ts';
 import type { Finding, FindingKind } from './finding.ts';
 import { findInBooks, findUnpaid } from './ledger-side.ts';
 import { findInOldBooks } from './old-books.ts';
+import { repairAll, subjectOf } from './repair.ts';
 import { acceptAccount, identifyAccount, type StripeAccount } from './stripe-account.ts';
 import {
   paidInvoicesOf,
@@ -50,10 +41,13 @@ export type ReconcileReport = {
   readonly repaired: readonly string[];
   /** What is still wrong: equal to `findings` without `repair`. */
   readonly remaining: readonly Finding[];
+  /** Of those, what `repair` tried to mend and could not, and why. */
+  readonly failures: readonly RepairFailure[];
 };
 
+export type RepairFailure = { readonly subject: string; readonly reason: string };
+
 const DAY_SECONDS = 86_400;
-const UNFINISHED: ReadonlySet<EventStatus> = new Set(['failed', 'dead']);
 
 /**
  * Compares Stripe with billing and the ledger. Without `repair` it writes nothing. With it, what is
@@ -86,7 +80,7 @@ export async function reconcile(
     await acceptAccount(deps.db, { id: account.id, livemode: deps.livemode, replace: false });
   }
   if (options.repair !== true || findings.length === 0) {
-    return { findings, repaired: [], remaining: findings };
+    return { findings, repaired: [], remaining: findings, failures: [] };
   }
   if (!proven) {
     throw new FlorinError(
@@ -94,16 +88,28 @@ export async function reconcile(
       'Stripe knows none of the purchases in these books, so STRIPE_SECRET_KEY may be of another account. Nothing was changed. Set the right key, or, if it is right, run florin reconcile --accept-account --repair.',
     );
   }
-  await repairAll(deps, findings);
+  const reasons = new Map<string, string>();
+  await repairAll(deps, { findings, reasons });
   // Events move the books, so what they left is corrected after them.
-  await repairAll(
-    deps,
-    await findInBooks(deps.db, { days: scope.bookDays, paid: side.paid, credit }),
+  const inBooks = await findInBooks(deps.db, { days: scope.bookDays, paid: side.paid, credit });
+  await repairAll(deps, { findings: inBooks, reasons });
+  const after = await findAll(deps, scope);
+  // An event that was missing and could not be processed is in the inbox now: no longer missing, and not done.
+  const unfinished = findings.filter(
+    ({ kind, subject }) => kind === 'undelivered_event' && reasons.has(subject),
   );
-  const { findings: remaining } = await findAll(deps, scope);
+  const remaining = [
+    ...new Map([...after.findings, ...unfinished].map((one) => [one.subject, one])).values(),
+  ];
   const left = new Set(remaining.map(({ subject }) => subject));
-  const repaired = findings.map(({ subject }) => subject).filter((one) => !left.has(one));
-  return { findings, repaired, remaining };
+  return {
+    findings,
+    remaining,
+    repaired: findings.map(({ subject }) => subject).filter((one) => !left.has(one)),
+    failures: [...reasons]
+      .filter(([subject]) => left.has(subject))
+      .map(([subject, reason]) => ({ subject, reason })),
+  };
 }
 
 type Scope = {
@@ -133,7 +139,7 @@ async function findAll(
   const ofOldBooks = await findInOldBooks(deps, { days: bookDays, invoicesOf });
   const found = [
     ...(await findUndelivered(deps, side.events)),
-    ...(await findUnsettled(deps, side.objects)),
+    ...(await findUnwritten(deps, side.objects)),
     ...unpaid.findings,
     ...ofOldBooks,
     ...(await findUnmatchedReturns(deps, { days: sinceDays, known: ofOldBooks })),
@@ -150,7 +156,7 @@ async function findUndelivered(deps: ReconcileDeps, events: readonly Told[]): Pr
     .filter(({ event }) => !known.has(event.id))
     .map(({ objectId, ...told }) => ({
       kind: 'undelivered_event',
-      subject: `event:${told.event.id}`,
+      subject: subjectOf(told.event.id),
       accountId: null,
       ids: { eventId: told.event.id, type: told.event.type, objectId },
       credits: null,
@@ -160,8 +166,8 @@ async function findUndelivered(deps: ReconcileDeps, events: readonly Told[]): Pr
     }));
 }
 
-/** What each object would still bring about if it were told now: nothing, when all is settled. */
-async function findUnsettled(deps: ReconcileDeps, objects: readonly Told[]): Promise<Finding[]> {
+/** What each object would still bring about if its event came now: nothing, once all of it is written. */
+async function findUnwritten(deps: ReconcileDeps, objects: readonly Told[]): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const told of objects) {
     const plan = await previewEvent(deps, told.event);
@@ -184,12 +190,17 @@ async function findUnsettled(deps: ReconcileDeps, objects: readonly Told[]): Pro
         repair,
       });
     }
+    const commands = plan.commands.map((command) => ({
+      ...command,
+      grantKey: 'grantKey' in command ? command.grantKey : command.key,
+    }));
+    // Of a part that the job has still to grant, nothing is missing and nothing is left to take.
     const planned = await plannedKeys(
       deps.db,
-      plan.commands.map(({ key }) => key),
+      commands.map(({ grantKey }) => grantKey),
     );
-    for (const command of plan.commands.filter(({ key }) => !planned.has(key))) {
-      const grantKey = 'grantKey' in command ? command.grantKey : command.key;
+    for (const command of commands.filter(({ grantKey }) => !planned.has(grantKey))) {
+      const { grantKey } = command;
       const [kind, what, sign] = MEANINGS[command.do];
       findings.push({
         ids: { objectId: told.objectId, grantKey },
@@ -215,58 +226,3 @@ const MEANINGS: Record<
   reverse: ['credited_not_paid', 'went back and its credits were not taken', -1],
   restore: ['orphan_reversal', 'did not go back and its credits were taken', 1],
 };
-
-async function repairAll(deps: ReconcileDeps, findings: readonly Finding[]): Promise<void> {
-  for (const { kind, ids, repair, subject } of findings) {
-    try {
-      switch (repair?.by) {
-        case 'event': {
-          const { status } = await tell(deps, repair.event);
-          // An event says what was, and only an object how it stands now.
-          if (status === 'processed' && kind !== 'undelivered_event') {
-            await finishWaiting(deps, {
-              event: repair.event.event,
-              objectId: ids['objectId'] ?? '',
-            });
-          }
-          break;
-        }
-        case 'events':
-          for (const event of repair.events) {
-            await tell({ ...deps, mend: true }, event);
-          }
-          break;
-        case 'command':
-          await applyCommands(deps.db, [repair.command]);
-          break;
-      }
-    } catch (error) {
-      deps.logger.error({ subject, error: String(error) }, 'a finding could not be repaired');
-    }
-  }
-}
-
-/**
- * An object in the same state yields the same event id, so a second repair is a duplicate. Then the
- * event is put back into the inbox and processed again, as of now.
- */
-async function tell(deps: ReconcileDeps, told: EventInHand): Promise<ProcessOutcome> {
-  const outcome = await processEvent(deps, told);
-  return outcome.status === 'duplicate' && (await putBack(deps.db, told.event.id))
-    ? processEvent(deps, told)
-    : outcome;
-}
-
-/**
- * Finishes what waits in the inbox about an object that is settled now, as the object stands: the event's
- * own text may be what could not be processed. Nothing moves twice, since a key grants once.
- */
-async function finishWaiting(
-  deps: ReconcileDeps,
-  { event, objectId }: { event: EventInHand['event']; objectId: string },
-): Promise<void> {
-  const waiting = await listEvents(deps.db, { about: [objectId] });
-  for (const { eventId: id } of waiting.filter(({ status }) => UNFINISHED.has(status))) {
-    await processEvent(deps, { event: { ...event, id }, json: null });
-  }
-}

@@ -25,7 +25,7 @@ function toFinding(one: UnmatchedReturn): Finding {
     credits: null,
     explanation: `Line ${lineId} of invoice ${invoiceId} gave back ${amountMinor} (minor units of ${currency}), and no credits are known for what it credits: none were taken.`,
     remedy:
-      'Nothing by itself. If the buyer got credits for it another way, take them with florin account adjust; else leave it: it is told for 30 days.',
+      'Nothing by itself. If the buyer got credits for it another way, take them with florin account adjust; else leave it: it is reported for 30 days.',
     repair: null,
   };
 }

@@ -36,7 +36,7 @@ export function verifySignature(check: SignatureCheck): SignatureResult {
     return { ok: false, reason: 'no_match' };
   }
   const ageSeconds = Math.floor(check.now.getTime() / 1000) - parsed.timestamp;
-  // Of an instant that is none the age is NaN, which nothing is above.
+  // The age of an invalid date is NaN, which compares as false with everything.
   if (!(ageSeconds <= SIGNATURE_TOLERANCE_SECONDS)) {
     return { ok: false, reason: 'too_old' };
   }

@@ -36,7 +36,7 @@ export async function advanceTopUp(deps: ChargeDeps, topUp: OpenTopUp): Promise<
   }
   if ((await moveTopUp(db, topUp, move)) && move.to !== status) {
     const { to, failureCode } = move;
-    logger.info({ topUpId, accountId, from: status, to, failureCode }, 'a top-up went on');
+    logger.info({ topUpId, accountId, from: status, to, failureCode }, 'a top-up moved on');
   }
 }
 

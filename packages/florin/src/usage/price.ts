@@ -133,7 +133,7 @@ const kept = z.object({
 /**
  * The credits of one charge, from what its entry keeps. The one place that computes a price, exactly,
  * and rounds it, up to the smallest unit of credits, once and at the end: free units off, blocks filled, tiers
- * summed, then the markup, then the minimum. Throws `invalid_input` for a rate or a quantity that is none,
+ * summed, then the markup, then the minimum. Throws `invalid_input` for a rate or a quantity that is malformed,
  * and `amount_not_allowed`.
  */
 export function creditsOf(

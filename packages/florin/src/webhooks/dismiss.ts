@@ -8,7 +8,7 @@ import { fetchNamedObject } from './named-object.ts';
 import { type ProcessOutcome, processEvent } from './process.ts';
 
 /**
- * Settles an early fraud warning by hand: what it froze is given back, exactly, and it freezes nothing
+ * Dismisses an early fraud warning: what it froze is given back, exactly, and it freezes nothing
  * again. Stripe has no such request, so it goes through the inbox as an event of our own, named after
  * the warning: repeating it is harmless. Throws `not_found` for a warning that never came,
  * and what kept a warning from being read that came as a thin event.

@@ -12,11 +12,11 @@ type Waiting = {
 const MAX_TOGETHER = 32;
 /** Commits under way at a time: while one waits for the disk, another computes. */
 const MAX_COMMITS = 2;
-/** Milliseconds after which a lone one keeps nobody from going any more: something holds its rows. */
+/** Milliseconds after which one alone keeps nobody from going any more: something holds its rows. */
 const PATIENCE_MS = 50;
 
 /**
- * Writes plans: a lone one at once, by `applyPlan`, and those that wait at the same time in one commit.
+ * Writes plans: one alone at once, by `applyPlan`, and those that wait at the same time in one commit.
  * What falls out of a commit goes alone (docs/decisions/0155), outside the count: its lock or its fault
  * holds up no other.
  */

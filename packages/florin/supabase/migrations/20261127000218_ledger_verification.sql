@@ -100,6 +100,7 @@ grant execute on function
   credits.seal_in_view(anyelement),
   credits.overage_seal(credits.overage, bigint),
   credits.allocation_seal(uuid, bigint, bigint, uuid, uuid),
+  credits.usage_seal(text, text, text, numeric, jsonb, bytea),
   credits.erased_seal(uuid, jsonb, bytea, text, bytea)
   to service_role;
 

@@ -78,6 +78,22 @@ create type credits.limit_state as (
 comment on type credits.limit_state is
   'How a limit stands for one actor and feature: the window, what was used in it, and what open holds reserve.';
 
+create function credits.midnight(p_local timestamp, p_time_zone text)
+returns timestamptz
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_at timestamptz := p_local at time zone p_time_zone;
+begin
+  return case when (v_at - interval '1 hour') at time zone p_time_zone = p_local
+    then v_at - interval '1 hour' else v_at end;
+end;
+$$;
+comment on function credits.midnight(timestamp, text) is
+  'The instant of a midnight of the time zone; where clocks go back across it and it comes twice, the first.';
+
 create function credits.window_start(
   p_per credits.limit_window, p_at timestamptz, p_time_zone text)
 returns timestamptz
@@ -86,8 +102,11 @@ stable
 set search_path = ''
 as $$
 begin
-  return case when p_per = 'lifetime' then '-infinity'::timestamptz
-    else date_trunc(p_per::text, p_at, p_time_zone) end;
+  return case p_per
+    when 'lifetime' then '-infinity'::timestamptz
+    when 'hour' then date_trunc('hour', p_at, p_time_zone)
+    else credits.midnight(date_trunc(p_per::text, p_at at time zone p_time_zone), p_time_zone)
+  end;
 end;
 $$;
 comment on function credits.window_start(credits.limit_window, timestamptz, text) is
@@ -104,8 +123,9 @@ begin
   return case p_per
     when 'lifetime' then null
     when 'hour' then p_start + interval '1 hour'
-    when 'day' then ((p_start at time zone p_time_zone) + interval '1 day') at time zone p_time_zone
-    else ((p_start at time zone p_time_zone) + interval '1 month') at time zone p_time_zone
+    else credits.midnight(
+      date_trunc(p_per::text, p_start at time zone p_time_zone) + ('1 ' || p_per)::interval,
+      p_time_zone)
   end;
 end;
 $$;

@@ -46,6 +46,7 @@ begin
     raise exception 'The names of actor and feature have 1 to 200 characters.'
       using errcode = '22023', hint = 'Nothing was written. Leave out what does not apply.';
   end if;
+  perform credits.check_user_id(p_actor);
   if p_time_zone is null or not exists (
     select from pg_catalog.pg_timezone_names z where z.name = p_time_zone) then
     raise exception 'There is no time zone %.', coalesce(p_time_zone, 'null')
@@ -71,7 +72,7 @@ begin
 end;
 $$;
 comment on function credits.set_limit(uuid, bigint, credits.limit_window, text, text, boolean, text) is
-  'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
+  'At most so many credits in each window: of the account, of an actor, of a feature, or of both; * stands for each one on its own. An actor that is a user id is in lower case. What was used in the running window counts. Setting it again changes it; a soft one alerts only. Makes a new account. Repeatable. Errors: CRAMT, 22004, 22023.';
 
 create function credits.remove_limit(
   p_account_id uuid,
@@ -140,21 +141,29 @@ $$;
 comment on function credits.read_limits(uuid) is
   'The limits of the account and how they stand: used counts what open holds reserve; null where a limit is for each actor or feature.';
 
-create function credits.limit_reached_by(
+create function credits.may_use(
   p_account_id uuid, p_amount bigint, p_actor text default null, p_feature text default null)
-returns jsonb
+returns boolean
 language plpgsql
 stable
 security definer
 set search_path = ''
 as $$
 begin
+  -- One by one, as in read_limits.
+  if exists (
+    select from credits.accounts a
+     where a.account_id = p_account_id and a.closed_at is not null) then
+    return false;
+  elsif credits.refused_actor(p_account_id, p_actor) is not null then
+    return false;
+  end if;
   return credits.reached_limit(
-    credits.limit_states(p_account_id, p_actor, p_feature, clock_timestamp()), p_amount);
+    credits.limit_states(p_account_id, p_actor, p_feature, clock_timestamp()), p_amount) is null;
 end;
 $$;
-comment on function credits.limit_reached_by(uuid, bigint, text, text) is
-  'The limit that a use of this amount would pass in this instant: rule, used, limit and resetsAt; null when it would pass none. Writes and locks nothing, so that it promises nothing either.';
+comment on function credits.may_use(uuid, bigint, text, text) is
+  'Whether a use of this amount would be refused by nothing but the balance in this instant: the account is open, the actor may use its credits, and no limit would be passed. Writes and locks nothing, so that it promises nothing either. Errors: 22023.';
 
 create function credits.forget_counters(p_limit integer)
 returns bigint
@@ -185,6 +194,7 @@ comment on function credits.forget_counters(integer) is
   'Deletes counters of windows that ended long ago; returns how many. Overlapping runs delete nothing twice.';
 
 revoke all on function
+  credits.midnight(timestamp, text),
   credits.window_start(credits.limit_window, timestamptz, text),
   credits.window_end(credits.limit_window, timestamptz, text),
   credits.limit_states(uuid, text, text, timestamptz),
@@ -196,14 +206,14 @@ revoke all on function
   credits.set_limit(uuid, bigint, credits.limit_window, text, text, boolean, text),
   credits.remove_limit(uuid, credits.limit_window, text, text, boolean),
   credits.read_limits(uuid),
-  credits.limit_reached_by(uuid, bigint, text, text),
+  credits.may_use(uuid, bigint, text, text),
   credits.forget_counters(integer)
   from public, anon, authenticated, service_role;
 grant execute on function
   credits.set_limit(uuid, bigint, credits.limit_window, text, text, boolean, text),
   credits.remove_limit(uuid, credits.limit_window, text, text, boolean),
   credits.read_limits(uuid),
-  credits.limit_reached_by(uuid, bigint, text, text),
+  credits.may_use(uuid, bigint, text, text),
   credits.forget_counters(integer)
   to service_role;
 

@@ -142,14 +142,41 @@ $$;
 comment on function credits.read_usage(uuid, date, date, text[], integer) is
   'Credits spent and captured from p_from to p_to (UTC, both included), grouped by any of day, meter, feature and actor; exact to the last entry, however far the rollup is behind. Null: not asked for, or the entry did not say. quantity adds up units: ask by meter to tell them apart.';
 
+create function credits.daily_usage(p_account_id uuid, p_from timestamptz, p_to timestamptz)
+returns table (day text, spent bigint, granted bigint)
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  -- An entry's time may be out of order by as long as it waited for its account's lock.
+  v_first bigint := credits.first_entry_at(p_account_id, p_from - interval '1 hour');
+  v_last bigint := credits.first_entry_at(p_account_id, p_to + interval '1 hour');
+begin
+  return query
+    select to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD'),
+           coalesce(-sum(e.amount) filter (where e.kind in ('spend', 'capture')), 0)::bigint,
+           coalesce(sum(e.amount) filter (where e.kind = 'grant'), 0)::bigint
+      from credits.entries e
+     where e.account_id = p_account_id and e.created_at >= p_from and e.created_at < p_to
+       and e.entry_no >= v_first and e.entry_no < v_last
+     group by 1
+     order by 1;
+end;
+$$;
+comment on function credits.daily_usage(uuid, timestamptz, timestamptz) is
+  'Credits spent and captured, and granted, on each day (UTC) with movement, from p_from up to but without p_to. Reads little beside the entries of that time.';
+
 revoke all on function
   credits.roll_up_account(uuid, bigint, bigint),
   credits.roll_up_usage(bigint),
-  credits.read_usage(uuid, date, date, text[], integer)
+  credits.read_usage(uuid, date, date, text[], integer),
+  credits.daily_usage(uuid, timestamptz, timestamptz)
   from public, anon, authenticated, service_role;
 grant execute on function
   credits.roll_up_usage(bigint),
-  credits.read_usage(uuid, date, date, text[], integer)
+  credits.read_usage(uuid, date, date, text[], integer),
+  credits.daily_usage(uuid, timestamptz, timestamptz)
   to service_role;
 
 call florin.end_migration();

@@ -127,6 +127,37 @@ end;
 $$;
 comment on function credits.raise_app_keeps_members() is 'Raises 22023.';
 
+create function credits.is_user_id(p_actor text)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return coalesce(
+    p_actor ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$', false);
+end;
+$$;
+comment on function credits.is_user_id(text) is
+  'Whether the actor is a user, by the id; any other name is an agent or a key of the app''s.';
+
+create function credits.check_user_id(p_actor text)
+returns void
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  if credits.is_user_id(p_actor) and p_actor <> lower(p_actor) then
+    -- Limits go by the name as it is written.
+    raise exception 'The user id % is not in lower case.', p_actor
+      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+  end if;
+end;
+$$;
+comment on function credits.check_user_id(text) is
+  'Refuses a user id that is not in lower case (22023).';
+
 create function credits.refused_actor(p_account_id uuid, p_actor text)
 returns text
 language plpgsql
@@ -136,8 +167,7 @@ as $$
 declare
   v_role credits.member_role;
 begin
-  if p_actor is null
-     or p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+  if not credits.is_user_id(p_actor) then
     return null;
   end if;
   v_role := credits.role_of(p_account_id, p_actor::uuid);
@@ -148,9 +178,7 @@ begin
   elsif v_role < 'member' then
     return 'role_too_low';
   elsif v_role is not null and p_actor <> lower(p_actor) then
-    -- Limits go by the name as it is written.
-    raise exception 'The user id % is not in lower case.', p_actor
-      using errcode = '22023', hint = 'Nothing was written. Pass it as Postgres writes a uuid.';
+    perform credits.check_user_id(p_actor);
   end if;
   return null;
 end;

@@ -147,6 +147,8 @@ revoke all on function
   credits.raise_not_a_member(uuid, text),
   credits.raise_role_too_low(credits.member_role, credits.member_role),
   credits.raise_app_keeps_members(),
+  credits.is_user_id(text),
+  credits.check_user_id(text),
   credits.check_actor(uuid, text),
   credits.refused_actor(uuid, text),
   credits.check_change_of_member(uuid, uuid, credits.member_role, uuid),

@@ -33,7 +33,7 @@ begin
 end;
 $$;
 comment on function credits.used_by(uuid, text[], date, date) is
-  'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for who used nothing.';
+  'Credits that these actors spent and captured from p_from to p_to (UTC, both included), exact to the last entry; no row for an actor who used nothing.';
 
 create function credits.limits_by_actor(p_account_id uuid, p_actors text[])
 returns table (
@@ -65,7 +65,7 @@ begin
     v_end := credits.window_end(v_rule.per, v_start, v_rule.time_zone);
     select array_agg(a.actor) into v_whose from unnest(p_actors) as a (actor)
      where v_rule.actor in ('*', a.actor);
-    -- Who used something in a window that began before the limit has no counter in it yet.
+    -- An actor who used something in a window that began before the limit has no counter in it yet.
     v_uncounted := null;
     if v_rule.actor = '*' and v_start < v_rule.since then
       select array_agg(a.actor) into v_uncounted from unnest(v_whose) as a (actor)

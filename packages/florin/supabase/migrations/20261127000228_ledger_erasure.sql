@@ -122,6 +122,8 @@ begin
   end loop;
 
   -- The rollup goes on with the name that its entries have now.
+  insert into credits.usage_marks (account_id, entry_no) values (p_account_id, 0)
+  on conflict (account_id) do nothing;
   perform 1 from credits.usage_marks m where m.account_id = p_account_id for update;
   insert into credits.usage_days (account_id, day, meter, feature, actor, spent, quantity)
   select d.account_id, d.day, d.meter, d.feature, v_pseudonym, sum(d.spent), sum(d.quantity)
@@ -162,7 +164,7 @@ begin
   -- In their own account a name that is no other user's and no pseudonym may be theirs: an address, a key.
   if p_actor = p_person
      or p_own and not starts_with(p_actor, 'erased:')
-        and p_actor !~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+        and not credits.is_user_id(p_actor) then
     return p_pseudonym;
   end if;
   return p_actor;

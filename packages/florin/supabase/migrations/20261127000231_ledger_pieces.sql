@@ -36,7 +36,7 @@ declare
   v_elsewhere bigint := 0;
   v_pieces credits.piece[] := array[]::credits.piece[];
 begin
-  -- Who holds locks already takes no more: that could be out of order.
+  -- A caller that holds locks already takes no more: that could be out of order.
   if p_locked is null then
     perform credits.lock_in_order(v_locked);
   end if;

@@ -20,7 +20,7 @@ create index subscriptions_by_account on billing.subscriptions (account_id);
 create index subscriptions_kept_under on billing.subscriptions (kept_under)
   where kept_under is not null;
 comment on table billing.subscriptions is
-  'What Stripe last said about each subscription. Which word that is, the decision says; none is written over one that it did not see.';
+  'What Stripe last said about each subscription. The decision says which that is; nothing is written over an update that it did not see.';
 comment on column billing.subscriptions.payments_version is
   'How often payments of it were written. Lines of one payment take back what others granted, so a decision is refused when any of them was written since it was read.';
 comment on column billing.subscriptions.kept_under is

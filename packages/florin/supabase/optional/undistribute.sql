@@ -79,7 +79,7 @@ create temporary table details_aside on commit drop as
     from pg_class c
     join pg_policy p on p.polrelid = c.oid
     join pg_description d on d.classoid = 'pg_policy'::regclass and d.objoid = p.oid
-   where c.relnamespace = 'credits'::regnamespace;
+   where c.relnamespace = 'credits'::regnamespace or c.oid = 'billing.credit_decimals'::regclass;
 
 create temporary table views_aside on commit drop as select * from florin.views_of_ledger();
 

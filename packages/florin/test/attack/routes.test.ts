@@ -200,7 +200,7 @@ describe('a hostile request', { timeout: 300_000 }, () => {
       await expectGood(served);
     });
 
-  it('is made of a good one, which succeeds: else nothing of it would be read', async () => {
+  it('is made of a good one that succeeds: otherwise it would be refused unread', async () => {
     const refused: string[] = [];
     for (const operation of operations) {
       const answers: string[] = [];

@@ -135,7 +135,7 @@ describe.each(SERVERS)('a service on $name goes on after', { timeout: 60_000 }, 
         return `${head}.${body}.${signature}`;
       },
       'of 100,000 characters': () => 'a'.repeat(10_000),
-      'that is none': () => 'null',
+      'that is not one': () => 'null',
     };
     it.each(Object.keys(forged))('one %s, which is refused', async (name) => {
       expect((await asBuyer(forged[name]?.() ?? '')).status).toBe(401);

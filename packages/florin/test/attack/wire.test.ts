@@ -8,7 +8,7 @@ const STATUS_OF_SMUGGLING = [400, 405, 413, 431, 501, 505];
 const HOST = 'host: attacked.example';
 const SMUGGLED = 'GET /api/config HTTP/1.1\r\nhost: x\r\n\r\n';
 
-describe('a service goes on after', { timeout: 60_000 }, () => {
+describe('a service keeps working after', { timeout: 60_000 }, () => {
   let served: Served;
   beforeAll(async () => {
     served = await startTarget();
@@ -90,7 +90,7 @@ describe('a service goes on after', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a service that does not go on', () => {
+describe('a service that stops working', () => {
   const broken = async (answer: RequestListener) => {
     const server = createServer(answer);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

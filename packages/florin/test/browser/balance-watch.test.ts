@@ -81,6 +81,15 @@ describe('watching the balance', () => {
     stop();
   });
 
+  it('hears of credits with decimals', async () => {
+    await watch();
+    await streams[0]?.send({ ...balance(50), available: '49.25' });
+    await streams[0]?.send({ ...balance(50), available: 49 });
+    expect(seen).toEqual(['49.25', 49]);
+    expect(errors).toEqual([]);
+    stop();
+  });
+
   it('reconnects when the service closes the stream', async () => {
     await watch();
     await streams[0]?.send(balance(50));

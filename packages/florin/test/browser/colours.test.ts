@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 /**
- * The colours of charts, told apart by everybody: by who sees all of them, and by who lacks one of the three
+ * The colours of charts, told apart by everybody: by readers who see all of them, and by those who lack one of the three
  * kinds of cones (Machado, Oliveira and Fernandes 2009, severity 1). Distances are CIE 1976.
  */
 const SIGHTS = {

@@ -16,9 +16,7 @@ import {
   launchBrowser,
   launchWithoutCookies,
 } from './support/browser.ts';
-import { type Product, startProduct } from './support/product.ts';
-
-const PASSWORD = 'correct horse battery';
+import { PASSWORD, type Product, startProduct } from './support/product.ts';
 
 describe.skipIf(!hasBrowser)('buying, in a browser, on the product as a newcomer starts it', () => {
   let product: Product;

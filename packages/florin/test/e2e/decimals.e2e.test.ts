@@ -81,6 +81,7 @@ describe.skipIf(!hasBrowser)(
       await expect.poll(() => product.undelivered(), { timeout: 10_000 }).toBe(0);
       const after = await product.florin('account', 'show', email, '--json');
       expect(JSON.parse(after.stdout)).toMatchObject({ balance: { available: '-0.5' } });
+      await available('−0.5');
     });
   },
 );

@@ -83,7 +83,7 @@ describe('florin dev', { timeout: 120_000 }, () => {
     dev.child.kill('SIGINT');
     const finished = await dev.finished;
     expect(finished).toMatchObject({ code: 0, signal: null, stderr: '' });
-    // Who asked to stop need not hear that connections end.
+    // Whoever asked it to stop need not hear that connections end.
     expect(finished.stdout).not.toContain('"level"');
     expect(isRunning(postgres)).toBe(false);
     expect(await Promise.all(Object.values(ports).map(isOpen))).toEqual([false, false, false]);

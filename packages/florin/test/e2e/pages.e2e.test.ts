@@ -1,12 +1,12 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   axeViolations,
   type BuiltPages,
   buildPages,
+  endAnimations,
   hasBrowser,
+  keepPicture,
   launchBrowser,
 } from './support/browser.ts';
 import {
@@ -26,13 +26,7 @@ import {
 } from './support/mock-data.ts';
 import { type Mock, startMock } from './support/mock-service.ts';
 
-/** Where to keep what was seen, for whoever wants to look: FLORIN_SCREENSHOTS=/tmp/seen. */
-const SCREENSHOTS = process.env['FLORIN_SCREENSHOTS'];
 const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' } as const;
-/** Colours in the middle of a transition have contrasts that no rule means. */
-const SETTLE = `for (const animation of document.getAnimations()) {
-  if (animation.effect.getComputedTiming().endTime !== Infinity) animation.finish();
-}`;
 const UNAVAILABLE = {
   status: 503,
   body: { code: 'database_unavailable', title: 'Unavailable', detail: 'Try again in a moment.' },
@@ -93,15 +87,11 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
   }
 
   async function look(name: string): Promise<void> {
-    if (SCREENSHOTS !== undefined) {
-      await page.evaluate(SETTLE);
-      await mkdir(SCREENSHOTS, { recursive: true });
-      await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
-    }
+    await keepPicture(page, name);
   }
 
   async function expectAccessible(): Promise<void> {
-    await page.evaluate(SETTLE);
+    await endAnimations(page);
     expect(await axeViolations(page)).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThan(
       1,

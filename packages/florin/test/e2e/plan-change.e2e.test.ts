@@ -1,13 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { axeViolations, hasBrowser, launchBrowser } from './support/browser.ts';
-import { type Product, startProduct } from './support/product.ts';
-
-/** Where to keep what was seen, for whoever wants to look: FLORIN_SCREENSHOTS=/tmp/seen. */
-const SCREENSHOTS = process.env['FLORIN_SCREENSHOTS'];
+import { axeViolations, hasBrowser, keepPicture, launchBrowser } from './support/browser.ts';
+import { type Product, type SignedUp, signUp, startProduct } from './support/product.ts';
 
 const plan = { kind: 'recurring' };
 const CATALOG = {
@@ -46,7 +40,7 @@ describe.skipIf(!hasBrowser)(
     let browser: Browser;
     let context: BrowserContext;
     let page: Page;
-    let buyer: { email: string; token: string };
+    let buyer: SignedUp;
 
     beforeAll(async () => {
       [product, browser] = await Promise.all([startProduct({ catalog: CATALOG }), launchBrowser()]);
@@ -60,17 +54,7 @@ describe.skipIf(!hasBrowser)(
       context = await browser.newContext({ viewport: { width: 1100, height: 1000 } });
       context.setDefaultTimeout(60_000);
       page = await context.newPage();
-      const email = `buyer-${randomBytes(6).toString('hex')}@example.com`;
-      await page.goto(`${product.app}/index.html`);
-      await page.getByRole('button', { name: 'Create an account instead' }).click();
-      await page.getByLabel('Email').fill(email);
-      await page.getByLabel('Password').fill('correct horse battery');
-      await page.getByRole('button', { name: 'Create account', exact: true }).click();
-      await available(0);
-      const session = JSON.parse(
-        await page.evaluate<string>("localStorage.getItem('florin.session')"),
-      ) as { accessToken: string };
-      buyer = { email, token: session.accessToken };
+      buyer = await signUp(page, product);
     });
     afterEach(() => context.close());
 
@@ -108,10 +92,7 @@ describe.skipIf(!hasBrowser)(
     const posted = async () => (await ask<{ available: number }>('/api/balance')).available;
 
     async function look(name: string): Promise<void> {
-      if (SCREENSHOTS !== undefined) {
-        await mkdir(SCREENSHOTS, { recursive: true });
-        await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
-      }
+      await keepPicture(page, name);
       expect(await axeViolations(page)).toEqual([]);
     }
 

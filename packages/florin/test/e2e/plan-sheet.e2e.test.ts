@@ -1,23 +1,18 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   axeViolations,
   type BuiltPages,
   buildPages,
+  endAnimations,
   hasBrowser,
+  keepPicture,
   launchBrowser,
 } from './support/browser.ts';
 import { allIsWell, basicPlan, PASSWORD, planPreview } from './support/mock-data.ts';
 import { type Mock, startMock } from './support/mock-service.ts';
 
-/** Where to keep what was seen, for whoever wants to look: FLORIN_SCREENSHOTS=/tmp/seen. */
-const SCREENSHOTS = process.env['FLORIN_SCREENSHOTS'];
 const PHONE = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' } as const;
-const SETTLE = `for (const animation of document.getAnimations()) {
-  if (animation.effect.getComputedTiming().endTime !== Infinity) animation.finish();
-}`;
 
 describe.skipIf(!hasBrowser)('the sheet that changes a plan, in every state', () => {
   let browser: Browser;
@@ -70,11 +65,8 @@ describe.skipIf(!hasBrowser)('the sheet that changes a plan, in every state', ()
   }
 
   async function look(name: string): Promise<void> {
-    await page.evaluate(SETTLE);
-    if (SCREENSHOTS !== undefined) {
-      await mkdir(SCREENSHOTS, { recursive: true });
-      await page.screenshot({ path: join(SCREENSHOTS, `sheet-${name}.png`) });
-    }
+    await endAnimations(page);
+    await keepPicture(page, `sheet-${name}`, { fullPage: false });
     expect(await axeViolations(page)).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThan(
       1,

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -10,11 +9,8 @@ import {
   stripeEnvironment,
   stripeProgram,
 } from '../../../stripe-sandbox/test/support/stripe-cli.ts';
-import { hasBrowser, launchBrowser } from './support/browser.ts';
-import { type Product, startProduct } from './support/product.ts';
-
-/** Where to keep what was seen, for whoever wants to look: FLORIN_SCREENSHOTS=/tmp/seen. */
-const SCREENSHOTS = process.env['FLORIN_SCREENSHOTS'];
+import { hasBrowser, keepPicture, launchBrowser } from './support/browser.ts';
+import { type Product, type SignedUp, signUp, startProduct } from './support/product.ts';
 
 describe.skipIf(!hasBrowser)(
   'scenes, played in the sandbox on the running product',
@@ -24,7 +20,7 @@ describe.skipIf(!hasBrowser)(
     let browser: Browser;
     let context: BrowserContext;
     let page: Page;
-    let buyer: { email: string; accountId: string; token: string };
+    let buyer: SignedUp;
 
     beforeAll(async () => {
       [product, browser] = await Promise.all([startProduct(), launchBrowser()]);
@@ -39,17 +35,7 @@ describe.skipIf(!hasBrowser)(
       context = await browser.newContext({ viewport: { width: 1100, height: 1000 } });
       context.setDefaultTimeout(60_000);
       page = await context.newPage();
-      const email = `buyer-${randomBytes(6).toString('hex')}@example.com`;
-      await page.goto(`${product.app}/index.html`);
-      await page.getByRole('button', { name: 'Create an account instead' }).click();
-      await page.getByLabel('Email').fill(email);
-      await page.getByLabel('Password').fill('correct horse battery');
-      await page.getByRole('button', { name: 'Create account', exact: true }).click();
-      await available(0);
-      const session = JSON.parse(
-        await page.evaluate<string>("localStorage.getItem('florin.session')"),
-      ) as { accessToken: string; user: { id: string } };
-      buyer = { email, accountId: session.user.id, token: session.accessToken };
+      buyer = await signUp(page, product);
     });
     afterEach(() => context.close());
 
@@ -110,10 +96,7 @@ describe.skipIf(!hasBrowser)(
     }
 
     async function look(name: string): Promise<void> {
-      if (SCREENSHOTS !== undefined) {
-        await mkdir(SCREENSHOTS, { recursive: true });
-        await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true });
-      }
+      await keepPicture(page, name);
     }
 
     it('an upgrade in mid-month grants its prorated part, takes back what it credits, and brings the next month in full', async () => {

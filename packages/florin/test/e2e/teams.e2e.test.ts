@@ -1,14 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { axeViolations, hasBrowser, launchBrowser } from './support/browser.ts';
-import { type Product, startProduct } from './support/product.ts';
-
-const PASSWORD = 'correct horse battery';
-/** Where to keep what was seen, for whoever wants to look: FLORIN_SCREENSHOTS=/tmp/seen. */
-const SCREENSHOTS = process.env['FLORIN_SCREENSHOTS'];
+import { axeViolations, hasBrowser, keepPicture, launchBrowser } from './support/browser.ts';
+import { type Product, signUp, startProduct } from './support/product.ts';
 
 type Person = { readonly page: Page; readonly userId: string };
 
@@ -33,32 +29,28 @@ describe.skipIf(!hasBrowser)('an account that three people share, in two browser
     const page = await (await browser.newContext()).newPage();
     page.setDefaultTimeout(20_000);
     page.on('pageerror', (error) => faults.push(error.message));
-    await page.goto(`${product.app}/index.html`);
-    await page.getByRole('button', { name: 'Create an account instead' }).click();
-    await page.getByLabel('Email').fill(`${name}@example.com`);
-    await page.getByLabel('Password').fill(PASSWORD);
-    await page.getByRole('button', { name: 'Create account', exact: true }).click();
-    await page.getByTestId('available').waitFor();
-    const userId = await page.evaluate(
-      "JSON.parse(localStorage.getItem('florin.session')).user.id",
-    );
-    return { page, userId: String(userId) };
+    const { userId } = await signUp(page, product, `${name}@example.com`);
+    return { page, userId };
   }
 
-  async function asServer(path: string, body: object): Promise<void> {
+  async function asServer(path: string, body?: object): Promise<unknown> {
     const response = await fetch(`http://127.0.0.1:${new URL(product.app).port}${path}`, {
-      method: 'PUT',
+      method: body === undefined ? 'GET' : 'PUT',
       headers: { authorization: `Bearer ${serverKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    expect(response.status, await response.text()).toBe(200);
+    const text = await response.text();
+    expect(response.status, text).toBe(200);
+    return JSON.parse(text);
+  }
+
+  async function limitsOf(account: string): Promise<readonly object[]> {
+    const { limits } = (await asServer(`/api/accounts/${account}/limits`)) as { limits: object[] };
+    return limits;
   }
 
   async function look(page: Page, name: string): Promise<void> {
-    if (SCREENSHOTS !== undefined) {
-      await mkdir(SCREENSHOTS, { recursive: true });
-      await page.screenshot({ path: join(SCREENSHOTS, `team-${name}.png`), fullPage: true });
-    }
+    await keepPicture(page, `team-${name}`);
     expect(await axeViolations(page)).toEqual([]);
   }
 
@@ -112,6 +104,11 @@ describe.skipIf(!hasBrowser)('an account that three people share, in two browser
     await olga.page.getByRole('button', { name: 'Save' }).click();
     await olga.page.getByRole('button', { name: 'Save' }).waitFor({ state: 'detached' });
     await look(olga.page, 'owner');
+    // The app has her months begin in Berlin. What it limits by feature is not all that she may use.
+    const inBerlin = { window: 'month', actor: mia.userId, timeZone: 'Europe/Berlin' };
+    await asServer(`/api/accounts/${team}/limits`, { ...inBerlin, credits: 10 });
+    const inChat = { window: 'month', credits: 5, actor: mia.userId, feature: 'chat' };
+    await asServer(`/api/accounts/${team}/limits`, inChat);
 
     // The member spends to the limit, and is told which.
     await enter(mia, team);
@@ -129,6 +126,8 @@ describe.skipIf(!hasBrowser)('an account that three people share, in two browser
     await adam.page.getByLabel(`Credits that ${mia.userId} may use a month`).fill('20');
     await adam.page.getByRole('button', { name: 'Save' }).click();
     await adam.page.getByRole('button', { name: 'Save' }).waitFor({ state: 'detached' });
+    const monthly = { ...inBerlin, feature: null, credits: 20 };
+    expect(await limitsOf(team)).toContainEqual(expect.objectContaining(monthly));
     const row = adam.page.locator(`tr[data-user="${mia.userId}"]`);
     await row.getByText('8', { exact: true }).waitFor();
     expect(await adam.page.getByRole('heading', { name: 'Auto top-up' }).count()).toBe(0);

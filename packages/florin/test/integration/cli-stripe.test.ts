@@ -494,6 +494,24 @@ describe('the command line with Stripe', { timeout: 120_000 }, () => {
     await stop(running);
   });
 
+  it('reconcile --repair names each payment that it could not repair, says why, and ends with 1', async () => {
+    const accountId = randomUUID();
+    await catalogue({ price_KNOWN: PACK });
+    await issueGrant(fresh.db, { accountId, amount: 1, idempotencyKey: 'gift', source: 'bonus' });
+    await fresh.db.query("select credits.close_account($1, 'close:left')", [accountId]);
+    const { sessionId } = await sandbox.buy({ price: 'price_KNOWN', accountId });
+    const vain = await florin('reconcile', '--repair');
+    expect(vain.code).toBe(1);
+    expect(vain.stdout).toMatch(
+      new RegExp(`paid_not_credited: .*${sessionId}.*\\n.*\\n {2}not repaired: .*is closed`),
+    );
+    const told = JSON.parse((await florin('reconcile', '--repair', '--json')).stdout);
+    expect(told.failures).toContainEqual({
+      subject: expect.stringContaining(`florin:checkout:${sessionId}:line:`),
+      reason: expect.stringContaining('is closed'),
+    });
+  });
+
   it('the example of the settings starts nothing by itself: every secret in it is empty', async () => {
     const example = await readFile('.env.example', 'utf8');
     await writeFile(join(folder, '.env'), example);

@@ -1,4 +1,4 @@
-// credits.give writes a grant out in one function; here it is written step by step, as everything else is.
+// credits.give writes a grant out in one function, credits.give_batch many; here they are written step by step.
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -85,6 +85,21 @@ const command = fc.oneof(
       of: fc.constantFrom('app' as const, 'purchase' as const, 'adjustment' as const),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('invoice' as const),
+      lines: fc.array(
+        fc.record({
+          amount,
+          priority: fc.constantFrom(null, 0, 1, -1),
+          lasts: fc.constantFrom(null, 10, 30, 60),
+          metadata: fc.constantFrom(null, {}, { reason: 'a ”pack“', pages: 2 }),
+        }),
+        { minLength: 1, maxLength: 4 },
+      ),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('spend' as const), amount }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('hold' as const), amount }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('take back' as const), amount }) },
@@ -92,6 +107,7 @@ const command = fc.oneof(
 );
 type Command = typeof command extends fc.Arbitrary<infer T> ? T : never;
 type Grant = Extract<Command, { do: 'grant' }>;
+type Invoice = Extract<Command, { do: 'invoice' }>;
 
 describe('a grant that is written out', () => {
   let database: FreshDatabase;
@@ -141,6 +157,55 @@ describe('a grant that is written out', () => {
     });
   }
 
+  /** Gives all lines at once, and one after the other with the same ids. */
+  function giveAllTwice(
+    accountId: string,
+    { lines }: Invoice,
+    now: number,
+  ): Promise<[unknown, unknown]> {
+    const keys = lines.map(() => `florin:${randomUUID()}`);
+    const ends = lines.map(({ lasts }) => (lasts === null ? null : new Date(now + lasts * 1_000)));
+    return database.db.transaction(async (tx) => {
+      await tx.query('set local role florin_owner');
+      await tx.query('savepoint before');
+      await tx.query(
+        `select credits.give_batch($1, $2, $3::text[], array_fill('test'::text, array[cardinality($3)]), $4, $5, $6,
+           array_fill('payment'::credits.cause, array[cardinality($3)]), $3)`,
+        [
+          accountId,
+          lines.map(({ amount: given }) => given),
+          keys,
+          lines.map(({ priority }) => priority),
+          ends,
+          lines.map(({ metadata }) => metadata && JSON.stringify(metadata)),
+        ],
+      );
+      const atOnce = await rowsOf(tx, accountId);
+      const ids = await tx.query<{ key: string; grantId: string }>(
+        'select purchase_key as key, grant_id from credits.grants where account_id = $1 and purchase_key = any ($2)',
+        [accountId, keys],
+      );
+      await tx.query('rollback to savepoint before');
+      for (const [n, key] of keys.entries()) {
+        await tx.query(`select credits.give_step_by_step(${ARGUMENTS}, $12::uuid)`, [
+          accountId,
+          lines[n]?.amount ?? null,
+          key,
+          'test',
+          lines[n]?.priority ?? null,
+          null,
+          ends[n] ?? null,
+          lines[n]?.metadata ?? null,
+          'payment',
+          key,
+          'grant',
+          ids.find((id) => id.key === key)?.grantId ?? null,
+        ]);
+      }
+      return [atOnce, await rowsOf(tx, accountId)];
+    });
+  }
+
   const rowsOf = (tx: Executor, accountId: string) => tx.query(ROWS, [accountId]);
 
   async function play(commands: readonly Command[]): Promise<number> {
@@ -155,6 +220,10 @@ describe('a grant that is written out', () => {
         const lasts = one.lasts !== null && (one.starts ?? 0) + one.lasts > 0 ? one.lasts : null;
         const [writtenOut, stepByStep] = await giveTwice(accountId, { ...one, lasts }, now);
         expect(writtenOut).toEqual(stepByStep);
+        compared += 1;
+      } else if (one.do === 'invoice') {
+        const [atOnce, stepByStep] = await giveAllTwice(accountId, one, now);
+        expect(atOnce).toEqual(stepByStep);
         compared += 1;
       } else if (one.do === 'wait') {
         now += one.amount * 1_000;

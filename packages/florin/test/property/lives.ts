@@ -4,7 +4,7 @@ import type { Sandbox, SandboxOptions } from 'stripe-sandbox';
 import type { Catalog, CatalogPrice } from '../../src/catalog/index.ts';
 import { testCatalog } from '../integration/webhooks/catalog.ts';
 
-/** What a credit costs: the same whatever is bought, or less for who buys more. */
+/** What a credit costs: the same whatever is bought, or less for those who buy more. */
 export type Tariff = 'even' | 'steep';
 
 const OFFERS = [

@@ -21,7 +21,7 @@ export type CitusCluster = {
 
 /** Looks for the workers, and makes the tests' role on every node. */
 export async function openCitus(adminUrl: string): Promise<CitusCluster> {
-  const workers = await run<{ nodename: string; nodeport: number }>(
+  const workers = await runOn<{ nodename: string; nodeport: number }>(
     adminUrl,
     'select nodename, nodeport from pg_dist_node where isactive and shouldhaveshards and groupid > 0',
   );
@@ -38,7 +38,7 @@ export async function openCitus(adminUrl: string): Promise<CitusCluster> {
   });
   const password = new URL(adminUrl).password;
   for (const url of [adminUrl, ...workerUrls]) {
-    await run(
+    await runOn(
       url,
       `set citus.enable_ddl_propagation to off; do $$ begin
       if not exists (select from pg_roles where rolname = '${ROLE}') then
@@ -61,7 +61,7 @@ export async function makeTemplate(cluster: CitusCluster, name: string): Promise
   await createEmpty(cluster, name);
   await migrate({ url: withDatabase(serverUrl, name) });
   const admin = withDatabase(adminUrl, name);
-  await run(admin, `grant florin_owner to ${OWNERS}`);
+  await runOn(admin, `grant florin_owner to ${OWNERS}`);
   await distribute(admin);
   await closeToConnections(cluster, name);
 }
@@ -82,17 +82,17 @@ export async function createOnCluster(
 
 async function createEmpty({ adminUrl, workerUrls }: CitusCluster, name: string): Promise<void> {
   for (const url of [adminUrl, ...workerUrls]) {
-    await run(url, `create database ${name} owner ${ROLE}`);
-    await run(
+    await runOn(url, `create database ${name} owner ${ROLE}`);
+    await runOn(
       withDatabase(url, name),
       `create extension citus; set citus.enable_ddl_propagation to off; alter schema public owner to ${ROLE}`,
     );
   }
   const admin = withDatabase(adminUrl, name);
   const { hostname, port } = new URL(adminUrl);
-  await run(admin, `select citus_set_coordinator_host('${hostname}', ${port || 5432})`);
+  await runOn(admin, `select citus_set_coordinator_host('${hostname}', ${port || 5432})`);
   for (const url of workerUrls.map((worker) => new URL(worker))) {
-    await run(admin, `select citus_add_node('${url.hostname}', ${url.port || 5432})`);
+    await runOn(admin, `select citus_add_node('${url.hostname}', ${url.port || 5432})`);
   }
 }
 
@@ -135,14 +135,15 @@ export async function onWorkers(
 ): Promise<void> {
   const { name, role, statements } = options;
   const sql = ['begin', `set local role ${role}`, ...statements, 'commit'].join('; ');
-  await Promise.all(workerUrls.map((url) => run(withDatabase(url, name), sql)));
+  await Promise.all(workerUrls.map((url) => runOn(withDatabase(url, name), sql)));
 }
 
 async function onEach({ adminUrl, workerUrls }: CitusCluster, sql: string): Promise<void> {
-  await Promise.all([adminUrl, ...workerUrls].map((url) => run(url, sql)));
+  await Promise.all([adminUrl, ...workerUrls].map((url) => runOn(url, sql)));
 }
 
-async function run<R extends pg.QueryResultRow>(url: string, sql: string): Promise<R[]> {
+/** Runs one text of statements at this address. */
+export async function runOn<R extends pg.QueryResultRow>(url: string, sql: string): Promise<R[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {

@@ -28,6 +28,11 @@ export const isPooled = inject('pooledUrl') !== '';
 /** Whether the ledger is spread over the nodes of a cluster. */
 export const isOnCluster = inject('citus') !== null;
 
+/** Rows of pg_stat_activity that wait for a lock; on a cluster the lock is on a worker. To select from. */
+export const LOCK_WAITS = isOnCluster
+  ? `(select a.* from pg_stat_activity a join citus_lock_waits w on w.waiting_gpid % 10000000000 = a.pid)`
+  : `(select * from pg_stat_activity where wait_event_type = 'Lock')`;
+
 /** A database of its own for one test file: a copy of the migrated template, made in milliseconds. */
 export async function freshDatabase(options: FreshOptions = {}): Promise<FreshDatabase> {
   const failure = inject('migrationFailure');

@@ -117,7 +117,9 @@ function OwnPart({ account, version }: { account: OwnAccount; version: string | 
 }
 
 function describe({ used, limits }: Member): ReactNode {
-  const monthly = limits.filter(({ window, soft }) => window === 'month' && !soft);
+  const monthly = limits.filter(
+    ({ window, feature, soft }) => window === 'month' && feature === null && !soft,
+  );
   const most = monthly.map((one) => Number(one.credits)).toSorted((a, b) => a - b)[0];
   return most === undefined
     ? `You used ${credits(used)} this month.`

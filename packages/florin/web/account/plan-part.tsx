@@ -14,7 +14,7 @@ import { nameOf, offerOf, titleOf } from '../pricing/plan-facts.ts';
 import { PlanSheet } from './plan-sheet.tsx';
 import { ToBilling } from './to-billing.tsx';
 
-/** Which plan the buyer has, and the way to another one. Nothing for who has none. */
+/** Which plan the buyer has, and the way to another one. Nothing for a buyer who has none. */
 export function PlanPart({
   version,
   onChanged,
@@ -22,7 +22,7 @@ export function PlanPart({
 }: {
   version: string | null;
   onChanged: () => void;
-  /** For who may see the plan and not change it. */
+  /** For a member who may see the plan and not change it. */
   readOnly: boolean;
 }) {
   const subscriptions = useSubscriptions();

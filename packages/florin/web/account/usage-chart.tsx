@@ -7,7 +7,7 @@ const HEIGHT = 180;
 
 /**
  * Credits spent a day, as bars stacked by meter. The picture has one sentence for screen readers, pointing at
- * a bar says its day, and the numbers stand in a table below. Who cannot tell the colours apart finds the meters
+ * a bar says its day, and the numbers stand in a table below. A reader who cannot tell the colours apart finds the meters
  * in the legend's order, from the bottom up.
  */
 export function UsageChart({ usage: { days, meters } }: { usage: MeterUsage }) {

@@ -44,7 +44,7 @@ type Check = {
 /**
  * Refuses what Stripe refuses before it looks at anything: names that it does not know, with the
  * nearest one that it does, and values of the wrong kind. Of an older version only names are checked.
- * Who names no version, as the official CLI, may use older names too.
+ * A caller that names no version, such as the official CLI, may use older names too.
  */
 export function checkParameters(
   route: string,
@@ -77,7 +77,7 @@ export function checkParameters(
   }
 }
 
-/** Who says something by its older name does not say it by the newer one. */
+/** What is said by its older name is not said by the newer one as well. */
 function usesOlder(form: Form, node: { readonly [key: string]: Node }): boolean {
   return Object.keys(form).some((key) => OLDER_NAMES.has(key) && node[key] === undefined);
 }

@@ -54,6 +54,23 @@ export function refuseUnknownCurrency(currency: string, param: string): void {
   }
 }
 
+/** The least that may be charged; 0 where Stripe names none. */
+export function leastOf(currency: string): number {
+  return LEAST[currency] ?? 0;
+}
+
+/** An amount in the smallest unit with its sign: `$5.00`. */
+export function shownAmount(amount: number, currency: string): string {
+  const digits = digitsOf(currency);
+  return new Intl.NumberFormat('en', {
+    style: 'currency',
+    currency: currency.toUpperCase(),
+    currencyDisplay: 'narrowSymbol',
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(amount / 10 ** digits);
+}
+
 /** The refusal of an amount that no card network would take; undefined where it is enough. */
 export function tooSmall(
   amount: number,
@@ -64,20 +81,14 @@ export function tooSmall(
   if (least === undefined || amount >= least) {
     return undefined;
   }
-  const digits = digitsOf(currency);
-  const shown = new Intl.NumberFormat('en', {
-    style: 'currency',
-    currency: currency.toUpperCase(),
-    currencyDisplay: 'narrowSymbol',
-    minimumFractionDigits: digits,
-  }).format(least / 10 ** digits);
-  return invalid(`${told.what} must be at least ${shown} ${currency}`, {
+  return invalid(`${told.what} must be at least ${shownAmount(least, currency)} ${currency}`, {
     code: 'amount_too_small',
     ...(told.param === undefined ? {} : { param: told.param }),
   });
 }
 
-const MAX_AMOUNT = 99_999_999;
+/** The most that may be charged, in the smallest unit. */
+export const MAX_AMOUNT = 99_999_999;
 
 /** `amount` and `currency` of a payment: what Stripe would charge at all. */
 export function readAmount(params: Params): { amount: number; currency: string } {

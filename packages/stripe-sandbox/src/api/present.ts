@@ -105,7 +105,7 @@ export function includable(world: World, object: Shown, field: string): unknown 
 function currencyOptions(price: Price): Record<string, object> {
   return {
     [price.currency]: {
-      custom_unit_amount: null,
+      custom_unit_amount: price.custom_unit_amount,
       tax_behavior: price.tax_behavior,
       unit_amount: price.unit_amount,
       unit_amount_decimal: price.unit_amount_decimal,

@@ -12,6 +12,8 @@ export type NewDiscount = {
   customer?: string | null;
   subscription?: string | null;
   session?: string | null;
+  /** Seconds since 1970 where its months count from; default: now. */
+  start?: number;
   invoice?: string | null;
   /** The one that this takes the place of: the customer is switched from it. */
   replaces?: Discount | null;
@@ -27,19 +29,19 @@ export function endDiscount(world: World, before: Discount): void {
 export function addDiscount(world: World, input: NewDiscount): Discount {
   const coupon = needCoupon(world, input.coupon);
   countRedemption(world, coupon.id, input.promotionCode);
-  const now = world.now();
+  const start = input.start ?? world.now();
   const discount = world.store.put('discount', {
     id: newId('di'),
     object: 'discount',
     checkout_session: input.session ?? null,
     customer: input.customer ?? null,
     customer_account: null,
-    end: endOf(coupon, now),
+    end: endOf(coupon, start),
     invoice: input.invoice ?? null,
     invoice_item: null,
     promotion_code: input.promotionCode,
     source: { coupon: coupon.id, type: 'coupon' },
-    start: now,
+    start,
     subscription: input.subscription ?? null,
     subscription_item: null,
   });

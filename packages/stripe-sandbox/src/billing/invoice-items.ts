@@ -16,7 +16,8 @@ import type {
 } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import { inTimeOf, newId, type World } from '../world.ts';
-import { appendLine, dropLine, needInvoice } from './invoices.ts';
+import { appendLine, dropLine } from './invoice-amounts.ts';
+import { needInvoice } from './invoices.ts';
 import { priceAmount, pricingOf } from './lines.ts';
 
 export type NewItem = {

@@ -6,8 +6,9 @@ import { emit } from '../events/emit.ts';
 import type { Invoice, Price } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import type { World } from '../world.ts';
+import { setLines } from './invoice-amounts.ts';
 import { addInvoiceItem, lineOfItem } from './invoice-items.ts';
-import { needInvoice, setLines } from './invoices.ts';
+import { needInvoice } from './invoices.ts';
 import { priceAmount } from './lines.ts';
 
 function mustBeDraft(invoice: Invoice): Invoice {

@@ -8,17 +8,13 @@ import { emit } from '../events/emit.ts';
 import { declined } from '../payments/intent-routes.ts';
 import type { Invoice } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
+import { markUncollectible, voidInvoice } from './close-invoice.ts';
 import { addDiscount, readDiscounts } from './discounts.ts';
+import { finalizeInvoice } from './finalize-invoice.ts';
+import { setLines } from './invoice-amounts.ts';
 import { releaseItems, takePendingItems } from './invoice-items.ts';
 import { addLines, removeLines, updateLines } from './invoice-lines.ts';
-import {
-  addInvoice,
-  finalizeInvoice,
-  markUncollectible,
-  needInvoice,
-  setLines,
-  voidInvoice,
-} from './invoices.ts';
+import { addInvoice, needInvoice } from './invoices.ts';
 import { markInvoicePaid, payInvoice } from './pay-invoice.ts';
 import { needSubscription } from './subscriptions.ts';
 

@@ -67,9 +67,10 @@ export function pricingOf(
   return {
     type: 'price_details',
     price_details: { price: price.id, product: price.product },
-    unit_amount_decimal: line.proration
-      ? String(line.amount / Math.max(1, line.quantity))
-      : price.unit_amount_decimal,
+    unit_amount_decimal:
+      line.proration || price.custom_unit_amount !== null
+        ? String(line.amount / Math.max(1, line.quantity))
+        : price.unit_amount_decimal,
   };
 }
 

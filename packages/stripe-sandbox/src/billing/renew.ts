@@ -2,14 +2,17 @@ import { emit } from '../events/emit.ts';
 import type { Invoice, Subscription } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import type { World } from '../world.ts';
+import { markUncollectible, voidInvoice } from './close-invoice.ts';
+import { cycleLines, liveDiscounts } from './cycle-lines.ts';
 import { endSubscription } from './end-subscription.ts';
+import { finalizeInvoice } from './finalize-invoice.ts';
 import { takePendingItems } from './invoice-items.ts';
-import { addInvoice, finalizeInvoice, markUncollectible, voidInvoice } from './invoices.ts';
+import { addInvoice } from './invoices.ts';
 import { usageLines } from './meters.ts';
 import { invoicePaymentFailed, methodFor, payInvoice, subscriptionOf } from './pay-invoice.ts';
 import { periodEnd } from './periods.ts';
 import { changeSubscription } from './subscription-status.ts';
-import { cycleLines, liveDiscounts, needSubscription } from './subscriptions.ts';
+import { needSubscription } from './subscriptions.ts';
 
 /** The earliest end of a period among the items. */
 export function nextPeriodEnd(subscription: Subscription): number {

@@ -14,6 +14,7 @@ import { inTimeOf, type World } from '../world.ts';
 import { endDiscount, readDiscounts } from './discounts.ts';
 import { endSubscription } from './end-subscription.ts';
 import { prorate } from './proration.ts';
+import { readCycle } from './read-cycle.ts';
 import { nextPeriodEnd } from './renew.ts';
 import { addSubscription, needSubscription } from './subscriptions.ts';
 import { billNow, type SubscriptionUpdate, updateSubscription } from './update-subscription.ts';
@@ -26,10 +27,11 @@ function createSubscription(world: World, params: Params): Subscription {
   const method = params.text('default_payment_method');
   const behavior = params.text('payment_behavior') ?? 'allow_incomplete';
   return inTimeOf(world, customer.id, () => {
+    const items = readItems(world, params);
     const trialDays = params.integer('trial_period_days');
     const made = addSubscription(world, {
       customer: customer.id,
-      items: readItems(world, params),
+      items,
       metadata: params.metadata(),
       description: params.text('description') ?? null,
       defaultTaxRates: readTaxRates(world, params, 'default_tax_rates'),
@@ -39,7 +41,7 @@ function createSubscription(world: World, params: Params): Subscription {
       missingPaymentMethod:
         params.object('trial_settings')?.object('end_behavior')?.text('missing_payment_method') ??
         null,
-      billingCycleAnchor: params.moment('billing_cycle_anchor', world.now()) ?? null,
+      ...readCycle(world, params, items),
       defaultPaymentMethod:
         method === undefined ? null : ownPaymentMethod(world, method, customer.id).id,
       discounts: readDiscounts(world, params),

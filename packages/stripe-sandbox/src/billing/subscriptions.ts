@@ -4,14 +4,15 @@ import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { Invoice, Price, Subscription, SubscriptionItem, TaxRate } from '../shapes.ts';
 import { listOf } from '../shapes.ts';
-import type { DraftLine } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
-import { addDiscount, isLive, type Redemption } from './discounts.ts';
-import { addInvoiceItem, takePendingItems } from './invoice-items.ts';
-import { addInvoice, finalizeInvoice } from './invoices.ts';
+import { isMetered } from './cycle-lines.ts';
+import { addDiscount, type Redemption } from './discounts.ts';
+import { finalizeInvoice } from './finalize-invoice.ts';
+import { firstInvoice } from './first-invoice.ts';
+import { addInvoiceItem } from './invoice-items.ts';
 import { priceAmount } from './lines.ts';
 import { methodFor, payInvoice } from './pay-invoice.ts';
-import { periodEnd, periodStart } from './periods.ts';
+import { MONTHLY, periodsSince } from './periods.ts';
 
 const INCOMPLETE_SECONDS = 23 * 3600;
 export const TRIAL_NOTICE_SECONDS = 3 * 86_400;
@@ -43,8 +44,10 @@ export type NewSubscription = {
   session?: string;
   /** The schedule that makes it. */
   schedule?: string;
-  /** Where it began earlier than now: its cycles count from there. */
-  startDate?: number;
+  /** Where it began earlier than now. */
+  startDate?: number | undefined;
+  /** Where its time before the first full period is not charged: `none`. */
+  prorations?: string | undefined;
   /**
    * `wait`: the first invoice is left open, for a checkout page to pay. `draft`: the subscription is
    * active at once and its first invoice collects itself as a renewal's does.
@@ -69,6 +72,7 @@ export function addSubscription(world: World, input: NewSubscription): Subscript
     (one) =>
       addDiscount(world, {
         ...one,
+        start: made.start_date,
         customer: input.customer,
         subscription: id,
         session: input.session ?? null,
@@ -85,16 +89,17 @@ export function addSubscription(world: World, input: NewSubscription): Subscript
       period: { start: now, end: now },
     });
   }
-  const draft = firstInvoice(world, subscription, { trialing, isDraft });
+  const prorates = input.prorations !== 'none';
+  const draft = firstInvoice(world, subscription, { trialing, isDraft, prorates });
   const withInvoice = world.store.put('subscription', {
     ...subscription,
-    latest_invoice: draft.id,
+    ...(draft === undefined ? begunUnpaid(trialing) : { latest_invoice: draft.id }),
   });
   emit(world, 'customer.subscription.created', withInvoice);
   if (trialing && (input.trialEnd ?? 0) - now <= TRIAL_NOTICE_SECONDS) {
     sendTrialNotice(world, withInvoice);
   }
-  if (isDraft) {
+  if (isDraft || draft === undefined) {
     return withInvoice;
   }
   const invoice = finalizeInvoice(world, draft);
@@ -102,6 +107,11 @@ export function addSubscription(world: World, input: NewSubscription): Subscript
     payFirst(world, invoice, input.offSession ?? false);
   }
   return needSubscription(world, id);
+}
+
+/** Nothing is due yet. */
+function begunUnpaid(trialing: boolean): Partial<Subscription> {
+  return { status: trialing ? 'trialing' : 'active', latest_invoice: null };
 }
 
 /** Three days before a trial ends, or at once when it is shorter. */
@@ -122,67 +132,6 @@ function payFirst(world: World, invoice: Invoice, offSession: boolean): void {
   }
 }
 
-function firstInvoice(
-  world: World,
-  subscription: Subscription,
-  { trialing, isDraft }: { trialing: boolean; isDraft: boolean },
-): Invoice {
-  const [first] = subscription.items.data;
-  return addInvoice(world, {
-    customer: subscription.customer,
-    currency: subscription.currency,
-    reason: 'subscription_create',
-    subscription,
-    lines: [
-      ...cycleLines(subscription, { trialing }),
-      ...takePendingItems(world, { customer: subscription.customer, subscription: null }),
-    ],
-    discounts: trialing ? [] : liveDiscounts(world, subscription),
-    collectionMethod: subscription.collection_method,
-    daysUntilDue: subscription.days_until_due,
-    finalizesAt: isDraft ? world.now() + world.settings.draftSeconds : null,
-    period: {
-      start: first?.current_period_start ?? world.now(),
-      end: first?.current_period_start ?? world.now(),
-    },
-  });
-}
-
-/** The subscription's own discounts that still count, and the customer's when it has none. */
-export function liveDiscounts(world: World, subscription: Subscription): string[] {
-  const own = subscription.discounts.length > 0;
-  const ofCustomer = world.store.get('customer', subscription.customer)?.discount?.id;
-  const ids = own ? subscription.discounts : ofCustomer === undefined ? [] : [ofCustomer];
-  return ids.filter((id) => {
-    const discount = world.store.get('discount', id);
-    return discount !== undefined && isLive(world, discount);
-  });
-}
-
-/** One line an item for its current period; during a trial each is for nothing. */
-export function cycleLines(
-  subscription: Subscription,
-  { trialing }: { trialing: boolean },
-): DraftLine[] {
-  const licensed = subscription.items.data.filter((item) => !isMetered(item.price));
-  return licensed.map((item) => ({
-    price: item.price,
-    quantity: item.quantity ?? 1,
-    amount: trialing ? 0 : priceAmount(item.price, item.quantity ?? 1),
-    currency: subscription.currency,
-    description: trialing
-      ? 'Trial period'
-      : `${item.quantity ?? 1} × ${item.price.nickname ?? item.price.id}`,
-    period: { start: item.current_period_start, end: item.current_period_end },
-    subscription: subscription.id,
-    subscriptionItem: item.id,
-    invoiceItem: null,
-    proration: false,
-    taxRates: item.tax_rates,
-    metadata: subscription.metadata,
-  }));
-}
-
 function buildSubscription(
   world: World,
   made: { id: string; input: NewSubscription; trialing: boolean },
@@ -193,10 +142,10 @@ function buildSubscription(
   const began = input.startDate ?? now;
   const anchor = trialing ? (input.trialEnd ?? now) : (input.billingCycleAnchor ?? began);
   const items = input.items.map((item) => {
-    const every = item.price.recurring ?? { interval: 'month', interval_count: 1 };
-    const end = trialing || anchor > now ? anchor : periodEnd(anchor, now, every);
-    const start = began < now ? periodStart(anchor, now, every) : now;
-    return buildItem(world, { subscription: id, ...item, period: { start, end } });
+    const every = item.price.recurring ?? MONTHLY;
+    const current = periodsSince({ anchor, every }, { from: began, now }).at(-1);
+    const period = trialing || current === undefined ? { start: now, end: anchor } : current;
+    return buildItem(world, { subscription: id, ...item, period });
   });
   const earliestEnd = Math.min(...items.map((item) => item.current_period_end));
   return {
@@ -285,11 +234,6 @@ export function buildItem(
     subscription: item.subscription,
     tax_rates: [...(item.taxRates ?? [])],
   };
-}
-
-/** Its usage is charged when a period is over. */
-function isMetered(price: Price): boolean {
-  return price.recurring?.usage_type === 'metered';
 }
 
 export function needSubscription(world: World, id: string, param?: string): Subscription {

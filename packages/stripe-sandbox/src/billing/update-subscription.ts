@@ -3,14 +3,16 @@ import { planOf } from '../catalog/plan.ts';
 import { emit } from '../events/emit.ts';
 import type { Invoice, Price, Subscription, SubscriptionItem, TaxRate } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
+import { cycleLines, liveDiscounts } from './cycle-lines.ts';
 import { addDiscount, type Redemption } from './discounts.ts';
+import { finalizeInvoice } from './finalize-invoice.ts';
 import { takePendingItems } from './invoice-items.ts';
-import { addInvoice, finalizeInvoice, needInvoice } from './invoices.ts';
+import { addInvoice, needInvoice } from './invoices.ts';
 import { methodFor, payInvoice } from './pay-invoice.ts';
 import { periodEnd } from './periods.ts';
 import { type ItemChange, prorate } from './proration.ts';
 import { endTrialWithoutMethod, holdBack } from './renew.ts';
-import { buildItem, cycleLines, liveDiscounts, needSubscription } from './subscriptions.ts';
+import { buildItem, needSubscription } from './subscriptions.ts';
 
 export type ItemUpdate = {
   id?: string | undefined;

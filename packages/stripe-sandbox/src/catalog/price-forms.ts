@@ -1,4 +1,5 @@
 import { invalid, missingParameter } from '../api/errors.ts';
+import { leastOf, shownAmount } from '../api/money.ts';
 import type { Params } from '../api/params.ts';
 import type { Price } from '../shapes.ts';
 
@@ -24,9 +25,13 @@ export function readForm(params: Params): PriceForm {
   const transform = params.object('transform_quantity');
   const options = params.object('currency_options');
   const behaviour = params.text('tax_behavior');
+  const currency = params.text('currency')?.toLowerCase() ?? '';
+  refuseBeside(params, custom);
   return {
     ...(tiered ? readTiered(params) : {}),
-    ...(custom?.flag('enabled') === true ? { custom_unit_amount: readCustom(custom) } : {}),
+    ...(custom?.flag('enabled') === true
+      ? { custom_unit_amount: readCustom(custom, currency) }
+      : {}),
     ...(transform === undefined
       ? {}
       : {
@@ -83,12 +88,38 @@ function whole(amount: number | null): number | null {
   return amount !== null && Number.isInteger(amount) ? amount : null;
 }
 
-function readCustom(custom: Params): NonNullable<Price['custom_unit_amount']> {
-  return {
-    maximum: custom.integer('maximum') ?? null,
-    minimum: custom.integer('minimum') ?? null,
-    preset: custom.integer('preset') ?? null,
-  };
+/** What the buyer chooses is no fixed amount, no tier and no subscription. */
+function refuseBeside(params: Params, custom: Params | undefined): void {
+  const other = ['unit_amount', 'unit_amount_decimal', 'tiers', 'recurring', 'transform_quantity'];
+  const wrong = custom === undefined ? undefined : other.find((key) => params.has(key));
+  if (wrong !== undefined) {
+    throw invalid(`You may only specify one of these parameters: custom_unit_amount, ${wrong}.`, {
+      param: params.name(wrong),
+    });
+  }
+}
+
+function readCustom(custom: Params, currency: string): NonNullable<Price['custom_unit_amount']> {
+  const [minimum, maximum, preset] = ['minimum', 'maximum', 'preset'].map(
+    (key) => custom.integer(key) ?? null,
+  ) as [number | null, number | null, number | null];
+  const least = minimum ?? leastOf(currency);
+  if (least < leastOf(currency)) {
+    const shown = shownAmount(leastOf(currency), currency);
+    throw invalid(`The minimum must be at least ${shown} ${currency}`, {
+      param: custom.name('minimum'),
+      code: 'amount_too_small',
+    });
+  }
+  if (maximum !== null && maximum < least) {
+    throw invalid('The maximum must be at least the minimum.', { param: custom.name('maximum') });
+  }
+  if (preset !== null && (preset < least || preset > (maximum ?? Infinity))) {
+    throw invalid('The preset must be between the minimum and the maximum.', {
+      param: custom.name('preset'),
+    });
+  }
+  return { maximum, minimum, preset };
 }
 
 function readOptions(options: Params): NonNullable<Price['currency_options']> {
@@ -100,7 +131,8 @@ function readOptions(options: Params): NonNullable<Price['currency_options']> {
       return [
         currency,
         {
-          custom_unit_amount: custom?.flag('enabled') === true ? readCustom(custom) : null,
+          custom_unit_amount:
+            custom?.flag('enabled') === true ? readCustom(custom, currency) : null,
           tax_behavior: one?.text('tax_behavior') ?? 'unspecified',
           unit_amount: whole(amount),
           unit_amount_decimal: amount === null ? null : String(amount),
@@ -121,11 +153,7 @@ export function amountOf(price: Price, quantity: number): number {
     return Math.round(tieredAmount(price.tiers, { units, mode: price.tiers_mode ?? 'graduated' }));
   }
   const unit =
-    price.unit_amount_decimal ??
-    price.unit_amount ??
-    price.custom_unit_amount?.preset ??
-    price.custom_unit_amount?.minimum ??
-    0;
+    price.unit_amount_decimal ?? price.unit_amount ?? price.custom_unit_amount?.preset ?? 0;
   return Math.round(Number(unit) * units);
 }
 

@@ -1,7 +1,9 @@
-import { noSuch } from '../api/errors.ts';
+import { invalid, noSuch } from '../api/errors.ts';
 import type { Redemption } from '../billing/discounts.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
 import type { World } from '../world.ts';
+import { reviseAttempt } from './attempts.ts';
+import { customLine, withAmount } from './custom-amount.ts';
 import { discountLines, lineOfOptional, totals } from './lines.ts';
 import { isTrial, redemptionsOf, sessionPlan } from './sessions.ts';
 
@@ -36,6 +38,23 @@ export function setQuantity(
   return requote(world, before, { lines, redemptions: redemptionsOf(world, before) });
 }
 
+/** The buyer says what to pay. Refused beyond the limits of the price, and where its price is fixed. */
+export function setAmount(world: World, before: CheckoutSession, amount: number): CheckoutSession {
+  const { lines } = sessionPlan(world, before.id);
+  const custom = customLine(lines);
+  if (custom === undefined) {
+    throw invalid('The price of this Checkout Session is fixed.', { param: 'amount' });
+  }
+  const said = withAmount(custom, amount);
+  if (said.amount_subtotal === custom.amount_subtotal) {
+    return before;
+  }
+  return requote(world, before, {
+    lines: lines.map((line) => (line === custom ? said : line)),
+    redemptions: redemptionsOf(world, before),
+  });
+}
+
 /** The buyer adds an optional item, or takes it off again where it is there. */
 export function toggleOptional(
   world: World,
@@ -64,7 +83,7 @@ function requote(
   const plan = sessionPlan(world, before.id);
   const lines = discountLines(world, to.lines, to.redemptions);
   world.store.put('session_plan', { ...plan, lines });
-  return world.store.put('checkout_session', {
+  const quoted = world.store.put('checkout_session', {
     ...before,
     ...totals(lines, { trial: isTrial(plan.subscriptionData) }),
     discounts: to.redemptions.map((one) => ({
@@ -72,4 +91,5 @@ function requote(
       promotion_code: one.promotionCode,
     })),
   });
+  return reviseAttempt(world, quoted);
 }

@@ -1,257 +1,14 @@
 import { invalid } from '../api/errors.ts';
-import { addInvoice, finalizeInvoice, needInvoice } from '../billing/invoices.ts';
-import { openIntentOf, payInvoice, rememberMethod } from '../billing/pay-invoice.ts';
-import {
-  addSubscription,
-  type NewSubscriptionItem,
-  needSubscription,
-} from '../billing/subscriptions.ts';
-import { addCustomer, changeCustomer, needCustomer } from '../customers/customers.ts';
+import { changeCustomer, needCustomer } from '../customers/customers.ts';
 import { attachPaymentMethod, needPaymentMethod } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
-import { addIntent, confirmIntent, planOf } from '../payments/intents.ts';
-import { addSetupIntent, confirmSetup } from '../payments/setup-intents.ts';
-import type { CheckoutSession, PaymentIntent, SessionLine, TaxRate } from '../shapes.ts';
-import { inTimeOf, type Payee, type World } from '../world.ts';
-import { isTrial, needSession, redeemForGood, redemptionsOf, sessionPlan } from './sessions.ts';
+import type { CheckoutSession, PaymentIntent } from '../shapes.ts';
+import type { Payee, World } from '../world.ts';
+import type { Submission, Submitted } from './attempts.ts';
+import { needSession, redeemForGood } from './sessions.ts';
 
-export type Submission = {
-  /** A payment method's id or test token; absent where nothing is to be paid. */
-  method?: string | undefined;
-  email?: string | undefined;
-  name?: string | undefined;
-  /** Adaptive Pricing: what the buyer was shown and paid, in another currency. */
-  presentment?: { presentment_amount: number; presentment_currency: string };
-};
-
-export type Submitted =
-  | { outcome: 'complete'; session: CheckoutSession }
-  | { outcome: 'declined'; message: string; intent: PaymentIntent | null }
-  | { outcome: 'requires_action'; url: string; intent: PaymentIntent };
-
-/** The buyer presses Pay. A declined session stays open, and the next press goes on with it. */
-export function submitSession(world: World, id: string, given: Submission): Submitted {
-  const open = needSession(world, id);
-  if (open.status !== 'open') {
-    throw invalid(`This Checkout Session is ${open.status}.`, {
-      code: 'checkout_session_not_open',
-    });
-  }
-  return inTimeOf(world, open.customer, () => {
-    const session = withCustomer(world, open, given);
-    return session.mode === 'subscription'
-      ? submitSubscription(world, session, given)
-      : submitPayment(world, session, given);
-  });
-}
-
-/** Who is buying: the session's customer, or a new one where the mode or the session wants one. */
-function withCustomer(world: World, before: CheckoutSession, given: Submission): CheckoutSession {
-  const known = before.customer === null ? null : needCustomer(world, before.customer);
-  const email = known?.email ?? before.customer_email ?? given.email ?? 'buyer@example.com';
-  const name = known?.name ?? given.name ?? null;
-  const attempted = sessionPlan(world, before.id).attempted;
-  const wanted =
-    before.mode === 'subscription' ||
-    before.customer_creation === 'always' ||
-    before.invoice_creation?.enabled === true;
-  const customer =
-    known?.id ?? attempted.customer ?? (wanted ? addCustomer(world, { email, name }).id : null);
-  if (customer !== null && known === null) {
-    remember(world, before.id, { customer });
-  }
-  return world.store.put('checkout_session', {
-    ...before,
-    customer,
-    customer_details: {
-      address: null,
-      business_name: null,
-      email,
-      individual_name: null,
-      name,
-      phone: null,
-      tax_exempt: 'none',
-      tax_ids: [],
-    },
-  });
-}
-
-function remember(
-  world: World,
-  id: string,
-  attempted: { subscription?: string; paymentIntent?: string; customer?: string },
-): void {
-  const plan = sessionPlan(world, id);
-  world.store.put('session_plan', { ...plan, attempted: { ...plan.attempted, ...attempted } });
-}
-
-function submitPayment(world: World, session: CheckoutSession, given: Submission): Submitted {
-  if (session.mode === 'setup') {
-    return submitSetup(world, session, given);
-  }
-  if (session.amount_total === 0) {
-    redeemForGood(world, session);
-    return { outcome: 'complete', session: complete(world, session, 'no_payment_required') };
-  }
-  if (session.invoice_creation?.enabled) {
-    return submitInvoiced(world, session, given);
-  }
-  const plan = sessionPlan(world, session.id);
-  const intent =
-    world.store.get('payment_intent', plan.attempted.paymentIntent ?? '') ??
-    addIntent(world, {
-      amount: session.amount_total ?? 0,
-      currency: session.currency ?? world.settings.currency,
-      customer: session.customer,
-      description: plan.paymentDescription,
-      metadata: plan.paymentMetadata,
-      captureMethod: plan.captureMethod,
-      setupFutureUsage: plan.setupFutureUsage,
-      methodTypes: session.payment_method_types,
-      receiptEmail: session.customer_details?.email ?? null,
-      ...(given.presentment === undefined ? {} : { presentment: given.presentment }),
-      plan: { session: session.id, returnUrl: `${world.baseUrl()}/c/pay/${session.id}/return` },
-    });
-  remember(world, session.id, { paymentIntent: intent.id });
-  world.store.put('checkout_session', {
-    ...session,
-    payment_intent: intent.id,
-    ...(given.presentment === undefined ? {} : { presentment_details: given.presentment }),
-  });
-  const method = methodOf(world, session, given, plan.setupFutureUsage !== null);
-  return told(world, session.id, confirmIntent(world, intent, { method }));
-}
-
-/** Setup mode keeps a card and takes no money. */
-function submitSetup(world: World, session: CheckoutSession, given: Submission): Submitted {
-  const intent = addSetupIntent(world, {
-    customer: session.customer,
-    metadata: session.metadata ?? {},
-  });
-  const method = methodOf(world, { ...session, customer: null }, given, false);
-  const set = confirmSetup(world, intent, { method, authenticated: true });
-  if (set.last_setup_error !== null) {
-    const message = String(set.last_setup_error.message);
-    return { outcome: 'declined', message, intent: null };
-  }
-  const kept = { ...session, setup_intent: set.id };
-  return { outcome: 'complete', session: complete(world, kept, 'no_payment_required') };
-}
-
-/** `invoice_creation`: the payment is that of an invoice made by hand. */
-function submitInvoiced(world: World, session: CheckoutSession, given: Submission): Submitted {
-  const plan = sessionPlan(world, session.id);
-  const existing = session.invoice === null ? undefined : needInvoice(world, session.invoice);
-  const discounts = existing === undefined ? redeemForGood(world, session) : [];
-  const invoice =
-    existing ??
-    finalizeInvoice(
-      world,
-      addInvoice(world, {
-        customer: session.customer ?? '',
-        currency: session.currency ?? world.settings.currency,
-        reason: 'manual',
-        lines: plan.lines.map((line) => ({
-          price: line.price,
-          quantity: line.quantity ?? 1,
-          amount: line.amount_subtotal,
-          currency: line.currency,
-          description: line.description ?? line.price.id,
-          period: { start: world.now(), end: world.now() },
-          subscription: null,
-          subscriptionItem: null,
-          invoiceItem: null,
-          proration: false,
-          taxRates: (line.taxes ?? []).map(({ rate }) => rate),
-        })),
-        discounts,
-        metadata: session.metadata ?? {},
-      }),
-    );
-  const intent = openIntentOf(world, invoice);
-  world.store.put('intent_plan', { ...planOf(world, intent.id), session: session.id });
-  world.store.put('checkout_session', {
-    ...session,
-    invoice: invoice.id,
-    payment_intent: intent.id,
-  });
-  const method = methodOf(world, session, given, true);
-  return told(world, session.id, payInvoice(world, invoice, { method }));
-}
-
-function submitSubscription(world: World, session: CheckoutSession, given: Submission): Submitted {
-  const plan = sessionPlan(world, session.id);
-  const method = given.method === undefined ? null : methodOf(world, session, given, true);
-  const subscription =
-    plan.attempted.subscription === undefined
-      ? startSubscription(world, session, method)
-      : needSubscription(world, plan.attempted.subscription);
-  remember(world, session.id, { subscription: subscription.id });
-  const invoice = needInvoice(world, subscription.latest_invoice ?? '');
-  const begun = world.store.put('checkout_session', {
-    ...session,
-    subscription: subscription.id,
-    invoice: invoice.id,
-  });
-  if (method !== null) {
-    rememberMethod(world, subscription.id, method);
-  }
-  if (invoice.status === 'paid') {
-    const status =
-      isTrial(plan.subscriptionData) || invoice.total === 0 ? 'no_payment_required' : 'paid';
-    return { outcome: 'complete', session: complete(world, begun, status) };
-  }
-  const intent = openIntentOf(world, invoice);
-  world.store.put('intent_plan', {
-    ...planOf(world, intent.id),
-    session: session.id,
-    returnUrl: `${world.baseUrl()}/c/pay/${session.id}/return`,
-  });
-  return told(
-    world,
-    session.id,
-    payInvoice(world, invoice, { method: method ?? methodOf(world, session, given, true) }),
-  );
-}
-
-function startSubscription(world: World, session: CheckoutSession, method: string | null) {
-  const plan = sessionPlan(world, session.id);
-  const data = plan.subscriptionData;
-  const [recurring, once] = [
-    plan.lines.filter((line) => line.price.recurring !== null),
-    plan.lines.filter((line) => line.price.recurring === null),
-  ];
-  return addSubscription(world, {
-    customer: session.customer ?? '',
-    items: recurring.map((line) => itemOf(line, data.defaultTaxRates)),
-    once: once.map((line) => itemOf(line, data.defaultTaxRates)),
-    defaultTaxRates: data.defaultTaxRates,
-    metadata: data.metadata,
-    description: data.description,
-    trialEnd:
-      data.trialEnd ?? (data.trialDays === null ? null : world.now() + data.trialDays * 86_400),
-    missingPaymentMethod: data.missingPaymentMethod,
-    billingCycleAnchor: data.billingCycleAnchor,
-    defaultPaymentMethod: method,
-    discounts: redemptionsOf(world, session),
-    session: session.id,
-    firstPayment: 'wait',
-  });
-}
-
-/** What a line sells; rates that are only the subscription's default ones are not its own. */
-function itemOf(line: SessionLine, defaults: readonly TaxRate[]): NewSubscriptionItem {
-  const rates = (line.taxes ?? []).map(({ rate }) => rate);
-  const isDefault =
-    rates.length === defaults.length && rates.every(({ id }, at) => id === defaults[at]?.id);
-  return {
-    price: line.price,
-    quantity: line.quantity ?? 1,
-    taxRates: isDefault ? [] : rates,
-  };
-}
-
-function methodOf(
+/** The card or debit that the buyer pays by; `keep` attaches it to the session's customer. */
+export function methodOf(
   world: World,
   session: CheckoutSession,
   given: Submission,
@@ -270,7 +27,8 @@ function methodOf(
   return method.id;
 }
 
-function told(world: World, id: string, intent: PaymentIntent): Submitted {
+/** What the buyer is shown of a payment. */
+export function told(world: World, id: string, intent: PaymentIntent): Submitted {
   if (intent.status === 'requires_action') {
     return {
       outcome: 'requires_action',
@@ -288,7 +46,8 @@ function told(world: World, id: string, intent: PaymentIntent): Submitted {
   };
 }
 
-function complete(
+/** The order is placed; its money may still be on its way. */
+export function complete(
   world: World,
   before: CheckoutSession,
   paymentStatus: 'paid' | 'unpaid' | 'no_payment_required',

@@ -5,8 +5,10 @@ import type { Route } from '../api/route.ts';
 import { emit } from '../events/emit.ts';
 import type { CheckoutSession, PaymentLink } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
+import { readSubscriptionData } from './create-session.ts';
+import { refuseBesideCustom } from './custom-amount.ts';
 import { readLines, readOptionalItems } from './lines.ts';
-import { addSession, readSubscriptionData } from './sessions.ts';
+import { addSession } from './sessions.ts';
 
 function createLink(world: World, params: Params): PaymentLink {
   const lines = readLines(world, params);
@@ -17,6 +19,7 @@ function createLink(world: World, params: Params): PaymentLink {
       code: 'parameter_missing',
     });
   }
+  refuseBesideCustom(lines);
   const id = newId('plink');
   const completion = params.object('after_completion');
   world.store.put('link_plan', {

@@ -3,7 +3,8 @@ import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
 import type { CheckoutSession } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
-import { createSession, expireSession, needSession, sessionPlan } from './sessions.ts';
+import { createSession } from './create-session.ts';
+import { expireSession, needSession, sessionPlan } from './sessions.ts';
 
 function list(world: World, params: Params): CheckoutSession[] {
   const created = momentFilter(params, 'created');

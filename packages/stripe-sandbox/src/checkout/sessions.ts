@@ -1,25 +1,14 @@
-import { invalid, missingParameter, noSuch } from '../api/errors.ts';
-import { tooSmall } from '../api/money.ts';
-import type { Params } from '../api/params.ts';
-import { addDiscount, type Redemption, readDiscounts } from '../billing/discounts.ts';
-import { readTaxRates } from '../catalog/tax-rates.ts';
-import { needCustomer } from '../customers/customers.ts';
+import { invalid, noSuch } from '../api/errors.ts';
+import { addDiscount, type Redemption } from '../billing/discounts.ts';
 import { emit } from '../events/emit.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
 import type { SessionPlan, SubscriptionPlan } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
-import {
-  discountLines,
-  lineOfOptional,
-  type OptionalItem,
-  readLines,
-  readOptionalItems,
-  totals,
-} from './lines.ts';
+import { discountLines, type OptionalItem, totals } from './lines.ts';
 
-const DAY = 86_400;
-const HOSTED = ['hosted_page', 'hosted'];
-const MIN_EXPIRY = 30 * 60;
+/** How long a session is open, unless it says less. */
+export const OPEN_SECONDS = 86_400;
+
 const NO_INVOICE_DATA = {
   account_tax_ids: null,
   custom_fields: null,
@@ -56,146 +45,6 @@ export type NewSession = {
   setupFutureUsage: string | null;
   captureMethod: string;
 };
-
-export function createSession(world: World, params: Params): CheckoutSession {
-  const mode = params.oneOf('mode', ['payment', 'subscription', 'setup']) ?? params.need('mode');
-  const customer = params.text('customer');
-  if (customer !== undefined) {
-    needCustomer(world, customer, 'customer');
-    if (params.text('customer_email') !== undefined) {
-      throw invalid('You may only specify one of these parameters: customer, customer_email.');
-    }
-  }
-  const isHosted = HOSTED.includes(params.text('ui_mode') ?? 'hosted_page');
-  if (isHosted && params.text('success_url') === undefined) {
-    throw missingParameter('success_url');
-  }
-  const lines = readModeLines(world, mode, params);
-  const optionalItems = readOptionalItems(world, params);
-  refuseLines(mode, [...lines, ...optionalItems.map((item) => lineOfOptional(world, item))]);
-  const discounts = readDiscounts(world, params);
-  refuseSmallTotal(world, { lines, discounts, data: params.object('subscription_data') });
-  const intent = params.object('payment_intent_data');
-  const types = params.texts('payment_method_types');
-  const expiresAt = params.integer('expires_at');
-  assertExpiry(world, expiresAt);
-  return addSession(world, {
-    mode,
-    lines,
-    optionalItems,
-    customer: customer ?? null,
-    customerEmail: params.text('customer_email') ?? null,
-    customerCreation: params.text('customer_creation') ?? null,
-    clientReferenceId: readReference(params),
-    metadata: params.metadata(),
-    successUrl: readUrl(params, 'success_url') ?? readUrl(params, 'return_url') ?? null,
-    cancelUrl: readUrl(params, 'cancel_url') ?? null,
-    expiresAt,
-    allowPromotionCodes: params.flag('allow_promotion_codes') ?? false,
-    discounts,
-    methodTypes: types.length > 0 ? types : ['card', 'sepa_debit'],
-    invoiceCreation: params.object('invoice_creation')?.flag('enabled') ?? false,
-    automaticTax: params.object('automatic_tax')?.flag('enabled') ?? false,
-    locale: params.text('locale') ?? null,
-    submitType: params.text('submit_type') ?? null,
-    subscriptionData: readSubscriptionData(world, params.object('subscription_data')),
-    paymentMetadata: intent?.metadata() ?? {},
-    paymentDescription: intent?.text('description') ?? null,
-    setupFutureUsage: intent?.text('setup_future_usage') ?? null,
-    captureMethod: intent?.text('capture_method') ?? 'automatic_async',
-  });
-}
-
-/** Nothing at all may be charged, or what a card network takes. */
-function refuseSmallTotal(
-  world: World,
-  of: { lines: SessionLine[]; discounts: Redemption[]; data: Params | undefined },
-): void {
-  const lines = discountLines(world, of.lines, of.discounts);
-  const trial = isTrial(readSubscriptionData(world, of.data));
-  const { amount_total: total } = totals(lines, { trial });
-  const what = "The Checkout Session's total amount due";
-  const small = tooSmall(total, lines[0]?.currency ?? '', { what });
-  if (total > 0 && small !== undefined) {
-    throw small;
-  }
-}
-
-function assertExpiry(world: World, expiresAt: number | undefined): void {
-  const ahead = expiresAt === undefined ? DAY : expiresAt - world.now();
-  // A little less than half an hour, since both clocks count whole seconds.
-  if (ahead < MIN_EXPIRY - 60 || ahead > DAY + 60) {
-    throw invalid(
-      'The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.',
-      { param: 'expires_at' },
-    );
-  }
-}
-
-function readReference(params: Params): string | null {
-  const reference = params.text('client_reference_id') ?? null;
-  if (reference !== null && reference.length > 200) {
-    throw invalid('client_reference_id can have up to 200 characters.', {
-      param: 'client_reference_id',
-    });
-  }
-  return reference;
-}
-
-function readUrl(params: Params, key: string): string | undefined {
-  const url = params.text(key);
-  if (url !== undefined && !/^https?:\/\/./.test(url)) {
-    throw invalid('Not a valid URL', { param: key, code: 'url_invalid' });
-  }
-  return url;
-}
-
-function readModeLines(world: World, mode: string, params: Params): SessionLine[] {
-  const rates = readTaxRates(world, params.object('subscription_data'), 'default_tax_rates');
-  const lines = readLines(world, params, rates);
-  if (mode === 'setup') {
-    return lines;
-  }
-  if (lines.length === 0) {
-    throw missingParameter('line_items');
-  }
-  const recurring = lines.some((line) => line.price.recurring !== null);
-  if (mode === 'subscription' && !recurring) {
-    throw invalid('You must provide at least one recurring price in `subscription` mode.', {
-      param: 'line_items',
-    });
-  }
-  return lines;
-}
-
-/** What no mix of lines and optional items may be. */
-function refuseLines(mode: string, lines: readonly SessionLine[]): void {
-  if (mode === 'payment' && lines.some((line) => line.price.recurring !== null)) {
-    throw invalid(
-      'You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.',
-      { param: 'line_items' },
-    );
-  }
-  if (new Set(lines.map((line) => line.currency)).size > 1) {
-    throw invalid('All prices on a Checkout Session must be in the same currency.', {
-      param: 'line_items',
-    });
-  }
-}
-
-export function readSubscriptionData(world: World, params: Params | undefined): SubscriptionPlan {
-  return {
-    metadata: params?.metadata() ?? {},
-    description: params?.text('description') ?? null,
-    trialEnd: params?.integer('trial_end') ?? null,
-    trialDays: params?.integer('trial_period_days') ?? null,
-    missingPaymentMethod:
-      params?.object('trial_settings')?.object('end_behavior')?.text('missing_payment_method') ??
-      null,
-    billingCycleAnchor: params?.integer('billing_cycle_anchor') ?? null,
-    defaultTaxRates: readTaxRates(world, params, 'default_tax_rates') ?? [],
-  };
-}
 
 export function isTrial(plan: SubscriptionPlan): boolean {
   return plan.trialDays !== null || plan.trialEnd !== null;
@@ -264,7 +113,7 @@ function buildSession(
       coupon: one.promotionCode === null ? one.coupon : null,
       promotion_code: one.promotionCode,
     })),
-    expires_at: input.expiresAt ?? now + DAY,
+    expires_at: input.expiresAt ?? now + OPEN_SECONDS,
     integration_identifier: null,
     invoice: null,
     invoice_creation:

@@ -1,7 +1,7 @@
 import { invalid } from '../api/errors.ts';
 import type { Route } from '../api/route.ts';
-import { submitSession } from '../checkout/complete.ts';
 import { needSession } from '../checkout/sessions.ts';
+import { submitSession } from '../checkout/submit.ts';
 import { declined } from '../payments/intent-routes.ts';
 import type { CheckoutSession } from '../shapes.ts';
 

@@ -4,9 +4,10 @@ import type { ApiSwitches } from '../app.ts';
 import { endSubscription } from '../billing/end-subscription.ts';
 import { needSubscription } from '../billing/subscriptions.ts';
 import { findPromotionCode } from '../catalog/coupons.ts';
-import { redeemOnSession } from '../checkout/change-session.ts';
-import { type Submission, type Submitted, submitSession } from '../checkout/complete.ts';
+import type { Submission, Submitted } from '../checkout/attempts.ts';
+import { redeemOnSession, setAmount } from '../checkout/change-session.ts';
 import { needSession } from '../checkout/sessions.ts';
+import { submitSession } from '../checkout/submit.ts';
 import { type Advance, advanceAll } from '../clock/advance.ts';
 import { changeCustomer, needCustomer } from '../customers/customers.ts';
 import { attachPaymentMethod } from '../customers/payment-methods.ts';
@@ -45,6 +46,8 @@ export type HowPaid = {
   card?: string;
   email?: string;
   promotionCode?: string;
+  /** What the buyer chooses to pay, in the smallest unit, where the price leaves it to them. */
+  amount?: number;
   /** Adaptive Pricing shows the buyer this, in minor units; for one-time payments. */
   presentment?: { amount: number; currency: string };
 };
@@ -181,12 +184,18 @@ function paymentControl(world: World, commit: Commit) {
 
 function payAsBuyer(world: World, id: string, how: HowPaid): Submitted {
   const session: CheckoutSession = needSession(world, id);
+  if (how.amount !== undefined) {
+    setAmount(world, session, how.amount);
+  }
   if (how.promotionCode !== undefined) {
     const code = findPromotionCode(world, how.promotionCode);
     if (code === undefined || code.promotion.coupon === null) {
       throw invalid(`No such promotion code: ${how.promotionCode}`, { param: 'promotion_code' });
     }
-    redeemOnSession(world, session, { coupon: code.promotion.coupon, promotionCode: code.id });
+    redeemOnSession(world, needSession(world, id), {
+      coupon: code.promotion.coupon,
+      promotionCode: code.id,
+    });
   }
   const free = needSession(world, id).amount_total === 0 && session.mode === 'payment';
   const submission: Submission = {

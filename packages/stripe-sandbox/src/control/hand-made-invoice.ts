@@ -1,4 +1,5 @@
-import { addInvoice, finalizeInvoice, needInvoice } from '../billing/invoices.ts';
+import { finalizeInvoice } from '../billing/finalize-invoice.ts';
+import { addInvoice, needInvoice } from '../billing/invoices.ts';
 import { priceAmount } from '../billing/lines.ts';
 import { methodFor, payInvoice } from '../billing/pay-invoice.ts';
 import { needSubscription } from '../billing/subscriptions.ts';

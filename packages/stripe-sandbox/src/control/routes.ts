@@ -44,6 +44,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
         card: maybe(z.string()),
         email: maybe(z.string()),
         promotionCode: maybe(z.string()),
+        amount: maybe(positive),
+        presentment: maybe(z.object({ amount: positive, currency: z.string().length(3) })),
       })
       .parse(body);
     return control.pay(session, given(how));

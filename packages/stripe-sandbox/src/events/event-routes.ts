@@ -5,9 +5,7 @@ import type { Route } from '../api/route.ts';
 import type { StripeEvent, WebhookEndpoint } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 import { schedule, tellOnceKept } from './emit.ts';
-
-/** Events are listed for 30 days. */
-const REACH_SECONDS = 30 * 86_400;
+import { isListed } from './reach.ts';
 
 export type NewEndpoint = {
   url: string;
@@ -91,14 +89,13 @@ function listEvents(world: World, params: Params) {
   const types = params.texts('types');
   const type = params.text('type');
   const created = momentFilter(params, 'created');
-  const oldest = world.now() - REACH_SECONDS;
   const pattern = (wanted: string, given: string) =>
     wanted.endsWith('*') ? given.startsWith(wanted.slice(0, -1)) : wanted === given;
   return world.store
     .all('event')
     .filter(
       (event) =>
-        event.created >= oldest &&
+        isListed(world, event) &&
         created(event.created) &&
         (type === undefined || pattern(type, event.type)) &&
         (types.length === 0 || types.some((one) => pattern(one, event.type))),

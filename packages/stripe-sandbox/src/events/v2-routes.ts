@@ -12,13 +12,12 @@ import {
   updateDestination,
 } from './destinations.ts';
 import { schedule } from './emit.ts';
+import { isListed, oldestListed } from './reach.ts';
 import { findThin, thinOf } from './thin.ts';
 
 const DESTINATIONS = '/v2/core/event_destinations';
 const EVENTS = '/v2/core/events';
 
-/** Events are listed for 30 days. */
-const REACH_SECONDS = 30 * 86_400;
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
 
@@ -53,12 +52,16 @@ function listEvents(world: World, params: Params): ThinEvent[] {
   };
   const [from, after] = [bound('gte', 0), bound('gt', -1)];
   const [until, before] = [bound('lte', Infinity), bound('lt', Infinity)];
-  const oldest = (world.now() - REACH_SECONDS) * 1000;
-  return [...world.store.all('event').map(thinOf), ...world.store.all('thin_event')]
+  const oldest = oldestListed(world) * 1000;
+  const snapshots = world.store.all('event').filter((event) => isListed(world, event));
+  const pings = world.store
+    .all('thin_event')
+    .filter(({ created }) => Date.parse(created) >= oldest);
+  return [...snapshots.map(thinOf), ...pings]
     .filter((event) => {
       const at = Date.parse(event.created);
       return (
-        at >= Math.max(oldest, from) &&
+        at >= from &&
         at > after &&
         at <= until &&
         at < before &&

@@ -1,15 +1,21 @@
 import { ApiError, invalid } from '../api/errors.ts';
 import { findPromotionCode } from '../catalog/coupons.ts';
-import { redeemOnSession, setQuantity, toggleOptional } from '../checkout/change-session.ts';
-import { submitSession } from '../checkout/complete.ts';
+import {
+  redeemOnSession,
+  setAmount,
+  setQuantity,
+  toggleOptional,
+} from '../checkout/change-session.ts';
 import { needSession } from '../checkout/sessions.ts';
+import { submitSession } from '../checkout/submit.ts';
 import { addPaymentMethod } from '../customers/payment-methods.ts';
 import { behaviourOfCard } from '../payments/behaviours.ts';
 import type { CheckoutSession } from '../shapes.ts';
 import type { World } from '../world.ts';
+import { asTyped, typedAmount } from './html.ts';
 
 /** What a form of the hosted page leads to: another address, or the page again with a reason. */
-export type Step = { to: string } | { error: string };
+export type Step = { to: string } | { error: string; amount?: string | undefined };
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -19,13 +25,22 @@ export function pressPay(world: World, id: string, fields: Fields): Step {
   if (open.status !== 'open') {
     return { to: afterwards(world, open) };
   }
+  const said =
+    fields['amount'] === undefined ? undefined : sayAmount(world, open, fields['amount']);
+  if (said !== undefined) {
+    return said;
+  }
+  return payNow(world, needSession(world, id), fields);
+}
+
+function payNow(world: World, open: CheckoutSession, fields: Fields): Step {
   const needsMethod = (open.amount_total ?? 0) > 0 || open.mode !== 'payment';
   const behaviour = needsMethod ? behaviourOfForm(fields) : null;
   if (behaviour === undefined) {
     return { error: 'This is no test card. Take one of those listed below the card number.' };
   }
   return world.store.commit(() => {
-    const submitted = submitSession(world, id, {
+    const submitted = submitSession(world, open.id, {
       ...(behaviour === null ? {} : { method: addPaymentMethod(world, behaviour).id }),
       email: fields['email'],
     });
@@ -72,6 +87,33 @@ export function applyPromotion(world: World, id: string, code: string): Step {
   }
   world.store.commit(() => redeemOnSession(world, session, { coupon, promotionCode: found.id }));
   return { to: `${world.baseUrl()}/c/pay/${id}` };
+}
+
+/** The buyer says what to pay: undefined once it is kept, or the page again with what was typed. */
+function sayAmount(world: World, session: CheckoutSession, typed: string): Step | undefined {
+  const amount = typedAmount(typed, session.currency ?? 'usd');
+  if (amount === undefined) {
+    const example = asTyped(1250, session.currency ?? 'usd');
+    return { error: `Enter an amount such as ${example}.`, amount: typed };
+  }
+  try {
+    world.store.commit(() => setAmount(world, session, amount));
+    return undefined;
+  } catch (error) {
+    if (error instanceof ApiError) {
+      return { error: error.message, amount: typed };
+    }
+    throw error;
+  }
+}
+
+export function changeAmount(world: World, id: string, fields: Fields): Step {
+  const session = needSession(world, id);
+  if (session.status !== 'open') {
+    throw invalid('This Checkout Session is no longer open.');
+  }
+  const refused = sayAmount(world, session, fields['amount'] ?? '');
+  return refused ?? { to: `${world.baseUrl()}/c/pay/${id}` };
 }
 
 export function changeQuantity(world: World, id: string, fields: Fields): Step {

@@ -1,9 +1,10 @@
 import { html } from 'hono/html';
+import { customLine, limitsOf } from '../checkout/custom-amount.ts';
 import { lineOfOptional } from '../checkout/lines.ts';
 import { isTrial, needSession, redemptionsOf, sessionPlan } from '../checkout/sessions.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
 import type { World } from '../world.ts';
-import { document, every, type Html, money } from './html.ts';
+import { asTyped, document, every, type Html, money } from './html.ts';
 
 export const TEST_METHODS = [
   ['4242 4242 4242 4242', 'succeeds'],
@@ -14,7 +15,7 @@ export const TEST_METHODS = [
   ['4000 0000 0000 0259', 'succeeds and is disputed'],
 ] as const;
 
-export type CheckoutNotice = { error?: string | undefined };
+export type CheckoutNotice = { error?: string | undefined; amount?: string | undefined };
 
 /** The hosted page of a session: what is bought, how to pay, and a way back. */
 export function checkoutPage(world: World, id: string, notice: CheckoutNotice = {}): Html {
@@ -36,6 +37,7 @@ export function checkoutPage(world: World, id: string, notice: CheckoutNotice = 
 <p class="total" data-testid="total">${money(total, currency)}</p>
 <p class="dim">${session.mode === 'subscription' ? html`${trial ? 'due today; then ' : ''}${every(lines.find((line) => line.price.recurring !== null)?.price.recurring ?? null)}` : 'paid once'}</p>
 ${errorNotice(notice)}
+${amountBox(session, lines, notice)}
 <section class="card" aria-labelledby="items"><h2 id="items">Items</h2>
 <div class="scroll" role="group" tabindex="0" aria-label="Table"><table><thead><tr><th>Item</th><th class="num">Quantity</th><th class="num">Amount</th></tr></thead>
 <tbody>${lines.map((line) => lineRow(session, line))}</tbody>
@@ -47,6 +49,27 @@ ${payForm(world, session, { total, trial })}
 ${cancelForm(id)}`,
     { narrow: true },
   );
+}
+
+/**
+ * Where the buyer says what to pay. The box belongs to the form that pays, so that Pay takes what it
+ * says; its own button only counts again.
+ */
+function amountBox(
+  session: CheckoutSession,
+  lines: readonly SessionLine[],
+  notice: CheckoutNotice,
+): Html | '' {
+  const line = customLine(lines);
+  if (line === undefined) {
+    return '';
+  }
+  const { least, most } = limitsOf(line);
+  const value = notice.amount ?? asTyped(line.amount_subtotal, line.currency);
+  return html`<section class="card"><label for="amount">Amount in ${line.currency.toUpperCase()}</label>
+<div class="row"><input class="grow" id="amount" form="pay" type="text" name="amount" inputmode="decimal" autocomplete="off" required value="${value}" aria-describedby="limits">
+<button type="submit" form="pay" formaction="/c/pay/${session.id}/amount" formnovalidate>Change amount</button></div>
+<p class="dim" id="limits">From ${money(least, line.currency)} to ${money(most, line.currency)}</p></section>`;
 }
 
 /** Saves a payment method and charges nothing. */
@@ -91,7 +114,11 @@ function closedPage(session: CheckoutSession): Html {
 
 function lineRow(session: CheckoutSession, line: SessionLine): Html {
   const adjustable = line.adjustable_quantity !== null;
-  return html`<tr><td>${line.description}<br><span class="dim">${money(line.price.unit_amount ?? 0, line.currency)} ${every(line.price.recurring)}</span></td>
+  const each =
+    line.price.custom_unit_amount !== null
+      ? 'an amount that you choose'
+      : `${money(line.price.unit_amount ?? 0, line.currency)} ${every(line.price.recurring)}`;
+  return html`<tr><td>${line.description}<br><span class="dim">${each}</span></td>
 <td class="num">${
     adjustable
       ? html`<form method="post" action="/c/pay/${session.id}/quantity"><input type="hidden" name="line" value="${line.id}"><input type="number" name="quantity" min="1" max="${String(line.adjustable_quantity?.maximum ?? 99)}" value="${String(line.quantity)}" aria-label="Quantity of ${line.description ?? ''}"><button class="small" type="submit">Update</button></form>`
@@ -143,18 +170,21 @@ function payForm(
 ): Html {
   const known = world.store.get('customer', session.customer ?? '')?.email ?? null;
   const email = known ?? session.customer_email ?? session.customer_details?.email ?? '';
-  const needsMethod = due.total > 0 || session.mode !== 'payment';
+  const custom = session.mode === 'payment' && customLine(sessionPlan(world, session.id).lines);
+  const needsMethod = due.total > 0 || session.mode !== 'payment' || Boolean(custom);
   const label =
     session.mode === 'setup'
       ? 'Save card'
       : due.trial
         ? 'Start trial'
-        : due.total === 0
-          ? 'Complete order'
-          : session.mode === 'subscription'
-            ? 'Subscribe'
-            : `Pay ${money(due.total, session.currency ?? 'usd')}`;
-  return html`<form class="card" method="post" action="/c/pay/${session.id}">
+        : custom
+          ? 'Pay'
+          : due.total === 0
+            ? 'Complete order'
+            : session.mode === 'subscription'
+              ? 'Subscribe'
+              : `Pay ${money(due.total, session.currency ?? 'usd')}`;
+  return html`<form class="card" id="pay" method="post" action="/c/pay/${session.id}">
 <label for="email">Email</label>
 <input id="email" type="email" name="email" autocomplete="email" required value="${email}" ${known === null ? '' : 'disabled'}>
 ${needsMethod ? methodFields(session) : ''}

@@ -90,6 +90,21 @@ export function money(amount: number, currency: string): string {
   }).format(amount / 10 ** digits);
 }
 
+/** An amount as it is typed into a box: `5.00`, `500` in yen; nothing for 0. */
+export function asTyped(amount: number, currency: string): string {
+  const digits = digitsOf(currency);
+  return amount === 0 ? '' : (amount / 10 ** digits).toFixed(digits);
+}
+
+/** What was typed into a box in the smallest unit; undefined where it is no amount. */
+export function typedAmount(text: string, currency: string): number | undefined {
+  const digits = digitsOf(currency);
+  const [, whole, part = ''] = /^\s*(\d{1,9})(?:\.(\d+))?\s*$/.exec(text) ?? [];
+  return whole === undefined || part.length > digits
+    ? undefined
+    : Number(whole + part.padEnd(digits, '0'));
+}
+
 export function day(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 16).replace('T', ' ');
 }

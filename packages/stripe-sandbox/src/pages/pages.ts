@@ -6,6 +6,7 @@ import type { World } from '../world.ts';
 import { answerAuthentication, authenticatePage } from './authenticate-page.ts';
 import {
   applyPromotion,
+  changeAmount,
   changeQuantity,
   chooseOptional,
   explain,
@@ -39,6 +40,9 @@ export function mountPages(app: Hono, world: World): void {
   );
   app.post('/c/pay/:id/quantity', (context) =>
     stepped(world, context, (id, fields) => changeQuantity(world, id, fields)),
+  );
+  app.post('/c/pay/:id/amount', (context) =>
+    stepped(world, context, (id, fields) => changeAmount(world, id, fields)),
   );
   app.post('/c/pay/:id/optional', (context) =>
     stepped(world, context, (id, fields) => chooseOptional(world, id, fields)),
@@ -108,7 +112,7 @@ async function stepped(
     if ('to' in step) {
       return context.redirect(step.to, 303);
     }
-    return shown(context, () => checkoutPage(world, id, { error: step.error }));
+    return shown(context, () => checkoutPage(world, id, step));
   } catch (error) {
     return failed(context, error);
   }

@@ -35,6 +35,7 @@ export function beginSubscription(
     cancelAt: schedule.end_behavior === 'cancel' ? lastEnd(schedule) : null,
     schedule: schedule.id,
     startDate: phase.start_date,
+    prorations: phase.proration_behavior,
     firstPayment: 'draft',
   });
 }

@@ -59,6 +59,7 @@ export type SubscriptionPlan = {
   trialDays: number | null;
   missingPaymentMethod: string | null;
   billingCycleAnchor: number | null;
+  prorations: string;
   defaultTaxRates: TaxRate[];
 };
 export type LinkPlan = {

@@ -11,6 +11,8 @@ import { type Check, fault, messageOf, ok, warning } from './check.ts';
 const OLDEST_VERSION = 150_000;
 /** Stripe's signatures hold for five minutes: clocks further apart than this deserve a look. */
 const CLOCK_TOLERANCE_MS = 5_000;
+/** Functions that a worker lacks and that are told by name. */
+const MAX_NAMED = 5;
 
 /** Reachable, new enough, migrated, closed to strangers, and open enough for the service. */
 export async function checkDatabase(url: string | undefined): Promise<Check[]> {
@@ -63,9 +65,15 @@ function checkWorker({ worker, failure, stale }: WorkerReport): Check {
     ? ok(name, "has the ledger's functions")
     : fault(
         name,
-        `lacks or has an older ${stale.join(', ')}`,
+        `lacks or has an older ${named(stale)}`,
         'On the coordinator, as a superuser: psql -v ON_ERROR_STOP=1 -f supabase/optional/distribute.sql',
       );
+}
+
+/** A worker that was just added lacks them all. */
+function named(functions: readonly string[]): string {
+  const more = functions.length - MAX_NAMED;
+  return functions.slice(0, MAX_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 function checkVersion({ versionNumber }: DatabaseReport): Check {

@@ -33,7 +33,7 @@ export async function checkSeats(options: {
     return [warning('seats', `${named.join('; ')}${more}`, MEND)];
   } catch (error) {
     // What the database lacks is told by the checks of the database.
-    return [warning('seats', messageOf(error), 'Mend what is said of the database first.')];
+    return [warning('seats', messageOf(error), 'Mend first what the checks of the database say.')];
   } finally {
     await db.close();
   }

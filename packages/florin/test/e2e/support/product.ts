@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Page } from 'playwright-core';
 import Stripe from 'stripe';
 import {
   ensureBuilt,
@@ -101,4 +103,27 @@ export async function startProduct(options: { catalog?: object } = {}): Promise<
     await stop();
     throw error;
   }
+}
+
+export const PASSWORD = 'correct horse battery';
+
+/** Whoever signed up, and their access token. */
+export type SignedUp = { readonly email: string; readonly userId: string; readonly token: string };
+
+/** Signs up on the account page, and waits until it shows the new account's balance. */
+export async function signUp(
+  page: Page,
+  { app }: Product,
+  email = `buyer-${randomBytes(6).toString('hex')}@example.com`,
+): Promise<SignedUp> {
+  await page.goto(`${app}/index.html`);
+  await page.getByRole('button', { name: 'Create an account instead' }).click();
+  await page.getByLabel('Email').fill(email);
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Create account', exact: true }).click();
+  await page.getByTestId('available').waitFor();
+  const session = JSON.parse(
+    await page.evaluate<string>("localStorage.getItem('florin.session')"),
+  ) as { accessToken: string; user: { id: string } };
+  return { email, userId: session.user.id, token: session.accessToken };
 }

@@ -18,7 +18,9 @@ describe('examples/node/chat.ts', () => {
     expect(document).toContain(`\`\`\`ts\n${example}\`\`\``);
   });
 
-  it('answers a message and charges its tokens to who asked', { timeout: 120_000 }, async () => {
+  it('answers a message and charges its tokens to the user who asked', {
+    timeout: 120_000,
+  }, async () => {
     await ensureBuilt();
     const { answer } = await import('../../../../../examples/node/chat.ts');
     const database = await freshDatabase();

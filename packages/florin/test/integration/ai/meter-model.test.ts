@@ -177,7 +177,7 @@ describe('a metered model', () => {
     expect(await balance(paying)).toEqual({ posted: 1_000, held: 0, available: 1_000 });
   });
 
-  it('gives a stream back that breaks before its report, and charges one that reports its failure', async () => {
+  it('gives back the credits of a stream that breaks before its report, and charges one that reports its failure', async () => {
     const paying = await payer();
     const breaks = new ReadableStream<StreamPart>({
       start: (controller) => words('Se').forEach((part) => void controller.enqueue(part)),
@@ -196,7 +196,7 @@ describe('a metered model', () => {
     expect(await balance(paying)).toEqual({ posted: 999, held: 0, available: 999 });
   });
 
-  it('gives back what is aborted, also by whoever stops reading', async () => {
+  it('gives back the credits of a call that is aborted, also by a reader who stops', async () => {
     const paying = await payer();
     const cancelled: unknown[] = [];
     const endless = () =>
@@ -433,7 +433,7 @@ describe('a metered model', () => {
     );
   });
 
-  it('is not made of a name, and refuses an estimate that is no number before it asks', async () => {
+  it('refuses a model given by its name, and an estimate that is no number, before it asks', async () => {
     const paying = await payer();
     expect(() => meterModel('a/b' as never, paying)).toThrow('not its name');
     const model = modelOf({});

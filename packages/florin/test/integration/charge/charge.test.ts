@@ -12,6 +12,7 @@ import {
   spend,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
+import { setMember } from '../../../src/members/index.ts';
 import { creditsOf, type Pricing } from '../../../src/usage/index.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
 
@@ -171,6 +172,22 @@ describe('a charge', () => {
     expect(await affordable({ actor: 'ada' })).toBe(false);
     expect(await affordable({ actor: 'ada', quantity: 5 })).toBe(true);
     expect(await affordable({ quantity: 60 })).toBe(true);
+  });
+
+  it('is quoted as not affordable where it would be refused for another reason', async () => {
+    const [team, owner, viewer] = [await granted(100), randomUUID(), randomUUID()];
+    await setMember(database.db, { accountId: team, userId: owner, role: 'owner' });
+    await setMember(database.db, { accountId: team, userId: viewer, role: 'viewer' });
+    const use = { accountId: team, meter: 'letter', quantity: 3 };
+    for (const actor of [viewer, randomUUID()]) {
+      expect(await charges.quote({ ...use, actor })).toMatchObject({ affordable: false });
+    }
+    expect(await charges.quote({ ...use, actor: owner })).toMatchObject({ affordable: true });
+    await closeAccount(database.db, { accountId: team, idempotencyKey: 'close' });
+    for (const quantity of [3, 2]) {
+      const quoted = await charges.quote({ ...use, quantity });
+      expect(quoted).toMatchObject({ affordable: false, available: 100 });
+    }
   });
 
   it.each([

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { sdkFor } from '../../../../stripe-sandbox/test/sandbox-under-test.ts';
 import { inspectWorkers, migrate } from '../../../src/db/index.ts';
 import { issueGrant, verifyLedger } from '../../../src/ledger/index.ts';
-import { distribute } from '../../support/citus.ts';
+import { distribute, runOn } from '../../support/citus.ts';
 import { runFlorin } from '../../support/florin-process.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
 import { type Served, startServed } from '../../support/served.ts';
@@ -29,21 +28,15 @@ const SHAPE = `
     select 'relation', c.oid::regclass::text,
            coalesce(obj_description(c.oid), '') || case c.relkind when 'v' then pg_get_viewdef(c.oid) else '' end,
            (select array_agg(a::text order by a::text) from unnest(c.relacl) a)
-      from pg_class c where (c.relnamespace = 'credits'::regnamespace or c.relname = 'shown') and c.relkind in ('r', 'v', 'i')
+      from pg_class c
+     where (c.relnamespace in ('credits'::regnamespace, 'billing'::regnamespace) or c.relname = 'shown')
+       and c.relkind in ('r', 'v', 'i')
     union all
-    select 'policy', p.tablename || p.policyname, p.qual, array_agg(r::text)
-      from pg_policies p cross join unnest(p.roles) r where p.schemaname = 'credits' group by 1, 2, 3) s
+    select 'policy', format('%s on %s', p.polname, p.polrelid::regclass),
+           concat(pg_get_expr(p.polqual, p.polrelid), ' ', obj_description(p.oid, 'pg_policy')),
+           (select array_agg(r::regrole::text order by r) from unnest(p.polroles) r)
+      from pg_policy p) s
    order by kind, name`;
-
-async function asAdmin<R extends pg.QueryResultRow>(url: string, sql: string): Promise<R[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query<R>(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
 
 /** Migrated, on a coordinator that has its workers, and not distributed. */
 async function undistributed(): Promise<FreshDatabase> {
@@ -62,21 +55,21 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
       await db.query("select credits.spend($1, 3, 's')", [accountId]);
     }
     // What an app has beside the ledger: a view of its own, and a table that belongs to no account.
-    await asAdmin(
+    await runOn(
       adminUrl,
       `create view public.shown as select account_id, posted from credits.written_balances;
        comment on view public.shown is 'The app''s own'; grant select on public.shown to service_role;
        create table credits.setting (one boolean primary key, decimals int); insert into credits.setting values (true, 2)`,
     );
-    const state = await asAdmin(adminUrl, STATE);
-    const shape = await asAdmin(adminUrl, SHAPE);
+    const state = await runOn(adminUrl, STATE);
+    const shape = await runOn(adminUrl, SHAPE);
     for (let turn = 0; turn < 2; turn += 1) {
       await distribute(adminUrl);
-      expect(await asAdmin(adminUrl, STATE)).toEqual(state);
+      expect(await runOn(adminUrl, STATE)).toEqual(state);
       expect(await verifyLedger(db)).toEqual([]);
       await distribute(adminUrl, BACK);
-      expect(await asAdmin(adminUrl, STATE)).toEqual(state);
-      expect(await asAdmin(adminUrl, SHAPE)).toEqual(shape);
+      expect(await runOn(adminUrl, STATE)).toEqual(state);
+      expect(await runOn(adminUrl, SHAPE)).toEqual(shape);
     }
   });
 
@@ -89,7 +82,7 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
 
   it('is not distributed without a worker', async () => {
     const { adminUrl } = await undistributed();
-    await asAdmin(
+    await runOn(
       adminUrl,
       'select citus_remove_node(nodename, nodeport) from pg_dist_node where groupid > 0',
     );
@@ -100,7 +93,7 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
     const { adminUrl } = await undistributed();
     // Nobody listens on port 1, as if the worker had ended.
     const turn = (port: string) =>
-      asAdmin(
+      runOn(
         adminUrl,
         `update pg_dist_node set nodeport = ${port} where nodeid = (
            select max(nodeid) from pg_dist_node) returning (select max(nodeport) from pg_dist_node) as port`,
@@ -108,7 +101,7 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
     const [was] = await turn('1');
     await expect(distribute(adminUrl)).rejects.toThrow(/worker [^ ]+:1 does not answer.*Start it/s);
     await turn(String(was?.['port']));
-    expect(await asAdmin(adminUrl, 'select * from citus_tables')).toEqual([]);
+    expect(await runOn(adminUrl, 'select * from citus_tables')).toEqual([]);
     await distribute(adminUrl);
   });
 
@@ -143,7 +136,7 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
     expect((await inspectWorkers(fresh.url)).map(({ stale }) => stale)).toEqual([[], []]);
     await distribute(fresh.adminUrl);
     expect(
-      await asAdmin(
+      await runOn(
         fresh.adminUrl,
         "select citus_table_type as kind from citus_tables where table_name = 'credits.newer'::regclass",
       ),
@@ -171,14 +164,19 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
     const [worker = ''] = inject('citus')?.workerUrls ?? [];
     const url = new URL(worker);
     url.pathname = new URL(fresh.adminUrl).pathname;
-    await asAdmin(
-      url.href,
-      'set citus.enable_ddl_propagation to off; drop function credits.scheduled(uuid)',
-    );
+    const drop = (functions: string) =>
+      runOn(url.href, `set citus.enable_ddl_propagation to off; drop function ${functions}`);
+    await drop('credits.scheduled(uuid)');
     expect(await lacking()).toEqual([null, 'credits.scheduled(p_account_id uuid)', null]);
     const doctor = await runFlorin(['doctor'], { env: { DATABASE_URL: fresh.url } });
     expect(doctor.stdout).toMatch(/FAULT +database\.worker\.\S+: .*credits\.scheduled/);
     expect(doctor.stdout).toContain('supabase/optional/distribute.sql');
+    await drop(
+      `credits.raise_moving(), credits.raise_closed(uuid), credits.raise_insufficient(bigint, bigint),
+       credits.raise_key_reused(text), credits.lock_in_order(uuid[]), credits.check_input(uuid, bigint, text, credits.cause)`,
+    );
+    const briefly = await runFlorin(['doctor'], { env: { DATABASE_URL: fresh.url } });
+    expect(briefly.stdout).toMatch(/lacks or has an older credits\.check_input.* and 2 more$/m);
     await distribute(fresh.adminUrl);
     expect(await lacking()).toEqual([null, null]);
   });
@@ -195,7 +193,7 @@ describe.skipIf(inject('citus') === null)('a ledger on a cluster', { timeout: 30
       `select posted from credits.read_balance('${accountId}')`,
     ]) {
       await expect(
-        asAdmin(
+        runOn(
           fresh.adminUrl,
           `set role authenticated; set request.jwt.claims to '{"sub":"${accountId}"}'; ${read}`,
         ),
@@ -281,9 +279,9 @@ describe.skipIf(inject('citus') === null)('a shop on a cluster', { timeout: 600_
     });
     expect(seen.status).toBe(200);
 
-    const state = await asAdmin(fresh.adminUrl, STATE);
+    const state = await runOn(fresh.adminUrl, STATE);
     await distribute(fresh.adminUrl, BACK);
-    expect(await asAdmin(fresh.adminUrl, STATE)).toEqual(state);
+    expect(await runOn(fresh.adminUrl, STATE)).toEqual(state);
     expect(await balance()).toBe(pack + 2 * monthly + 1_000);
     expect((await write('spend', 'after', { amount: 1 })).status).toBe(200);
     expect(await florin('verify')).toMatchObject({ code: 0 });

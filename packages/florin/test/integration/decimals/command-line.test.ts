@@ -73,6 +73,8 @@ describe('the command line with decimals', { timeout: 120_000 }, () => {
       });
       const shown = await florin('account', 'show', accountId, '--json');
       expect(JSON.parse(shown.stdout)).toMatchObject({ balance: { available: '3.25' } });
+      const known = await florin('person', 'export', accountId);
+      expect(JSON.parse(known.stdout)).toMatchObject({ account: [{ posted: '3.25' }] });
     },
   );
 

@@ -67,6 +67,32 @@ describe('the library with decimals', () => {
     expect(row).toEqual({ posted: 1375 });
   });
 
+  it('hands over what is known of a person in credits', async () => {
+    const { ledger, fresh } = await openLedger(2);
+    const accountId = crypto.randomUUID();
+    await ledger.grant({ accountId, amount: '49.25', source: 'test', ...id() });
+    await ledger.placeHold({ accountId, amount: '1.5', ...id() });
+    await ledger.spend({ accountId, amount: '0.75', metadata: { amount: 75 }, ...id() });
+    await ledger.setLimit({ accountId, window: 'day', credits: '2.5' });
+    const alert = { available: 4850, below: 5000 };
+    await fresh.db.transaction(async (tx) => {
+      await tx.query('set local role florin_owner');
+      await tx.query("select billing.add_alert($1, 'balance_low', $2)", [accountId, alert]);
+    });
+    expect(await ledger.exportPerson(accountId)).toMatchObject({
+      account: [{ posted: '48.5', held: '1.5' }],
+      entries: [
+        { kind: 'grant', amount: '49.25', postedAfter: '49.25' },
+        { kind: 'hold', amount: 0 },
+        { kind: 'spend', amount: '-0.75', postedAfter: '48.5', metadata: { amount: 75 } },
+      ],
+      grants: [{ amount: '49.25' }],
+      holds: [{ amount: '1.5', captured: 0 }],
+      limits: [{ amount: '2.5' }],
+      alerts: [{ data: { available: '48.5', below: 50 } }],
+    });
+  });
+
   it('gives work its hold in credits, and charges what it says in credits', async () => {
     const { ledger } = await openLedger(2);
     const accountId = crypto.randomUUID();

@@ -55,7 +55,7 @@ describe('a capture above its hold, over HTTP,', () => {
     });
   });
 
-  it('as debt goes as far below 0 as the catalogue allows, and no further', async () => {
+  it('as debt goes no further below 0 than the catalogue allows', async () => {
     const { account, hold } = await held();
     expect(await post(`${hold}/capture`, { amount: 31, overage: 'debt' })).toMatchObject({
       status: 402,

@@ -2,6 +2,7 @@ import { connect as openSocket, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { issueGrant, listEntries, readBalance, verifyLedger } from '../../../src/ledger/index.ts';
 import { ensureBuilt, freePorts, startFlorin } from '../../support/florin-process.ts';
+import { LOCK_WAITS } from '../../support/postgres.ts';
 import {
   APP_URL,
   JWT_SECRET,
@@ -80,8 +81,7 @@ describe('the idempotency key of a write', () => {
         .poll(
           async () => {
             const [row] = await service.fresh.db.query<{ waiting: number }>(
-              `select count(*) as waiting from pg_stat_activity
-                where datname = current_database() and wait_event_type = 'Lock'`,
+              `select count(*) as waiting from ${LOCK_WAITS} a where datname = current_database()`,
             );
             return row?.waiting;
           },

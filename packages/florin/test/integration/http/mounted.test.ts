@@ -90,7 +90,7 @@ describe("Stripe's deliveries over HTTP", () => {
       sender.once('error', reject);
     });
 
-  it('of one event a thousand times at once grant once', { timeout: 180_000 }, async () => {
+  it('of one event, a thousand at once, grant once', { timeout: 180_000 }, async () => {
     const made = await service.ask('/api/create-checkout-session', {
       as: ADA,
       body: { priceId: 'price_QUICK_SCAN' },

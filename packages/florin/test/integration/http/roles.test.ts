@@ -199,7 +199,7 @@ describe('a role in an account', () => {
   }
 });
 
-describe('what roles do not see', () => {
+describe('what a role hides', () => {
   it('is who used what, below admin: theirs alone', async () => {
     for (const role of ROLES) {
       await setRole(users[role], role);
@@ -245,6 +245,8 @@ describe('what roles do not see', () => {
     expect((await asked(team, `/api/balance?account=${users.owner}`)).body.code).toBe(
       'invalid_input',
     );
+    const twice = `/api/balance?account=${team}&account=${users.owner}`;
+    expect((await service.ask(twice, { as: users.owner })).body.code).toBe('invalid_input');
     expect((await asked(team.toUpperCase(), `/api/balance?account=${team}`)).status).toBe(200);
   });
 
@@ -266,9 +268,11 @@ describe('what roles do not see', () => {
       });
     }
     expect((await put('admin', team, { actor: users.owner })).status).toBe(200);
+    const inCapitals = await put('admin', team, { actor: users.member.toUpperCase() });
+    expect(inCapitals).toMatchObject({ status: 400, body: { code: 'invalid_input' } });
   });
 
-  it('leaves the operator and the server the members of any account', async () => {
+  it('lets operators and the server manage the members of any account', async () => {
     const path = `/api/accounts/${team}/members`;
     const token = await service.project.token({
       sub: users.stranger,

@@ -473,7 +473,7 @@ describe('an operator', () => {
     ]);
     const own = await service.ask('/api/transactions', { as: account });
     expect(own.body.transactions).toHaveLength(3);
-    // Who used the credits is told, who changed them by hand is not.
+    // It says who used the credits, and not who changed them by hand.
     expect(own.body.transactions).toMatchObject([
       { actor: null },
       { actor: null },

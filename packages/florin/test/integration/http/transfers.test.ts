@@ -49,7 +49,7 @@ describe('POST /api/transfers', () => {
     expect([await available(ADA), await available(to)]).toEqual([50, 0]);
   });
 
-  it('refuses who does not own both accounts, and writes nothing', async () => {
+  it('refuses a user who does not own both accounts, and writes nothing', async () => {
     const { db } = service.fresh;
     const from = await team();
     await buyCredits(db, { accountId: from, amount: 50 });
@@ -73,7 +73,7 @@ describe('POST /api/transfers', () => {
     expect((await move('server', { from, to: BOB, amount: 9 })).status).toBe(200);
   });
 
-  it('wants a key, a reason and two accounts', async () => {
+  it('requires a key, a reason and two accounts', async () => {
     const missing = await service.ask('/api/transfers', {
       method: 'POST',
       as: 'server',
@@ -86,7 +86,9 @@ describe('POST /api/transfers', () => {
     }
   });
 
-  it('is florin account transfer on the command line', { timeout: 180_000 }, async () => {
+  it('does what `florin account transfer` does on the command line', {
+    timeout: 180_000,
+  }, async () => {
     const [from, to] = [randomUUID(), randomUUID()];
     await buyCredits(service.fresh.db, { accountId: from, amount: 9 });
     const env = { DATABASE_URL: service.fresh.url };

@@ -21,6 +21,7 @@ import {
   freshDatabase,
   isOnCluster,
   isPooled,
+  LOCK_WAITS,
 } from '../../support/postgres.ts';
 
 describe('spends that wait', () => {
@@ -149,7 +150,7 @@ describe('spends that wait', () => {
     expect(await verifyLedger(db)).toEqual([]);
   });
 
-  it('and are metered leave what they leave alone, also those that cost nothing', async () => {
+  it('and are metered leave the rows that they leave one by one, also those that cost nothing', async () => {
     const [accountId, other] = await manyFunded(2);
     const metered = (more: Partial<MeteredSpend>): MeteredSpend => ({
       ...newSpend(accountId as string),
@@ -182,7 +183,7 @@ describe('spends that wait', () => {
     expect(await verifyLedger(db)).toEqual([]);
   });
 
-  it('and are made by users refuse whoever is no member, or only reads', async () => {
+  it('and are made by users are refused for those who are no members, or only read', async () => {
     const [accountId, other] = await manyFunded(2);
     const [owner, reader, stranger] = [randomUUID(), randomUUID(), randomUUID()];
     const member = 'select credits.set_member($1, $2, $3)';
@@ -272,11 +273,7 @@ describe('spends that wait', () => {
     const lost = codeOf(spendBatch(db, items));
     const inBatch = `query like '%spend_batch%' and datname = current_database()
       and pid <> pg_backend_pid()`;
-    // On a cluster the lock is on a worker, and what waits for it here waits for the worker's answer.
-    const waiting = isOnCluster
-      ? `select a.pid from pg_stat_activity a join citus_lock_waits w
-           on w.waiting_gpid % 10000000000 = a.pid where ${inBatch}`
-      : `select pid from pg_stat_activity where ${inBatch} and wait_event_type = 'Lock'`;
+    const waiting = `select pid from ${LOCK_WAITS} a where ${inBatch}`;
     await expect.poll(async () => (await db.query(waiting)).length, { timeout: 20_000 }).toBe(1);
     await db.query(`select pg_terminate_backend(pid) from (${waiting}) w`);
     expect(await lost).toBe('database_unavailable');

@@ -259,7 +259,7 @@ describe('a limit', () => {
     expect(await available(accountId)).toBe(9_995);
   });
 
-  it('that is soft refuses nothing and is told once a window, whoever looks', async () => {
+  it('that is soft refuses nothing and writes one alert a window, whoever looks', async () => {
     const accountId = await granted(
       { window: 'day', credits: 5, soft: true },
       { window: 'day', credits: 20 },
@@ -307,6 +307,8 @@ describe('a limit', () => {
     { timeZone: 'Middle/Earth' },
     { timeZone: 'UTC+3' },
     { accountId: 'me' },
+    // Spends name a user in lower case: it would never be reached.
+    { actor: randomUUID().toUpperCase() },
   ])('is refused with %j', async (wrong) => {
     const limit = { accountId: randomUUID(), window: 'day', credits: 1, ...wrong } as SetLimit;
     expect(['invalid_input', 'amount_not_allowed']).toContain(
@@ -378,6 +380,37 @@ describe('the window of a limit', () => {
       '2026-10-25T01:00:00Z',
       '2026-10-25T02:00:00Z',
     ],
+    // Midnight that comes twice is the first of the two.
+    [
+      'day',
+      '2026-10-25T00:30:00Z',
+      'Atlantic/Azores',
+      '2026-10-25T00:00:00Z',
+      '2026-10-26T01:00:00Z',
+    ],
+    [
+      'day',
+      '2026-10-25T01:30:00Z',
+      'Atlantic/Azores',
+      '2026-10-25T00:00:00Z',
+      '2026-10-26T01:00:00Z',
+    ],
+    [
+      'day',
+      '2026-10-24T12:00:00Z',
+      'Atlantic/Azores',
+      '2026-10-24T00:00:00Z',
+      '2026-10-25T00:00:00Z',
+    ],
+    [
+      'month',
+      '2026-10-31T12:00:00Z',
+      'America/Havana',
+      '2026-10-01T04:00:00Z',
+      '2026-11-01T04:00:00Z',
+    ],
+    // A day whose midnight is left out begins an hour later, and ends at the next midnight.
+    ['day', '2026-04-24T12:00:00Z', 'Africa/Cairo', '2026-04-23T22:00:00Z', '2026-04-24T21:00:00Z'],
     ['month', '2026-02-28T23:59:59Z', 'UTC', '2026-02-01T00:00:00Z', '2026-03-01T00:00:00Z'],
     [
       'month',

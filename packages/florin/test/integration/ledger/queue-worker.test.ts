@@ -92,7 +92,7 @@ describe('examples/node/queue-worker.ts', { timeout: 120_000 }, () => {
     expect(await verifyLedger(database.db)).toEqual([]);
   });
 
-  it('reads nothing for who cannot pay for it', async () => {
+  it('reads nothing for an account that cannot pay for it', async () => {
     const poor = await job(10, 9);
     const worker = start({ PAGE_MS: '1' });
     expect(await worker.ended, worker.said()).toBe(0);

@@ -75,7 +75,7 @@ describe('examples/node/scan-worker.ts', () => {
     expect(await verifyLedger(database.db)).toEqual([]);
   });
 
-  it('reads nothing for who cannot pay for it', { timeout: 60_000 }, async () => {
+  it('reads nothing for an account that cannot pay for it', { timeout: 60_000 }, async () => {
     expect(await finish(await funded(49))).toEqual({
       code: 1,
       said: 'needs 50 credits, 49 are there\n',

@@ -17,10 +17,12 @@ import {
 import { type Bought, buyCredits, moneyMoves } from '../../support/bought.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
 
+const CONNECTIONS = 16;
+
 describe('credits moved to another account', () => {
   let database: FreshDatabase;
   beforeAll(async () => {
-    database = await freshDatabase({ maxConnections: 16 });
+    database = await freshDatabase({ maxConnections: CONNECTIONS });
   });
   afterAll(async () => {
     expect(await verifyLedger(database.db)).toEqual([]);
@@ -112,7 +114,7 @@ describe('credits moved to another account', () => {
     expect(await available(to)).toBe(20);
   });
 
-  it('are refused for accounts that are closed, the same, or not said', async () => {
+  it('are refused for accounts that are closed, the same, or missing', async () => {
     const [from, to, closed] = [randomUUID(), randomUUID(), randomUUID()];
     await buyCredits(database.db, { accountId: from, amount: 50 });
     await buyCredits(database.db, { accountId: closed, amount: 50 });
@@ -213,7 +215,9 @@ describe('credits moved to another account', () => {
             return;
           }
           expect(error).toBeInstanceOf(FlorinError);
-          expect((error as FlorinError).details).toMatchObject({ sqlstate: '40001' });
+          expect((error as FlorinError).details, String(error)).toMatchObject({
+            sqlstate: '40001',
+          });
         }
       }
     };
@@ -232,7 +236,14 @@ describe('credits moved to another account', () => {
       };
       return insist(() => transfer(database.db, request));
     });
-    await Promise.all(work.map((one) => one()));
+    // As many at once as there are connections: who waits for one of those waits for no account.
+    await Promise.all(
+      Array.from({ length: CONNECTIONS }, async () => {
+        for (let one = work.shift(); one !== undefined; one = work.shift()) {
+          await one();
+        }
+      }),
+    );
     const sums = await Promise.all(accounts.map(available));
     expect(sums.reduce((sum, one) => sum + one, 0)).toBe(4_000 - 40 * 7);
   });

@@ -168,7 +168,7 @@ describe('spending as a user', () => {
     expect(captured).toMatchObject({ captured: 5 });
   });
 
-  it('is nobody’s business where an account has no members, or has none any more', async () => {
+  it('needs no membership where an account has no members, or none any more', async () => {
     const accountId = randomUUID();
     await issueGrant(fresh.db, { accountId, amount: 9, idempotencyKey: 'g', source: 'test' });
     await use(accountId, randomUUID());
@@ -209,7 +209,7 @@ describe('spending as a user', () => {
 });
 
 describe('what members used and may use', () => {
-  it('is told for each: theirs, for each actor, with what was used before it was set and what holds reserve', async () => {
+  it('is shown for each: their own limits and those of each actor, with what was used before they were set and what holds reserve', async () => {
     const { accountId, member, admin } = await team();
     await spend(fresh.db, { accountId, amount: 7, idempotencyKey: '1', actor: member });
     await setLimit(fresh.db, { accountId, window: 'month', credits: 50, actor: '*' });

@@ -348,7 +348,7 @@ describe('the example in Express', () => {
 });
 
 describe("the example's cron call in Next.js", () => {
-  it('runs the jobs for who knows the secret', async () => {
+  it('runs the jobs for a caller who knows the secret', async () => {
     const host = await startHost(
       [process.execPath, JITI, 'packages/florin/test/integration/mounts/next-host.ts'],
       {

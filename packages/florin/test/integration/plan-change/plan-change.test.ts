@@ -175,7 +175,7 @@ describe('a preview that is confirmed', () => {
     expect(await service.available(buyer.id)).toBe(500);
   });
 
-  it('is one change of two calls at once, wherever the other one comes between', async () => {
+  it('is made once by two calls at once, wherever the second comes in between', async () => {
     const buyer = await service.subscribed('price_BASIC_MONTHLY');
     const { body: shown } = await service.preview(buyer.id, { priceId: 'price_PRO_MONTHLY' });
     const { config, stripe, webhooks } = service;
@@ -227,7 +227,7 @@ describe('a preview that is confirmed', () => {
     });
   });
 
-  it('lets one of two changes through that are confirmed at once', async () => {
+  it('lets through one of two changes that are confirmed at once', async () => {
     const buyer = await service.subscribed('price_BASIC_MONTHLY');
     const previews = await Promise.all(
       [{ priceId: 'price_PRO_MONTHLY' }, { priceId: 'price_BASIC_MONTHLY', quantity: 4 }].map(

@@ -118,7 +118,7 @@ describe('books of the old rule', () => {
     expect(await shop.balance()).toBe(300 + 500);
   });
 
-  it('take back of what is spent, as debt that shows', async () => {
+  it('take back spent credits as debt that is visible', async () => {
     const here = await shopOfTheOldRule();
     const { shop, run, settle, stripe } = here;
     const { id } = await subscribe({ ...here, price: 'price_PRO_MONTHLY' });

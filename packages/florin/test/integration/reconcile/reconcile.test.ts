@@ -274,6 +274,43 @@ describe('reconcile', () => {
     expect(await shop.balance()).toBe(50);
   });
 
+  it('says why an event and its object could not be processed by a repair', async () => {
+    const { shop, run, buy } = await cutOffShop();
+    await buy();
+    await shop.deps.db.query("select credits.close_account($1, 'close:1')", [ACCOUNT]);
+    const { repaired, remaining, failures } = await run({ repair: true });
+    const subjects = remaining.map(({ subject }) => subject);
+    const reason = expect.stringContaining('is closed');
+    expect(repaired).toEqual([]);
+    expect(remaining.map(({ kind }) => kind).sort()).toEqual([
+      'paid_not_credited',
+      'undelivered_event',
+    ]);
+    expect(failures).toHaveLength(2);
+    expect(failures).toEqual(
+      expect.arrayContaining(subjects.map((subject) => ({ subject, reason }))),
+    );
+  });
+
+  it('says why the ledger refused a command of a repair', async () => {
+    const { shop, run, buy } = await cutOffShop();
+    const bought = await buy();
+    await run({ repair: true });
+    await asOwner(shop.fresh, 'truncate credits.entries, credits.grants');
+    await asOwner(
+      shop.fresh,
+      `update credits.accounts set posted = 0, entry_no = 0, chain = '', closed_at = now()`,
+    );
+    const { failures, remaining } = await run({ repair: true });
+    expect(failures).toEqual([
+      {
+        subject: expect.stringContaining(`florin:checkout:${bought.id}:line:`),
+        reason: expect.stringContaining('is closed'),
+      },
+    ]);
+    expect(remaining.map(({ subject }) => subject)).toContain(failures[0]?.subject);
+  });
+
   it('takes back what was granted for a session that Stripe does not know, once', async () => {
     const { shop, run } = await cutOffShop();
     await run();

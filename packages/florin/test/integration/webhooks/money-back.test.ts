@@ -316,7 +316,7 @@ describe('money that goes back', () => {
         },
       ),
     );
-    // An older word that comes late does not revive it.
+    // An older update that comes late does not revive it.
     await shop.deliver(event('customer.subscription.updated', subscription('active'), { at: 40 }));
     expect(await shop.balance()).toBe(100);
     expect(await shop.deps.db.query('select status, ended from billing.subscriptions')).toEqual([

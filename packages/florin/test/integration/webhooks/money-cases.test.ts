@@ -46,6 +46,18 @@ async function scheduleFromHalf(
 }
 
 /** A customer of the account with a card on file. */
+/** Noon of the next such day, in seconds since 1970: `02-29 of a leap year`. Any date written out is past some day. */
+function nextNoon(wanted: string): number {
+  const day = wanted.slice(0, 5);
+  for (let year = new Date().getUTCFullYear(); ; year += 1) {
+    const at = Date.parse(`${year}-${day}T12:00:00Z`);
+    const isLeap = new Date(Date.UTC(year, 1, 29)).getUTCMonth() === 1;
+    if (at > Date.now() && isLeap === wanted.endsWith('leap year')) {
+      return at / 1000;
+    }
+  }
+}
+
 async function customerOf({ sandbox, stripe }: OnSandbox, card = 'visa') {
   const { id } = await stripe.customers.create({ metadata: { userId: ACCOUNT } });
   sandbox.setCard(id, card);
@@ -193,7 +205,7 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
     // https://docs.stripe.com/billing/subscriptions/billing-cycle
     it.each([
       [
-        '2027-01-31',
+        '01-31 of a common year',
         [
           '02-28',
           '03-31',
@@ -209,7 +221,7 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
         ],
       ],
       [
-        '2028-02-29',
+        '02-29 of a leap year',
         [
           '03-29',
           '04-29',
@@ -229,7 +241,7 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
       async (first, due) => {
         const here = await shopOnSandbox(version, testCatalog(), [YEARLY]);
         const { sandbox, shop, settle } = here;
-        sandbox.advance({ seconds: Date.parse(`${first}T12:00:00Z`) / 1000 - sandbox.now() });
+        sandbox.advance({ seconds: nextNoon(first) - sandbox.now() });
         await subscribe({ ...here, price: 'price_ANNUAL' });
         const months = await shop.deps.db.query<{ due: string }>(
           `select to_char(due_at at time zone 'UTC', 'MM-DD') as due from billing.purchases
@@ -251,15 +263,19 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
     it('a month that begins on the 31st renews on the last day of each month, and grants once', async () => {
       const here = await shopOnSandbox(version);
       const { sandbox, shop, settle } = here;
-      sandbox.advance({ seconds: Date.parse('2027-01-31T12:00:00Z') / 1000 - sandbox.now() });
+      const begins = nextNoon('01-31 of a common year');
+      sandbox.advance({ seconds: begins - sandbox.now() });
       await subscribe(here);
+      const year = new Date(begins * 1000).getUTCFullYear();
       for (const [day, balance] of [
-        ['2027-02-28', 200],
-        ['2027-03-30', 200],
-        ['2027-03-31', 300],
-        ['2027-04-30', 400],
+        ['02-28', 200],
+        ['03-30', 200],
+        ['03-31', 300],
+        ['04-30', 400],
       ] as const) {
-        sandbox.advance({ seconds: Date.parse(`${day}T14:00:00Z`) / 1000 - sandbox.now() });
+        sandbox.advance({
+          seconds: Date.parse(`${year}-${day}T14:00:00Z`) / 1000 - sandbox.now(),
+        });
         await settle();
         expect([day, await shop.balance()]).toEqual([day, balance]);
       }

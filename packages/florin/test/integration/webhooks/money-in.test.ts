@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { FlorinError } from '../../../src/kernel/index.ts';
+import { verifyLedger } from '../../../src/ledger/index.ts';
 import { invoiceLineFact, readSubscription, sessionLineFact } from '../../../src/stripe/index.ts';
 import { grantDueDrips, replayEvent } from '../../../src/webhooks/index.ts';
 import { testCatalog } from './catalog.ts';
@@ -375,6 +376,47 @@ describe('an invoice', () => {
       event('invoice.paid', { ...first, lines: { ...(first['lines'] as Json), has_more: true } }),
     );
     expect(await shop.balance()).toBe(200_000);
+    expect(await verifyLedger(shop.deps.db)).toEqual([]);
+  });
+
+  it('lines that are granted together are granted once each, whatever was there', async () => {
+    const { db } = shop.deps;
+    const keys = ['a', 'b', 'c'].map((name) => `florin:invoice:in_1:line:${name}`);
+    const give = (lines: readonly { key: string; amount?: number; source?: string }[]) =>
+      db.query('select billing.apply_event(null, $1)', [
+        {
+          status: 'processed',
+          commands: lines.map(({ key, amount = 10, source = 'purchase' }) => ({
+            do: 'issue',
+            accountId: ACCOUNT,
+            amount,
+            cause: 'payment',
+            key,
+            purchaseKey: key,
+            source,
+            priority: 0,
+            expiresAt: null,
+            metadata: { reason: 'pack' },
+          })),
+        },
+      ]);
+    const [a = '', b = '', c = ''] = keys;
+    await give([{ key: a }]);
+    for (const refused of [
+      [{ key: a, amount: 11 }, { key: b }],
+      [{ key: b }, { key: b, amount: 11 }],
+      [{ key: b }, { key: c, source: '' }],
+      [{ key: b }, { key: 'not of Florin' }],
+      [{ key: b }, { key: c, amount: 0 }],
+    ]) {
+      await expect(give(refused)).rejects.toThrow();
+      expect(await shop.balance()).toBe(10);
+    }
+    await give(keys.map((key) => ({ key })));
+    await give(keys.map((key) => ({ key })));
+    await give([{ key: b }, { key: c }]);
+    expect(await shop.balance()).toBe(30);
+    expect(await verifyLedger(db)).toEqual([]);
   });
 
   it('an annual price that drips is granted a month at a time, and stops with its subscription', async () => {

@@ -384,7 +384,7 @@ describe('what a thin event claims', () => {
     ['no id', { id: undefined }],
     ['no type', { type: undefined }],
     ['no time', { created: undefined }],
-    ['a time that is none', { created: 'yesterday' }],
+    ['an invalid time', { created: 'yesterday' }],
     ['seconds for a time', { created: 1_790_000_000 }],
     ['a time after the year 9999', { created: '+012026-01-01T00:00:00.000Z' }],
   ])('with %s is no event: 400, nothing stored', async (_name, more) => {

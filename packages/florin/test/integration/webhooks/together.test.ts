@@ -192,11 +192,17 @@ describe('deliveries that wait at the same time', () => {
     for (const received of await Promise.all(others)) {
       expect(received).toMatchObject({ outcome: { status: 'processed' } });
     }
-    const before = answered;
+    expect(await shop.balance(locked)).toBe(CREDITS);
+    if (isOnCluster) {
+      // Nobody waits longer there than a worker waits for a row: the event is kept, to be tried again.
+      for (const received of await Promise.all(waiting)) {
+        expect(received).toMatchObject({ outcome: { status: 'failed' } });
+      }
+    } else {
+      expect(answered).toBe(0);
+    }
     gate.open();
     await holder;
-    // On a cluster each commit waits longer, and an event whose account stays locked is kept to be tried again.
-    expect(before).toBeLessThanOrEqual(isOnCluster ? waiting.length : 0);
     for (const received of await Promise.all(waiting)) {
       expect(received).toMatchObject({ kind: 'accepted' });
     }
