@@ -444,8 +444,8 @@ begin
        '$[*] ? (@.do == "reverse" || @.do == "restore" || @.accountId != $[0].accountId)') then
     v_locked := billing.lock_accounts_of(p_commands);
   end if;
-  -- An invoice of several lines, of which nothing has gone back yet.
-  if jsonb_array_length(p_commands) > 1 and not jsonb_path_exists(p_commands,
+  -- An invoice of many lines, of which nothing has gone back yet. Up to three cost less one by one.
+  if jsonb_array_length(p_commands) > 3 and not jsonb_path_exists(p_commands,
        '$[*] ? (!(@.do == "issue" && @.accountId == $[0].accountId))') then
     perform billing.issue_together(p_commands);
     return;

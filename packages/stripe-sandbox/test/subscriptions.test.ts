@@ -245,6 +245,28 @@ describe('a subscription', () => {
     expect(await newestInvoice(stripe)).toMatchObject({ amount_paid: 900 });
   });
 
+  it('with a coupon is prorated by what was paid, and by what the coupon leaves', async () => {
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const coupon = await stripe.coupons.create({ percent_off: 50, duration: 'forever' });
+    const made = await subscribe(stripe, { discounts: [{ coupon: coupon.id }] });
+    const { current_period_start: start, current_period_end: end } = itemOf(made);
+    const half = Math.floor((start + end) / 2);
+    sandbox.advance({ seconds: half - start });
+    for (const price of ['price_PRO_MONTHLY', 'price_BASIC_MONTHLY']) {
+      await stripe.subscriptions.update(made.id, {
+        items: [{ id: itemOf(made).id, price }],
+        proration_behavior: 'always_invoice',
+        proration_date: half,
+      });
+      const { lines, total } = await newestInvoice(stripe);
+      const basic = price === 'price_BASIC_MONTHLY' ? 1 : -1;
+      expect(lines.data.map(({ amount }) => amount).sort((a, b) => a - b)).toEqual(
+        basic === 1 ? [-725, 225] : [-225, 725],
+      );
+      expect(total).toBe(basic * -500);
+    }
+  });
+
   it('follows a test clock of its own', async () => {
     const { sandbox, stripe } = await sandboxUnderTest();
     // The clock is ahead of the sandbox's own time, and February has 28 days.

@@ -1,5 +1,6 @@
 import type { Command } from './command.ts';
 import { creditsBack, type MoneyBack, moneyBack } from './money-back.ts';
+import { notOver } from './period.ts';
 import type { PaymentState, Purchase } from './state.ts';
 
 export type ConvergeContext = {
@@ -109,13 +110,23 @@ function startDue({ purchase, money, context }: Step): Purchase {
   if (purchase.dueAt === null) {
     return { ...purchase, standing: 'issued' };
   }
+  const { dueAt, expiresAt } = purchase;
   const endedAt = context.endedAt(purchase.subscriptionId);
-  if (endedAt !== null && purchase.dueAt >= endedAt) {
+  if (endedAt !== null && dueAt >= endedAt) {
     return { ...purchase, standing: 'stopped' };
   }
-  const due = purchase.dueAt * 1000 <= context.now.getTime();
+  const due = dueAt * 1000 <= context.now.getTime();
   const left = (purchase.returned ?? 0) < purchase.credits;
-  return due && left && !allBack(money) ? { ...purchase, standing: 'issued' } : purchase;
+  return due && left && !allBack(money)
+    ? { ...purchase, standing: 'issued', expiresAt: expiryFrom(dueAt, expiresAt, context.now) }
+    : purchase;
+}
+
+/** Of a part that comes late, after a dispute or an outage perhaps: where it would be over, as long from now. */
+function expiryFrom(dueAt: number, expiresAt: string | null, now: Date): string | null {
+  return expiresAt === null
+    ? null
+    : notOver({ from: dueAt * 1000, to: Date.parse(expiresAt) }, now).toISOString();
 }
 
 function allBack(money: MoneyBack): boolean {

@@ -617,6 +617,25 @@ describe('a year that is granted by the month', () => {
     ]);
   });
 
+  it.each<[string, Partial<CatalogPrice>, number]>([
+    ['a month', { expires: 'period_end' }, 30],
+    ['some days', { expiresAfter: 'P10D' }, 10],
+  ])('lets parts that come late last as long from now: %s', (_what, more, days) => {
+    const sold = price('price_ANNUAL_2', { credits: 1200, drip: 'monthly', ...more });
+    const now = new Date((START + 100 * DAY) * 1000);
+    const plan = planOf(bought({ priceId: sold.id }), { ...selling(sold), now });
+    const issued = inOrder(plan.payment?.state.purchases).slice(0, 4);
+    expect(issued.map(({ standing }) => standing)).toEqual(Array(4).fill('issued'));
+    const lasts = issued.map(
+      ({ expiresAt }) => (Date.parse(expiresAt ?? '') - now.getTime()) / (DAY * 1000),
+    );
+    expect(lasts.slice(0, 2)).toEqual([days, days === 30 ? 31 : days]);
+    expect(lasts.every((one) => one > 0)).toBe(true);
+    expect(plan.commands.map((one) => 'expiresAt' in one && one.expiresAt)).toEqual(
+      expect.arrayContaining(issued.map(({ expiresAt }) => expiresAt)),
+    );
+  });
+
   it('gives the first month though the subscription has ended as the event comes', () => {
     const subscription = stored({ status: 'canceled', ended_at: START });
     expect(planOf(bought(), { ...OURS, subscription })).toMatchObject({

@@ -56,7 +56,7 @@ function decideLines(
 ): Decision {
   const { fact, known, catalog, details, now, eventId, mend = false } = input;
   const subject = { customerId: fact.customerId };
-  const returns = returnsOf(fact, lines, catalog);
+  const returns = returnsOf(fact, lines, { catalog, known });
   const returning = Object.keys(returns).length > 0;
   const state = joinReturns(paid, returns);
   const withoutGrants = (reason: string) =>
@@ -86,6 +86,7 @@ function decideLines(
     accountId: 'accountId' in account ? account.accountId : '',
     via: 'invoice',
     paidObjectId: fact.id,
+    mend,
     subscriptionId: fact.subscriptionId,
     invoicedAt: fact.createdAt ?? null,
     metadata: {

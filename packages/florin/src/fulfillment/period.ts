@@ -28,6 +28,14 @@ export function addDuration(at: Date, duration: string): Date {
   return new Date(moved.getTime() + exact * 1000);
 }
 
+/**
+ * When credits end that are for the time `from` to `to`, in milliseconds: at its end. Where that is over
+ * already, they were late, and as much time counts from now: lateness never costs the buyer what they paid for.
+ */
+export function notOver({ from, to }: { from: number; to: number }, now: Date): Date {
+  return new Date(to > now.getTime() ? to : now.getTime() + Math.max(1000, to - from));
+}
+
 /** How many whole months lie in a period, at least one: 12 for a year from any day. */
 export function monthsIn(period: { start: number; end: number }): number {
   const AVERAGE_MONTH_SECONDS = 2_629_746;

@@ -1,7 +1,8 @@
 import type { Catalog, CatalogPrice } from '../catalog/index.ts';
 import { MAX_CREDITS } from '../kernel/index.ts';
 import type { LineFact } from '../stripe/index.ts';
-import { addDuration, addMonths, monthsIn, splitEvenly } from './period.ts';
+import { drip } from './drip.ts';
+import { addDuration, notOver } from './period.ts';
 import {
   type Details,
   type KnownState,
@@ -26,6 +27,8 @@ export type PurchaseContext = {
   readonly invoicedAt: number | null;
   /** What every grant of this payment says about itself. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Works out again what is granted already, to complete it. */
+  readonly mend?: boolean;
 };
 
 export type Purchases =
@@ -35,11 +38,20 @@ export type Purchases =
       readonly obstacles: readonly Obstacle[];
     };
 
-/** What the paid lines of one payment grant. Pure; the same lines give the same purchases. */
+/**
+ * What the paid lines of one payment grant. Pure; the same lines give the same purchases. A line that has
+ * granted before is worth what it granted then, whatever the catalogue says by now.
+ */
 export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext): Purchases {
   const purchases: Purchase[] = [];
   const obstacles: Obstacle[] = [];
+  const granted = grantedByLine(context);
   for (const line of lines) {
+    const before = granted.get(line.id) ?? [];
+    if (before.length > 0 && context.mend !== true) {
+      purchases.push(...before);
+      continue;
+    }
     const result = purchasesOfLine(line, context);
     if ('need' in result) {
       return result;
@@ -47,10 +59,27 @@ export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext
     if ('obstacle' in result) {
       obstacles.push(result.obstacle);
     } else {
-      purchases.push(...result.purchases);
+      const keys = new Set(before.map(({ key }) => key));
+      purchases.push(...result.purchases.filter(({ key }) => keys.size === 0 || keys.has(key)));
     }
   }
   return { purchases, obstacles };
+}
+
+function grantedByLine(context: PurchaseContext): ReadonlyMap<string, readonly Purchase[]> {
+  const prefix = keyOfLine(context, '');
+  const lines = new Map<string, Purchase[]>();
+  for (const purchase of Object.values(context.known.payment.purchases)) {
+    if (purchase.key.startsWith(prefix)) {
+      const id = purchase.key.slice(prefix.length).split(':')[0] ?? '';
+      lines.set(id, [...(lines.get(id) ?? []), purchase]);
+    }
+  }
+  return lines;
+}
+
+function keyOfLine({ via, paidObjectId }: PurchaseContext, lineId: string): string {
+  return `florin:${via}:${paidObjectId}:line:${lineId}`;
 }
 
 type LineResult = { need: Need } | { obstacle: Obstacle } | { purchases: readonly Purchase[] };
@@ -207,7 +236,7 @@ type Granting = {
 
 function toPurchases({ line, price, context, credits, source }: Granting): Purchase[] {
   const base: Purchase = {
-    key: `florin:${context.via}:${context.paidObjectId}:line:${line.id}`,
+    key: keyOfLine(context, line.id),
     paidObjectId: context.paidObjectId,
     accountId: context.accountId,
     via: context.via,
@@ -234,7 +263,7 @@ function toPurchases({ line, price, context, credits, source }: Granting): Purch
             id: line.id,
             invoiceItemId: line.invoiceItemId ?? null,
             invoicedAt: context.invoicedAt,
-            amount: line.amount,
+            amount: Math.max(0, line.amount - line.discount),
             period: line.period,
             credits,
           },
@@ -248,7 +277,7 @@ function toPurchases({ line, price, context, credits, source }: Granting): Purch
     return [base];
   }
   if (price.drip === 'monthly') {
-    return drip(base, price, line.period);
+    return drip(base, price, { period: line.period, now: context.now });
   }
   return price.rollover !== undefined && price.expires === 'period_end' && !line.proration
     ? [base, rollover(base, price.rollover.max, line.period.start)]
@@ -268,49 +297,14 @@ function rollover(base: Purchase, max: number, periodEnd: number): Purchase {
   };
 }
 
-/** A dripped price is granted a month at a time: the first part at once, each later one when due. */
-function drip(
-  base: Purchase,
-  price: CatalogPrice,
-  period: { start: number; end: number },
-): Purchase[] {
-  const count = monthsIn(period);
-  const start = new Date(period.start * 1000);
-  return splitEvenly(base.credits, count).flatMap((credits, index) => {
-    if (credits === 0) {
-      return [];
-    }
-    const from = addMonths(start, index);
-    const to = addMonths(start, index + 1);
-    return {
-      ...base,
-      key: `${base.key}:month:${index + 1}`,
-      credits,
-      amountMinor: Math.floor(base.amountMinor / count),
-      dueAt: index === 0 ? null : Math.floor(from.getTime() / 1000),
-      expiresAt:
-        price.expires === 'period_end'
-          ? to.toISOString()
-          : price.expiresAfter === undefined
-            ? null
-            : addDuration(from, price.expiresAfter).toISOString(),
-    };
-  });
-}
-
-/**
- * When the credits expire. At the period's end; a period that is over already (the event was late)
- * counts from now, so that lateness of ours never costs the buyer what they paid for.
- */
+/** When the credits expire: at the period's end, or some time from now. */
 function expiryOf(
   price: CatalogPrice,
   period: { start: number; end: number } | null,
   now: Date,
 ): string | null {
   if (price.expires === 'period_end' && period !== null) {
-    const end = period.end * 1000;
-    const length = Math.max(1000, (period.end - period.start) * 1000);
-    return new Date(end > now.getTime() ? end : now.getTime() + length).toISOString();
+    return notOver({ from: period.start * 1000, to: period.end * 1000 }, now).toISOString();
   }
   return price.expiresAfter === undefined
     ? null

@@ -1,6 +1,7 @@
 import type { Catalog } from '../catalog/index.ts';
 import type { InvoiceFact, LineFact } from '../stripe/index.ts';
 import { creditsBack, moneyBack } from './money-back.ts';
+import type { KnownState } from './plan.ts';
 import type { PaymentState, Purchase, ReturnState } from './state.ts';
 
 /** What returns take of each purchase, by its key, and the returning lines that credit nothing known. */
@@ -11,25 +12,34 @@ export type Taken = {
 
 /**
  * The negative proration lines of a paid invoice: Stripe credits the unused time of what was paid
- * before. Trials and lines of nothing are no returns, and neither is a price that the catalogue ignores.
+ * before. Trials and lines of nothing are no returns, and neither is a price that the catalogue ignores,
+ * unless it has granted before it was ignored.
  */
 export function returnsOf(
   fact: InvoiceFact,
   lines: readonly LineFact[],
-  catalog: Catalog,
+  { catalog, known }: { catalog: Catalog; known: KnownState },
 ): Readonly<Record<string, ReturnState>> {
+  const counts = ({ priceId }: ReturningLine) =>
+    catalog.ignores?.(priceId) !== true || hasGranted(known, priceId);
   return Object.fromEntries(
     lines
       .filter(isReturn)
-      .filter((line) => catalog.ignores?.(line.priceId) !== true)
+      .filter(counts)
       .map((line) => [line.id, toReturn(fact, line)]),
+  );
+}
+
+function hasGranted({ payment, relatives = [] }: KnownState, priceId: string): boolean {
+  return [payment, ...relatives.map(({ state }) => state)].some(({ purchases }) =>
+    Object.values(purchases).some((purchase) => purchase.priceId === priceId),
   );
 }
 
 type ReturningLine = LineFact & { readonly priceId: string };
 
 function isReturn(line: LineFact): line is ReturningLine {
-  return line.proration && line.amount < 0 && line.priceId !== null;
+  return line.proration && line.priceId !== null && moneyOf(line) > 0;
 }
 
 function toReturn(fact: InvoiceFact, line: ReturningLine): ReturnState {
@@ -39,11 +49,20 @@ function toReturn(fact: InvoiceFact, line: ReturningLine): ReturnState {
     priceId: line.priceId,
     quantity: line.quantity,
     subscriptionId: line.subscriptionId ?? fact.subscriptionId,
-    amount: -line.amount,
+    amount: moneyOf(line),
     currency: line.currency,
     period: line.period,
     credited: line.credited ?? null,
   };
+}
+
+/**
+ * What a negative line gives back. A proration's amount is what was left after discounts, or the whole with its
+ * discounts beside it, as the subscription's `proration_discounts` says
+ * (https://docs.stripe.com/changelog/clover/2025-09-30/itemize-proration-discount-amounts).
+ */
+function moneyOf(line: LineFact): number {
+  return Math.max(0, -line.amount - Math.abs(line.discount));
 }
 
 /** Whether an invoice may take back what other invoices granted: its subscription is read whole then. */

@@ -108,6 +108,15 @@ export function takeOff(coupon: Coupon, amounts: readonly number[]): number[] {
   });
 }
 
+/** What discounts leave of an amount, one after the other. */
+export function afterDiscounts(world: World, discounts: readonly string[], amount: number): number {
+  return discounts.reduce((left, id) => {
+    const coupon = world.store.get('discount', id)?.source.coupon;
+    const [off] = coupon == null ? [0] : takeOff(needCoupon(world, coupon), [left]);
+    return left - (off ?? 0);
+  }, amount);
+}
+
 /** Whether a discount still counts for an invoice: `once` counts until an invoice has used it. */
 export function isLive(world: World, discount: Discount): boolean {
   const coupon = discount.source.coupon;

@@ -1,5 +1,14 @@
-import type { Price, Subscription, SubscriptionItem, TaxRate } from '../shapes.ts';
+import type {
+  InvoiceItem,
+  InvoiceLine,
+  Price,
+  Subscription,
+  SubscriptionItem,
+  TaxRate,
+} from '../shapes.ts';
 import type { World } from '../world.ts';
+import { liveDiscounts } from './cycle-lines.ts';
+import { afterDiscounts } from './discounts.ts';
 import { addInvoiceItem } from './invoice-items.ts';
 import { priceAmount } from './lines.ts';
 
@@ -11,7 +20,9 @@ export type ItemChange = {
 
 /**
  * Credits the unused part of what was and charges the rest of the period for what comes: two invoice
- * items a change, both prorations. They wait for the next invoice, or for one that is made at once.
+ * items a change, both prorations. They wait for the next invoice, or for one that is made at once. Their
+ * amounts are what discounts leave, and no discount comes off them again: Stripe's `proration_discounts:
+ * included`, the default (https://docs.stripe.com/changelog/clover/2025-09-30/itemize-proration-discount-amounts).
  */
 export function prorate(
   world: World,
@@ -57,7 +68,7 @@ function credit(
   addInvoiceItem(world, {
     customer: subscription.customer,
     currency: subscription.currency,
-    amount: -Math.round(priceAmount(old.price, quantity) * share),
+    amount: -Math.round(paidFor(world, subscription, old) * share),
     quantity,
     price: old.price,
     description: `Unused time on ${quantity} × ${old.price.nickname ?? old.price.id}`,
@@ -71,12 +82,62 @@ function credit(
   });
 }
 
+/** What a whole period of an item costs as it was paid for, by its line or by the part of a period. */
+function paidFor(world: World, subscription: Subscription, old: SubscriptionItem): number {
+  const whole = priceAmount(old.price, old.quantity ?? 1);
+  const part = pendingOrBilled(world, subscription, old).at(-1);
+  const line = part === undefined ? wholeLine(world, subscription, old) : undefined;
+  if (line !== undefined && line.amount > 0) {
+    const off = (line.discount_amounts ?? []).reduce((sum, { amount }) => sum + amount, 0);
+    return (whole * (line.amount - off)) / line.amount;
+  }
+  if (part !== undefined) {
+    const period = { start: old.current_period_start, end: old.current_period_end };
+    const full = Math.round(whole * remainingShare(period, part.period.start));
+    return part.amount === full ? whole : (whole * part.amount) / full;
+  }
+  return afterDiscounts(world, liveDiscounts(world, subscription), whole);
+}
+
+/** The charges for the rest of this period that changes have made for such an item, the latest last. */
+function pendingOrBilled(
+  world: World,
+  subscription: Subscription,
+  old: SubscriptionItem,
+): InvoiceItem[] {
+  return world.store
+    .where('invoice_item', 'customer', subscription.customer)
+    .filter(
+      (one) =>
+        one.proration &&
+        one.amount > 0 &&
+        one.quantity === (old.quantity ?? 1) &&
+        one.pricing?.price_details?.price === old.price.id &&
+        one.parent?.subscription_details?.subscription === subscription.id &&
+        one.period.start >= old.current_period_start &&
+        one.period.end === old.current_period_end,
+    );
+}
+
+function wholeLine(
+  world: World,
+  subscription: Subscription,
+  old: SubscriptionItem,
+): InvoiceLine | undefined {
+  return world.store
+    .get('invoice_lines', subscription.latest_invoice ?? '')
+    ?.lines.find(
+      (one) =>
+        one.parent?.subscription_item_details?.subscription_item === old.id &&
+        one.pricing?.price_details?.price === old.price.id,
+    );
+}
+
 /**
  * The line that is being given back, where the invoice of this period is known. A line cannot name an
  * item that is still pending: then it names nothing.
  */
 function creditedLines(world: World, subscription: Subscription, old: SubscriptionItem) {
-  const invoice = subscription.latest_invoice ?? '';
   const pending = world.store
     .where('invoice_item', 'customer', subscription.customer)
     .some(
@@ -89,14 +150,10 @@ function creditedLines(world: World, subscription: Subscription, old: Subscripti
   if (pending) {
     return null;
   }
-  const line = world.store
-    .get('invoice_lines', invoice)
-    ?.lines.find(
-      (one) =>
-        one.parent?.subscription_item_details?.subscription_item === old.id &&
-        one.pricing?.price_details?.price === old.price.id,
-    );
-  return line === undefined ? null : { invoice, invoice_line_items: [line.id] };
+  const line = wholeLine(world, subscription, old);
+  return line === undefined
+    ? null
+    : { invoice: subscription.latest_invoice ?? '', invoice_line_items: [line.id] };
 }
 
 function charge(
@@ -107,10 +164,12 @@ function charge(
   if (subscription.status === 'trialing') {
     return;
   }
+  const whole = priceAmount(after.price, after.quantity);
+  const discounts = liveDiscounts(world, subscription);
   addInvoiceItem(world, {
     customer: subscription.customer,
     currency: subscription.currency,
-    amount: Math.round(priceAmount(after.price, after.quantity) * share),
+    amount: Math.round(afterDiscounts(world, discounts, whole) * share),
     quantity: after.quantity,
     price: after.price,
     description: `Remaining time on ${after.quantity} × ${after.price.nickname ?? after.price.id}`,
