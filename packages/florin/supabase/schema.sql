@@ -407,8 +407,8 @@ declare
   v_locked uuid[];
 begin
   v_locked := billing.lock_accounts_of(p_commands);
-  -- An invoice of several lines, of which nothing has gone back yet.
-  if jsonb_array_length(p_commands) > 1 and not exists (
+  -- An invoice of many lines, of which nothing has gone back yet. Up to three cost less one by one.
+  if jsonb_array_length(p_commands) > 3 and not exists (
        select from jsonb_array_elements(p_commands) c
         where c.value ->> 'do' <> 'issue' or c.value -> 'accountId' <> p_commands #> '{0,accountId}') then
     perform billing.issue_together(p_commands);
@@ -1041,7 +1041,8 @@ begin
   select count(*) into events_waiting from billing.events e
    where (e.account_id = p_user_id or e.customer_id = any (v_customers))
      and e.status not in ('processed', 'skipped');
-  delete from billing.alerts a where a.account_id = p_user_id;
+  delete from billing.alerts a
+   where a.account_id = p_user_id or a.data ->> 'actor' = p_user_id::text;
   get diagnostics alerts = row_count;
   delete from billing.low_balances l where l.account_id = p_user_id;
   perform billing.stop_top_up(p_user_id);
@@ -1054,7 +1055,7 @@ $$;
 
 ALTER FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) IS 'Empties the payloads of finished events about the user''s own account and its customers, deletes its alerts, stops its top-up and forgets its card; how many of each. Events that wait are kept until they are finished: erase again then. Repeatable. Errors: 22004.';
+COMMENT ON FUNCTION billing.erase_person(p_user_id uuid, OUT events bigint, OUT events_waiting bigint, OUT alerts bigint, OUT consents bigint) IS 'Empties the payloads of finished events about the user''s own account and its customers, deletes its alerts and those that name the user elsewhere, stops its top-up and forgets its card; how many of each. Events that wait are kept until they are finished: erase again then. Repeatable. Errors: 22004.';
 
 CREATE FUNCTION billing.finish_reconcile(p_run_id uuid, p_found integer, p_findings jsonb, p_error_code text, p_error text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER

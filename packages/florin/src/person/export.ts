@@ -24,6 +24,7 @@ export type PersonExport = {
   readonly checkouts: readonly Row[];
   readonly consents: readonly Row[];
   readonly topUps: readonly Row[];
+  /** Of their own account, and of limits that they passed in others. */
   readonly alerts: readonly Row[];
   /** What Stripe told about their own account and its customers. */
   readonly events: readonly Row[];
@@ -62,8 +63,8 @@ const QUERIES = {
                where account_id = $1::uuid order by created_at`,
   consents: 'select c.* from billing.top_up_consents c where c.account_id = $1::uuid',
   topUps: 'select t.* from billing.top_ups t where t.account_id = $1::uuid order by t.top_up_id',
-  alerts: `select type, data, created_at, delivered_at from billing.alerts
-            where account_id = $1::uuid order by created_at`,
+  alerts: `select account_id, type, data, created_at, delivered_at from billing.alerts
+            where account_id = $1::uuid or data ->> 'actor' = $1::text order by created_at`,
   events: `select event_id, type, created_at, received_at, status, payload from billing.events
             where account_id = $1::uuid
                or customer_id in (select c.customer_id from billing.customers c where c.account_id = $1::uuid)

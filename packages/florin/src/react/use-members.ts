@@ -1,5 +1,5 @@
-import { useCallback, useState } from 'react';
-import type { Credits, Member, MemberRole } from '../browser/index.ts';
+import { useCallback, useMemo, useState } from 'react';
+import type { Credits, FlorinClient, Member, MemberPage, MemberRole } from '../browser/index.ts';
 import { useShared } from './provider.tsx';
 import { useLoaded } from './use-loaded.ts';
 import { usePages } from './use-pages.ts';
@@ -23,7 +23,9 @@ export type Members = {
 /** The members of an account, for its admins: a page at a time, and the changes. */
 export function useMembers(accountId: string): Members {
   const { client } = useShared();
-  const first = useLoaded(useCallback(() => client.members(accountId), [client, accountId]));
+  // What is shown is loaded again after a change, not its first page alone.
+  const shown = useMemo(() => ({ client, accountId, pages: 1 }), [client, accountId]);
+  const first = useLoaded(useCallback(() => load(shown), [shown]));
   const pages = usePages(
     first.data,
     ({ members }) => members,
@@ -56,6 +58,7 @@ export function useMembers(accountId: string): Members {
     reload: first.reload,
     async loadMore() {
       setFailure(null);
+      shown.pages += 1;
       await pages.loadMore();
     },
     set: (userId, role) => change(() => client.setMember(accountId, userId, role)),
@@ -67,6 +70,19 @@ export function useMembers(accountId: string): Members {
       return change(() => client.limitMember(accountId, userId, credits, timeZone));
     },
   };
+}
+
+type Shown = { readonly client: FlorinClient; readonly accountId: string; readonly pages: number };
+
+/** As many pages as one. */
+async function load({ client, accountId, pages }: Shown): Promise<MemberPage> {
+  let { members, nextCursor } = await client.members(accountId);
+  for (let page = 1; page < pages && nextCursor !== null; page += 1) {
+    const next = await client.members(accountId, { cursor: nextCursor });
+    members = [...members, ...next.members];
+    nextCursor = next.nextCursor;
+  }
+  return { members, nextCursor };
 }
 
 /** What a member may use at most in a month, whatever for: by the limit of their own, and by that of each member. */

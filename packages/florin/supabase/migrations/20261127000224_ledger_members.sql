@@ -1,7 +1,6 @@
 -- Members: which users may do what with an account. A personal account is its user's: account_id =
 -- user_id, and that user is its owner without a row. Whether Florin keeps the members or the app does
 -- (credits.read_members_from), credits.role_of is the one answer to what a user is in an account.
---
 -- Changes and spends of one account wait for each other at the account's row, so that a member who was
 -- removed spends nothing afterwards, and two owners cannot leave at once.
 

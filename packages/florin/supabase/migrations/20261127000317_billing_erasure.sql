@@ -33,7 +33,8 @@ begin
   select count(*) into events_waiting from billing.events e
    where (e.account_id = p_user_id or e.customer_id = any (v_customers))
      and e.status not in ('processed', 'skipped');
-  delete from billing.alerts a where a.account_id = p_user_id;
+  delete from billing.alerts a
+   where a.account_id = p_user_id or a.data ->> 'actor' = p_user_id::text;
   get diagnostics alerts = row_count;
   delete from billing.low_balances l where l.account_id = p_user_id;
   perform billing.stop_top_up(p_user_id);
@@ -44,6 +45,6 @@ begin
 end;
 $$;
 comment on function billing.erase_person(uuid) is
-  'Empties the payloads of finished events about the user''s own account and its customers, deletes its alerts, stops its top-up and forgets its card; how many of each. Events that wait are kept until they are finished: erase again then. Repeatable. Errors: 22004.';
+  'Empties the payloads of finished events about the user''s own account and its customers, deletes its alerts and those that name the user elsewhere, stops its top-up and forgets its card; how many of each. Events that wait are kept until they are finished: erase again then. Repeatable. Errors: 22004.';
 
 call florin.end_migration();

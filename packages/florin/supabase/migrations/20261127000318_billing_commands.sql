@@ -165,8 +165,8 @@ declare
   v_locked uuid[];
 begin
   v_locked := billing.lock_accounts_of(p_commands);
-  -- An invoice of several lines, of which nothing has gone back yet.
-  if jsonb_array_length(p_commands) > 1 and not exists (
+  -- An invoice of many lines, of which nothing has gone back yet. Up to three cost less one by one.
+  if jsonb_array_length(p_commands) > 3 and not exists (
        select from jsonb_array_elements(p_commands) c
         where c.value ->> 'do' <> 'issue' or c.value -> 'accountId' <> p_commands #> '{0,accountId}') then
     perform billing.issue_together(p_commands);

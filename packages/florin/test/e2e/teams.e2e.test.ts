@@ -136,6 +136,23 @@ describe.skipIf(!hasBrowser)('an account that three people share, in two browser
     await scan(mia, 3);
     await available(mia.page, 39);
 
+    // Of many members those are still shown, after a change, that were shown before.
+    const ids = Array.from({ length: 60 }, () => randomUUID());
+    for (const id of ids) {
+      await asServer(`/api/accounts/${team}/members/${id}`, { role: 'member' });
+    }
+    await enter(adam, team);
+    await adam.page.getByRole('button', { name: 'More members' }).click();
+    const last = [...ids, mia.userId].sort().at(-1);
+    const role = adam.page.getByLabel(`Role of ${last}`);
+    const isRead = adam.page.waitForResponse(
+      (response) => response.request().method() === 'GET' && /members/.test(response.url()),
+    );
+    await role.selectOption('viewer');
+    await isRead;
+    await adam.page.locator('tr[data-user]').nth(62).waitFor();
+    expect(await role.inputValue()).toBe('viewer');
+
     // The owner removes the member, whose open page stops within seconds.
     await olga.page.getByRole('button', { name: `Remove ${mia.userId}` }).click();
     await mia.page.getByText('You are no longer a member of that account.').waitFor();

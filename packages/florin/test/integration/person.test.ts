@@ -97,6 +97,20 @@ describe('a person', () => {
     expect([code, JSON.parse(stdout).userId]).toEqual([0, userId]);
   }, 120_000);
 
+  it('is in alerts of limits that they passed in a team, which are handed over and erased', async () => {
+    const { db } = database;
+    const [team, userId] = [randomUUID(), randomUUID()];
+    await issueGrant(db, { accountId: team, amount: 9, idempotencyKey: 'g', source: 'test' });
+    const own = { accountId: team, actor: userId };
+    await setLimit(db, { ...own, credits: 1, window: 'day', soft: true });
+    await spend(db, { ...own, amount: 4, idempotencyKey: 's' });
+    await db.query('select billing.note_passed_limits(1000)');
+    const alerts = async () => (await exportPerson(db, { userId, now: new Date() })).alerts;
+    expect(await alerts()).toMatchObject([{ accountId: team, type: 'limit_passed' }]);
+    expect((await erasePerson(db, { userId })).erased.alerts).toBe(1);
+    expect(await alerts()).toEqual([]);
+  });
+
   it('is erased from usage that a job is adding up for the first time, too', async () => {
     const { db } = database;
     const [team, userId] = [randomUUID(), randomUUID()];

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Executor } from '../../src/db/index.ts';
-import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
+import { type FreshDatabase, freshDatabase, isOnCluster } from '../support/postgres.ts';
 import { installVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 /** `npm run proof` plays a tenth of its sequences here. */
@@ -254,7 +254,7 @@ describe('a grant that is written out', () => {
   }
 
   it('leaves the rows of one that is written step by step, byte for byte', {
-    timeout: 60_000 + RUNS * 500,
+    timeout: 60_000 + RUNS * (isOnCluster ? 5_000 : 500),
   }, async () => {
     let compared = 0;
     await fc.assert(

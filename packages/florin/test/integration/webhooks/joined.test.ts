@@ -1,5 +1,5 @@
 // One invoice with lines of two subscriptions (decision 0146), as Stripe makes it of pending items.
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { verifyLedger } from '../../../src/ledger/index.ts';
 import {
   ACCOUNT,
@@ -87,7 +87,7 @@ function* permutations<T>(all: readonly T[]): Generator<T[]> {
 
 describe('an invoice of two subscriptions', () => {
   const opened: Shop[] = [];
-  afterAll(() => Promise.all(opened.map((one) => one.close())));
+  afterEach(() => Promise.all(opened.splice(0).map((one) => one.close())));
 
   async function told(events: readonly Json[]): Promise<Shop> {
     const shop = await openShop();

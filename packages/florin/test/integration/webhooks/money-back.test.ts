@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { listEntries, verifyLedger } from '../../../src/ledger/index.ts';
 import { readRefund } from '../../../src/stripe/index.ts';
 import { dismissFraudWarning } from '../../../src/webhooks/index.ts';
@@ -25,8 +25,8 @@ beforeEach(async () => {
   shop = await openShop();
   opened.push(shop);
 });
-afterAll(async () => {
-  await Promise.all(opened.map((one) => one.close()));
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((one) => one.close()));
 });
 
 const buy = (priceId = 'price_QUICK_SCAN', more: Json = {}) =>

@@ -1,5 +1,5 @@
 // What Stripe would not send, or seldom: nothing is guessed, nothing is lost, and the event says what a person should know.
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { verifyLedger } from '../../../src/ledger/index.ts';
 import { invoiceLineFact } from '../../../src/stripe/facts/line.ts';
 import {
@@ -19,8 +19,8 @@ const MONTH = { start: START, end: START + 30 * DAY };
 const HALF = { start: START + 15 * DAY, end: MONTH.end };
 
 const opened: Shop[] = [];
-afterAll(async () => {
-  await Promise.all(opened.map((one) => one.close()));
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((one) => one.close()));
 });
 
 /** A shop where two accounts each have bought Basic: in_1 with il_1, and in_other with il_other. */

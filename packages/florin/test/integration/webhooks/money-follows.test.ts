@@ -1,5 +1,5 @@
 // A payment's credits follow its money through changes of plan and currencies: docs/decisions/0072. Ids and amounts are made up.
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { grantDueDrips } from '../../../src/webhooks/index.ts';
 import { testCatalog } from './catalog.ts';
 import {
@@ -30,8 +30,8 @@ const FREE = {
 } as const;
 
 const opened: Shop[] = [];
-afterAll(async () => {
-  await Promise.all(opened.map((one) => one.close()));
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((one) => one.close()));
 });
 
 async function open(
