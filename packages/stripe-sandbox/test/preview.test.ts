@@ -147,6 +147,32 @@ describe('a preview of an invoice', () => {
     expect(preview.amount_due).toBe(0);
   });
 
+  it('shows what a subscription would cost that is not there, and what else would be charged', async () => {
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const { id: customer } = await stripe.customers.create();
+    const before = sandbox.events().length;
+    const first = await stripe.invoices.createPreview({
+      customer,
+      subscription_details: { items: [{ price: 'price_PRO_MONTHLY', quantity: 2 }] },
+      invoice_items: [{ amount: 300, currency: 'usd', description: 'Set-up' }],
+    });
+    expect([first.total, first.lines.data.map(({ amount }) => amount)]).toEqual([
+      6100,
+      [5800, 300],
+    ]);
+    const alone = await stripe.invoices.createPreview({
+      customer,
+      invoice_items: [{ amount: 300, currency: 'usd' }],
+    });
+    expect(alone.total).toBe(300);
+    await expect(stripe.invoices.createPreview({ customer })).rejects.toMatchObject({
+      code: 'invoice_upcoming_none',
+    });
+    expect(sandbox.events()).toHaveLength(before);
+    expect((await stripe.subscriptions.list({ customer })).data).toEqual([]);
+    expect((await stripe.invoiceItems.list({ customer })).data).toEqual([]);
+  });
+
   it('refuses a date outside of the period, a schedule, and a subscription that nobody has', async () => {
     const one = await subscribed();
     const { stripe } = one;

@@ -90,6 +90,44 @@ describe('a price', () => {
       usd: { unit_amount: 700 },
     });
   });
+
+  it('is charged in the currency of the checkout, and refused in one that it has not', async () => {
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const price = await stripe.prices.create({
+      product: 'prod_QUICK_SCAN',
+      currency: 'usd',
+      unit_amount: 700,
+      currency_options: { eur: { unit_amount: 650 } },
+    });
+    const open = (currency: string, line = price.id) =>
+      stripe.checkout.sessions.create({
+        mode: line === price.id ? 'payment' : 'subscription',
+        currency,
+        success_url: 'https://shop.example/done',
+        line_items: [{ price: line, quantity: 2 }],
+      });
+    const { id, url } = await open('eur');
+    expect(await (await fetch(String(url))).text()).toContain('€6.50');
+    sandbox.pay(id);
+    expect((await stripe.charges.list()).data).toMatchObject([{ amount: 1300, currency: 'eur' }]);
+    for (const [currency, line] of [
+      ['gbp', price.id],
+      ['eur', 'price_PRO_MONTHLY'],
+    ] as const) {
+      await expect(open(currency, line)).rejects.toMatchObject({
+        param: 'line_items[0][price]',
+        message: expect.stringContaining('only supports `usd`'),
+      });
+    }
+    const customer = await customerWithCard(stripe);
+    await expect(
+      stripe.subscriptions.create({
+        customer: customer.id,
+        currency: 'eur',
+        items: [{ price: 'price_PRO_MONTHLY' }],
+      }),
+    ).rejects.toMatchObject({ param: 'items[0][price]' });
+  });
 });
 
 describe('metered usage', () => {

@@ -1,20 +1,27 @@
-import { ApiError, invalid } from '../api/errors.ts';
+import { ApiError, invalid, missingParameter } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
 import { present } from '../api/present.ts';
 import type { Route } from '../api/route.ts';
+import { priceOfLine } from '../catalog/prices.ts';
+import { readTaxRates } from '../catalog/tax-rates.ts';
+import { needCustomer } from '../customers/customers.ts';
 import type { Invoice, InvoiceLine, Subscription } from '../shapes.ts';
 import { listOf } from '../shapes.ts';
 import { inTimeOf, newId, type World } from '../world.ts';
 import { readDiscounts } from './discounts.ts';
 import { endSubscription } from './end-subscription.ts';
+import { addInvoiceItem, takePendingItems } from './invoice-items.ts';
+import { addInvoice } from './invoices.ts';
+import { priceAmount } from './lines.ts';
 import { prorate } from './proration.ts';
+import { readCycle } from './read-cycle.ts';
 import { nextPeriodEnd, renew } from './renew.ts';
-import { readUpdate } from './subscription-routes.ts';
-import { needSubscription } from './subscriptions.ts';
+import { readItems, readUpdate } from './subscription-routes.ts';
+import { addSubscription, needSubscription } from './subscriptions.ts';
 import { applyUpdate, draftNow } from './update-subscription.ts';
 
 /** Of what Stripe can preview, what the sandbox does not. */
-const NOT_PLAYED = ['schedule', 'schedule_details', 'invoice_items', 'customer_details'];
+const NOT_PLAYED = ['schedule', 'schedule_details', 'customer_details'];
 
 /**
  * The invoice that a change of a subscription would make, or its next one: the change is carried out,
@@ -29,26 +36,92 @@ function previewInvoice(world: World, params: Params): object {
       code: 'parameter_unknown',
     });
   }
-  const subscription = needSubscription(world, params.need('subscription'), 'subscription');
+  const id = params.text('subscription');
   const customer = params.text('customer');
+  if (id === undefined && customer !== undefined) {
+    return tried(world, needCustomer(world, customer, 'customer').id, params, () =>
+      draftOfNew(world, customer, params),
+    );
+  }
+  const subscription = needSubscription(world, params.need('subscription'), 'subscription');
   if (customer !== undefined && customer !== subscription.customer) {
     throw invalid(`The subscription ${subscription.id} is not of the customer ${customer}.`, {
       param: 'subscription',
     });
   }
-  return inTimeOf(world, subscription.customer, () =>
+  return tried(world, subscription.customer, params, () => draftOf(world, subscription, params));
+}
+
+function tried(
+  world: World,
+  customer: string,
+  params: Params,
+  draftIn: () => Invoice | undefined,
+): object {
+  return inTimeOf(world, customer, () =>
     world.store.tryOut(() => {
-      const draft = draftOf(world, subscription, params);
+      addPreviewItems(world, customer, params);
+      const draft = draftIn();
       if (draft === undefined) {
         throw new ApiError(404, {
           type: 'invalid_request_error',
           code: 'invoice_upcoming_none',
-          message: `No upcoming invoices for customer: ${subscription.customer}`,
+          message: `No upcoming invoices for customer: ${customer}`,
         });
       }
       return asPreview(world, draft, params);
     }),
   );
+}
+
+/** `invoice_items[]`: what would be charged besides. */
+function addPreviewItems(world: World, customer: string, params: Params): void {
+  for (const item of params.objects('invoice_items')) {
+    const price = item.has('price') || item.has('price_data') ? priceOfLine(world, item) : null;
+    const quantity = item.integer('quantity') ?? 1;
+    const amount =
+      item.integer('amount') ?? (price === null ? undefined : priceAmount(price, quantity));
+    if (amount === undefined) {
+      throw missingParameter(item.name('amount'));
+    }
+    addInvoiceItem(world, {
+      customer,
+      currency: item.text('currency') ?? price?.currency ?? world.settings.currency,
+      amount,
+      quantity,
+      price,
+      description: item.text('description') ?? null,
+      period: { start: world.now(), end: world.now() },
+      subscription: params.text('subscription') ?? null,
+      taxRates: readTaxRates(world, item, 'tax_rates'),
+    });
+  }
+}
+
+/** The first invoice of a subscription that could be made, or one of what is pending. */
+function draftOfNew(world: World, customer: string, params: Params): Invoice | undefined {
+  const details = params.object('subscription_details');
+  if (details?.has('items') === true) {
+    const items = readItems(world, details, params.text('currency'));
+    const { latest_invoice: first } = addSubscription(world, {
+      customer,
+      items,
+      ...readCycle(world, details, items),
+      trialEnd: details.moment('trial_end', world.now()) ?? null,
+      discounts: readDiscounts(world, params),
+      firstPayment: 'draft',
+    });
+    return world.store.get('invoice', first ?? '');
+  }
+  const lines = takePendingItems(world, { customer, subscription: 'all' });
+  return lines.length === 0
+    ? undefined
+    : addInvoice(world, {
+        customer,
+        currency: lines[0]?.currency ?? world.settings.currency,
+        reason: 'manual',
+        lines,
+      });
 }
 
 function draftOf(world: World, before: Subscription, params: Params): Invoice | undefined {

@@ -2,7 +2,7 @@ import { ApiError, invalid, noSuch } from '../api/errors.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
-import { priceOfLine } from '../catalog/prices.ts';
+import { inCurrency, priceOfLine } from '../catalog/prices.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { ownPaymentMethod } from '../customers/payment-methods.ts';
@@ -16,7 +16,7 @@ import { endSubscription } from './end-subscription.ts';
 import { prorate } from './proration.ts';
 import { readCycle } from './read-cycle.ts';
 import { nextPeriodEnd } from './renew.ts';
-import { addSubscription, needSubscription } from './subscriptions.ts';
+import { addSubscription, type NewSubscriptionItem, needSubscription } from './subscriptions.ts';
 import { billNow, type SubscriptionUpdate, updateSubscription } from './update-subscription.ts';
 
 const DAY = 86_400;
@@ -27,7 +27,7 @@ function createSubscription(world: World, params: Params): Subscription {
   const method = params.text('default_payment_method');
   const behavior = params.text('payment_behavior') ?? 'allow_incomplete';
   return inTimeOf(world, customer.id, () => {
-    const items = readItems(world, params);
+    const items = readItems(world, params, params.text('currency'));
     const trialDays = params.integer('trial_period_days');
     const made = addSubscription(world, {
       customer: customer.id,
@@ -94,9 +94,10 @@ function isUnpaid(world: World, before: Subscription, after: Subscription): bool
   );
 }
 
-function readItems(world: World, params: Params) {
+/** `items[]` of a new subscription; `currency`: what the request says that it is in. */
+export function readItems(world: World, params: Params, currency?: string): NewSubscriptionItem[] {
   const items = params.objects('items').map((item) => ({
-    price: priceOfLine(world, item),
+    price: inCurrency(priceOfLine(world, item), currency?.toLowerCase(), item.name('price')),
     quantity: item.integer('quantity') ?? 1,
     metadata: item.metadata(),
     taxRates: readTaxRates(world, item, 'tax_rates'),

@@ -124,6 +124,29 @@ export function priceOfLine(world: World, line: Params): Price {
   return addPrice(world, { ...readPrice(world, data), active: false });
 }
 
+/** A price as it is in another currency that it has; refused where it has not. */
+export function inCurrency(price: Price, currency: string | undefined, param: string): Price {
+  if (currency === undefined || currency === price.currency) {
+    return price;
+  }
+  const option = price.currency_options?.[currency];
+  if (option === undefined || price.recurring !== null) {
+    const what = price.recurring === null ? '' : ' A subscription is in the currency of its price.';
+    throw invalid(
+      `The price specified only supports \`${price.currency}\`. This doesn't match the expected currency: \`${currency}\`.${what}`,
+      { param },
+    );
+  }
+  const { custom_unit_amount, unit_amount, unit_amount_decimal: decimal } = option;
+  return {
+    ...price,
+    currency,
+    custom_unit_amount,
+    unit_amount,
+    unit_amount_decimal: decimal === null ? null : String(decimal),
+  };
+}
+
 function readPrice(world: World, params: Params): NewPrice {
   const recurring = params.object('recurring');
   const amount = params.decimal('unit_amount') ?? params.decimal('unit_amount_decimal');

@@ -4,7 +4,7 @@ import { type Redemption, takeOff } from '../billing/discounts.ts';
 import { priceAmount } from '../billing/lines.ts';
 import { onTop, sumOf, taxesOn } from '../billing/taxes.ts';
 import { needCoupon } from '../catalog/coupons.ts';
-import { needPrice, priceOfLine } from '../catalog/prices.ts';
+import { inCurrency, needPrice, priceOfLine } from '../catalog/prices.ts';
 import { needProduct } from '../catalog/products.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import type { CheckoutSession, Price, SessionLine, TaxRate } from '../shapes.ts';
@@ -26,8 +26,10 @@ export function readLines(
   if (items.length > MAX_LINES) {
     throw invalid(`A session can have up to ${MAX_LINES} line items.`, { param: 'line_items' });
   }
+  const currency = params.text('currency')?.toLowerCase();
   return items.map((item) => {
     const price = priceOfLine(world, item);
+    const charged = inCurrency(price, currency, item.name('price'));
     const quantity = item.integer('quantity');
     if (quantity === undefined && price.recurring === null) {
       throw invalid('Quantity is required. Add `quantity` to `line_items[0]`', {
@@ -43,6 +45,7 @@ export function readLines(
     const own = readTaxRates(world, item, 'tax_rates') ?? [];
     return lineOf(world, {
       price,
+      charged,
       quantity: quantity ?? 1,
       adjustable: readAdjustable(item),
       metadata: item.metadata(),
@@ -66,14 +69,16 @@ function lineOf(
   world: World,
   of: {
     price: Price;
+    /** The price in the order's currency; default: in its own. */
+    charged?: Price;
     quantity: number;
     adjustable: OptionalItem['adjustable_quantity'];
     metadata: Record<string, string>;
     taxRates: readonly TaxRate[];
   },
 ): SessionLine {
-  const { price, quantity, taxRates } = of;
-  const amount = priceAmount(price, quantity);
+  const { price, charged = price, quantity, taxRates } = of;
+  const amount = priceAmount(charged, quantity);
   return taxed({
     id: newId('li'),
     object: 'item',
@@ -82,7 +87,7 @@ function lineOf(
     amount_subtotal: amount,
     amount_tax: 0,
     amount_total: amount,
-    currency: price.currency,
+    currency: charged.currency,
     description: needProduct(world, price.product).name,
     metadata: of.metadata,
     price,

@@ -117,7 +117,7 @@ function lineRow(session: CheckoutSession, line: SessionLine): Html {
   const each =
     line.price.custom_unit_amount !== null
       ? 'an amount that you choose'
-      : `${money(line.price.unit_amount ?? 0, line.currency)} ${every(line.price.recurring)}`;
+      : `${money(unitAmount(line), line.currency)} ${every(line.price.recurring)}`;
   return html`<tr><td>${line.description}<br><span class="dim">${each}</span></td>
 <td class="num">${
     adjustable
@@ -125,6 +125,13 @@ function lineRow(session: CheckoutSession, line: SessionLine): Html {
       : String(line.quantity)
   }</td>
 <td class="num">${money(line.amount_subtotal, line.currency)}</td></tr>`;
+}
+
+/** In the currency of the order, which need not be the price's own. */
+function unitAmount({ price, currency, amount_subtotal: amount, quantity }: SessionLine): number {
+  return price.currency === currency
+    ? (price.unit_amount ?? 0)
+    : Math.round(amount / (quantity ?? 1));
 }
 
 /** What the buyer may add, or has added and may take off. */
