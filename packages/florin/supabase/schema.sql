@@ -25,6 +25,27 @@ ALTER SCHEMA public OWNER TO pg_database_owner;
 
 COMMENT ON SCHEMA public IS 'standard public schema';
 
+CREATE DOMAIN billing.event_status AS text
+	CONSTRAINT event_status CHECK ((VALUE = ANY (ARRAY['received'::text, 'processed'::text, 'skipped'::text, 'failed'::text, 'dead'::text])));
+
+ALTER DOMAIN billing.event_status OWNER TO florin_owner;
+
+COMMENT ON DOMAIN billing.event_status IS 'received → processed, skipped, failed (tried again) or dead (given up; replay it).';
+
+CREATE DOMAIN billing.payment_status AS text
+	CONSTRAINT payment_status CHECK ((VALUE = ANY (ARRAY['pending'::text, 'failed'::text, 'waiting'::text, 'credited'::text])));
+
+ALTER DOMAIN billing.payment_status OWNER TO florin_owner;
+
+COMMENT ON DOMAIN billing.payment_status IS 'pending: a delayed method has not paid yet. failed: it will not. waiting: money is known, its purchase is not. credited: the ledger holds its grants.';
+
+CREATE DOMAIN credits.above_zero AS bigint
+	CONSTRAINT above_zero CHECK ((VALUE > 0));
+
+ALTER DOMAIN credits.above_zero OWNER TO florin_owner;
+
+COMMENT ON DOMAIN credits.above_zero IS 'Credits that somebody was given.';
+
 CREATE TYPE credits.batch_result AS (
 	status text,
 	entry_no bigint,
@@ -84,6 +105,18 @@ CREATE TYPE credits.entry_kind AS ENUM (
 ALTER TYPE credits.entry_kind OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.entry_kind IS 'What an entry records. The last six move no credits: a grant of the future, a hold placed, extended or ended, the account closed, a person erased.';
+
+CREATE TYPE credits.given AS (
+	grant_id uuid,
+	entry_no bigint,
+	posted bigint,
+	held bigint,
+	replayed boolean
+);
+
+ALTER TYPE credits.given OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.given IS 'A grant as credits.give wrote it, or found it under its key (replayed), and the balance after its entry.';
 
 CREATE TYPE credits.hold_status AS ENUM (
     'open',
@@ -399,49 +432,63 @@ COMMENT ON FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jso
 CREATE FUNCTION billing.apply_commands(p_commands jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
-    AS $$
+    AS $_$
 declare
   v_command jsonb;
   v_account_id uuid;
   v_amount bigint;
   v_locked uuid[];
 begin
-  v_locked := billing.lock_accounts_of(p_commands);
+  -- One grant after the other of one account needs no lock beforehand: a purchase.
+  if jsonb_path_exists(p_commands,
+       '$[*] ? (@.do == "reverse" || @.do == "restore" || @.accountId != $[0].accountId)') then
+    v_locked := billing.lock_accounts_of(p_commands);
+  end if;
   -- An invoice of many lines, of which nothing has gone back yet. Up to three cost less one by one.
-  if jsonb_array_length(p_commands) > 3 and not exists (
-       select from jsonb_array_elements(p_commands) c
-        where c.value ->> 'do' <> 'issue' or c.value -> 'accountId' <> p_commands #> '{0,accountId}') then
+  if jsonb_array_length(p_commands) > 3 and not jsonb_path_exists(p_commands,
+       '$[*] ? (!(@.do == "issue" && @.accountId == $[0].accountId))') then
     perform billing.issue_together(p_commands);
     return;
   end if;
-  for v_command in select c.value from jsonb_array_elements(p_commands) c loop
+  for v_place in 0 .. jsonb_array_length(p_commands) - 1 loop
+    v_command := p_commands -> v_place;
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
-    case v_command ->> 'do'
-      when 'issue' then
-        perform billing.issue_for_purchase(v_command, v_amount);
-      when 'rollover' then
+    if v_command ->> 'do' in ('issue', 'rollover') then
+      perform billing.check_purchase(v_command);
+      if v_command ->> 'do' = 'rollover' then
         v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
           v_command #>> '{metadata,stripe_subscription_id}',
           v_command #>> '{metadata,stripe_price_id}',
           to_timestamp((v_command ->> 'periodEnd')::double precision)));
         continue when v_amount < 1;
-        perform billing.issue_for_purchase(v_command, v_amount);
-      when 'reverse' then
-        perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
-          v_locked);
-      when 'restore' then
-        perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
-          v_locked);
-      else
-        raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
-          using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
-    end case;
+      end if;
+      perform credits.give(
+        p_account_id => v_account_id,
+        p_amount => v_amount,
+        p_idempotency_key => v_command ->> 'key',
+        p_source => v_command ->> 'source',
+        p_priority => (v_command ->> 'priority')::integer,
+        p_effective_at => null,
+        p_expires_at => (v_command ->> 'expiresAt')::timestamptz,
+        p_metadata => v_command -> 'metadata',
+        p_cause => (v_command ->> 'cause')::credits.cause,
+        p_purchase_key => v_command ->> 'purchaseKey');
+    elsif v_command ->> 'do' = 'reverse' then
+      perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
+        v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+        v_locked);
+    elsif v_command ->> 'do' = 'restore' then
+      perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
+        v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+        v_locked);
+    else
+      raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
+        using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
+    end if;
   end loop;
 end;
-$$;
+$_$;
 
 ALTER FUNCTION billing.apply_commands(p_commands jsonb) OWNER TO florin_owner;
 
@@ -461,6 +508,10 @@ declare
     then v_now + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
     end;
   v_event_id text := p_plan ->> 'eventId';
+  v_account_id uuid := (p_plan ->> 'accountId')::uuid;
+  v_customer_id text := coalesce(p_plan #>> '{customer,customerId}', p_plan ->> 'customerId');
+  v_kept_under text := p_plan #>> '{subscriptionRead,id}';
+  v_owner uuid;
   v_new boolean := false;
   v_known text;
 begin
@@ -472,11 +523,11 @@ begin
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
   end if;
-  if p_plan -> 'unread' = 'true' and p_plan ->> 'customerId' is not null and exists (
-       select 1 from billing.customers c
-        where c.customer_id = p_plan ->> 'customerId'
-          and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
-    perform billing.raise_stale();
+  if v_customer_id is not null and p_plan ?| array['customer', 'unread'] then
+    select c.account_id into v_owner from billing.customers c where c.customer_id = v_customer_id;
+    if p_plan -> 'unread' = 'true' and v_owner is not null and v_owner is distinct from v_account_id then
+      perform billing.raise_stale();
+    end if;
   end if;
   if v_event_id is not null then
     if p_event is not null then
@@ -493,7 +544,7 @@ begin
             when 'string' then (p_event ->> 'created')::timestamptz
             else to_timestamp((p_event ->> 'created')::double precision) end,
           v_status, 1, v_next, case when not v_open then v_now end,
-          (p_plan ->> 'accountId')::uuid, p_plan ->> 'customerId', p_plan ->> 'reason',
+          v_account_id, p_plan ->> 'customerId', p_plan ->> 'reason',
           p_plan ->> 'errorCode', p_plan ->> 'error',
           coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event,
           decode(p_plan ->> 'body', 'base64'))
@@ -514,7 +565,7 @@ begin
              attempts = e.attempts + case when p_event is null then 0 else 1 end,
              next_attempt_at = v_next,
              processed_at = case when v_status in ('processed', 'skipped') then v_now end,
-             account_id = coalesce((p_plan ->> 'accountId')::uuid, e.account_id),
+             account_id = coalesce(v_account_id, e.account_id),
              customer_id = coalesce(p_plan ->> 'customerId', e.customer_id),
              reason = p_plan ->> 'reason',
              error_code = p_plan ->> 'errorCode',
@@ -524,42 +575,39 @@ begin
     end if;
   end if;
 
-  if p_plan #>> '{payment,subscriptionId}' <>
-       coalesce(p_plan #>> '{subscriptionRead,of}', '')
-     and not exists (
-       select 1 from billing.subscriptions s
-        where s.subscription_id = p_plan #>> '{payment,subscriptionId}'
-          and s.kept_under = p_plan #>> '{subscriptionRead,id}') then
-    raise exception 'The plan writes a payment of subscription %, which was not read.',
-        p_plan #>> '{payment,subscriptionId}'
-      using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
+  if p_plan #>> '{payment,subscriptionId}' <> coalesce(p_plan #>> '{subscriptionRead,of}', '') then
+    perform 1 from billing.subscriptions s
+      where s.subscription_id = p_plan #>> '{payment,subscriptionId}' and s.kept_under = v_kept_under;
+    if not found then
+      raise exception 'The plan writes a payment of subscription %, which was not read.',
+          p_plan #>> '{payment,subscriptionId}'
+        using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
+    end if;
   end if;
   if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
     perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
   end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(
-      billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
+    perform billing.write_payment(p_plan -> 'payment', v_kept_under);
   end if;
-  if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
-    perform billing.write_payment(billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
+  if jsonb_typeof(p_plan -> 'relatives') = 'array' then
+    perform billing.write_payment(r.value, v_kept_under)
       from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
      order by r.ordinality;
   end if;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;
-  if jsonb_typeof(p_plan -> 'customer') = 'object' then
+  if jsonb_typeof(p_plan -> 'customer') = 'object' and v_owner is null then
     perform billing.check_keys('the customer', p_plan -> 'customer',
       array['customerId', 'accountId', 'origin']);
     insert into billing.customers (customer_id, account_id, origin)
-      values (p_plan #>> '{customer,customerId}', (p_plan #>> '{customer,accountId}')::uuid,
-        p_plan #>> '{customer,origin}')
+      values (v_customer_id, (p_plan #>> '{customer,accountId}')::uuid, p_plan #>> '{customer,origin}')
       on conflict do nothing;
     if found then
       -- Events of this customer that waited for their account are tried again at once.
       update billing.events e set status = 'failed', next_attempt_at = v_now
-       where e.customer_id = p_plan #>> '{customer,customerId}' and e.status in ('failed', 'dead')
+       where e.customer_id = v_customer_id and e.status in ('failed', 'dead')
          and e.event_id is distinct from v_event_id;
     end if;
   end if;
@@ -571,7 +619,7 @@ begin
     delete from billing.open_checkouts o
      where o.checkout_session_id = p_plan ->> 'closedSessionId';
   end if;
-  if jsonb_array_length(coalesce(p_plan -> 'commands', '[]')) > 0 then
+  if jsonb_typeof(p_plan -> 'commands') = 'array' then
     perform billing.apply_commands(p_plan -> 'commands');
   end if;
   return 'applied';
@@ -588,18 +636,12 @@ CREATE FUNCTION billing.apply_events(p_deliveries jsonb) RETURNS text[]
     SET lock_timeout TO '50ms'
     AS $$
 declare
-  v_count integer := jsonb_array_length(p_deliveries);
-  v_outcomes text[] := array_fill(null::text, array[v_count]);
+  v_outcomes text[] := array_fill(null::text, array[jsonb_array_length(p_deliveries)]);
   v_delivery jsonb;
   v_n integer := 0;
 begin
   for v_delivery in select d.value from jsonb_array_elements(p_deliveries) d loop
     v_n := v_n + 1;
-    if v_count = 1 then
-      v_outcomes[1] := billing.apply_event(
-        nullif(v_delivery -> 'event', 'null'), v_delivery -> 'plan');
-      return v_outcomes;
-    end if;
     begin
       v_outcomes[v_n] := billing.apply_event(
         nullif(v_delivery -> 'event', 'null'), v_delivery -> 'plan');
@@ -1152,30 +1194,6 @@ ALTER FUNCTION billing.grant_of_command(p_command jsonb) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.grant_of_command(p_command jsonb) IS 'The grant that a command takes back or gives back, by its key. Internal: part of apply_commands.';
 
-CREATE FUNCTION billing.issue_for_purchase(p_command jsonb, p_amount bigint) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO ''
-    AS $$
-begin
-  perform billing.check_purchase(p_command);
-  perform credits.give(
-    p_account_id => (p_command ->> 'accountId')::uuid,
-    p_amount => p_amount,
-    p_idempotency_key => p_command ->> 'key',
-    p_source => p_command ->> 'source',
-    p_priority => (p_command ->> 'priority')::integer,
-    p_effective_at => null,
-    p_expires_at => (p_command ->> 'expiresAt')::timestamptz,
-    p_metadata => p_command -> 'metadata',
-    p_cause => (p_command ->> 'cause')::credits.cause,
-    p_purchase_key => p_command ->> 'purchaseKey');
-end;
-$$;
-
-ALTER FUNCTION billing.issue_for_purchase(p_command jsonb, p_amount bigint) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION billing.issue_for_purchase(p_command jsonb, p_amount bigint) IS 'Gives the credits of one purchase. Internal: part of apply_commands.';
-
 CREATE FUNCTION billing.issue_together(p_commands jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -1250,22 +1268,6 @@ ALTER FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, 
 
 COMMENT ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) IS 'Keeps the rate of a version from its first use on. False: the version is in use with another price. Repeatable.';
 
-CREATE FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) RETURNS jsonb
-    LANGUAGE plpgsql IMMUTABLE
-    SET search_path TO ''
-    AS $$
-begin
-  if p_payment ->> 'subscriptionId' is null then
-    return p_payment;
-  end if;
-  return p_payment || jsonb_build_object('subscriptionId', p_subscription_id);
-end;
-$$;
-
-ALTER FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) OWNER TO florin_owner;
-
-COMMENT ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) IS 'A payment of a subscription as it is written: under the id that the subscription''s payments are kept under. Internal: part of apply_event.';
-
 CREATE FUNCTION billing.lock_accounts_of(p_commands jsonb) RETURNS uuid[]
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -1275,13 +1277,11 @@ declare
   v_account_id uuid;
   v_entry credits.entries;
   v_accounts uuid[] := array[]::uuid[];
-  v_reverses boolean := false;
 begin
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_accounts := v_accounts || v_account_id;
     if v_command ->> 'do' in ('reverse', 'restore') then
-      v_reverses := true;
       -- A grant that is only about to be issued was never moved.
       select * into v_entry from credits.entries e
        where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
@@ -1290,10 +1290,7 @@ begin
       end if;
     end if;
   end loop;
-  -- One grant after the other of one account needs no lock beforehand: a purchase.
-  if v_reverses or array_remove(v_accounts, v_account_id) <> '{}' then
-    perform credits.lock_in_order(v_accounts);
-  end if;
+  perform credits.lock_in_order(v_accounts);
   return v_accounts;
 end;
 $$;
@@ -1544,20 +1541,17 @@ CREATE TABLE billing.payments (
     version bigint NOT NULL,
     account_id uuid,
     subscription_id text,
-    status text NOT NULL,
+    status billing.payment_status NOT NULL,
     next_due_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     aliases text[] NOT NULL,
-    state jsonb NOT NULL,
-    CONSTRAINT payments_status_is_known CHECK ((status = ANY (ARRAY['pending'::text, 'failed'::text, 'waiting'::text, 'credited'::text])))
+    state jsonb NOT NULL
 );
 
 ALTER TABLE billing.payments OWNER TO florin_owner;
 
 COMMENT ON TABLE billing.payments IS 'One row a payment: everything Stripe has said about it joined into one state, and what the ledger holds of it. Written with an expected version, in the same transaction as the ledger''s movements.';
-
-COMMENT ON COLUMN billing.payments.status IS 'pending: a delayed method has not paid yet. failed: it will not. waiting: money is known, its purchase is not. credited: the ledger holds its grants.';
 
 COMMENT ON COLUMN billing.payments.next_due_at IS 'When the next part of a dripped price is due.';
 
@@ -1845,7 +1839,7 @@ ALTER FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id te
 
 COMMENT ON FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamp with time zone) IS 'The credits of a subscription''s price that expired unspent when a period ended. Writes down what has expired, with the account locked. Internal.';
 
-CREATE FUNCTION billing.write_payment(p_payment jsonb) RETURNS void
+CREATE FUNCTION billing.write_payment(p_payment jsonb, p_kept_under text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -1853,6 +1847,7 @@ declare
   v_id uuid := (p_payment ->> 'id')::uuid;
   v_aliases text[] := array(
     select a.value from jsonb_array_elements_text(p_payment -> 'aliases') a order by 1);
+  v_subscription_id text := case when p_payment ->> 'subscriptionId' is not null then p_kept_under end;
   v_others uuid[];
   v_found bigint;
   v_now timestamptz := clock_timestamp();
@@ -1862,7 +1857,7 @@ begin
   if p_payment ->> 'version' is null then
     insert into billing.payments as p (payment_id, version, account_id, subscription_id, status,
         next_due_at, aliases, state)
-      values (v_id, 1, (p_payment ->> 'accountId')::uuid, p_payment ->> 'subscriptionId',
+      values (v_id, 1, (p_payment ->> 'accountId')::uuid, v_subscription_id,
         p_payment ->> 'status', to_timestamp((p_payment ->> 'nextDueAt')::double precision),
         v_aliases, p_payment -> 'state');
   else
@@ -1875,7 +1870,7 @@ begin
     update billing.payments p
        set version = p.version + 1,
            account_id = coalesce((p_payment ->> 'accountId')::uuid, p.account_id),
-           subscription_id = coalesce(p_payment ->> 'subscriptionId', p.subscription_id),
+           subscription_id = coalesce(v_subscription_id, p.subscription_id),
            status = p_payment ->> 'status',
            next_due_at = to_timestamp((p_payment ->> 'nextDueAt')::double precision),
            updated_at = v_now,
@@ -1893,7 +1888,8 @@ begin
       returning p.payment_id
     )
     select array_agg(g.payment_id) into v_others from gone g;
-    if coalesce(cardinality(v_others), 0) <> jsonb_array_length(p_payment -> 'absorbs') then
+    if coalesce(cardinality(v_others), 0)
+       <> coalesce(jsonb_array_length(p_payment -> 'absorbs'), 0) then
       perform billing.raise_stale();
     end if;
     if v_others is not null then
@@ -1903,8 +1899,7 @@ begin
   end if;
 
   insert into billing.payment_aliases (alias, payment_id)
-    select a.alias, v_id from unnest(v_aliases) with ordinality as a (alias, place)
-     order by a.place
+    select unnest(v_aliases), v_id
     on conflict do nothing;
   get diagnostics v_found = row_count;
   if v_found < cardinality(v_aliases) then
@@ -1917,9 +1912,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION billing.write_payment(p_payment jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.write_payment(p_payment jsonb, p_kept_under text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.write_payment(p_payment jsonb) IS 'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. Raises 40001 when it is stale: read again and decide again.';
+COMMENT ON FUNCTION billing.write_payment(p_payment jsonb, p_kept_under text) IS 'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under (p_kept_under). Raises 40001 when it is stale: read again and decide again.';
 
 CREATE FUNCTION billing.write_subscription(p_subscription jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2010,6 +2005,7 @@ declare
   v_account credits.accounts;
   v_entry credits.entries;
   v_step credits.step;
+  v_given credits.given;
 begin
   -- The smallest bigint has no absolute value.
   perform credits.check_input(
@@ -2025,10 +2021,13 @@ begin
   if v_entry.entry_no is not null then
     replayed := true;
   elsif p_amount > 0 then
-    select g.entry_id, g.posted, g.held, g.available, g.replayed
-      into entry_id, posted, held, available, replayed
-      from credits.give(p_account_id, p_amount, p_idempotency_key, 'adjustment', 0, null, null,
-        v_metadata, null, null, 'adjustment') g;
+    v_given := credits.give(p_account_id, p_amount, p_idempotency_key, 'adjustment', 0, null, null,
+      v_metadata, null, null, 'adjustment');
+    entry_id := credits.entry_id(p_account_id, v_given.entry_no);
+    posted := v_given.posted;
+    held := v_given.held;
+    available := posted - held;
+    replayed := v_given.replayed;
     return;
   elsif v_account.closed_at is not null then
     perform credits.raise_closed(p_account_id);
@@ -2538,6 +2537,25 @@ $$;
 ALTER FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) IS 'Raises CRLIM, with rule, used, limit and resetsAt as JSON in the detail, when this amount would pass a limit.';
+
+CREATE FUNCTION credits.check_range(p_account credits.accounts) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO ''
+    AS $$
+begin
+  -- Counting grants of the future: their start, which nobody asks for, must not be what is refused.
+  if abs(p_account.posted) > 4503599627370495
+     and abs(p_account.posted) + credits.scheduled(p_account.account_id) > 9007199254740991 then
+    raise exception 'The balance would leave the range that is exact in JSON.'
+      using errcode = 'CRAMT',
+            hint = 'Nothing was written. Balances go up to 9007199254740991 credits, those of the future included.';
+  end if;
+end;
+$$;
+
+ALTER FUNCTION credits.check_range(p_account credits.accounts) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.check_range(p_account credits.accounts) IS 'Raises CRAMT when the posted balance, with grants of the future, is not exact in JSON. Changes nothing.';
 
 CREATE FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) RETURNS void
     LANGUAGE plpgsql
@@ -3334,24 +3352,21 @@ CREATE TABLE credits.grants (
     issued_no bigint NOT NULL,
     source text NOT NULL,
     priority integer NOT NULL,
-    amount bigint NOT NULL,
+    amount credits.above_zero NOT NULL,
     effective_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     purchase_key text,
     effective boolean NOT NULL,
-    remaining bigint NOT NULL,
-    burned bigint DEFAULT 0 NOT NULL,
-    expired bigint DEFAULT 0 NOT NULL,
-    voided bigint DEFAULT 0 NOT NULL,
-    reversed bigint DEFAULT 0 NOT NULL,
-    moved bigint DEFAULT 0 NOT NULL,
+    remaining credits.zero_or_more NOT NULL,
+    burned credits.zero_or_more DEFAULT 0 NOT NULL,
+    expired credits.zero_or_more DEFAULT 0 NOT NULL,
+    voided credits.zero_or_more DEFAULT 0 NOT NULL,
+    reversed credits.zero_or_more DEFAULT 0 NOT NULL,
+    moved credits.zero_or_more DEFAULT 0 NOT NULL,
     home_account_id uuid,
     home_grant_id uuid,
-    CONSTRAINT grants_amount_above_zero CHECK ((amount > 0)),
-    CONSTRAINT grants_every_credit_is_somewhere CHECK ((((((((remaining + burned) + expired) + voided) + reversed) + moved) = amount) AND (burned >= 0) AND (expired >= 0) AND (voided >= 0) AND (reversed >= 0) AND (moved >= 0))),
-    CONSTRAINT grants_expire_after_they_become_effective CHECK ((expires_at > effective_at)),
-    CONSTRAINT grants_remaining_between_zero_and_amount CHECK (((remaining >= 0) AND (remaining <= amount)))
+    CONSTRAINT grants_every_credit_is_somewhere CHECK ((((((((remaining)::bigint + (burned)::bigint) + (expired)::bigint) + (voided)::bigint) + (reversed)::bigint) + (moved)::bigint) = (amount)::bigint))
 );
 
 ALTER TABLE credits.grants OWNER TO florin_owner;
@@ -3549,7 +3564,7 @@ ALTER FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_fro
 
 COMMENT ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) IS 'Gives a settled stretch that is not needed after all back to the grants that paid for it.';
 
-CREATE FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind DEFAULT 'grant'::credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind DEFAULT 'grant'::credits.entry_kind) RETURNS credits.given
     LANGUAGE plpgsql
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -3565,6 +3580,7 @@ declare
   v_metadata jsonb := nullif(p_metadata, '{}');
   v_kind credits.entry_kind := case when v_effective then p_kind else 'schedule' end;
   v_moved bigint := case when v_effective then p_amount else 0 end;
+  v_grant_id uuid := gen_random_uuid();
   v_account credits.accounts;
   v_entry credits.entries;
   v_grant credits.grants;
@@ -3597,10 +3613,8 @@ begin
           (case when v_at_once then v_grant.created_at else p_effective_at end) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
-    grant_id := v_grant.grant_id;
-    replayed := true;
-    select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
-    return;
+    return row(
+      v_grant.grant_id, v_entry.entry_no, v_entry.posted_after, v_entry.held_after, true);
   end if;
 
   if v_account.closed_at is not null then
@@ -3613,26 +3627,30 @@ begin
   end if;
   if v_account.settled < v_account.axis or v_account.next_change_at <= v_now then
     v_account := credits.settle(v_account, v_now);
+    perform credits.save_account(v_account);
   end if;
 
-  grant_id := gen_random_uuid();
-  replayed := false;
   v_account.entry_no := v_account.entry_no + 1;
   v_account.posted := v_account.posted + v_moved;
+  v_account.next_change_at := least(v_account.next_change_at, p_expires_at,
+    case when v_effective then 'infinity' else v_effective_at end);
+  if v_effective then
+    v_account.next_expiry_at := least(v_account.next_expiry_at, p_expires_at);
+  end if;
   v_seal := sha256(record_send(row(
-    grant_id, convert_to(p_source, 'UTF8'), v_priority, p_amount, v_effective_at, p_expires_at, v_now,
+    v_grant_id, convert_to(p_source, 'UTF8'), v_priority, p_amount, v_effective_at, p_expires_at, v_now,
     v_account.entry_no, convert_to(p_purchase_key, 'UTF8'), null::uuid, null::uuid)));
   v_account.chain := sha256(v_account.chain || int8send(v_account.entry_no) || int8send(-1)
     || int8send(v_account.posted) || int8send(v_account.held::bigint)
     || sha256(record_send(row(
-      p_account_id, v_moved, v_now, v_kind::text::bytea, p_cause::text::bytea, grant_id, p_amount,
+      p_account_id, v_moved, v_now, v_kind::text::bytea, p_cause::text::bytea, v_grant_id, p_amount,
       null::uuid, convert_to(p_idempotency_key, 'UTF8'), v_seal,
       sha256(convert_to(v_metadata::text, 'UTF8'))))));
   insert into credits.grants (
     account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
     purchase_key, effective, remaining)
   values (
-    p_account_id, grant_id, v_account.entry_no, p_source, v_priority, p_amount, v_effective_at,
+    p_account_id, v_grant_id, v_account.entry_no, p_source, v_priority, p_amount, v_effective_at,
     p_expires_at, v_now, p_purchase_key, v_effective, p_amount);
   if not v_effective and credits.scheduled(p_account_id) > 4503599627370495 then
     raise exception 'Too many credits would wait for their time.'
@@ -3644,28 +3662,28 @@ begin
     grant_delta, idempotency_key, subject_seal, metadata, chain)
   values (
     p_account_id, v_account.entry_no, v_moved, v_account.posted, v_account.held, v_now, v_kind,
-    p_cause, grant_id, p_amount, p_idempotency_key, v_seal, v_metadata, v_account.chain);
-
-  posted := v_account.posted;
-  held := v_account.held;
-  available := posted - held;
-  entry_id := md5(p_account_id::text || ':' || v_account.entry_no)::uuid;
-  v_account.next_change_at := least(v_account.next_change_at, p_expires_at,
-    case when v_effective then 'infinity' else v_effective_at end);
-  if v_effective then
-    v_account.next_expiry_at := least(v_account.next_expiry_at, p_expires_at);
+    p_cause, v_grant_id, p_amount, p_idempotency_key, v_seal, v_metadata, v_account.chain);
+  if abs(v_account.posted) > 4503599627370495 then
+    perform credits.check_range(v_account);
   end if;
+  update credits.accounts a
+     set next_change_at = v_account.next_change_at,
+         next_expiry_at = v_account.next_expiry_at,
+         posted = v_account.posted,
+         entry_no = v_account.entry_no,
+         chain = v_account.chain
+   where a.account_id = p_account_id;
   -- Debt is paid from it first.
-  if v_account.debt > 0 or v_account.next_change_at <= v_now then
-    v_account := credits.settle(v_account, v_now);
+  if v_account.debt > 0 then
+    perform credits.save_account(credits.settle(v_account, v_now));
   end if;
-  perform credits.save_account(v_account);
+  return row(v_grant_id, v_account.entry_no, v_account.posted, v_account.held::bigint, false);
 end;
 $$;
 
-ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'What credits.issue_grant does, also for Florin itself (p_cause), for a purchase (p_purchase_key) and for an adjustment (p_kind). Internal.';
+COMMENT ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind) IS 'What credits.issue_grant does, also for Florin itself (p_cause), for a purchase (p_purchase_key) and for an adjustment (p_kind). Internal.';
 
 CREATE FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) RETURNS credits.accounts
     LANGUAGE plpgsql
@@ -3814,10 +3832,16 @@ CREATE FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT 
     SET search_path TO ''
     AS $$
 begin
+  -- The keys of its grants begin with its own: found by them, they need no index that each grant would
+  -- pay for. ";" is what comes after ":".
   select coalesce(sum(g.amount), 0), coalesce(sum(g.reversed), 0), count(*)
     into granted, taken_back, grants
-    from credits.grants g
-   where g.account_id = p_account_id and g.purchase_key = p_purchase_key;
+    from credits.entries e
+    join credits.grants g on g.account_id = e.account_id and g.grant_id = e.grant_id
+   where e.account_id = p_account_id
+     and e.idempotency_key >= p_purchase_key and e.idempotency_key < p_purchase_key || ';'
+     and e.entry_no = g.issued_no
+     and g.purchase_key = p_purchase_key;
   select e.grant_id into grant_id from credits.entries e
    where e.account_id = p_account_id and e.idempotency_key = p_purchase_key;
 end;
@@ -3863,10 +3887,16 @@ CREATE FUNCTION credits.issue_grant(p_account_id uuid, p_amount bigint, p_idempo
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
+declare
+  v_given credits.given := credits.give(p_account_id, p_amount, p_idempotency_key, p_source, p_priority,
+    p_effective_at, p_expires_at, p_metadata, null, null);
 begin
-  select w.* into grant_id, entry_id, posted, held, available, replayed
-    from credits.give(p_account_id, p_amount, p_idempotency_key, p_source, p_priority,
-      p_effective_at, p_expires_at, p_metadata, null, null) w;
+  grant_id := v_given.grant_id;
+  entry_id := credits.entry_id(p_account_id, v_given.entry_no);
+  posted := v_given.posted;
+  held := v_given.held;
+  available := posted - held;
+  replayed := v_given.replayed;
 end;
 $$;
 
@@ -5416,13 +5446,7 @@ CREATE FUNCTION credits.save_account(p_account credits.accounts) RETURNS void
     SET search_path TO ''
     AS $$
 begin
-  -- Counting grants of the future: their start, which nobody asks for, must not be what is refused.
-  if abs(p_account.posted) > 4503599627370495
-     and abs(p_account.posted) + credits.scheduled(p_account.account_id) > 9007199254740991 then
-    raise exception 'The balance would leave the range that is exact in JSON.'
-      using errcode = 'CRAMT',
-            hint = 'Nothing was written. Balances go up to 9007199254740991 credits, those of the future included.';
-  end if;
+  perform credits.check_range(p_account);
   update credits.accounts a
      set closed_at = p_account.closed_at,
          next_change_at = p_account.next_change_at,
@@ -6052,7 +6076,7 @@ CREATE FUNCTION credits.subject_seal(p_grant credits.grants) RETURNS bytea
     AS $$
 begin
   return sha256(record_send(row(
-    p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
+    p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount::bigint,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
     convert_to(p_grant.purchase_key, 'UTF8'), p_grant.home_account_id, p_grant.home_grant_id)));
 end;
@@ -6744,7 +6768,7 @@ CREATE TABLE billing.events (
     object_id text,
     created_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    status text NOT NULL,
+    status billing.event_status NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
     next_attempt_at timestamp with time zone,
     processed_at timestamp with time zone,
@@ -6756,13 +6780,12 @@ CREATE TABLE billing.events (
     needs_attention boolean DEFAULT false NOT NULL,
     payload jsonb NOT NULL,
     body bytea,
-    CONSTRAINT events_open_ones_have_a_next_attempt CHECK (((status = ANY (ARRAY['received'::text, 'failed'::text])) = (next_attempt_at IS NOT NULL))),
-    CONSTRAINT events_status_is_known CHECK ((status = ANY (ARRAY['received'::text, 'processed'::text, 'skipped'::text, 'failed'::text, 'dead'::text])))
+    CONSTRAINT events_open_ones_have_a_next_attempt CHECK ((((status)::text = ANY (ARRAY['received'::text, 'failed'::text])) = (next_attempt_at IS NOT NULL)))
 );
 
 ALTER TABLE billing.events OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.events IS 'The inbox: each Stripe event once, by its id, as it came. received → processed, skipped, failed (tried again) or dead (given up; replay it).';
+COMMENT ON TABLE billing.events IS 'The inbox: each Stripe event once, by its id, as it came.';
 
 COMMENT ON COLUMN billing.events.created_at IS 'When it happened, by Stripe''s clock.';
 
@@ -6813,7 +6836,7 @@ CREATE VIEW billing.pending_payments WITH (security_invoker='true') AS
     p.created_at
    FROM (billing.payments p
      CROSS JOIN LATERAL jsonb_each((p.state -> 'sessions'::text)) e(key, value))
-  WHERE (p.status = 'pending'::text);
+  WHERE ((p.status)::text = 'pending'::text);
 
 ALTER TABLE billing.pending_payments OWNER TO florin_owner;
 
@@ -6828,7 +6851,7 @@ CREATE VIEW billing.purchases WITH (security_invoker='true') AS
     (e.value ->> 'priceId'::text) AS price_id,
     ((e.value ->> 'quantity'::text))::bigint AS quantity,
     ((e.value ->> 'credits'::text))::bigint AS credits,
-    ((e.value ->> 'reversed'::text))::bigint AS reversed,
+    COALESCE(((e.value ->> 'reversed'::text))::bigint, (0)::bigint) AS reversed,
     ((e.value ->> 'amountMinor'::text))::bigint AS amount_minor,
     (e.value ->> 'currency'::text) AS currency,
     (e.value ->> 'source'::text) AS source,
@@ -7063,7 +7086,7 @@ CREATE VIEW credits.broken_a_grants_allocations_are_what_it_has_burned WITH (sec
            FROM credits.allocations c
           WHERE (c.grant_id IS NOT NULL)
           GROUP BY c.account_id, c.grant_id) p ON (((p.account_id = g.account_id) AND (p.grant_id = g.grant_id))))
-  WHERE (g.burned <> COALESCE(p.burned, (0)::bigint));
+  WHERE ((g.burned)::bigint <> COALESCE(p.burned, (0)::bigint));
 
 ALTER TABLE credits.broken_a_grants_allocations_are_what_it_has_burned OWNER TO florin_owner;
 
@@ -7071,7 +7094,7 @@ COMMENT ON VIEW credits.broken_a_grants_allocations_are_what_it_has_burned IS 'G
 
 CREATE VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries WITH (security_invoker='true') AS
  SELECT g.account_id,
-    format('grant %s: %s here, %s in entries'::text, g.grant_id, (g.remaining + g.burned), m.claim) AS detail
+    format('grant %s: %s here, %s in entries'::text, g.grant_id, ((g.remaining)::bigint + (g.burned)::bigint), m.claim) AS detail
    FROM (credits.grants g
      LEFT JOIN ( SELECT e.account_id,
             e.grant_id,
@@ -7084,15 +7107,15 @@ CREATE VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries WITH (securi
            FROM credits.entries e
           WHERE (e.grant_id IS NOT NULL)
           GROUP BY e.account_id, e.grant_id) m ON (((m.account_id = g.account_id) AND (m.grant_id = g.grant_id))))
-  WHERE ((m.claim IS DISTINCT FROM (g.remaining + g.burned)) OR (m.expired <> g.expired) OR (m.voided <> g.voided) OR (m.reversed <> g.reversed) OR (m.moved <> (g.moved -
+  WHERE ((m.claim IS DISTINCT FROM ((g.remaining)::bigint + (g.burned)::bigint)) OR (m.expired <> (g.expired)::bigint) OR (m.voided <> (g.voided)::bigint) OR (m.reversed <> (g.reversed)::bigint) OR (m.moved <> ((g.moved)::bigint -
         CASE
             WHEN (g.home_grant_id IS NULL) THEN (0)::bigint
-            ELSE g.amount
+            ELSE (g.amount)::bigint
         END)) OR (m.posted <>
         CASE
-            WHEN g.effective THEN (g.remaining + g.burned)
+            WHEN g.effective THEN ((g.remaining)::bigint + (g.burned)::bigint)
             ELSE (0)::bigint
-        END) OR ((NOT g.effective) AND (g.burned > 0)));
+        END) OR ((NOT g.effective) AND ((g.burned)::bigint > 0)));
 
 ALTER TABLE credits.broken_a_grants_claim_is_the_sum_of_its_entries OWNER TO florin_owner;
 
@@ -7228,7 +7251,7 @@ CREATE VIEW credits.broken_every_credit_of_a_grant_is_somewhere WITH (security_i
  SELECT g.account_id,
     format('grant %s'::text, g.grant_id) AS detail
    FROM credits.grants g
-  WHERE (((((((g.remaining + g.burned) + g.expired) + g.voided) + g.reversed) + g.moved) <> g.amount) OR (LEAST(g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved) < 0));
+  WHERE ((((((((g.remaining)::bigint + (g.burned)::bigint) + (g.expired)::bigint) + (g.voided)::bigint) + (g.reversed)::bigint) + (g.moved)::bigint) <> (g.amount)::bigint) OR ((LEAST(g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved))::bigint < 0));
 
 ALTER TABLE credits.broken_every_credit_of_a_grant_is_somewhere OWNER TO florin_owner;
 
@@ -7309,11 +7332,11 @@ CREATE VIEW credits.broken_moved_credits_are_somewhere WITH (security_invoker='t
    FROM (credits.grants g
      LEFT JOIN ( SELECT n.home_account_id,
             n.home_grant_id,
-            (sum(((n.amount - n.reversed) - n.moved)))::bigint AS elsewhere
+            (sum((((n.amount)::bigint - (n.reversed)::bigint) - (n.moved)::bigint)))::bigint AS elsewhere
            FROM credits.grants n
           WHERE (n.home_account_id IS NOT NULL)
           GROUP BY n.home_account_id, n.home_grant_id) p ON (((p.home_account_id = g.account_id) AND (p.home_grant_id = g.grant_id))))
-  WHERE ((g.home_grant_id IS NULL) AND (g.moved <> COALESCE(p.elsewhere, (0)::bigint)));
+  WHERE ((g.home_grant_id IS NULL) AND ((g.moved)::bigint <> COALESCE(p.elsewhere, (0)::bigint)));
 
 ALTER TABLE credits.broken_moved_credits_are_somewhere OWNER TO florin_owner;
 
@@ -7366,7 +7389,7 @@ CREATE VIEW credits.broken_the_soonest_expiry_is_known WITH (security_invoker='t
      LEFT JOIN ( SELECT g.account_id,
             min(g.expires_at) AS at
            FROM credits.grants g
-          WHERE ((g.remaining > 0) AND g.effective)
+          WHERE (((g.remaining)::bigint > 0) AND g.effective)
           GROUP BY g.account_id) t ON ((t.account_id = a.account_id)))
   WHERE (a.next_expiry_at IS DISTINCT FROM t.at);
 
@@ -7387,7 +7410,7 @@ CREATE VIEW credits.broken_time_is_not_overlooked WITH (security_invoker='true')
                             ELSE NULL::timestamp with time zone
                         END) AS at
                    FROM credits.grants g
-                  WHERE (g.remaining > 0)
+                  WHERE ((g.remaining)::bigint > 0)
                 UNION ALL
                  SELECT h.account_id,
                     h.expires_at
@@ -7701,7 +7724,7 @@ CREATE VIEW public.stripe_events_raw WITH (security_invoker='true') AS
     e.event_id,
     e.type AS event_type,
     e.payload AS event_data,
-    (e.status = ANY (ARRAY['processed'::text, 'skipped'::text])) AS processed,
+    ((e.status)::text = ANY (ARRAY['processed'::text, 'skipped'::text])) AS processed,
     e.processed_at,
     e.error AS error_message,
     e.received_at AS created_at
@@ -7814,11 +7837,11 @@ CREATE INDEX events_by_object ON billing.events USING btree (object_id) WHERE (o
 
 COMMENT ON INDEX billing.events_by_object IS 'For the operator''s search by a Stripe id; nothing that handles an event reads it.';
 
-CREATE INDEX events_by_status ON billing.events USING btree (status, received_at) WHERE (status <> 'processed'::text);
+CREATE INDEX events_by_status ON billing.events USING btree (status, received_at) WHERE ((status)::text <> 'processed'::text);
 
 CREATE INDEX events_by_type ON billing.events USING btree (type, received_at);
 
-CREATE INDEX events_due ON billing.events USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['received'::text, 'failed'::text]));
+CREATE INDEX events_due ON billing.events USING btree (next_attempt_at) WHERE ((status)::text = ANY (ARRAY['received'::text, 'failed'::text]));
 
 CREATE INDEX events_needing_attention ON billing.events USING btree (received_at) WHERE needs_attention;
 
@@ -7826,7 +7849,7 @@ CREATE INDEX events_thin_by_snapshot ON billing.events USING btree (((payload ->
 
 COMMENT ON INDEX billing.events_thin_by_snapshot IS 'A thin event names the snapshot event that tells the same: reconcile asks which have come.';
 
-CREATE INDEX events_unfinished_by_customer ON billing.events USING btree (customer_id) WHERE ((status = ANY (ARRAY['failed'::text, 'dead'::text])) AND (customer_id IS NOT NULL));
+CREATE INDEX events_unfinished_by_customer ON billing.events USING btree (customer_id) WHERE (((status)::text = ANY (ARRAY['failed'::text, 'dead'::text])) AND (customer_id IS NOT NULL));
 
 CREATE INDEX open_checkouts_by_session ON billing.open_checkouts USING btree (checkout_session_id);
 
@@ -7862,9 +7885,7 @@ CREATE INDEX allocations_displaced ON credits.allocations USING btree (account_i
 
 CREATE INDEX grants_by_home ON credits.grants USING btree (home_account_id, home_grant_id) WHERE (home_account_id IS NOT NULL);
 
-CREATE INDEX grants_by_purchase ON credits.grants USING btree (account_id, purchase_key) WHERE (purchase_key IS NOT NULL);
-
-CREATE INDEX grants_in_burn_order ON credits.grants USING btree (account_id, priority, COALESCE(expires_at, 'infinity'::timestamp with time zone), issued_no) WHERE (remaining > 0);
+CREATE INDEX grants_in_burn_order ON credits.grants USING btree (account_id, priority, COALESCE(expires_at, 'infinity'::timestamp with time zone), issued_no) WHERE ((remaining)::bigint > 0);
 
 CREATE INDEX holds_open ON credits.holds USING btree (account_id, expires_at) WHERE (status = 'open'::credits.hold_status);
 
@@ -8162,8 +8183,6 @@ GRANT ALL ON FUNCTION billing.forget_expired(p_limit integer) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.grant_of_command(p_command jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.issue_for_purchase(p_command jsonb, p_amount bigint) FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION billing.issue_together(p_commands jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id text) FROM PUBLIC;
@@ -8173,8 +8192,6 @@ GRANT ALL ON FUNCTION billing.keep_customer(p_account_id uuid, p_customer_id tex
 REVOKE ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO service_role;
 GRANT ALL ON FUNCTION billing.keep_rate(p_meter text, p_version integer, p_model text, p_rate jsonb) TO postgres;
-
-REVOKE ALL ON FUNCTION billing.kept_payment(p_payment jsonb, p_subscription_id text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.lock_accounts_of(p_commands jsonb) FROM PUBLIC;
 
@@ -8247,7 +8264,7 @@ GRANT ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.write_payment(p_payment jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION billing.write_payment(p_payment jsonb, p_kept_under text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.write_subscription(p_subscription jsonb) FROM PUBLIC;
 
@@ -8313,6 +8330,8 @@ REVOKE ALL ON FUNCTION credits.check_change_of_member(p_account_id uuid, p_user_
 REVOKE ALL ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.check_range(p_account credits.accounts) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.check_usage(p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
@@ -8421,7 +8440,7 @@ GRANT ALL ON FUNCTION credits.forget_counters(p_limit integer) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.free_stretch(INOUT p_account credits.accounts, p_axis_from bigint, p_axis_to bigint) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind, OUT grant_id uuid, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION credits.give(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_source text, p_priority integer, p_effective_at timestamp with time zone, p_expires_at timestamp with time zone, p_metadata jsonb, p_cause credits.cause, p_purchase_key text, p_kind credits.entry_kind) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.give_back(INOUT p_account credits.accounts, p_grant credits.grants, p_amount bigint, p_at timestamp with time zone) FROM PUBLIC;
 

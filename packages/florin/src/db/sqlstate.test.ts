@@ -87,10 +87,10 @@ describe('errors of the database', () => {
   });
 
   it('hands on what it does not know as internal, with its SQLSTATE, constraint and cause', () => {
-    const cause = driverError('23514', { constraint: 'grants_remaining_between_zero_and_amount' });
+    const cause = driverError('23514', { constraint: 'grants_every_credit_is_somewhere' });
     expect(toFlorinError(cause)).toMatchObject({
       code: 'internal',
-      details: { sqlstate: '23514', constraint: 'grants_remaining_between_zero_and_amount' },
+      details: { sqlstate: '23514', constraint: 'grants_every_credit_is_somewhere' },
       cause,
     });
   });

@@ -10,6 +10,8 @@ export type BookedPurchase = {
   readonly credits: number;
   readonly reversed: number;
   readonly source: string;
+  readonly priority: number;
+  /** Of credits that are given now: where they would be over, as long from now as they should have lasted. */
   readonly expiresAt: Date | null;
   readonly metadata: CommandMetadata;
   readonly grantId: string | null;
@@ -20,7 +22,11 @@ export type BookedPurchase = {
 
 /** Net credits per purchase, corrections of earlier repairs counted in. */
 const BOOKED = `
-  select p.purchase_key, p.paid_object_id, p.account_id, p.credits, p.reversed, p.source, p.expires_at, p.metadata,
+  select p.purchase_key, p.paid_object_id, p.account_id, p.credits, p.reversed, p.source, p.metadata,
+         (w.state #>> array['purchases', p.purchase_key, 'priority'])::integer as priority,
+         case when p.expires_at <= clock_timestamp()
+           then clock_timestamp() + greatest(p.expires_at - w.created_at, interval '1 hour')
+           else p.expires_at end as expires_at,
          g.grant_id, g.granted, g.taken_back, g.grants
     from billing.payments w
     join billing.purchases p on p.payment_id = w.payment_id
@@ -101,6 +107,8 @@ export async function unexplainedGrants(db: Executor, days: BookDays): Promise<U
        from credits.grants g
        join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
        left join booked b on b.account_id = g.account_id and b.purchase_key = g.purchase_key
+        -- Under another key it is not counted in.
+        and starts_with(e.idempotency_key, b.purchase_key)
        left join paid p
          on p.account_id = g.account_id and p.payment_id = e.metadata ->> 'stripe_payment_id'
       where g.amount > g.reversed

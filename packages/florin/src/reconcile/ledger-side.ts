@@ -181,7 +181,7 @@ function repairOf(purchase: BookedPurchase, missing: number): Repair | null {
       key: grantId === null ? purchaseKey : `${purchaseKey}:correction`,
       purchaseKey,
       source: purchase.source,
-      priority: 0,
+      priority: purchase.priority,
       expiresAt: purchase.expiresAt?.toISOString() ?? null,
       metadata: purchase.metadata,
     },

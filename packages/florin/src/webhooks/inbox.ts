@@ -187,40 +187,48 @@ export async function applyCommands(db: Executor, commands: readonly Command[]):
   await db.query(APPLY_EVENT, [null, JSON.stringify(plan)], { lane: commands[0]?.accountId });
 }
 
-/** What billing.apply_event reads; it refuses a key that it does not know. */
+/** What billing.apply_event reads; it refuses a key that it does not know. What is empty is left out: all is parsed. */
 type PlanInput = {
-  readonly eventId: string | null;
+  readonly eventId: string | undefined;
   /** In base64. */
-  readonly body: string | null;
+  readonly body: string | undefined;
   readonly status: EventStatus;
-  readonly retryInSeconds: number | null;
-  readonly unread: boolean;
-  readonly reason: string | null;
-  readonly errorCode: string | null;
-  readonly error: string | null;
-  readonly needsAttention: boolean;
-  readonly accountId: string | null;
-  readonly customerId: string | null;
-  readonly customer: CustomerLink | null;
-  readonly deletedCustomerId: string | null;
-  readonly subscription: SubscriptionLink | null;
-  readonly closedSessionId: string | null;
-  readonly commands: readonly Command[];
-  readonly payment: PaymentInput | null;
-  readonly relatives: readonly PaymentInput[];
-  /** Null where no payment is written, or it is of no subscription. */
-  readonly subscriptionRead: ReadSubscription | null;
+  readonly retryInSeconds: number | undefined;
+  readonly unread: true | undefined;
+  readonly reason: string | undefined;
+  readonly errorCode: string | undefined;
+  readonly error: string | undefined;
+  readonly needsAttention: true | undefined;
+  readonly accountId: string | undefined;
+  readonly customerId: string | undefined;
+  readonly customer: CustomerLink | undefined;
+  readonly deletedCustomerId: string | undefined;
+  readonly subscription: SubscriptionLink | undefined;
+  readonly closedSessionId: string | undefined;
+  readonly commands: readonly Command[] | undefined;
+  readonly payment: PaymentInput | undefined;
+  readonly relatives: readonly PaymentInput[] | undefined;
+  /** Only where a payment is written that is of a subscription. */
+  readonly subscriptionRead: ReadSubscription | undefined;
 };
 
-type PaymentInput = Omit<PaymentWrite, 'state'> & {
-  readonly state: StoredState;
+type PaymentInput = {
   readonly id: string;
-  /** The version that was read; null for a new payment. */
-  readonly version: number | null;
+  readonly state: StoredState;
+  readonly status: PaymentWrite['status'];
+  readonly accountId: string | undefined;
+  readonly subscriptionId: string | undefined;
+  readonly nextDueAt: number | undefined;
+  /** The version that was read; none for a new payment. */
+  readonly version: number | undefined;
   /** Payments that turned out to be the same one. */
-  readonly absorbs: readonly { readonly id: string; readonly version: number }[];
+  readonly absorbs: readonly { readonly id: string; readonly version: number }[] | undefined;
   readonly aliases: readonly string[];
 };
+
+function orNone<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length === 0 ? undefined : list;
+}
 
 /** Texts of Stripe's come along with answers too, not in the event alone. */
 function storableText(plan: PlanInput): string {
@@ -232,46 +240,55 @@ function toSql(write: PlanWrite): PlanInput {
   const { plan } = write;
   const payment = paymentToSql(write);
   const relatives = relativesToSql(write);
-  const writesPayments = payment !== null || relatives.length > 0;
+  const writesPayments = payment !== undefined || relatives.length > 0;
   return {
-    eventId: write.eventId,
-    body: write.body == null ? null : Buffer.from(write.body).toString('base64'),
+    eventId: write.eventId ?? undefined,
+    body: write.body == null ? undefined : Buffer.from(write.body).toString('base64'),
     status: write.status,
-    retryInSeconds: write.retryInSeconds,
-    unread: write.unread,
-    reason: plan.obstacle === null ? plan.reason : null,
-    errorCode: plan.obstacle?.code ?? null,
-    error: plan.obstacle?.message ?? null,
-    needsAttention: plan.obstacle?.needsAttention ?? false,
-    accountId: plan.accountId,
-    customerId: plan.customerId,
-    customer: plan.customer,
-    deletedCustomerId: plan.deletedCustomerId,
-    subscription: plan.subscription,
-    closedSessionId: write.closedSessionId,
-    commands: plan.commands,
+    retryInSeconds: write.retryInSeconds ?? undefined,
+    unread: write.unread || undefined,
+    reason: plan.obstacle === null ? plan.reason : undefined,
+    errorCode: plan.obstacle?.code,
+    error: plan.obstacle?.message,
+    needsAttention: plan.obstacle?.needsAttention || undefined,
+    accountId: plan.accountId ?? undefined,
+    customerId: plan.customerId ?? undefined,
+    customer: plan.customer ?? undefined,
+    deletedCustomerId: plan.deletedCustomerId ?? undefined,
+    subscription: plan.subscription ?? undefined,
+    closedSessionId: write.closedSessionId ?? undefined,
+    commands: orNone(plan.commands),
     payment,
-    relatives,
-    subscriptionRead: writesPayments ? write.subscription : null,
+    relatives: orNone(relatives),
+    subscriptionRead: writesPayments ? (write.subscription ?? undefined) : undefined,
   };
 }
 
-function paymentToSql(write: PlanWrite): PaymentInput | null {
+function paymentToSql(write: PlanWrite): PaymentInput | undefined {
   const { plan, aliases, payments, newPaymentId } = write;
   if (plan.payment === null) {
-    return null;
+    return undefined;
   }
   const [kept, ...absorbed] = payments;
   if (kept !== undefined && absorbed.length === 0 && saysNothingNew(kept, { plan, aliases })) {
-    return null;
+    return undefined;
   }
   return {
-    ...plan.payment,
-    state: toStored(plan.payment.state),
+    ...writtenOf(plan.payment),
     id: kept?.id ?? newPaymentId,
-    version: kept?.version ?? null,
-    absorbs: absorbed.map(({ id, version }) => ({ id, version })),
+    version: kept?.version,
+    absorbs: orNone(absorbed.map(({ id, version }) => ({ id, version }))),
     aliases: [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])],
+  };
+}
+
+function writtenOf({ state, status, accountId, subscriptionId, nextDueAt }: PaymentWrite) {
+  return {
+    state: toStored(state),
+    status,
+    accountId: accountId ?? undefined,
+    subscriptionId: subscriptionId ?? undefined,
+    nextDueAt: nextDueAt ?? undefined,
   };
 }
 
@@ -281,10 +298,10 @@ function relativesToSql({ plan, relatives }: PlanWrite): PaymentInput[] {
     .map((one) => {
       const read = relatives.find(({ id }) => id === one.id);
       return {
-        ...one,
-        state: toStored(one.state),
-        version: read?.version ?? null,
-        absorbs: [],
+        ...writtenOf(one),
+        id: one.id,
+        version: read?.version,
+        absorbs: undefined,
         aliases: read?.aliases ?? [],
       };
     })

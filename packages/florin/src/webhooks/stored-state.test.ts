@@ -60,9 +60,10 @@ describe("a payment's state in its row", () => {
     expect(fromStored(state)).toEqual(state);
   });
 
-  it('keeps nothing that is empty', () => {
+  it('keeps nothing that is empty or usual', () => {
     expect(toStored(EMPTY_PAYMENT)).toEqual({});
-    const { key, expiresAt, dueAt, subscriptionId, rollsOverFrom, ...kept } = PURCHASE;
+    const { key, expiresAt, dueAt, subscriptionId, rollsOverFrom, ...more } = PURCHASE;
+    const { priority, reversed, steps, ...kept } = more;
     expect(toStored({ ...EMPTY_PAYMENT, purchases: { [key]: PURCHASE } })).toEqual({
       purchases: { [key]: kept },
     });

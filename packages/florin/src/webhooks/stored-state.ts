@@ -1,9 +1,17 @@
 import { EMPTY_PAYMENT, type PaymentState, type Purchase } from '../fulfillment/index.ts';
 
-/** What a purchase mostly has none of. */
-const NONE = { expiresAt: null, dueAt: null, subscriptionId: null, rollsOverFrom: null };
+/** What a purchase mostly is, or has none of. */
+const USUAL: Partial<Purchase> = {
+  expiresAt: null,
+  dueAt: null,
+  subscriptionId: null,
+  rollsOverFrom: null,
+  priority: 0,
+  reversed: 0,
+  steps: 0,
+};
 
-/** A payment's state as its row keeps it: without what is empty, and a purchase without its own key. */
+/** A payment's state as its row keeps it: without what is empty or usual, and a purchase without its own key. */
 export type StoredState = Partial<Omit<PaymentState, 'purchases'>> & {
   readonly purchases?: Readonly<Record<string, Partial<Purchase>>>;
 };
@@ -21,13 +29,13 @@ export function fromStored({ purchases = {}, ...stored }: StoredState): PaymentS
   return {
     ...EMPTY_PAYMENT,
     ...stored,
-    purchases: mapValues(purchases, (one, key) => ({ ...NONE, ...one, key }) as Purchase),
+    purchases: mapValues(purchases, (one, key) => ({ ...USUAL, ...one, key }) as Purchase),
   };
 }
 
 function toStoredPurchase({ key: _key, ...purchase }: Purchase): Partial<Purchase> {
   return Object.fromEntries(
-    Object.entries(purchase).filter(([name, value]) => value !== null || !(name in NONE)),
+    Object.entries(purchase).filter(([name, value]) => value !== USUAL[name as keyof Purchase]),
   );
 }
 

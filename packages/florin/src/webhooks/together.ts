@@ -12,18 +12,30 @@ type Waiting = {
 const MAX_TOGETHER = 32;
 /** Commits under way at a time: while one waits for the disk, another computes. */
 const MAX_COMMITS = 2;
+/** Milliseconds after which one alone keeps nobody from going any more: something holds its rows. */
+const PATIENCE_MS = 50;
 
 /**
- * Writes plans as `applyPlan` does, and those that wait at the same time in one commit. One alone
- * goes at once. What falls out of a commit goes alone (docs/decisions/0155), outside the count: its
- * lock or its fault holds up no other.
+ * Writes plans: one alone at once, by `applyPlan`, and those that wait at the same time in one commit.
+ * What falls out of a commit goes alone (docs/decisions/0155), outside the count: its lock or its fault
+ * holds up no other.
  */
 export function createPlanWriter(db: Executor): (write: PlanWrite) => Promise<PlanOutcome> {
   const queue: Waiting[] = [];
   let commits = 0;
 
-  function alone({ write, resolve, reject }: Waiting): void {
-    applyPlan(db, write).then(resolve, reject);
+  function alone({ write, resolve, reject }: Waiting): Promise<void> {
+    return applyPlan(db, write).then(resolve, reject);
+  }
+
+  function patiently(waiting: Waiting): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, PATIENCE_MS);
+      void alone(waiting).then(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   async function together(batch: readonly Waiting[]): Promise<void> {
@@ -34,12 +46,11 @@ export function createPlanWriter(db: Executor): (write: PlanWrite) => Promise<Pl
       );
       for (const [index, waiting] of batch.entries()) {
         const outcome = outcomes[index] ?? null;
-        outcome === null ? alone(waiting) : waiting.resolve(outcome);
+        outcome === null ? void alone(waiting) : waiting.resolve(outcome);
       }
     } catch (error) {
-      const isOfAll = batch.length === 1 || isRetryable(error);
       for (const waiting of batch) {
-        isOfAll && !isLocked(error) ? waiting.reject(error) : alone(waiting);
+        isRetryable(error) && !isLocked(error) ? waiting.reject(error) : void alone(waiting);
       }
     }
   }
@@ -47,7 +58,10 @@ export function createPlanWriter(db: Executor): (write: PlanWrite) => Promise<Pl
   async function work(): Promise<void> {
     commits += 1;
     while (queue.length > 0) {
-      await together(queue.splice(0, MAX_TOGETHER).sort(byAccount));
+      const [first, ...others] = queue.splice(0, MAX_TOGETHER).sort(byAccount);
+      if (first !== undefined) {
+        await (others.length === 0 ? patiently(first) : together([first, ...others]));
+      }
     }
     commits -= 1;
   }

@@ -23,7 +23,7 @@ set search_path = ''
 as $$
 begin
   return sha256(record_send(row(
-    p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount,
+    p_grant.grant_id, convert_to(p_grant.source, 'UTF8'), p_grant.priority, p_grant.amount::bigint,
     p_grant.effective_at, p_grant.expires_at, p_grant.created_at, p_grant.issued_no,
     convert_to(p_grant.purchase_key, 'UTF8'), p_grant.home_account_id, p_grant.home_grant_id)));
 end;

@@ -51,9 +51,10 @@ end;
 $$;
 comment on function credits.scheduled(uuid) is 'Credits of grants whose time has not come.';
 
-create function credits.save_account(p_account credits.accounts)
+create function credits.check_range(p_account credits.accounts)
 returns void
 language plpgsql
+stable
 set search_path = ''
 as $$
 begin
@@ -64,6 +65,18 @@ begin
       using errcode = 'CRAMT',
             hint = 'Nothing was written. Balances go up to 9007199254740991 credits, those of the future included.';
   end if;
+end;
+$$;
+comment on function credits.check_range(credits.accounts) is
+  'Raises CRAMT when the posted balance, with grants of the future, is not exact in JSON. Changes nothing.';
+
+create function credits.save_account(p_account credits.accounts)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform credits.check_range(p_account);
   update credits.accounts a
      set closed_at = p_account.closed_at,
          next_change_at = p_account.next_change_at,

@@ -7,6 +7,11 @@ create type credits.piece as (
 comment on type credits.piece is
   'Credits that were moved out of a grant, where they are: not used (some may have lapsed), spent or reserved, and taken back.';
 
+create type credits.given as (
+  grant_id uuid, entry_no bigint, posted bigint, held bigint, replayed boolean);
+comment on type credits.given is
+  'A grant as credits.give wrote it, or found it under its key (replayed), and the balance after its entry.';
+
 -- Every purchase ends here, so it is written out: calls that pass whole rows on cost three times as
 -- much. test/property/grants.test.ts compares each row with what the ledger's general steps would leave.
 create function credits.give(
@@ -20,13 +25,8 @@ create function credits.give(
   p_metadata jsonb,
   p_cause credits.cause,
   p_purchase_key text,
-  p_kind credits.entry_kind default 'grant',
-  out grant_id uuid,
-  out entry_id uuid,
-  out posted bigint,
-  out held bigint,
-  out available bigint,
-  out replayed boolean)
+  p_kind credits.entry_kind default 'grant')
+returns credits.given
 language plpgsql
 set search_path = ''
 set plan_cache_mode = force_generic_plan
@@ -42,6 +42,7 @@ declare
   v_metadata jsonb := nullif(p_metadata, '{}');
   v_kind credits.entry_kind := case when v_effective then p_kind else 'schedule' end;
   v_moved bigint := case when v_effective then p_amount else 0 end;
+  v_grant_id uuid := gen_random_uuid();
   v_account credits.accounts;
   v_entry credits.entries;
   v_grant credits.grants;
@@ -74,10 +75,8 @@ begin
           (case when v_at_once then v_grant.created_at else p_effective_at end) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
-    grant_id := v_grant.grant_id;
-    replayed := true;
-    select w.* into entry_id, posted, held, available from credits.written(p_account_id, v_entry) w;
-    return;
+    return row(
+      v_grant.grant_id, v_entry.entry_no, v_entry.posted_after, v_entry.held_after, true);
   end if;
 
   if v_account.closed_at is not null then
@@ -90,26 +89,30 @@ begin
   end if;
   if v_account.settled < v_account.axis or v_account.next_change_at <= v_now then
     v_account := credits.settle(v_account, v_now);
+    perform credits.save_account(v_account);
   end if;
 
-  grant_id := gen_random_uuid();
-  replayed := false;
   v_account.entry_no := v_account.entry_no + 1;
   v_account.posted := v_account.posted + v_moved;
+  v_account.next_change_at := least(v_account.next_change_at, p_expires_at,
+    case when v_effective then 'infinity' else v_effective_at end);
+  if v_effective then
+    v_account.next_expiry_at := least(v_account.next_expiry_at, p_expires_at);
+  end if;
   v_seal := sha256(record_send(row(
-    grant_id, convert_to(p_source, 'UTF8'), v_priority, p_amount, v_effective_at, p_expires_at, v_now,
+    v_grant_id, convert_to(p_source, 'UTF8'), v_priority, p_amount, v_effective_at, p_expires_at, v_now,
     v_account.entry_no, convert_to(p_purchase_key, 'UTF8'), null::uuid, null::uuid)));
   v_account.chain := sha256(v_account.chain || int8send(v_account.entry_no) || int8send(-1)
     || int8send(v_account.posted) || int8send(v_account.held::bigint)
     || sha256(record_send(row(
-      p_account_id, v_moved, v_now, v_kind::text::bytea, p_cause::text::bytea, grant_id, p_amount,
+      p_account_id, v_moved, v_now, v_kind::text::bytea, p_cause::text::bytea, v_grant_id, p_amount,
       null::uuid, convert_to(p_idempotency_key, 'UTF8'), v_seal,
       sha256(convert_to(v_metadata::text, 'UTF8'))))));
   insert into credits.grants (
     account_id, grant_id, issued_no, source, priority, amount, effective_at, expires_at, created_at,
     purchase_key, effective, remaining)
   values (
-    p_account_id, grant_id, v_account.entry_no, p_source, v_priority, p_amount, v_effective_at,
+    p_account_id, v_grant_id, v_account.entry_no, p_source, v_priority, p_amount, v_effective_at,
     p_expires_at, v_now, p_purchase_key, v_effective, p_amount);
   if not v_effective and credits.scheduled(p_account_id) > 4503599627370495 then
     raise exception 'Too many credits would wait for their time.'
@@ -121,22 +124,22 @@ begin
     grant_delta, idempotency_key, subject_seal, metadata, chain)
   values (
     p_account_id, v_account.entry_no, v_moved, v_account.posted, v_account.held, v_now, v_kind,
-    p_cause, grant_id, p_amount, p_idempotency_key, v_seal, v_metadata, v_account.chain);
-
-  posted := v_account.posted;
-  held := v_account.held;
-  available := posted - held;
-  entry_id := md5(p_account_id::text || ':' || v_account.entry_no)::uuid;
-  v_account.next_change_at := least(v_account.next_change_at, p_expires_at,
-    case when v_effective then 'infinity' else v_effective_at end);
-  if v_effective then
-    v_account.next_expiry_at := least(v_account.next_expiry_at, p_expires_at);
+    p_cause, v_grant_id, p_amount, p_idempotency_key, v_seal, v_metadata, v_account.chain);
+  if abs(v_account.posted) > 4503599627370495 then
+    perform credits.check_range(v_account);
   end if;
+  update credits.accounts a
+     set next_change_at = v_account.next_change_at,
+         next_expiry_at = v_account.next_expiry_at,
+         posted = v_account.posted,
+         entry_no = v_account.entry_no,
+         chain = v_account.chain
+   where a.account_id = p_account_id;
   -- Debt is paid from it first.
-  if v_account.debt > 0 or v_account.next_change_at <= v_now then
-    v_account := credits.settle(v_account, v_now);
+  if v_account.debt > 0 then
+    perform credits.save_account(credits.settle(v_account, v_now));
   end if;
-  perform credits.save_account(v_account);
+  return row(v_grant_id, v_account.entry_no, v_account.posted, v_account.held::bigint, false);
 end;
 $$;
 comment on function credits.give(uuid, bigint, text, text, integer, timestamptz, timestamptz, jsonb, credits.cause, text, credits.entry_kind) is
@@ -161,10 +164,16 @@ language plpgsql
 security definer
 set search_path = ''
 as $$
+declare
+  v_given credits.given := credits.give(p_account_id, p_amount, p_idempotency_key, p_source, p_priority,
+    p_effective_at, p_expires_at, p_metadata, null, null);
 begin
-  select w.* into grant_id, entry_id, posted, held, available, replayed
-    from credits.give(p_account_id, p_amount, p_idempotency_key, p_source, p_priority,
-      p_effective_at, p_expires_at, p_metadata, null, null) w;
+  grant_id := v_given.grant_id;
+  entry_id := credits.entry_id(p_account_id, v_given.entry_no);
+  posted := v_given.posted;
+  held := v_given.held;
+  available := posted - held;
+  replayed := v_given.replayed;
 end;
 $$;
 comment on function credits.issue_grant(uuid, bigint, text, text, integer, timestamptz, timestamptz, jsonb) is
@@ -255,10 +264,16 @@ stable
 set search_path = ''
 as $$
 begin
+  -- The keys of its grants begin with its own: found by them, they need no index that each grant would
+  -- pay for. ";" is what comes after ":".
   select coalesce(sum(g.amount), 0), coalesce(sum(g.reversed), 0), count(*)
     into granted, taken_back, grants
-    from credits.grants g
-   where g.account_id = p_account_id and g.purchase_key = p_purchase_key;
+    from credits.entries e
+    join credits.grants g on g.account_id = e.account_id and g.grant_id = e.grant_id
+   where e.account_id = p_account_id
+     and e.idempotency_key >= p_purchase_key and e.idempotency_key < p_purchase_key || ';'
+     and e.entry_no = g.issued_no
+     and g.purchase_key = p_purchase_key;
   select e.grant_id into grant_id from credits.entries e
    where e.account_id = p_account_id and e.idempotency_key = p_purchase_key;
 end;

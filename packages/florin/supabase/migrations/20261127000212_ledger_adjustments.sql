@@ -25,6 +25,7 @@ declare
   v_account credits.accounts;
   v_entry credits.entries;
   v_step credits.step;
+  v_given credits.given;
 begin
   -- The smallest bigint has no absolute value.
   perform credits.check_input(
@@ -40,10 +41,13 @@ begin
   if v_entry.entry_no is not null then
     replayed := true;
   elsif p_amount > 0 then
-    select g.entry_id, g.posted, g.held, g.available, g.replayed
-      into entry_id, posted, held, available, replayed
-      from credits.give(p_account_id, p_amount, p_idempotency_key, 'adjustment', 0, null, null,
-        v_metadata, null, null, 'adjustment') g;
+    v_given := credits.give(p_account_id, p_amount, p_idempotency_key, 'adjustment', 0, null, null,
+      v_metadata, null, null, 'adjustment');
+    entry_id := credits.entry_id(p_account_id, v_given.entry_no);
+    posted := v_given.posted;
+    held := v_given.held;
+    available := posted - held;
+    replayed := v_given.replayed;
     return;
   elsif v_account.closed_at is not null then
     perform credits.raise_closed(p_account_id);

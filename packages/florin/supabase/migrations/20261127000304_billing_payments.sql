@@ -2,19 +2,24 @@
 
 call florin.begin_migration();
 
+-- squawk-ignore ban-create-domain-with-constraint
+create domain billing.payment_status as text constraint payment_status
+  check (value in ('pending', 'failed', 'waiting', 'credited'));
+comment on domain billing.payment_status is
+  'pending: a delayed method has not paid yet. failed: it will not. waiting: money is known, its purchase is not. credited: the ledger holds its grants.';
+
 create table billing.payments (
   payment_id uuid not null,
   version bigint not null,
   account_id uuid,
   subscription_id text,
-  status text not null,
+  status billing.payment_status not null,
   next_due_at timestamptz,
   created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   aliases text[] not null,
   state jsonb not null,
-  constraint payments_pkey primary key (payment_id),
-  constraint payments_status_is_known check (status in ('pending', 'failed', 'waiting', 'credited'))
+  constraint payments_pkey primary key (payment_id)
 );
 create index payments_due on billing.payments (next_due_at) where next_due_at is not null;
 create index payments_by_account on billing.payments (account_id, created_at);
@@ -24,8 +29,6 @@ create index payments_that_return on billing.payments (subscription_id) where st
 create index payments_by_update on billing.payments using brin (updated_at);
 comment on table billing.payments is
   'One row a payment: everything Stripe has said about it joined into one state, and what the ledger holds of it. Written with an expected version, in the same transaction as the ledger''s movements.';
-comment on column billing.payments.status is
-  'pending: a delayed method has not paid yet. failed: it will not. waiting: money is known, its purchase is not. credited: the ledger holds its grants.';
 comment on column billing.payments.state is
   'src/fulfillment/state.ts describes it, and src/webhooks/stored-state.ts what is left out here; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
 comment on column billing.payments.next_due_at is 'When the next part of a dripped price is due.';
@@ -50,23 +53,7 @@ end;
 $$;
 comment on function billing.raise_stale() is 'Raises 40001.';
 
-create function billing.kept_payment(p_payment jsonb, p_subscription_id text)
-returns jsonb
-language plpgsql
-immutable
-set search_path = ''
-as $$
-begin
-  if p_payment ->> 'subscriptionId' is null then
-    return p_payment;
-  end if;
-  return p_payment || jsonb_build_object('subscriptionId', p_subscription_id);
-end;
-$$;
-comment on function billing.kept_payment(jsonb, text) is
-  'A payment of a subscription as it is written: under the id that the subscription''s payments are kept under. Internal: part of apply_event.';
-
-create function billing.write_payment(p_payment jsonb)
+create function billing.write_payment(p_payment jsonb, p_kept_under text)
 returns void
 language plpgsql
 security definer
@@ -76,6 +63,7 @@ declare
   v_id uuid := (p_payment ->> 'id')::uuid;
   v_aliases text[] := array(
     select a.value from jsonb_array_elements_text(p_payment -> 'aliases') a order by 1);
+  v_subscription_id text := case when p_payment ->> 'subscriptionId' is not null then p_kept_under end;
   v_others uuid[];
   v_found bigint;
   v_now timestamptz := clock_timestamp();
@@ -85,7 +73,7 @@ begin
   if p_payment ->> 'version' is null then
     insert into billing.payments as p (payment_id, version, account_id, subscription_id, status,
         next_due_at, aliases, state)
-      values (v_id, 1, (p_payment ->> 'accountId')::uuid, p_payment ->> 'subscriptionId',
+      values (v_id, 1, (p_payment ->> 'accountId')::uuid, v_subscription_id,
         p_payment ->> 'status', to_timestamp((p_payment ->> 'nextDueAt')::double precision),
         v_aliases, p_payment -> 'state');
   else
@@ -98,7 +86,7 @@ begin
     update billing.payments p
        set version = p.version + 1,
            account_id = coalesce((p_payment ->> 'accountId')::uuid, p.account_id),
-           subscription_id = coalesce(p_payment ->> 'subscriptionId', p.subscription_id),
+           subscription_id = coalesce(v_subscription_id, p.subscription_id),
            status = p_payment ->> 'status',
            next_due_at = to_timestamp((p_payment ->> 'nextDueAt')::double precision),
            updated_at = v_now,
@@ -116,7 +104,8 @@ begin
       returning p.payment_id
     )
     select array_agg(g.payment_id) into v_others from gone g;
-    if coalesce(cardinality(v_others), 0) <> jsonb_array_length(p_payment -> 'absorbs') then
+    if coalesce(cardinality(v_others), 0)
+       <> coalesce(jsonb_array_length(p_payment -> 'absorbs'), 0) then
       perform billing.raise_stale();
     end if;
     if v_others is not null then
@@ -126,8 +115,7 @@ begin
   end if;
 
   insert into billing.payment_aliases (alias, payment_id)
-    select a.alias, v_id from unnest(v_aliases) with ordinality as a (alias, place)
-     order by a.place
+    select unnest(v_aliases), v_id
     on conflict do nothing;
   get diagnostics v_found = row_count;
   if v_found < cardinality(v_aliases) then
@@ -139,8 +127,8 @@ begin
   end if;
 end;
 $$;
-comment on function billing.write_payment(jsonb) is
-  'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. Raises 40001 when it is stale: read again and decide again.';
+comment on function billing.write_payment(jsonb, text) is
+  'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under (p_kept_under). Raises 40001 when it is stale: read again and decide again.';
 
 create function billing.due_payments(p_limit integer)
 returns table (payment_id uuid, aliases text[])
@@ -171,7 +159,7 @@ create view billing.purchases with (security_invoker = true) as
          e.value ->> 'priceId' as price_id,
          (e.value ->> 'quantity')::bigint as quantity,
          (e.value ->> 'credits')::bigint as credits,
-         (e.value ->> 'reversed')::bigint as reversed,
+         coalesce((e.value ->> 'reversed')::bigint, 0) as reversed,
          (e.value ->> 'amountMinor')::bigint as amount_minor,
          e.value ->> 'currency' as currency,
          e.value ->> 'source' as source,

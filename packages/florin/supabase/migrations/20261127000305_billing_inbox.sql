@@ -23,6 +23,10 @@ declare
     then v_now + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
     end;
   v_event_id text := p_plan ->> 'eventId';
+  v_account_id uuid := (p_plan ->> 'accountId')::uuid;
+  v_customer_id text := coalesce(p_plan #>> '{customer,customerId}', p_plan ->> 'customerId');
+  v_kept_under text := p_plan #>> '{subscriptionRead,id}';
+  v_owner uuid;
   v_new boolean := false;
   v_known text;
 begin
@@ -34,11 +38,11 @@ begin
     raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
       using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
   end if;
-  if p_plan -> 'unread' = 'true' and p_plan ->> 'customerId' is not null and exists (
-       select 1 from billing.customers c
-        where c.customer_id = p_plan ->> 'customerId'
-          and c.account_id is distinct from (p_plan ->> 'accountId')::uuid) then
-    perform billing.raise_stale();
+  if v_customer_id is not null and p_plan ?| array['customer', 'unread'] then
+    select c.account_id into v_owner from billing.customers c where c.customer_id = v_customer_id;
+    if p_plan -> 'unread' = 'true' and v_owner is not null and v_owner is distinct from v_account_id then
+      perform billing.raise_stale();
+    end if;
   end if;
   if v_event_id is not null then
     if p_event is not null then
@@ -55,7 +59,7 @@ begin
             when 'string' then (p_event ->> 'created')::timestamptz
             else to_timestamp((p_event ->> 'created')::double precision) end,
           v_status, 1, v_next, case when not v_open then v_now end,
-          (p_plan ->> 'accountId')::uuid, p_plan ->> 'customerId', p_plan ->> 'reason',
+          v_account_id, p_plan ->> 'customerId', p_plan ->> 'reason',
           p_plan ->> 'errorCode', p_plan ->> 'error',
           coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event,
           decode(p_plan ->> 'body', 'base64'))
@@ -76,7 +80,7 @@ begin
              attempts = e.attempts + case when p_event is null then 0 else 1 end,
              next_attempt_at = v_next,
              processed_at = case when v_status in ('processed', 'skipped') then v_now end,
-             account_id = coalesce((p_plan ->> 'accountId')::uuid, e.account_id),
+             account_id = coalesce(v_account_id, e.account_id),
              customer_id = coalesce(p_plan ->> 'customerId', e.customer_id),
              reason = p_plan ->> 'reason',
              error_code = p_plan ->> 'errorCode',
@@ -86,42 +90,39 @@ begin
     end if;
   end if;
 
-  if p_plan #>> '{payment,subscriptionId}' <>
-       coalesce(p_plan #>> '{subscriptionRead,of}', '')
-     and not exists (
-       select 1 from billing.subscriptions s
-        where s.subscription_id = p_plan #>> '{payment,subscriptionId}'
-          and s.kept_under = p_plan #>> '{subscriptionRead,id}') then
-    raise exception 'The plan writes a payment of subscription %, which was not read.',
-        p_plan #>> '{payment,subscriptionId}'
-      using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
+  if p_plan #>> '{payment,subscriptionId}' <> coalesce(p_plan #>> '{subscriptionRead,of}', '') then
+    perform 1 from billing.subscriptions s
+      where s.subscription_id = p_plan #>> '{payment,subscriptionId}' and s.kept_under = v_kept_under;
+    if not found then
+      raise exception 'The plan writes a payment of subscription %, which was not read.',
+          p_plan #>> '{payment,subscriptionId}'
+        using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
+    end if;
   end if;
   if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
     perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
   end if;
   if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(
-      billing.kept_payment(p_plan -> 'payment', p_plan #>> '{subscriptionRead,id}'));
+    perform billing.write_payment(p_plan -> 'payment', v_kept_under);
   end if;
-  if jsonb_array_length(coalesce(p_plan -> 'relatives', '[]')) > 0 then
-    perform billing.write_payment(billing.kept_payment(r.value, p_plan #>> '{subscriptionRead,id}'))
+  if jsonb_typeof(p_plan -> 'relatives') = 'array' then
+    perform billing.write_payment(r.value, v_kept_under)
       from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
      order by r.ordinality;
   end if;
   if jsonb_typeof(p_plan -> 'subscription') = 'object' then
     perform billing.write_subscription(p_plan -> 'subscription');
   end if;
-  if jsonb_typeof(p_plan -> 'customer') = 'object' then
+  if jsonb_typeof(p_plan -> 'customer') = 'object' and v_owner is null then
     perform billing.check_keys('the customer', p_plan -> 'customer',
       array['customerId', 'accountId', 'origin']);
     insert into billing.customers (customer_id, account_id, origin)
-      values (p_plan #>> '{customer,customerId}', (p_plan #>> '{customer,accountId}')::uuid,
-        p_plan #>> '{customer,origin}')
+      values (v_customer_id, (p_plan #>> '{customer,accountId}')::uuid, p_plan #>> '{customer,origin}')
       on conflict do nothing;
     if found then
       -- Events of this customer that waited for their account are tried again at once.
       update billing.events e set status = 'failed', next_attempt_at = v_now
-       where e.customer_id = p_plan #>> '{customer,customerId}' and e.status in ('failed', 'dead')
+       where e.customer_id = v_customer_id and e.status in ('failed', 'dead')
          and e.event_id is distinct from v_event_id;
     end if;
   end if;
@@ -133,7 +134,7 @@ begin
     delete from billing.open_checkouts o
      where o.checkout_session_id = p_plan ->> 'closedSessionId';
   end if;
-  if jsonb_array_length(coalesce(p_plan -> 'commands', '[]')) > 0 then
+  if jsonb_typeof(p_plan -> 'commands') = 'array' then
     perform billing.apply_commands(p_plan -> 'commands');
   end if;
   return 'applied';

@@ -11,18 +11,12 @@ set search_path = ''
 set lock_timeout = '50ms'
 as $$
 declare
-  v_count integer := jsonb_array_length(p_deliveries);
-  v_outcomes text[] := array_fill(null::text, array[v_count]);
+  v_outcomes text[] := array_fill(null::text, array[jsonb_array_length(p_deliveries)]);
   v_delivery jsonb;
   v_n integer := 0;
 begin
   for v_delivery in select d.value from jsonb_array_elements(p_deliveries) d loop
     v_n := v_n + 1;
-    if v_count = 1 then
-      v_outcomes[1] := billing.apply_event(
-        nullif(v_delivery -> 'event', 'null'), v_delivery -> 'plan');
-      return v_outcomes;
-    end if;
     begin
       v_outcomes[v_n] := billing.apply_event(
         nullif(v_delivery -> 'event', 'null'), v_delivery -> 'plan');

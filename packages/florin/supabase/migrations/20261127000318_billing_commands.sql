@@ -46,29 +46,6 @@ $$;
 comment on function billing.check_purchase(jsonb) is
   'Raises 22023 for a key that no command for a purchase has. Internal: part of apply_commands.';
 
-create function billing.issue_for_purchase(p_command jsonb, p_amount bigint)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-begin
-  perform billing.check_purchase(p_command);
-  perform credits.give(
-    p_account_id => (p_command ->> 'accountId')::uuid,
-    p_amount => p_amount,
-    p_idempotency_key => p_command ->> 'key',
-    p_source => p_command ->> 'source',
-    p_priority => (p_command ->> 'priority')::integer,
-    p_effective_at => null,
-    p_expires_at => (p_command ->> 'expiresAt')::timestamptz,
-    p_metadata => p_command -> 'metadata',
-    p_cause => (p_command ->> 'cause')::credits.cause,
-    p_purchase_key => p_command ->> 'purchaseKey');
-end;
-$$;
-comment on function billing.issue_for_purchase(jsonb, bigint) is
-  'Gives the credits of one purchase. Internal: part of apply_commands.';
-
 create function billing.issue_together(p_commands jsonb)
 returns void
 language plpgsql
@@ -127,13 +104,11 @@ declare
   v_account_id uuid;
   v_entry credits.entries;
   v_accounts uuid[] := array[]::uuid[];
-  v_reverses boolean := false;
 begin
   for v_command in select c.value from jsonb_array_elements(p_commands) c loop
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_accounts := v_accounts || v_account_id;
     if v_command ->> 'do' in ('reverse', 'restore') then
-      v_reverses := true;
       -- A grant that is only about to be issued was never moved.
       select * into v_entry from credits.entries e
        where e.account_id = v_account_id and e.idempotency_key = v_command ->> 'grantKey';
@@ -142,10 +117,7 @@ begin
       end if;
     end if;
   end loop;
-  -- One grant after the other of one account needs no lock beforehand: a purchase.
-  if v_reverses or array_remove(v_accounts, v_account_id) <> '{}' then
-    perform credits.lock_in_order(v_accounts);
-  end if;
+  perform credits.lock_in_order(v_accounts);
   return v_accounts;
 end;
 $$;
@@ -164,39 +136,53 @@ declare
   v_amount bigint;
   v_locked uuid[];
 begin
-  v_locked := billing.lock_accounts_of(p_commands);
+  -- One grant after the other of one account needs no lock beforehand: a purchase.
+  if jsonb_path_exists(p_commands,
+       '$[*] ? (@.do == "reverse" || @.do == "restore" || @.accountId != $[0].accountId)') then
+    v_locked := billing.lock_accounts_of(p_commands);
+  end if;
   -- An invoice of many lines, of which nothing has gone back yet. Up to three cost less one by one.
-  if jsonb_array_length(p_commands) > 3 and not exists (
-       select from jsonb_array_elements(p_commands) c
-        where c.value ->> 'do' <> 'issue' or c.value -> 'accountId' <> p_commands #> '{0,accountId}') then
+  if jsonb_array_length(p_commands) > 3 and not jsonb_path_exists(p_commands,
+       '$[*] ? (!(@.do == "issue" && @.accountId == $[0].accountId))') then
     perform billing.issue_together(p_commands);
     return;
   end if;
-  for v_command in select c.value from jsonb_array_elements(p_commands) c loop
+  for v_place in 0 .. jsonb_array_length(p_commands) - 1 loop
+    v_command := p_commands -> v_place;
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
-    case v_command ->> 'do'
-      when 'issue' then
-        perform billing.issue_for_purchase(v_command, v_amount);
-      when 'rollover' then
+    if v_command ->> 'do' in ('issue', 'rollover') then
+      perform billing.check_purchase(v_command);
+      if v_command ->> 'do' = 'rollover' then
         v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
           v_command #>> '{metadata,stripe_subscription_id}',
           v_command #>> '{metadata,stripe_price_id}',
           to_timestamp((v_command ->> 'periodEnd')::double precision)));
         continue when v_amount < 1;
-        perform billing.issue_for_purchase(v_command, v_amount);
-      when 'reverse' then
-        perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
-          v_locked);
-      when 'restore' then
-        perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
-          v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
-          v_locked);
-      else
-        raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
-          using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
-    end case;
+      end if;
+      perform credits.give(
+        p_account_id => v_account_id,
+        p_amount => v_amount,
+        p_idempotency_key => v_command ->> 'key',
+        p_source => v_command ->> 'source',
+        p_priority => (v_command ->> 'priority')::integer,
+        p_effective_at => null,
+        p_expires_at => (v_command ->> 'expiresAt')::timestamptz,
+        p_metadata => v_command -> 'metadata',
+        p_cause => (v_command ->> 'cause')::credits.cause,
+        p_purchase_key => v_command ->> 'purchaseKey');
+    elsif v_command ->> 'do' = 'reverse' then
+      perform credits.reverse(v_account_id, billing.grant_of_command(v_command), v_amount,
+        v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+        v_locked);
+    elsif v_command ->> 'do' = 'restore' then
+      perform credits.restore(v_account_id, billing.grant_of_command(v_command), v_amount,
+        v_command ->> 'key', v_command -> 'metadata', (v_command ->> 'cause')::credits.cause,
+        v_locked);
+    else
+      raise exception 'There is no command %.', coalesce(v_command ->> 'do', '(none)')
+        using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
+    end if;
   end loop;
 end;
 $$;

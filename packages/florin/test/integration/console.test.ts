@@ -14,8 +14,8 @@ describe("the console's counters", () => {
       await tx.query('set local role florin_owner');
       await tx.query(
         `insert into billing.events (event_id, type, livemode, created_at, status, next_attempt_at, payload)
-         select 'evt_' || n, 'test', false, now(), $1,
-                case when $1 in ('received', 'failed') then now() end, jsonb_build_object('f', repeat('x', $4))
+         select 'evt_' || n, 'test', false, now(), $1::text,
+                case when $1::text in ('received', 'failed') then now() end, jsonb_build_object('f', repeat('x', $4))
            from generate_series($2::int, $2::int + $3::int - 1) n`,
         [status, from, count, filler],
       );

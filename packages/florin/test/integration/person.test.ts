@@ -17,7 +17,7 @@ import { readRole, setMember } from '../../src/members/index.ts';
 import { erasePerson, exportPerson } from '../../src/person/index.ts';
 import { buyCredits, moneyMoves } from '../support/bought.ts';
 import { runFlorin } from '../support/florin-process.ts';
-import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
+import { type FreshDatabase, freshDatabase, LOCK_WAITS } from '../support/postgres.ts';
 
 const SECRET = 'ada.lovelace@example.com';
 
@@ -127,8 +127,7 @@ describe('a person', () => {
       // It has come as far as it can without the job.
       for (let waits = 0; waits === 0 && !isOver; ) {
         const [row] = await db.query<{ waits: number }>(
-          `select count(*)::int as waits from pg_locks l join pg_stat_activity a using (pid)
-            where not l.granted and a.datname = current_database()`,
+          `select count(*)::int as waits from ${LOCK_WAITS} a where a.datname = current_database()`,
         );
         waits = row?.waits ?? 0;
       }

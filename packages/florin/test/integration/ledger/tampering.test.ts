@@ -113,6 +113,7 @@ function anotherValue(column: string, type: string, pick: (below: number) => num
     case 'bigint':
     case 'integer':
     case 'credits.zero_or_more':
+    case 'credits.above_zero':
       return `coalesce(${column}, 0) ${pick(2) === 0 ? '+' : '-'} ${by}`;
     case 'numeric':
       return `coalesce(${column}, 0) + ${by}`;

@@ -178,6 +178,38 @@ describe('reconcile', () => {
     expect(await kinds()).toEqual([]);
   });
 
+  it.each([
+    ['its own', 'wrong_amount', (key: string) => `${key}:twice`],
+    ['not its own', 'credited_not_paid', () => 'florin:twice'],
+  ])(
+    'finds a grant that was given for a purchase a second time, under a key of its own or not: %s',
+    async (_which, kind, secondKey) => {
+      const { shop, run, buy, kinds } = await cutOffShop();
+      await buy();
+      await run({ repair: true });
+      const { db } = shop.deps;
+      const [bought] = await db.query<{ purchaseKey: string }>(
+        'select purchase_key from billing.purchases',
+      );
+      const purchaseKey = String(bought?.purchaseKey);
+      const command = {
+        do: 'issue',
+        cause: 'correction',
+        accountId: ACCOUNT,
+        amount: 50,
+        key: secondKey(purchaseKey),
+        purchaseKey,
+        source: 'purchase',
+      };
+      const plan = { status: 'processed', commands: [command] };
+      await db.query('select billing.apply_event(null, $1)', [JSON.stringify(plan)]);
+      expect(await shop.balance()).toBe(100);
+      expect(await kinds()).toEqual([kind]);
+      expect((await run({ repair: true })).remaining).toEqual([]);
+      expect(await shop.balance()).toBe(50);
+    },
+  );
+
   it('within a window only compares the accounts that were paid for in it', async () => {
     const { shop, run, buy } = await cutOffShop();
     const bought = await buy();

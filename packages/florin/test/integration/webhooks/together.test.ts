@@ -117,7 +117,7 @@ describe('deliveries that wait at the same time', () => {
     );
     expect(sums).toEqual({ entries: BURST - 1, credits: (BURST - 1) * CREDITS });
     expect(await verifyLedger(shop.deps.db)).toEqual([]);
-    expect(commits.together.length).toBeLessThan(BURST / 4);
+    expect(commits.together.length + commits.alone).toBeLessThan(BURST / 2);
     if (process.env['FLORIN_PROOF_BURST'] !== undefined) {
       const figures = { deliveries: BURST, seconds, commits: commits.together.length };
       process.stdout.write(`burst: ${JSON.stringify({ ...figures, alone: commits.alone })}\n`);
@@ -129,7 +129,7 @@ describe('deliveries that wait at the same time', () => {
     for (const n of [1, 2, 3]) {
       expect(await shop.deliver(purchase(n))).toMatchObject({ outcome: { status: 'processed' } });
     }
-    expect(commits).toEqual({ together: [1, 1, 1], alone: 0 });
+    expect(commits).toEqual({ together: [], alone: 3 });
   });
 
   it('are each told what became of them: credited, a repetition, about the same payment', async () => {
@@ -149,7 +149,7 @@ describe('deliveries that wait at the same time', () => {
     );
     expect(outcomes).toEqual(['processed', 'duplicate', 'processed', 'processed']);
     // What was decided without the other's word fell out, was refused alone, and was decided again.
-    expect(commits).toEqual({ together: [1, 1, 4, 1], alone: 1 });
+    expect(commits).toEqual({ together: [4], alone: 4 });
     expect(await shop.balance(accountOf(3))).toBe(CREDITS);
     expect(await verifyLedger(shop.deps.db)).toEqual([]);
   });
