@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
 import { SETTINGS } from '../../src/config.ts';
 import { OPERATIONS, type Operation } from '../../src/contract/index.ts';
@@ -39,12 +39,14 @@ function leavesOf(command: Command, before = ''): { words: string; description: 
   });
 }
 
-async function commands() {
-  const terminal = { out: () => {}, err: () => {} };
-  return leavesOf(await createProgram({ terminal, finishWith: () => {} }, ''));
-}
-
 describe('docs/reference.md', () => {
+  let commands: ReturnType<typeof leavesOf>;
+  // Every command is loaded, and with them most of the product.
+  beforeAll(async () => {
+    const terminal = { out: () => {}, err: () => {} };
+    commands = leavesOf(await createProgram({ terminal, finishWith: () => {} }, ''));
+  }, 180_000);
+
   it('lists every operation of the service, who may call it and what it does', () => {
     expect(rowsOf(/^\| `(GET|POST|PUT|DELETE) /, 3)).toEqual(
       OPERATIONS.map((operation) => {
@@ -54,9 +56,9 @@ describe('docs/reference.md', () => {
     );
   });
 
-  it('lists every command with the first sentence of its help', async () => {
+  it('lists every command with the first sentence of its help', () => {
     expect(rowsOf(/^\| `florin /, 2)).toEqual(
-      (await commands()).map(({ words, description }) => `| \`florin ${words}\` | ${description}`),
+      commands.map(({ words, description }) => `| \`florin ${words}\` | ${description}`),
     );
   });
 
@@ -64,10 +66,10 @@ describe('docs/reference.md', () => {
     expect(rowsOf(/^\| `[A-Z_]+` \|/, 1)).toEqual(SETTINGS.map((name) => `| \`${name}\``));
   });
 
-  it('is named by the index, and the README names every command', async () => {
+  it('is named by the index, and the README names every command', () => {
     expect(read('docs/README.md')).toContain('](reference.md');
     const readme = read('README.md');
-    const missing = (await commands()).filter(({ words }) => {
+    const missing = commands.filter(({ words }) => {
       const [group = '', one] = words.split(' ');
       return !new RegExp(`\`${group}${one === undefined ? '`' : ` [a-z|]*\\b${one}\\b`}`).test(
         readme,
