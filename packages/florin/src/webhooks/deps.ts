@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/index.ts';
 import type { Context } from '../db/index.ts';
 import type { StripeLookups } from '../stripe/index.ts';
-import type { PlanOutcome, PlanWrite } from './inbox.ts';
+import type { PlanOutcome, PlanWrite } from './write-plan.ts';
 
 /** What processing an event needs from outside. */
 export type WebhookDeps = Context & {

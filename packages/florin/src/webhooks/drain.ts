@@ -2,8 +2,10 @@ import { convergePayment } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import type { WebhookDeps } from './deps.ts';
 import { takeFromInbox } from './in-hand.ts';
-import { applyPlan, claimEvents, readState } from './inbox.ts';
+import { claimEvents } from './inbox.ts';
 import { type ProcessOutcome, processEvent } from './process.ts';
+import { readState } from './read-state.ts';
+import { applyPlan } from './write-plan.ts';
 
 /** Longer than one event can take: then its worker is gone and another may have it. */
 const LEASE_SECONDS = 300;

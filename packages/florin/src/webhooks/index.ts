@@ -6,7 +6,6 @@ export { type DrainResult, drainInbox, grantDueDrips } from './drain.ts';
 export { factOf, HANDLERS, type Handler, thinEventTypes, webhookEventTypes } from './handlers.ts';
 export { type EventInHand, takeInHand } from './in-hand.ts';
 export {
-  applyCommands,
   type EventFilter,
   type EventStatus,
   forgetExpired,
@@ -26,3 +25,4 @@ export {
 export { type ReplayOutcome, replayEvent } from './replay.ts';
 export { createPlanWriter } from './together.ts';
 export { listUnmatchedReturns, type UnmatchedReturn } from './unmatched-returns.ts';
+export { applyCommands } from './write-plan.ts';

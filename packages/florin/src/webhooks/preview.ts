@@ -11,10 +11,10 @@ import type { InvoiceFact, StripeEvent } from '../stripe/index.ts';
 import { decideWith } from './decide-with.ts';
 import type { WebhookDeps } from './deps.ts';
 import { factOf } from './handlers.ts';
-import { readState, type StateRead } from './inbox.ts';
 import { collectDetails } from './lookups.ts';
 import { fetchNamedObject, needsObject } from './named-object.ts';
 import { notOurs } from './not-ours.ts';
+import { readState, type StateRead } from './read-state.ts';
 
 /** What earlier previews came to, by payment: the next one is made as if they had been written. */
 export type PreviewedStates = Map<string, PaymentState>;

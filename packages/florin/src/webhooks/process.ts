@@ -14,18 +14,13 @@ import { type DecidedWith, decideWith, requestFor, type StateRequest } from './d
 import type { WebhookDeps } from './deps.ts';
 import { factOf } from './handlers.ts';
 import { type EventInHand, inEnvelope } from './in-hand.ts';
-import {
-  applyPlan,
-  type EventStatus,
-  isLocked,
-  type PlanWrite,
-  readState,
-  type StateRead,
-} from './inbox.ts';
+import type { EventStatus } from './inbox.ts';
 import { type CollectedDetails, collectDetails } from './lookups.ts';
 import { fetchNamedObject, needsObject } from './named-object.ts';
 import { notOurs } from './not-ours.ts';
+import { readState, type StateRead } from './read-state.ts';
 import { MAX_ATTEMPTS, secondsUntilRetry } from './retry.ts';
+import { applyPlan, isLocked, type PlanWrite } from './write-plan.ts';
 
 export type ProcessOutcome = {
   readonly status: EventStatus | 'duplicate';

@@ -1,6 +1,6 @@
 import type { Executor } from '../db/index.ts';
 import { isRetryable } from '../kernel/index.ts';
-import { applyPlan, applyPlans, isLocked, type PlanOutcome, type PlanWrite } from './inbox.ts';
+import { applyPlan, applyPlans, isLocked, type PlanOutcome, type PlanWrite } from './write-plan.ts';
 
 type Waiting = {
   readonly write: PlanWrite;
