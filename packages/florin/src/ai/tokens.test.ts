@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { countTokens, estimateTokens, type Reported } from './tokens.ts';
 
 const reported = (
-  input: Partial<Reported['inputTokens']>,
-  output: Partial<Reported['outputTokens']> = {},
+  input: Reported['inputTokens'] | object,
+  output: Reported['outputTokens'] | object = {},
 ): Reported => ({
   inputTokens: {
     ...{ total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined },
@@ -37,6 +37,8 @@ describe('the tokens that a provider reports', () => {
       { input: 30, cachedInput: 60, output: 0, reasoning: 20 },
     ],
     ['nothing where nothing was reported', ALL, reported({}), {}],
+    ['nothing where nothing was said about tokens', ALL, {}, {}],
+    ['nothing where nothing was said at all', ALL, undefined, {}],
     ['what was reported of it alone', ALL, reported({ total: 7 }), { input: 7 }],
     [
       'nothing that is no count',
@@ -50,9 +52,12 @@ describe('the tokens that a provider reports', () => {
       reported({ total: 10, cacheRead: 60 }, { total: 1.2 }),
       { input: 0, cachedInput: 60, output: 2 },
     ],
-  ])('are counted: %s', (_what, kinds, given, counted) => {
-    expect(countTokens(given, new Set(kinds))).toEqual(counted);
-  });
+  ] satisfies [string, string[], Reported | undefined, object][])(
+    'are counted: %s',
+    (_what, kinds, given, counted) => {
+      expect(countTokens(given, new Set(kinds))).toEqual(counted);
+    },
+  );
 });
 
 describe('the estimate of the input', () => {

@@ -1,15 +1,18 @@
 /** Units of each kind, as the rate card calls the kinds. */
 export type Counted = Readonly<Record<string, number>>;
 
-/** What a provider says that a call of a language model used; anything may be missing. */
+/**
+ * What a provider says that a call of a language model used; anything may be missing, also where the SDK's
+ * types have it.
+ */
 export type Reported = {
-  readonly inputTokens: {
+  readonly inputTokens?: {
     readonly total: number | undefined;
     readonly noCache: number | undefined;
     readonly cacheRead: number | undefined;
     readonly cacheWrite: number | undefined;
   };
-  readonly outputTokens: {
+  readonly outputTokens?: {
     readonly total: number | undefined;
     readonly reasoning: number | undefined;
   };
@@ -43,18 +46,18 @@ export function estimateTokens(input: unknown): number {
  * are `input` and `output`. What was not reported is left out.
  */
 export function countTokens(
-  { inputTokens, outputTokens }: Reported,
+  { inputTokens: input, outputTokens: output }: Reported = {},
   kinds: ReadonlySet<string>,
 ): Counted {
   const counted: Record<string, number> = {};
   const inputs = split(
-    total(inputTokens.total, inputTokens.noCache, inputTokens.cacheRead, inputTokens.cacheWrite),
-    { cachedInput: inputTokens.cacheRead, cacheWrite: inputTokens.cacheWrite },
+    total(input?.total, input?.noCache, input?.cacheRead, input?.cacheWrite),
+    { cachedInput: input?.cacheRead, cacheWrite: input?.cacheWrite },
     kinds,
   );
   const outputs = split(
-    total(outputTokens.total, outputTokens.reasoning),
-    { reasoning: outputTokens.reasoning },
+    total(output?.total, output?.reasoning),
+    { reasoning: output?.reasoning },
     kinds,
   );
   Object.assign(counted, inputs?.parts, outputs?.parts);
