@@ -82,6 +82,24 @@ describe('a month of a year that was paid for', () => {
   });
 });
 
+describe('a line that is granted by the month', () => {
+  it('gives back the share of its money over all months, and each month at most one credit more or less', () => {
+    const line = { id: 'il_1', invoiceItemId: null, invoicedAt: 1, amount: 12_000, credits: 1200 };
+    const months = Array.from({ length: 12 }, (_, index) => ({
+      ...PURCHASE,
+      key: `florin:invoice:in_1:line:il_1:month:${index + 1}`,
+      dueAt: index === 0 ? null : NOW - 12 + index,
+      line: { ...line, period: null },
+    }));
+    const charges = { ch_1: { ...CHARGE, amount: 12_000, refunded: 3_333 } };
+    const back = moved(holding(months, { charges })).commands.filter(
+      (command) => command.do === 'reverse',
+    );
+    expect(back.reduce((sum, { amount }) => sum + amount, 0)).toBe(333);
+    expect(new Set(back.map(({ amount }) => amount))).toEqual(new Set([27, 28]));
+  });
+});
+
 describe('what moves', () => {
   it('names no event when a job moved it', () => {
     const state = holding([{ ...PURCHASE, metadata: { plan_type: 'basic' } }]);

@@ -28,12 +28,14 @@ export type Converged = {
  */
 export function converge(state: PaymentState, context: ConvergeContext): Converged {
   const money = moneyBack(state);
+  const back = takenBack(Object.values(state.purchases), money);
   const purchases: Record<string, Purchase> = {};
   const commands: Command[] = [];
   for (const key of Object.keys(state.purchases).sort()) {
     const purchase = state.purchases[key];
     if (purchase !== undefined) {
-      const moved = convergePurchase({ purchase, money, context, state });
+      const step = { purchase, back: back.get(key) ?? 0, money, context, state };
+      const moved = convergePurchase(step);
       purchases[key] = moved.purchase;
       commands.push(...moved.commands);
     }
@@ -41,8 +43,29 @@ export function converge(state: PaymentState, context: ConvergeContext): Converg
   return { state: { ...state, purchases }, commands, nextDueAt: nextDue(purchases, money) };
 }
 
+/**
+ * The credits of each purchase, by its key, whose money is back. Of a line that is granted by the month the share
+ * is rounded once, over all its months.
+ */
+function takenBack(purchases: readonly Purchase[], money: MoneyBack): ReadonlyMap<string, number> {
+  const back = new Map<string, number>();
+  const creditsOfLine = new Map<string, number>();
+  const inOrder = purchases.toSorted(
+    (a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0) || (a.key < b.key ? -1 : 1),
+  );
+  // What is carried over was paid for in an earlier period: this payment's refund does not touch it.
+  for (const { key, line, credits } of inOrder.filter((one) => one.rollsOverFrom === null)) {
+    const before = creditsOfLine.get(line?.id ?? key) ?? 0;
+    back.set(key, creditsBack(before + credits, money) - creditsBack(before, money));
+    creditsOfLine.set(line?.id ?? key, before + credits);
+  }
+  return back;
+}
+
 type Step = {
   purchase: Purchase;
+  /** Its credits whose money is back. */
+  back: number;
   money: MoneyBack;
   context: ConvergeContext;
   state: PaymentState;
@@ -53,12 +76,11 @@ function convergePurchase(step: Step): { purchase: Purchase; commands: Command[]
   const taken = step.context.taken?.get(step.purchase.key) ?? 0;
   const returning = taken !== (step.purchase.returned ?? 0);
   const given = returning ? { ...step.purchase, returned: taken } : step.purchase;
-  const target = Math.min(given.credits, taken + creditsBack(given.credits, step.money));
+  const target = Math.min(given.credits, taken + step.back);
   let purchase = startDue({ ...step, purchase: given });
   if (purchase.standing === 'issued' && step.purchase.standing !== 'issued') {
     commands.push(issueCommand(purchase, step.context));
   }
-  // What is carried over was paid for in an earlier period: this payment's refund does not touch it.
   if (purchase.standing !== 'issued' || purchase.rollsOverFrom !== null) {
     return { purchase, commands };
   }
