@@ -35,13 +35,12 @@ export function licensedItems(subscription: Subscription): SubscriptionItem[] {
   return subscription.items.data.filter((item) => !isMetered(item.price));
 }
 
-/** What an item costs for a whole period. */
+/** What an item costs for a whole period: its own quantity, or what was used in it. */
 export function lineFor(
   subscription: Subscription,
   item: SubscriptionItem,
-  period: Period,
+  { quantity = item.quantity ?? 1, ...period }: Period & { quantity?: number },
 ): DraftLine {
-  const quantity = item.quantity ?? 1;
   return {
     price: item.price,
     quantity,

@@ -7,7 +7,7 @@ import { emit } from '../events/emit.ts';
 import type { Meter, Subscription } from '../shapes.ts';
 import type { DraftLine, MeterEvent } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
-import { priceAmount } from './lines.ts';
+import { lineFor } from './cycle-lines.ts';
 
 const FORMULAS = ['sum', 'count', 'last'] as const;
 
@@ -141,22 +141,7 @@ export function usageLines(world: World, subscription: Subscription): DraftLine[
     }
     const period = { start: item.current_period_start, end: item.current_period_end };
     const quantity = usageOf(world, meter, { customer: subscription.customer, ...period });
-    return [
-      {
-        price: item.price,
-        quantity,
-        amount: priceAmount(item.price, quantity),
-        currency: subscription.currency,
-        description: `${quantity} × ${item.price.nickname ?? item.price.id}`,
-        period,
-        subscription: subscription.id,
-        subscriptionItem: item.id,
-        invoiceItem: null,
-        proration: false,
-        taxRates: item.tax_rates,
-        metadata: subscription.metadata,
-      },
-    ];
+    return [lineFor(subscription, item, { ...period, quantity })];
   });
 }
 
