@@ -2,6 +2,7 @@ import { useCallback } from 'react';
 import type { FlorinClient, OwnAccount } from '../browser/index.ts';
 import { useShared } from './provider.tsx';
 import { type Loaded, useLoaded } from './use-loaded.ts';
+import { readPages } from './use-pages.ts';
 
 export type Accounts = Loaded<readonly OwnAccount[]> & {
   /** The one that the hooks and widgets are about; null until the accounts are known. */
@@ -27,12 +28,6 @@ export function useAccounts(): Accounts {
 }
 
 async function all(client: FlorinClient): Promise<readonly OwnAccount[]> {
-  const accounts: OwnAccount[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: Awaited<ReturnType<FlorinClient['accounts']>> = await client.accounts({ cursor });
-    accounts.push(...page.accounts);
-    cursor = page.nextCursor;
-  } while (cursor !== null);
-  return accounts;
+  const pages = await readPages((cursor) => client.accounts({ cursor }));
+  return pages.flatMap(({ accounts }) => accounts);
 }

@@ -2,7 +2,7 @@ import { useCallback, useMemo, useState } from 'react';
 import type { Credits, FlorinClient, Member, MemberPage, MemberRole } from '../browser/index.ts';
 import { useShared } from './provider.tsx';
 import { useLoaded } from './use-loaded.ts';
-import { usePages } from './use-pages.ts';
+import { readPages, usePages } from './use-pages.ts';
 
 export type Members = {
   readonly status: 'loading' | 'ready' | 'error';
@@ -76,13 +76,11 @@ type Shown = { readonly client: FlorinClient; readonly accountId: string; readon
 
 /** As many pages as one. */
 async function load({ client, accountId, pages }: Shown): Promise<MemberPage> {
-  let { members, nextCursor } = await client.members(accountId);
-  for (let page = 1; page < pages && nextCursor !== null; page += 1) {
-    const next = await client.members(accountId, { cursor: nextCursor });
-    members = [...members, ...next.members];
-    nextCursor = next.nextCursor;
-  }
-  return { members, nextCursor };
+  const read = await readPages((cursor) => client.members(accountId, { cursor }), pages);
+  return {
+    members: read.flatMap(({ members }) => members),
+    nextCursor: read.at(-1)?.nextCursor ?? null,
+  };
 }
 
 /** What a member may use at most in a month, whatever for: by the limit of their own, and by that of each member. */

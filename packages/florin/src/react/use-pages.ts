@@ -11,6 +11,20 @@ export type Pages<T> = {
   loadMore(): Promise<void>;
 };
 
+/** One page after the other, from the first: all of them, or at most so many. */
+export async function readPages<P extends { readonly nextCursor: string | null }>(
+  read: (cursor: string | null) => Promise<P>,
+  most = Number.POSITIVE_INFINITY,
+): Promise<readonly P[]> {
+  let last = await read(null);
+  const pages = [last];
+  while (last.nextCursor !== null && pages.length < most) {
+    last = await read(last.nextCursor);
+    pages.push(last);
+  }
+  return pages;
+}
+
 type Rest<P> = { readonly first: P | null; readonly pages: readonly P[]; readonly error: unknown };
 
 const NONE = { pages: [], error: null };
