@@ -59,8 +59,10 @@ export function purchasesOf(lines: readonly LineFact[], context: PurchaseContext
     if ('obstacle' in result) {
       obstacles.push(result.obstacle);
     } else {
-      const keys = new Set(before.map(({ key }) => key));
-      purchases.push(...result.purchases.filter(({ key }) => keys.size === 0 || keys.has(key)));
+      const isKnown = ({ key }: Purchase) => before.some((one) => one.key === key);
+      purchases.push(
+        ...(before.length === 0 ? result.purchases : result.purchases.filter(isKnown)),
+      );
     }
   }
   return { purchases, obstacles };

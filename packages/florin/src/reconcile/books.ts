@@ -23,7 +23,7 @@ export type BookedPurchase = {
 /** Net credits per purchase, corrections of earlier repairs counted in. */
 const BOOKED = `
   select p.purchase_key, p.paid_object_id, p.account_id, p.credits, p.reversed, p.source, p.metadata,
-         (w.state #>> array['purchases', p.purchase_key, 'priority'])::integer as priority,
+         coalesce((w.state #>> array['purchases', p.purchase_key, 'priority'])::integer, 0) as priority,
          case when p.expires_at <= clock_timestamp()
            then clock_timestamp() + greatest(p.expires_at - w.created_at, interval '1 hour')
            else p.expires_at end as expires_at,
