@@ -1,7 +1,7 @@
 import { ApiError, invalid } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
-import { tellThin } from '../events/thin.ts';
+import { tellThin } from '../events/tell-thin.ts';
 import type { Meter } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 import { addMeterEvent, MeterEventFault, readReport } from './meter-events.ts';

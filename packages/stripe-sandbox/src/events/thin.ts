@@ -1,10 +1,9 @@
 import type { StripeEvent } from '../shapes.ts';
 import type { ThinEvent } from '../store/records.ts';
-import { newId, type World } from '../world.ts';
-import { schedule } from './emit.ts';
+import type { World } from '../world.ts';
 
 const SNAPSHOT_ID = 'evt_';
-const THIN_ID = 'evt_test_65';
+export const THIN_ID = 'evt_test_65';
 
 /** Where an object is read, where that is not `/v1/<kind>s/<id>`. */
 const FOLDERS: Readonly<Record<string, string>> = {
@@ -35,23 +34,6 @@ export function thinOf(event: StripeEvent): ThinEvent {
     },
     snapshot_event: event.id,
   };
-}
-
-/** Tells what has no snapshot to the destinations that want it. */
-export function tellThin(world: World, told: Pick<ThinEvent, 'type' | 'related_object' | 'data'>) {
-  const event = world.store.put('thin_event', {
-    id: `${THIN_ID}${newId('x', 40).slice(2)}`,
-    object: 'v2.core.event',
-    livemode: false,
-    created: new Date(world.now() * 1000).toISOString(),
-    ...told,
-  });
-  for (const { id, status, ...one } of world.store.all('event_destination')) {
-    const wants = one.enabled_events.includes(told.type) || one.enabled_events.includes('*');
-    if (status === 'enabled' && one.event_payload === 'thin' && wants) {
-      schedule(world, event.id, id);
-    }
-  }
 }
 
 export function thinType(type: string): string {
