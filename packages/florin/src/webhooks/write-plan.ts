@@ -1,20 +1,56 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Executor, Row, Statement } from '../db/index.ts';
-import type {
-  Command,
-  CustomerLink,
-  PaymentWrite,
-  Plan,
-  SubscriptionLink,
-} from '../fulfillment/index.ts';
-import { FlorinError, toStorableJson } from '../kernel/index.ts';
+import type { Executor, Row, SqlValue, Statement } from '../db/index.ts';
+import type { Command, PaymentWrite, Plan } from '../fulfillment/index.ts';
+import { FlorinError, toStorableJson, toStorableText } from '../kernel/index.ts';
+import type { EventInHand } from './in-hand.ts';
 import type { EventStatus } from './inbox.ts';
 import type { ReadSubscription, StoredPayment } from './read-state.ts';
 import { type StoredState, toStored } from './stored-state.ts';
 
+/** What billing.apply_event takes, each by the name of its parameter without `p_`. */
+const PARAMETERS = [
+  'status',
+  'event_id',
+  'payload',
+  'body',
+  'type',
+  'api_version',
+  'livemode',
+  'stripe_account',
+  'object_id',
+  'snapshot_event_id',
+  'created',
+  'retry_in_seconds',
+  'reason',
+  'error_code',
+  'error',
+  'needs_attention',
+  'unread',
+  'account_id',
+  'customer_id',
+  'linked_customer_id',
+  'linked_account_id',
+  'link_origin',
+  'deleted_customer_id',
+  'closed_session_id',
+  'subscription',
+  'subscription_read',
+  'payment_id',
+  'payment_version',
+  'payment_absorbs',
+  'payment_aliases',
+  'payment_state',
+  'payment_status',
+  'payment_account_id',
+  'payment_subscription_id',
+  'payment_next_due_at',
+  'relatives',
+  'commands',
+] as const;
+
 const APPLY_EVENT: Statement = {
   name: 'billing_apply_event',
-  text: 'select billing.apply_event($1, $2) as outcome',
+  text: `select billing.apply_event(${PARAMETERS.map((name, index) => `p_${name} => $${index + 1}`).join(', ')}) as outcome`,
 };
 const APPLY_EVENTS: Statement = {
   name: 'billing_apply_events',
@@ -27,11 +63,7 @@ const UNSTORABLE_ESCAPE = /\\u(?:0000|d[89a-f])/;
 
 export type PlanWrite = {
   /** The event that was decided on; null for a job. */
-  readonly eventId: string | null;
-  /** The event as JSON text, to be stored; null when the inbox has it, or for a job. */
-  readonly event: string | null;
-  /** The event's bytes, to be kept beside it; null where `event` holds all of them. */
-  readonly body?: Uint8Array | null;
+  readonly event: Pick<EventInHand, 'event' | 'json' | 'body'> | null;
   readonly plan: Plan;
   readonly status: EventStatus;
   readonly retryInSeconds: number | null;
@@ -55,7 +87,7 @@ export type PlanOutcome = 'applied' | 'duplicate';
 export async function applyPlan(db: Executor, write: PlanWrite): Promise<PlanOutcome> {
   const rows = await db.query<Row & { outcome: PlanOutcome }>(
     APPLY_EVENT,
-    [write.event, storableText(toSql(write))],
+    toValues(toInput(write)),
     // Only what moves credits waits for the account's row.
     { lane: write.plan.commands[0]?.accountId },
   );
@@ -70,11 +102,8 @@ export async function applyPlans(
   db: Executor,
   writes: readonly PlanWrite[],
 ): Promise<readonly (PlanOutcome | null)[]> {
-  const deliveries = writes.map(
-    (write) => `{"event":${write.event},"plan":${storableText(toSql(write))}}`,
-  );
   const rows = await db.query<Row & { outcomes: (PlanOutcome | null)[] }>(APPLY_EVENTS, [
-    `[${deliveries.join(',')}]`,
+    storableJson(writes.map(toInput)),
   ]);
   return rows[0]?.outcomes ?? [];
 }
@@ -89,47 +118,49 @@ export function isLocked(error: unknown): boolean {
  * moves credits once.
  */
 export async function applyCommands(db: Executor, commands: readonly Command[]): Promise<void> {
-  const plan: Pick<PlanInput, 'status' | 'commands'> = { status: 'processed', commands };
-  await db.query(APPLY_EVENT, [null, JSON.stringify(plan)], { lane: commands[0]?.accountId });
+  await db.query(APPLY_EVENT, toValues({ status: 'processed', commands }), {
+    lane: commands[0]?.accountId,
+  });
 }
 
-/** What billing.apply_event reads; it refuses a key that it does not know. What is empty is left out: all is parsed. */
-type PlanInput = {
-  readonly eventId: string | undefined;
-  /** In base64. */
-  readonly body: string | undefined;
-  readonly status: EventStatus;
-  readonly retryInSeconds: number | undefined;
-  readonly unread: true | undefined;
-  readonly reason: string | undefined;
-  readonly errorCode: string | undefined;
-  readonly error: string | undefined;
-  readonly needsAttention: true | undefined;
-  readonly accountId: string | undefined;
-  readonly customerId: string | undefined;
-  readonly customer: CustomerLink | undefined;
-  readonly deletedCustomerId: string | undefined;
-  readonly subscription: SubscriptionLink | undefined;
-  readonly closedSessionId: string | undefined;
-  readonly commands: readonly Command[] | undefined;
-  readonly payment: PaymentInput | undefined;
-  readonly relatives: readonly PaymentInput[] | undefined;
-  /** Only where a payment is written that is of a subscription. */
-  readonly subscriptionRead: ReadSubscription | undefined;
-};
+/** The parameters of one call; what is left out is null. */
+type PlanInput = { readonly [Name in (typeof PARAMETERS)[number]]?: unknown };
 
-type PaymentInput = {
+function toValues(input: PlanInput): SqlValue[] {
+  return PARAMETERS.map((name) => toValue(input[name]));
+}
+
+function toValue(value: unknown): SqlValue {
+  switch (typeof value) {
+    case 'undefined':
+      return null;
+    case 'string':
+      return toStorableText(value);
+    case 'object':
+      return value === null
+        ? null
+        : isTexts(value)
+          ? value.map(toStorableText)
+          : storableJson(value);
+    default:
+      return value as number | boolean;
+  }
+}
+
+function isTexts(value: object): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+/** Another payment that the decision changes, as billing.write_relatives reads it. */
+type RelativeInput = {
   readonly id: string;
+  readonly version: number | undefined;
+  readonly aliases: readonly string[];
   readonly state: StoredState;
   readonly status: PaymentWrite['status'];
   readonly accountId: string | undefined;
   readonly subscriptionId: string | undefined;
   readonly nextDueAt: number | undefined;
-  /** The version that was read; none for a new payment. */
-  readonly version: number | undefined;
-  /** Payments that turned out to be the same one. */
-  readonly absorbs: readonly { readonly id: string; readonly version: number }[] | undefined;
-  readonly aliases: readonly string[];
 };
 
 function orNone<T>(list: readonly T[]): readonly T[] | undefined {
@@ -137,40 +168,61 @@ function orNone<T>(list: readonly T[]): readonly T[] | undefined {
 }
 
 /** Texts of Stripe's come along with answers too, not in the event alone. */
-function storableText(plan: PlanInput): string {
-  const json = JSON.stringify(plan);
+function storableJson(value: unknown): string {
+  const json = JSON.stringify(value);
   return UNSTORABLE_ESCAPE.test(json) ? (toStorableJson(json)?.json ?? json) : json;
 }
 
-function toSql(write: PlanWrite): PlanInput {
+function toInput(write: PlanWrite): PlanInput {
   const { plan } = write;
-  const payment = paymentToSql(write);
-  const relatives = relativesToSql(write);
-  const writesPayments = payment !== undefined || relatives.length > 0;
+  const payment = paymentInput(write);
+  const relatives = relativesInput(write);
   return {
-    eventId: write.eventId ?? undefined,
-    body: write.body == null ? undefined : Buffer.from(write.body).toString('base64'),
+    ...(write.event === null ? {} : eventInput(write.event)),
+    ...payment,
     status: write.status,
-    retryInSeconds: write.retryInSeconds ?? undefined,
-    unread: write.unread || undefined,
+    retry_in_seconds: write.retryInSeconds ?? undefined,
     reason: plan.obstacle === null ? plan.reason : undefined,
-    errorCode: plan.obstacle?.code,
+    error_code: plan.obstacle?.code,
     error: plan.obstacle?.message,
-    needsAttention: plan.obstacle?.needsAttention || undefined,
-    accountId: plan.accountId ?? undefined,
-    customerId: plan.customerId ?? undefined,
-    customer: plan.customer ?? undefined,
-    deletedCustomerId: plan.deletedCustomerId ?? undefined,
+    needs_attention: plan.obstacle?.needsAttention || undefined,
+    unread: write.unread || undefined,
+    account_id: plan.accountId ?? undefined,
+    customer_id: plan.customerId ?? undefined,
+    linked_customer_id: plan.customer?.customerId,
+    linked_account_id: plan.customer?.accountId,
+    link_origin: plan.customer?.origin,
+    deleted_customer_id: plan.deletedCustomerId ?? undefined,
+    closed_session_id: write.closedSessionId ?? undefined,
     subscription: plan.subscription ?? undefined,
-    closedSessionId: write.closedSessionId ?? undefined,
-    commands: orNone(plan.commands),
-    payment,
+    // Only where a payment is written that is of a subscription.
+    subscription_read:
+      payment === undefined && relatives.length === 0
+        ? undefined
+        : (write.subscription ?? undefined),
     relatives: orNone(relatives),
-    subscriptionRead: writesPayments ? (write.subscription ?? undefined) : undefined,
+    commands: orNone(plan.commands),
   };
 }
 
-function paymentToSql(write: PlanWrite): PaymentInput | undefined {
+function eventInput({ event, json, body }: NonNullable<PlanWrite['event']>): PlanInput {
+  return json === null
+    ? { event_id: event.id }
+    : {
+        event_id: event.id,
+        payload: json,
+        body: body === undefined ? undefined : `\\x${Buffer.from(body).toString('hex')}`,
+        type: event.type,
+        api_version: event.apiVersion ?? undefined,
+        livemode: event.livemode,
+        stripe_account: event.account ?? undefined,
+        object_id: event.object.id ?? undefined,
+        snapshot_event_id: event.snapshotEventId ?? undefined,
+        created: event.happened,
+      };
+}
+
+function paymentInput(write: PlanWrite): PlanInput | undefined {
   const { plan, aliases, payments, newPaymentId } = write;
   if (plan.payment === null) {
     return undefined;
@@ -179,39 +231,36 @@ function paymentToSql(write: PlanWrite): PaymentInput | undefined {
   if (kept !== undefined && absorbed.length === 0 && saysNothingNew(kept, { plan, aliases })) {
     return undefined;
   }
+  const { state, status, accountId, subscriptionId, nextDueAt } = plan.payment;
   return {
-    ...writtenOf(plan.payment),
-    id: kept?.id ?? newPaymentId,
-    version: kept?.version,
-    absorbs: orNone(absorbed.map(({ id, version }) => ({ id, version }))),
-    aliases: [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])],
+    payment_id: kept?.id ?? newPaymentId,
+    payment_version: kept?.version,
+    payment_absorbs: orNone(absorbed.map(({ id, version }) => ({ id, version }))),
+    payment_aliases: [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])].sort(),
+    payment_state: toStored(state),
+    payment_status: status,
+    payment_account_id: accountId ?? undefined,
+    payment_subscription_id: subscriptionId ?? undefined,
+    payment_next_due_at: nextDueAt ?? undefined,
   };
 }
 
-function writtenOf({ state, status, accountId, subscriptionId, nextDueAt }: PaymentWrite) {
-  return {
-    state: toStored(state),
-    status,
-    accountId: accountId ?? undefined,
-    subscriptionId: subscriptionId ?? undefined,
-    nextDueAt: nextDueAt ?? undefined,
-  };
-}
-
-/** In the order of their ids, as every writer locks them. */
-function relativesToSql({ plan, relatives }: PlanWrite): PaymentInput[] {
-  return (plan.relatives ?? [])
-    .map((one) => {
-      const read = relatives.find(({ id }) => id === one.id);
+function relativesInput({ plan, relatives }: PlanWrite): RelativeInput[] {
+  return (plan.relatives ?? []).map(
+    ({ id, state, status, accountId, subscriptionId, nextDueAt }) => {
+      const read = relatives.find((one) => one.id === id);
       return {
-        ...writtenOf(one),
-        id: one.id,
+        id,
         version: read?.version,
-        absorbs: undefined,
         aliases: read?.aliases ?? [],
+        state: toStored(state),
+        status,
+        accountId: accountId ?? undefined,
+        subscriptionId: subscriptionId ?? undefined,
+        nextDueAt: nextDueAt ?? undefined,
       };
-    })
-    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    },
+  );
 }
 
 /** A repetition: no need to write, and so no need to be refused when others write at the same time. */
