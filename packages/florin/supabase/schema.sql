@@ -1853,6 +1853,7 @@ CREATE FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jso
     SET search_path TO ''
     AS $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_absorbs jsonb := coalesce(p_absorbs, '[]');
   v_others uuid[];
   v_found bigint;
@@ -1875,7 +1876,7 @@ begin
            subscription_id = coalesce(p_subscription_id, p.subscription_id),
            status = p_status,
            next_due_at = to_timestamp(p_next_due_at),
-           updated_at = clock_timestamp(),
+           updated_at = v_now,
            aliases = p_aliases,
            state = p_state
      where p.payment_id = p_id and p.version = p_version;

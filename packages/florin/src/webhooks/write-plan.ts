@@ -7,54 +7,63 @@ import type { EventStatus } from './inbox.ts';
 import type { ReadSubscription, StoredPayment } from './read-state.ts';
 import { type StoredState, toStored } from './stored-state.ts';
 
-/** What billing.apply_event takes, each by the name of its parameter without `p_`. */
-const PARAMETERS = [
-  'status',
-  'event_id',
-  'payload',
-  'body',
-  'type',
-  'api_version',
-  'livemode',
-  'stripe_account',
-  'object_id',
-  'snapshot_event_id',
-  'created',
-  'retry_in_seconds',
-  'reason',
-  'error_code',
-  'error',
-  'needs_attention',
-  'unread',
-  'account_id',
-  'customer_id',
-  'linked_customer_id',
-  'linked_account_id',
-  'link_origin',
-  'deleted_customer_id',
-  'closed_session_id',
-  'subscription',
-  'subscription_read',
-  'payment_id',
-  'payment_version',
-  'payment_absorbs',
-  'payment_aliases',
-  'payment_state',
-  'payment_status',
-  'payment_account_id',
-  'payment_subscription_id',
-  'payment_next_due_at',
-  'relatives',
-  'commands',
-] as const;
+/** What billing.apply_event takes, each by the name of its parameter without `p_`; undefined is its default. */
+const PARAMETERS: Readonly<Record<string, (parts: Parts) => unknown>> = {
+  status: ({ write }) => write.status,
+  event_id: ({ write }) => write.event?.event.id,
+  payload: ({ write }) => write.event?.json ?? undefined,
+  body: ({ told }) => told?.body && `\\x${Buffer.from(told.body).toString('hex')}`,
+  type: ({ told }) => told?.event.type,
+  api_version: ({ told }) => told?.event.apiVersion,
+  livemode: ({ told }) => told?.event.livemode,
+  stripe_account: ({ told }) => told?.event.account,
+  object_id: ({ told }) => told?.event.object.id,
+  snapshot_event_id: ({ told }) => told?.event.snapshotEventId,
+  created: ({ told }) => told?.event.happened,
+  retry_in_seconds: ({ write }) => write.retryInSeconds,
+  reason: ({ plan }) => (plan.obstacle === null ? plan.reason : undefined),
+  error_code: ({ plan }) => plan.obstacle?.code,
+  error: ({ plan }) => plan.obstacle?.message,
+  needs_attention: ({ plan }) => plan.obstacle?.needsAttention,
+  unread: ({ write }) => write.unread,
+  account_id: ({ plan }) => plan.accountId,
+  customer_id: ({ plan }) => plan.customerId,
+  linked_customer_id: ({ plan }) => plan.customer?.customerId,
+  linked_account_id: ({ plan }) => plan.customer?.accountId,
+  link_origin: ({ plan }) => plan.customer?.origin,
+  deleted_customer_id: ({ plan }) => plan.deletedCustomerId,
+  closed_session_id: ({ write }) => write.closedSessionId,
+  subscription: ({ plan }) => plan.subscription,
+  // Only where a payment is written that is of a subscription.
+  subscription_read: ({ write, payment, relatives }) =>
+    payment === undefined && relatives === undefined ? undefined : write.subscription,
+  payment_id: ({ payment }) => payment?.id,
+  payment_version: ({ payment }) => payment?.version,
+  payment_absorbs: ({ payment }) => payment?.absorbs,
+  payment_aliases: ({ payment }) => payment?.aliases,
+  payment_state: ({ plan, payment }) => payment && plan.payment && toStored(plan.payment.state),
+  payment_status: ({ plan, payment }) => payment && plan.payment?.status,
+  payment_account_id: ({ plan, payment }) => payment && plan.payment?.accountId,
+  payment_subscription_id: ({ plan, payment }) => payment && plan.payment?.subscriptionId,
+  payment_next_due_at: ({ plan, payment }) => payment && plan.payment?.nextDueAt,
+  relatives: ({ relatives }) => relatives,
+  commands: ({ plan }) => orNone(plan.commands),
+};
+const NAMES = Object.keys(PARAMETERS);
+const READERS = Object.values(PARAMETERS);
 
 const APPLY_EVENT: Statement = {
   name: 'billing_apply_event',
-  text: `select billing.apply_event(${PARAMETERS.map((name, index) => `p_${name} => $${index + 1}`).join(', ')}) as outcome`,
+  text: `select billing.apply_event(${NAMES.map((name, index) => `p_${name} => $${index + 1}`).join(', ')}) as outcome`,
 };
 const APPLY_EVENTS: Statement = {
   name: 'billing_apply_events',
   text: 'select billing.apply_events($1) as outcomes',
+};
+
+const APPLY_COMMANDS: Statement = {
+  name: 'billing_apply_commands',
+  text: "select billing.apply_event('processed', p_commands => $1)",
 };
 
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -87,7 +96,7 @@ export type PlanOutcome = 'applied' | 'duplicate';
 export async function applyPlan(db: Executor, write: PlanWrite): Promise<PlanOutcome> {
   const rows = await db.query<Row & { outcome: PlanOutcome }>(
     APPLY_EVENT,
-    toValues(toInput(write)),
+    toValues(write),
     // Only what moves credits waits for the account's row.
     { lane: write.plan.commands[0]?.accountId },
   );
@@ -103,7 +112,7 @@ export async function applyPlans(
   writes: readonly PlanWrite[],
 ): Promise<readonly (PlanOutcome | null)[]> {
   const rows = await db.query<Row & { outcomes: (PlanOutcome | null)[] }>(APPLY_EVENTS, [
-    storableJson(writes.map(toInput)),
+    `[${writes.map(toJson).join(',')}]`,
   ]);
   return rows[0]?.outcomes ?? [];
 }
@@ -118,38 +127,71 @@ export function isLocked(error: unknown): boolean {
  * moves credits once.
  */
 export async function applyCommands(db: Executor, commands: readonly Command[]): Promise<void> {
-  await db.query(APPLY_EVENT, toValues({ status: 'processed', commands }), {
-    lane: commands[0]?.accountId,
-  });
+  await db.query(APPLY_COMMANDS, [storableJson(commands)], { lane: commands[0]?.accountId });
 }
 
-/** The parameters of one call; what is left out is null. */
-type PlanInput = { readonly [Name in (typeof PARAMETERS)[number]]?: unknown };
+/** What the parameters are read from. */
+type Parts = {
+  readonly write: PlanWrite;
+  readonly plan: Plan;
+  /** The event, where the inbox does not have it yet. */
+  readonly told: NonNullable<PlanWrite['event']> | undefined;
+  readonly payment: PaymentKey | undefined;
+  readonly relatives: readonly RelativeInput[] | undefined;
+};
 
-function toValues(input: PlanInput): SqlValue[] {
-  return PARAMETERS.map((name) => toValue(input[name]));
+function toParts(write: PlanWrite): Parts {
+  const { plan, event } = write;
+  return {
+    write,
+    plan,
+    told: event === null || event.json === null ? undefined : event,
+    payment: keyOfPayment(write),
+    relatives: orNone(relativesOf(write)),
+  };
+}
+
+function toValues(write: PlanWrite): SqlValue[] {
+  const parts = toParts(write);
+  return READERS.map((read) => toValue(read(parts)));
 }
 
 function toValue(value: unknown): SqlValue {
-  switch (typeof value) {
-    case 'undefined':
-      return null;
-    case 'string':
-      return toStorableText(value);
-    case 'object':
-      return value === null
-        ? null
-        : isTexts(value)
-          ? value.map(toStorableText)
-          : storableJson(value);
-    default:
-      return value as number | boolean;
+  if (typeof value === 'string') {
+    return toStorableText(value);
   }
+  if (typeof value !== 'object' || value === null) {
+    return (value ?? null) as number | boolean | null;
+  }
+  return isTexts(value) ? value.map(toStorableText) : storableJson(value);
 }
 
 function isTexts(value: object): value is string[] {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
+
+/** One delivery as billing.apply_events reads it. Written out: an object of so many fields is slow. */
+function toJson(write: PlanWrite): string {
+  const parts = toParts(write);
+  const fields: string[] = [];
+  for (const [index, read] of READERS.entries()) {
+    const value = read(parts);
+    if (value !== undefined && value !== null) {
+      fields.push(`"${NAMES[index]}":${storableJson(value)}`);
+    }
+  }
+  return `{${fields.join(',')}}`;
+}
+
+/** Which payment is written, and what it must be found as. */
+type PaymentKey = {
+  readonly id: string;
+  /** The version that was read; none for a new payment. */
+  readonly version: number | undefined;
+  /** Payments that turned out to be the same one. */
+  readonly absorbs: readonly { readonly id: string; readonly version: number }[] | undefined;
+  readonly aliases: readonly string[];
+};
 
 /** Another payment that the decision changes, as billing.write_relatives reads it. */
 type RelativeInput = {
@@ -173,56 +215,7 @@ function storableJson(value: unknown): string {
   return UNSTORABLE_ESCAPE.test(json) ? (toStorableJson(json)?.json ?? json) : json;
 }
 
-function toInput(write: PlanWrite): PlanInput {
-  const { plan } = write;
-  const payment = paymentInput(write);
-  const relatives = relativesInput(write);
-  return {
-    ...(write.event === null ? {} : eventInput(write.event)),
-    ...payment,
-    status: write.status,
-    retry_in_seconds: write.retryInSeconds ?? undefined,
-    reason: plan.obstacle === null ? plan.reason : undefined,
-    error_code: plan.obstacle?.code,
-    error: plan.obstacle?.message,
-    needs_attention: plan.obstacle?.needsAttention || undefined,
-    unread: write.unread || undefined,
-    account_id: plan.accountId ?? undefined,
-    customer_id: plan.customerId ?? undefined,
-    linked_customer_id: plan.customer?.customerId,
-    linked_account_id: plan.customer?.accountId,
-    link_origin: plan.customer?.origin,
-    deleted_customer_id: plan.deletedCustomerId ?? undefined,
-    closed_session_id: write.closedSessionId ?? undefined,
-    subscription: plan.subscription ?? undefined,
-    // Only where a payment is written that is of a subscription.
-    subscription_read:
-      payment === undefined && relatives.length === 0
-        ? undefined
-        : (write.subscription ?? undefined),
-    relatives: orNone(relatives),
-    commands: orNone(plan.commands),
-  };
-}
-
-function eventInput({ event, json, body }: NonNullable<PlanWrite['event']>): PlanInput {
-  return json === null
-    ? { event_id: event.id }
-    : {
-        event_id: event.id,
-        payload: json,
-        body: body === undefined ? undefined : `\\x${Buffer.from(body).toString('hex')}`,
-        type: event.type,
-        api_version: event.apiVersion ?? undefined,
-        livemode: event.livemode,
-        stripe_account: event.account ?? undefined,
-        object_id: event.object.id ?? undefined,
-        snapshot_event_id: event.snapshotEventId ?? undefined,
-        created: event.happened,
-      };
-}
-
-function paymentInput(write: PlanWrite): PlanInput | undefined {
+function keyOfPayment(write: PlanWrite): PaymentKey | undefined {
   const { plan, aliases, payments, newPaymentId } = write;
   if (plan.payment === null) {
     return undefined;
@@ -231,21 +224,15 @@ function paymentInput(write: PlanWrite): PlanInput | undefined {
   if (kept !== undefined && absorbed.length === 0 && saysNothingNew(kept, { plan, aliases })) {
     return undefined;
   }
-  const { state, status, accountId, subscriptionId, nextDueAt } = plan.payment;
   return {
-    payment_id: kept?.id ?? newPaymentId,
-    payment_version: kept?.version,
-    payment_absorbs: orNone(absorbed.map(({ id, version }) => ({ id, version }))),
-    payment_aliases: [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])].sort(),
-    payment_state: toStored(state),
-    payment_status: status,
-    payment_account_id: accountId ?? undefined,
-    payment_subscription_id: subscriptionId ?? undefined,
-    payment_next_due_at: nextDueAt ?? undefined,
+    id: kept?.id ?? newPaymentId,
+    version: kept?.version,
+    absorbs: orNone(absorbed.map(({ id, version }) => ({ id, version }))),
+    aliases: [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])].sort(),
   };
 }
 
-function relativesInput({ plan, relatives }: PlanWrite): RelativeInput[] {
+function relativesOf({ plan, relatives }: PlanWrite): RelativeInput[] {
   return (plan.relatives ?? []).map(
     ({ id, state, status, accountId, subscriptionId, nextDueAt }) => {
       const read = relatives.find((one) => one.id === id);

@@ -69,6 +69,7 @@ security definer
 set search_path = ''
 as $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_absorbs jsonb := coalesce(p_absorbs, '[]');
   v_others uuid[];
   v_found bigint;
@@ -91,7 +92,7 @@ begin
            subscription_id = coalesce(p_subscription_id, p.subscription_id),
            status = p_status,
            next_due_at = to_timestamp(p_next_due_at),
-           updated_at = clock_timestamp(),
+           updated_at = v_now,
            aliases = p_aliases,
            state = p_state
      where p.payment_id = p_id and p.version = p_version;
