@@ -5,7 +5,7 @@ import { ApiError, type StripeErrorBody } from './api/errors.ts';
 import { mountRoutes, type Route, refused } from './api/route.ts';
 import { searchRoutes } from './api/search.ts';
 import { creditNoteRoutes } from './billing/credit-notes.ts';
-import { invoiceItemRoutes } from './billing/invoice-items.ts';
+import { invoiceItemRoutes } from './billing/invoice-item-routes.ts';
 import { invoicePaymentRoutes } from './billing/invoice-payments.ts';
 import { invoiceRoutes } from './billing/invoice-routes.ts';
 import { itemRoutes } from './billing/item-routes.ts';

@@ -43,10 +43,14 @@ function bare(price: Shown | undefined): Shown | undefined {
   if (price === undefined) {
     return undefined;
   }
-  if (price['tiers'] === undefined && price['currency_options'] === undefined) {
+  if (
+    price['tiers'] === undefined &&
+    price['currency_options'] === undefined &&
+    price['applies_to'] === undefined
+  ) {
     return price;
   }
-  const { tiers: _tiers, currency_options: _options, ...rest } = price;
+  const { tiers: _tiers, currency_options: _options, applies_to: _scope, ...rest } = price;
   return rest;
 }
 
@@ -101,6 +105,8 @@ export function includable(world: World, object: Shown, field: string): unknown 
         coupon?.currency == null ? {} : { [coupon.currency]: { amount_off: coupon.amount_off } };
       return { ...own, ...coupon?.currency_options };
     }
+    case 'coupon.applies_to':
+      return world.store.get('coupon', id)?.applies_to ?? { products: [] };
     case 'price.tiers':
       return world.store.get('price', id)?.tiers;
     default:

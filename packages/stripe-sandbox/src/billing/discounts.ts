@@ -90,15 +90,22 @@ export function redemptionOfCode(world: World, id: string, param: string): Redem
   return { coupon: redeemable(world, coupon, param).id, promotionCode: promotion.id };
 }
 
+/** Amounts, and of which products they are. */
+export type Discountable = {
+  amounts: readonly number[];
+  products: readonly (string | null)[];
+  currency: string;
+};
+
 /**
  * What a coupon takes off each amount, whole units, together never more than the amounts. An amount off
  * is ignored in a currency that the coupon does not have, as Stripe ignores it.
  */
-export function takeOff(
-  coupon: Coupon,
-  { amounts, currency }: { amounts: readonly number[]; currency: string },
-): number[] {
-  const positive = amounts.map((amount) => Math.max(0, amount));
+export function takeOff(coupon: Coupon, { amounts, currency, products }: Discountable): number[] {
+  const only = coupon.applies_to?.products;
+  const positive = amounts.map((amount, at) =>
+    only === undefined || only.includes(products[at] ?? '') ? Math.max(0, amount) : 0,
+  );
   if (coupon.percent_off !== null) {
     const part = coupon.percent_off / 100;
     return positive.map((amount) => Math.round(amount * part));
@@ -123,12 +130,18 @@ function amountOff(coupon: Coupon, currency: string): number {
 export function afterDiscounts(
   world: World,
   discounts: readonly string[],
-  { amount, currency }: { amount: number; currency: string },
+  { amount, currency, product }: { amount: number; currency: string; product: string },
 ): number {
   return discounts.reduce((left, id) => {
     const coupon = world.store.get('discount', id)?.source.coupon;
     const [off] =
-      coupon == null ? [0] : takeOff(needCoupon(world, coupon), { amounts: [left], currency });
+      coupon == null
+        ? [0]
+        : takeOff(needCoupon(world, coupon), {
+            amounts: [left],
+            products: [product],
+            currency,
+          });
     return left - (off ?? 0);
   }, amount);
 }

@@ -99,6 +99,7 @@ function discountsOff(world: World, invoice: Invoice, drafts: readonly DraftLine
     );
     const off = takeOff(needCoupon(world, coupon), {
       amounts: within,
+      products: drafts.map(({ price }) => price?.product ?? null),
       currency: invoice.currency,
     });
     amounts = amounts.map((amount, at) => amount - (off[at] ?? 0));

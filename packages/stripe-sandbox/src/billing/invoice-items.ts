@@ -1,12 +1,5 @@
-import { invalid, noSuch } from '../api/errors.ts';
-import { filtered, page } from '../api/page.ts';
-import type { Params } from '../api/params.ts';
-import type { Route } from '../api/route.ts';
-import { amountOf } from '../catalog/amount.ts';
-import { needPrice, priceNamed } from '../catalog/prices.ts';
-import { readTaxRates } from '../catalog/tax-rates.ts';
+import { needPrice } from '../catalog/prices.ts';
 import { settleCurrency } from '../customers/currency.ts';
-import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type {
   Invoice,
@@ -17,9 +10,7 @@ import type {
   TaxRate,
 } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
-import { inTimeOf, newId, type World } from '../world.ts';
-import { appendLine, dropLine } from './invoice-amounts.ts';
-import { needInvoice } from './invoices.ts';
+import { newId, type World } from '../world.ts';
 import { pricingOf } from './lines.ts';
 
 export type NewItem = {
@@ -37,6 +28,8 @@ export type NewItem = {
   prorationDetails?: ProrationDetails;
   metadata?: Record<string, string>;
   taxRates?: readonly TaxRate[] | null | undefined;
+  /** Default: what is no proration is. */
+  discountable?: boolean | undefined;
 };
 
 /** Something to charge that waits for an invoice. */
@@ -52,7 +45,7 @@ export function addInvoiceItem(world: World, input: NewItem): InvoiceItem {
     customer_account: null,
     date: world.now(),
     description: input.description,
-    discountable: !proration,
+    discountable: input.discountable ?? !proration,
     discounts: [],
     invoice: input.invoice ?? null,
     livemode: false,
@@ -151,104 +144,3 @@ export function lineOfItem(world: World, item: InvoiceItem): DraftLine {
     metadata: item.metadata ?? {},
   };
 }
-
-function createItem(world: World, params: Params): InvoiceItem {
-  const customer = needCustomer(world, params.need('customer'), 'customer');
-  const quantity = params.integer('quantity') ?? 1;
-  const draft = draftOf(world, params.text('invoice'));
-  const subscription = world.store.get('subscription', params.text('subscription') ?? '');
-  const asked = params.text('currency')?.toLowerCase() ?? draft?.currency ?? subscription?.currency;
-  const price = priceNamed(world, params, asked) ?? null;
-  const currency = asked ?? price?.currency ?? customer.currency ?? world.settings.currency;
-  const amount =
-    params.integer('amount') ??
-    (price === null ? undefined : amountOf(price, { quantity, currency }));
-  if (amount === undefined) {
-    throw invalid('You must pass either amount or pricing.', { param: 'amount' });
-  }
-  return inTimeOf(world, customer.id, () => {
-    const item = addInvoiceItem(world, {
-      customer: customer.id,
-      currency,
-      amount,
-      quantity,
-      price,
-      description: params.text('description') ?? null,
-      period: { start: world.now(), end: world.now() },
-      subscription: params.text('subscription') ?? null,
-      invoice: draft?.id ?? null,
-      metadata: params.metadata(),
-      taxRates: readTaxRates(world, params, 'tax_rates'),
-    });
-    if (draft !== undefined) {
-      appendLine(world, draft, lineOfItem(world, item));
-    }
-    return item;
-  });
-}
-
-function draftOf(world: World, id: string | undefined): Invoice | undefined {
-  if (id === undefined) {
-    return undefined;
-  }
-  const invoice = needInvoice(world, id, 'invoice');
-  if (invoice.status !== 'draft') {
-    throw invalid(`Invoice ${id} is no longer editable.`, {
-      param: 'invoice',
-      code: 'invoice_not_editable',
-    });
-  }
-  return invoice;
-}
-
-/** The invoice that an item stands on; undefined while it waits for one. */
-function invoiceOf(world: World, itemId: string): Invoice | undefined {
-  return world.store
-    .all('invoice')
-    .find(({ id }) =>
-      world.store
-        .get('invoice_lines', id)
-        ?.lines.some(({ parent }) => parent?.invoice_item_details?.invoice_item === itemId),
-    );
-}
-
-function needItem(world: World, id: string): InvoiceItem {
-  const item = world.store.get('invoice_item', id);
-  if (item === undefined) {
-    throw noSuch('invoiceitem', id);
-  }
-  return item;
-}
-
-export const invoiceItemRoutes: readonly Route[] = [
-  ['post', '/v1/invoiceitems', ({ world, params }) => createItem(world, params)],
-  [
-    'get',
-    '/v1/invoiceitems',
-    ({ world, params }) => {
-      const all = filtered(world.store.all('invoice_item').reverse(), params, [
-        'customer',
-        'invoice',
-      ]);
-      return page(all, params, '/v1/invoiceitems');
-    },
-  ],
-  ['get', '/v1/invoiceitems/:id', ({ world, path }) => needItem(world, path('id'))],
-  [
-    'delete',
-    '/v1/invoiceitems/:id',
-    ({ world, path }) => {
-      const item = needItem(world, path('id'));
-      const invoice = invoiceOf(world, item.id);
-      if (invoice !== undefined) {
-        if (invoice.status !== 'draft') {
-          throw invalid('Invoice items can only be deleted from a draft invoice.');
-        }
-        dropLine(world, invoice, item.id);
-      }
-      world.store.remove('invoice_item', item.id);
-      emit(world, 'invoiceitem.deleted', item);
-      return { id: item.id, object: 'invoiceitem', deleted: true };
-    },
-  ],
-];

@@ -97,7 +97,11 @@ function paidFor(world: World, subscription: Subscription, old: SubscriptionItem
     const full = Math.round(whole * remainingShare(period, part.period.start));
     return part.amount === full ? whole : (whole * part.amount) / full;
   }
-  return afterDiscounts(world, liveDiscounts(world, subscription), { amount: whole, currency });
+  return afterDiscounts(world, liveDiscounts(world, subscription), {
+    amount: whole,
+    currency,
+    product: old.price.product,
+  });
 }
 
 /** The charges for the rest of this period that changes have made for such an item, the latest last. */
@@ -171,7 +175,10 @@ function charge(
   addInvoiceItem(world, {
     customer: subscription.customer,
     currency,
-    amount: Math.round(afterDiscounts(world, discounts, { amount: whole, currency }) * share),
+    amount: Math.round(
+      afterDiscounts(world, discounts, { amount: whole, currency, product: after.price.product }) *
+        share,
+    ),
     quantity: after.quantity,
     price: after.price,
     description: `Remaining time on ${after.quantity} × ${after.price.nickname ?? after.price.id}`,

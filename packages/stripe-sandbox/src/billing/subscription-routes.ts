@@ -3,6 +3,7 @@ import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
 import { amountOf } from '../catalog/amount.ts';
+import { refuseRestricted } from '../catalog/restrictions.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { ownPaymentMethod } from '../customers/payment-methods.ts';
@@ -12,7 +13,7 @@ import { tellSchedule } from '../schedules/follow.ts';
 import type { Subscription } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { billNow } from './bill-now.ts';
-import { endDiscount, readDiscounts } from './discounts.ts';
+import { endDiscount, type Redemption, readDiscounts } from './discounts.ts';
 import { type CancellationDetails, endSubscription } from './end-subscription.ts';
 import { addInvoiceItem } from './invoice-items.ts';
 import { prorate } from './proration.ts';
@@ -26,7 +27,7 @@ import {
   readTrialEnd,
   readUpdate,
 } from './read-subscription.ts';
-import { addSubscription, needSubscription } from './subscriptions.ts';
+import { addSubscription, type NewSubscriptionItem, needSubscription } from './subscriptions.ts';
 import { updateSubscription } from './update-subscription.ts';
 
 function createSubscription(world: World, params: Params): Subscription {
@@ -52,7 +53,7 @@ function createSubscription(world: World, params: Params): Subscription {
       ...readCycle(world, params, items),
       defaultPaymentMethod:
         method === undefined ? null : ownPaymentMethod(world, method, customer.id).id,
-      discounts: readDiscounts(world, params),
+      discounts: readRedeemable(world, params, { customer: customer.id, items, currency }),
       collectionMethod: params.text('collection_method') ?? 'charge_automatically',
       daysUntilDue: params.integer('days_until_due') ?? null,
       cancelAt: readCancelAt(params),
@@ -66,6 +67,22 @@ function createSubscription(world: World, params: Params): Subscription {
     }
     return made;
   });
+}
+
+/** The discounts of a new subscription; a promotion code must be meant for it. */
+function readRedeemable(
+  world: World,
+  params: Params,
+  of: { customer: string; items: NewSubscriptionItem[]; currency: string | undefined },
+): Redemption[] {
+  const currency = of.currency ?? of.items[0]?.price.currency ?? '';
+  const amounts = of.items.map(({ price, quantity }) => amountOf(price, { quantity, currency }));
+  const amount = amounts.reduce((sum, one) => sum + one, 0);
+  const discounts = readDiscounts(world, params);
+  for (const { promotionCode } of discounts) {
+    refuseRestricted(world, promotionCode, { customer: of.customer, amount, currency });
+  }
+  return discounts;
 }
 
 /** `error_if_incomplete`: a payment that fails, or needs its buyer, makes no subscription and no change at all. */

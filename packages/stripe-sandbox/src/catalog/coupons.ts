@@ -6,6 +6,7 @@ import type { Route } from '../api/route.ts';
 import { emit } from '../events/emit.ts';
 import type { Coupon, PromotionCode } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
+import { readOwner, readRestrictions } from './restrictions.ts';
 
 function addCoupon(world: World, params: Params): Coupon {
   const percent = params.decimal('percent_off');
@@ -19,6 +20,7 @@ function addCoupon(world: World, params: Params): Coupon {
   if (amount !== undefined && params.text('currency') === undefined) {
     throw missingParameter('currency');
   }
+  refuseDates(world, params);
   const id = params.text('id') ?? newId('c', 8).slice(2);
   if (world.store.get('coupon', id) !== undefined) {
     throw invalid('Coupon already exists.', { param: 'id', code: 'resource_already_exists' });
@@ -38,11 +40,43 @@ function addCoupon(world: World, params: Params): Coupon {
     name: params.text('name') ?? null,
     percent_off: percent ?? null,
     redeem_by: params.integer('redeem_by') ?? null,
+    ...readScope(world, params),
     times_redeemed: 0,
     valid: true,
   });
   emit(world, 'coupon.created', coupon);
   return coupon;
+}
+
+/** Months belong to a coupon that repeats, and to no other; a date to redeem it by is still to come. */
+function refuseDates(world: World, params: Params): void {
+  const [duration, months] = [
+    params.text('duration') ?? 'once',
+    params.integer('duration_in_months'),
+  ];
+  if (duration === 'repeating' && (months === undefined || months < 1)) {
+    throw missingParameter('duration_in_months');
+  }
+  if (duration !== 'repeating' && months !== undefined) {
+    throw invalid('You cannot set `duration_in_months` unless `duration` is `repeating`.', {
+      param: 'duration_in_months',
+    });
+  }
+  const until = params.integer('redeem_by');
+  if (until !== undefined && until <= world.now()) {
+    throw invalid('`redeem_by` must be in the future.', { param: 'redeem_by' });
+  }
+}
+
+/** `applies_to`: of which products it takes something off. */
+function readScope(world: World, params: Params): Pick<Coupon, 'applies_to'> {
+  const products = params.object('applies_to')?.texts('products') ?? [];
+  for (const id of products) {
+    if (world.store.get('product', id) === undefined) {
+      throw noSuch('product', id, 'applies_to[products]');
+    }
+  }
+  return products.length === 0 ? {} : { applies_to: { products } };
 }
 
 /** What it takes off in other currencies. */
@@ -74,9 +108,22 @@ export function needCoupon(world: World, id: string, param?: string): Coupon {
   return coupon;
 }
 
+/** A deleted coupon goes on for those who have it, and is known to nobody else. */
+function isDeleted(world: World, id: string): boolean {
+  return world.store.get('counter', `deleted:${id}`) !== undefined;
+}
+
+function listedCoupon(world: World, id: string, param?: string): Coupon {
+  const coupon = needCoupon(world, id, param);
+  if (isDeleted(world, id)) {
+    throw noSuch('coupon', id, param);
+  }
+  return coupon;
+}
+
 /** A coupon that may still be redeemed. Raises 400 when it is used up or over. */
 export function redeemable(world: World, id: string, param: string): Coupon {
-  const coupon = needCoupon(world, id, param);
+  const coupon = listedCoupon(world, id, param);
   const over = coupon.redeem_by !== null && coupon.redeem_by < world.now();
   const usedUp = coupon.max_redemptions !== null && coupon.times_redeemed >= coupon.max_redemptions;
   if (!coupon.valid || over || usedUp) {
@@ -110,6 +157,7 @@ export function countRedemption(world: World, coupon: string, promotionCode: str
 
 function addPromotionCode(world: World, params: Params): PromotionCode {
   const promotion = params.object('promotion');
+  promotion?.oneOf('type', ['coupon']);
   const couponId = promotion?.need('coupon') ?? params.need('coupon');
   const coupon = redeemable(world, couponId, 'promotion[coupon]');
   const code = params.text('code') ?? newId('c', 8).slice(2).toUpperCase();
@@ -125,18 +173,14 @@ function addPromotionCode(world: World, params: Params): PromotionCode {
     active: params.flag('active') ?? true,
     code,
     created: world.now(),
-    customer: params.text('customer') ?? null,
+    customer: readOwner(world, params),
     customer_account: null,
     expires_at: params.integer('expires_at') ?? null,
     livemode: false,
     max_redemptions: params.integer('max_redemptions') ?? null,
     metadata: params.metadata(),
     promotion: { coupon: coupon.id, type: 'coupon' },
-    restrictions: {
-      first_time_transaction: false,
-      minimum_amount: null,
-      minimum_amount_currency: null,
-    },
+    restrictions: readRestrictions(params),
     times_redeemed: 0,
   });
   emit(world, 'promotion_code.created', made);
@@ -169,14 +213,17 @@ export const couponRoutes: readonly Route[] = [
   [
     'get',
     '/v1/coupons',
-    ({ world, params }) => page(world.store.all('coupon').reverse(), params, '/v1/coupons'),
+    ({ world, params }) => {
+      const listed = world.store.all('coupon').filter(({ id }) => !isDeleted(world, id));
+      return page(listed.reverse(), params, '/v1/coupons');
+    },
   ],
-  ['get', '/v1/coupons/:id', ({ world, path }) => needCoupon(world, path('id'))],
+  ['get', '/v1/coupons/:id', ({ world, path }) => listedCoupon(world, path('id'))],
   [
     'post',
     '/v1/coupons/:id',
     ({ world, path, params }) => {
-      const before = needCoupon(world, path('id'));
+      const before = listedCoupon(world, path('id'));
       const coupon = world.store.put('coupon', {
         ...before,
         name: params.text('name') ?? before.name,
@@ -191,8 +238,9 @@ export const couponRoutes: readonly Route[] = [
     'delete',
     '/v1/coupons/:id',
     ({ world, path }) => {
-      const coupon = needCoupon(world, path('id'));
+      const coupon = listedCoupon(world, path('id'));
       world.store.put('coupon', { ...coupon, valid: false });
+      world.store.put('counter', { id: `deleted:${coupon.id}`, value: 1 });
       emit(world, 'coupon.deleted', coupon);
       return { id: coupon.id, object: 'coupon', deleted: true };
     },

@@ -86,6 +86,11 @@ function readTier(tier: Params): Tier {
 
 /** An amount, whole or with decimals; undefined where none is named. */
 export function amountIn(params: Params, key: string): number | undefined {
+  if (params.has(key) && params.has(`${key}_decimal`)) {
+    throw invalid(`You may only specify one of these parameters: ${key}, ${key}_decimal.`, {
+      param: params.name(`${key}_decimal`),
+    });
+  }
   const named = [key, `${key}_decimal`].find((one) => params.text(one) !== undefined) ?? key;
   const amount = params.decimal(named);
   if (amount !== undefined && amount < 0) {

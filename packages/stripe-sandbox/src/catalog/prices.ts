@@ -161,7 +161,7 @@ export function readPrice(world: World, params: Params, product?: string): NewPr
         ? undefined
         : {
             interval: recurring.oneOf('interval', INTERVALS) ?? recurring.need('interval'),
-            intervalCount: recurring.integer('interval_count') ?? 1,
+            intervalCount: readCount(recurring),
             usageType: usageOf(world, recurring),
             meter: recurring.text('meter') ?? null,
             trialDays: recurring.integer('trial_period_days') ?? null,
@@ -170,6 +170,20 @@ export function readPrice(world: World, params: Params, product?: string): NewPr
     active: params.flag('active') ?? true,
     transferLookupKey: params.flag('transfer_lookup_key') ?? false,
   };
+}
+
+const THREE_YEARS: Readonly<Record<string, number>> = { day: 1095, week: 156, month: 36, year: 3 };
+
+/** Not more than three years. */
+function readCount(recurring: Params): number {
+  const count = recurring.integer('interval_count') ?? 1;
+  const most = THREE_YEARS[recurring.need('interval')] ?? 1;
+  if (count < 1 || count > most) {
+    throw invalid(`Invalid interval_count: must be between 1 and ${most}`, {
+      param: recurring.name('interval_count'),
+    });
+  }
+  return count;
 }
 
 /** Metered usage is counted by a meter; the older way, usage records, is gone. */

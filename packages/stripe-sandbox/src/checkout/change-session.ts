@@ -1,5 +1,6 @@
 import { invalid, noSuch } from '../api/errors.ts';
 import type { Redemption } from '../billing/discounts.ts';
+import { refuseRestricted } from '../catalog/restrictions.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
 import type { World } from '../world.ts';
 import { reviseAttempt } from './attempts.ts';
@@ -14,6 +15,11 @@ export function redeemOnSession(
   redemption: Redemption,
 ): CheckoutSession {
   const plan = sessionPlan(world, before.id);
+  refuseRestricted(world, redemption.promotionCode, {
+    customer: before.customer,
+    amount: totals(plan.lines, { trial: false }).amount_subtotal,
+    currency: before.currency ?? '',
+  });
   return requote(world, before, { lines: plan.lines, redemptions: [redemption] });
 }
 

@@ -3,6 +3,7 @@ import { tooSmall } from '../api/money.ts';
 import type { Params } from '../api/params.ts';
 import { type Redemption, readDiscounts } from '../billing/discounts.ts';
 import { readAnchor } from '../billing/read-cycle.ts';
+import { refuseRestricted } from '../catalog/restrictions.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { refuseSecondCurrency, runningCurrency } from '../customers/currency.ts';
 import { needCustomer } from '../customers/customers.ts';
@@ -20,6 +21,7 @@ const MIN_EXPIRY = 30 * 60;
 /** Reads what a session is made of, and refuses what Stripe refuses. */
 export function createSession(world: World, params: Params): CheckoutSession {
   const mode = params.oneOf('mode', ['payment', 'subscription', 'setup']) ?? params.need('mode');
+  refuseOfOtherModes(mode, params);
   const customer = params.text('customer');
   if (customer !== undefined) {
     needCustomer(world, customer, 'customer');
@@ -46,7 +48,7 @@ export function createSession(world: World, params: Params): CheckoutSession {
   ];
   refuseLines(mode, offered);
   refuseBesideCustom(offered);
-  const discounts = readDiscounts(world, params);
+  const discounts = readSessionDiscounts(world, params, lines);
   refuseSmallTotal(world, { lines, discounts, trial: isTrial(subscriptionData) });
   const intent = params.object('payment_intent_data');
   const types = params.texts('payment_method_types');
@@ -61,7 +63,10 @@ export function createSession(world: World, params: Params): CheckoutSession {
     customerCreation: params.text('customer_creation') ?? null,
     clientReferenceId: readReference(params),
     metadata: params.metadata(),
-    successUrl: readUrl(params, 'success_url') ?? readUrl(params, 'return_url') ?? null,
+    uiMode: isHosted ? undefined : params.text('ui_mode'),
+    returnUrl: readUrl(params, 'return_url'),
+    paymentMethodCollection: params.text('payment_method_collection'),
+    successUrl: readUrl(params, 'success_url') ?? null,
     cancelUrl: readUrl(params, 'cancel_url') ?? null,
     expiresAt,
     allowPromotionCodes: params.flag('allow_promotion_codes') ?? false,
@@ -77,6 +82,46 @@ export function createSession(world: World, params: Params): CheckoutSession {
     setupFutureUsage: intent?.text('setup_future_usage') ?? null,
     captureMethod: intent?.text('capture_method') ?? 'automatic_async',
   });
+}
+
+/** One coupon or code, and then none that the buyer may type. */
+function readSessionDiscounts(world: World, params: Params, lines: SessionLine[]): Redemption[] {
+  const discounts = readDiscounts(world, params);
+  if (discounts.length > 0 && params.has('allow_promotion_codes')) {
+    throw invalid(
+      'You may only specify one of these parameters: allow_promotion_codes, discounts.',
+      { param: 'allow_promotion_codes' },
+    );
+  }
+  if (discounts.length > 1) {
+    throw invalid('A Checkout Session can have up to 1 discount.', { param: 'discounts' });
+  }
+  for (const { promotionCode } of discounts) {
+    refuseRestricted(world, promotionCode, {
+      customer: params.text('customer') ?? null,
+      amount: totals(lines, { trial: false }).amount_subtotal,
+      currency: lines[0]?.currency ?? '',
+    });
+  }
+  return discounts;
+}
+
+const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
+  customer_creation: ['payment', 'setup'],
+  invoice_creation: ['payment'],
+  payment_intent_data: ['payment'],
+  setup_intent_data: ['setup'],
+  subscription_data: ['subscription'],
+};
+
+/** What a mode does not make cannot be described. */
+function refuseOfOtherModes(mode: string, params: Params): void {
+  const wrong = Object.keys(ONLY_IN).find(
+    (key) => params.has(key) && !ONLY_IN[key]?.includes(mode),
+  );
+  if (wrong !== undefined) {
+    throw invalid(`You can not pass \`${wrong}\` in \`${mode}\` mode.`, { param: wrong });
+  }
 }
 
 /** Nothing at all may be charged, or what a card network takes. */

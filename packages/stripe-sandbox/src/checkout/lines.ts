@@ -144,7 +144,11 @@ export function discountLines(
   const currency = lines[0]?.currency ?? '';
   let left = lines.map((line) => line.amount_subtotal);
   for (const { coupon } of redemptions) {
-    const off = takeOff(needCoupon(world, coupon), { amounts: left, currency });
+    const off = takeOff(needCoupon(world, coupon), {
+      amounts: left,
+      products: lines.map(({ price }) => price.product),
+      currency,
+    });
     left = left.map((amount, at) => amount - (off[at] ?? 0));
   }
   return lines.map((line, at) =>

@@ -28,6 +28,10 @@ export type NewSession = {
   customerCreation?: string | null;
   clientReferenceId?: string | null;
   metadata: Record<string, string>;
+  /** Default: the sandbox's own page. */
+  uiMode?: string | undefined;
+  returnUrl?: string | null | undefined;
+  paymentMethodCollection?: string | undefined;
   successUrl: string | null;
   cancelUrl: string | null;
   expiresAt?: number | undefined;
@@ -45,6 +49,15 @@ export type NewSession = {
   setupFutureUsage: string | null;
   captureMethod: string;
 };
+
+/** Whether the buyer must say what they pay by: `payment_method_collection`, where nothing is due. */
+export function needsMethod(session: CheckoutSession): boolean {
+  return (
+    (session.amount_total ?? 0) > 0 ||
+    session.mode === 'setup' ||
+    (session.mode === 'subscription' && session.payment_method_collection !== 'if_required')
+  );
+}
 
 export function isTrial(plan: SubscriptionPlan): boolean {
   return plan.trialDays !== null || plan.trialEnd !== null;
@@ -90,7 +103,7 @@ function buildSession(
     billing_address_collection: null,
     cancel_url: input.cancelUrl,
     client_reference_id: input.clientReferenceId ?? null,
-    client_secret: null,
+    client_secret: input.uiMode === undefined ? null : `${id}_secret_${newId('s', 24).slice(2)}`,
     collected_information: null,
     consent: null,
     consent_collection: null,
@@ -129,7 +142,8 @@ function buildSession(
     origin_context: null,
     payment_intent: null,
     payment_link: input.paymentLink ?? null,
-    payment_method_collection: input.mode === 'subscription' ? 'always' : 'if_required',
+    payment_method_collection:
+      input.paymentMethodCollection ?? (input.mode === 'subscription' ? 'always' : 'if_required'),
     payment_method_configuration_details: null,
     payment_method_options: {},
     payment_method_types: input.methodTypes,
@@ -146,8 +160,9 @@ function buildSession(
     submit_type: input.submitType ?? null,
     subscription: null,
     success_url: input.successUrl,
-    ui_mode: 'hosted_page',
-    url: `${world.baseUrl()}/c/pay/${id}`,
+    ...(input.returnUrl == null ? {} : { return_url: input.returnUrl }),
+    ui_mode: input.uiMode ?? 'hosted_page',
+    url: input.uiMode === undefined ? `${world.baseUrl()}/c/pay/${id}` : null,
     wallet_options: null,
   };
 }

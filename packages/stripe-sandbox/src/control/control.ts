@@ -6,7 +6,7 @@ import { needSubscription } from '../billing/subscriptions.ts';
 import { findPromotionCode } from '../catalog/coupons.ts';
 import type { Submission, Submitted } from '../checkout/attempts.ts';
 import { redeemOnSession, setAmount } from '../checkout/change-session.ts';
-import { needSession } from '../checkout/sessions.ts';
+import { needSession, needsMethod } from '../checkout/sessions.ts';
 import { submitSession } from '../checkout/submit.ts';
 import { type Advance, advanceAll } from '../clock/advance.ts';
 import { changeCustomer, needCustomer } from '../customers/customers.ts';
@@ -197,7 +197,7 @@ function payAsBuyer(world: World, id: string, how: HowPaid): Submitted {
       promotionCode: code.id,
     });
   }
-  const free = needSession(world, id).amount_total === 0 && session.mode === 'payment';
+  const free = !needsMethod(needSession(world, id));
   const submission: Submission = {
     ...(free ? {} : { method: `pm_card_${how.card ?? 'visa'}` }),
     ...(how.email === undefined ? {} : { email: how.email }),

@@ -6,7 +6,7 @@ import {
   setQuantity,
   toggleOptional,
 } from '../checkout/change-session.ts';
-import { needSession } from '../checkout/sessions.ts';
+import { needSession, needsMethod } from '../checkout/sessions.ts';
 import { submitSession } from '../checkout/submit.ts';
 import { addPaymentMethod } from '../customers/payment-methods.ts';
 import { behaviourOfCard } from '../payments/behaviours.ts';
@@ -34,8 +34,7 @@ export function pressPay(world: World, id: string, fields: Fields): Step {
 }
 
 function payNow(world: World, open: CheckoutSession, fields: Fields): Step {
-  const needsMethod = (open.amount_total ?? 0) > 0 || open.mode !== 'payment';
-  const behaviour = needsMethod ? behaviourOfForm(fields) : null;
+  const behaviour = needsMethod(open) ? behaviourOfForm(fields) : null;
   if (behaviour === undefined) {
     return { error: 'This is no test card. Take one of those listed below the card number.' };
   }
@@ -85,7 +84,14 @@ export function applyPromotion(world: World, id: string, code: string): Step {
   ) {
     return { error: 'This code is invalid.' };
   }
-  world.store.commit(() => redeemOnSession(world, session, { coupon, promotionCode: found.id }));
+  try {
+    world.store.commit(() => redeemOnSession(world, session, { coupon, promotionCode: found.id }));
+  } catch (error) {
+    if (error instanceof ApiError) {
+      return { error: error.message };
+    }
+    throw error;
+  }
   return { to: `${world.baseUrl()}/c/pay/${id}` };
 }
 

@@ -2,7 +2,13 @@ import { html } from 'hono/html';
 import { amountOf } from '../catalog/amount.ts';
 import { customLine, limitsOf } from '../checkout/custom-amount.ts';
 import { lineOfOptional } from '../checkout/lines.ts';
-import { isTrial, needSession, redemptionsOf, sessionPlan } from '../checkout/sessions.ts';
+import {
+  isTrial,
+  needSession,
+  needsMethod,
+  redemptionsOf,
+  sessionPlan,
+} from '../checkout/sessions.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
 import type { World } from '../world.ts';
 import { asTyped, document, every, type Html, money } from './html.ts';
@@ -181,7 +187,7 @@ function payForm(
   const known = world.store.get('customer', session.customer ?? '')?.email ?? null;
   const email = known ?? session.customer_email ?? session.customer_details?.email ?? '';
   const custom = session.mode === 'payment' && customLine(sessionPlan(world, session.id).lines);
-  const needsMethod = due.total > 0 || session.mode !== 'payment' || Boolean(custom);
+  const asks = needsMethod(session) || Boolean(custom);
   const label =
     session.mode === 'setup'
       ? 'Save card'
@@ -197,7 +203,7 @@ function payForm(
   return html`<form class="card" id="pay" method="post" action="/c/pay/${session.id}">
 <label for="email">Email</label>
 <input id="email" type="email" name="email" autocomplete="email" required value="${email}" ${known === null ? '' : 'disabled'}>
-${needsMethod ? methodFields(session) : ''}
+${asks ? methodFields(session) : ''}
 <button class="main" type="submit" data-testid="pay">${label}</button></form>`;
 }
 
