@@ -1,6 +1,5 @@
-import { invalid, missingParameter } from '../api/errors.ts';
+import { invalid, missingParameter, noSuch } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
-import { needCustomer } from '../customers/customers.ts';
 import type { PromotionCode } from '../shapes.ts';
 import type { World } from '../world.ts';
 
@@ -60,6 +59,10 @@ function hasPaid(world: World, customer: string | null): boolean {
 
 /** Whose a code is: it must be somebody. */
 export function readOwner(world: World, params: Params): string | null {
-  const customer = params.text('customer');
-  return customer === undefined ? null : needCustomer(world, customer, 'customer').id;
+  const id = params.text('customer');
+  const owner = world.store.get('customer', id ?? '');
+  if (id !== undefined && (owner === undefined || 'deleted' in owner)) {
+    throw noSuch('customer', id, 'customer');
+  }
+  return id ?? null;
 }
