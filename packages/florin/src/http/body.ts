@@ -36,9 +36,15 @@ export async function readJson<S extends ZodType>(
   return checkCredits(creditOf(c), schema, checkJson(value));
 }
 
-/** The query's parameters in this shape. Throws `invalid_input`. */
+/** The query's parameters in this shape. Throws `invalid_input`, also for one that is given twice. */
 export function readQuery<S extends ZodType>(c: RequestContext, schema: S): z.infer<S> {
-  return checkCredits(creditOf(c), schema, checkJson(c.req.query()));
+  const given = Object.entries(c.req.queries());
+  const twice = given.filter(([, values]) => values.length > 1).map(([name]) => name);
+  if (twice.length > 0) {
+    const faults = twice.map((name) => `${name}: must be given once`);
+    throw new FlorinError('invalid_input', `${faults.join('; ')}.`, { details: { faults } });
+  }
+  return checkCredits(creditOf(c), schema, toPlainJson(c.req.query(), 'query'));
 }
 
 function creditOf(c: RequestContext): Credit {
