@@ -76,13 +76,14 @@ export function addAccounts(app: App, parts: Parts): void {
     app,
     ACCOUNTS.captureHold,
     write(async (c, { accountId }) => {
-      const { amount, overage } = await readJson(c, ACCOUNTS.captureHold.body);
+      const { amount, overage, metadata } = await readJson(c, ACCOUNTS.captureHold.body);
       const holdId = uuidOf(c, 'holdId');
       const hold = {
         accountId,
         holdId,
         ...(amount === undefined ? {} : { amount }),
         ...(overage === undefined ? {} : { overage }),
+        ...(metadata === undefined ? {} : { metadata }),
       };
       return captureHold(db, hold, parts.catalog.debtLimit);
     }),

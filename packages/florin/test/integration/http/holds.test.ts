@@ -26,6 +26,32 @@ async function held(): Promise<{ account: string; hold: string }> {
   return { account, hold: `${account}/holds/${body.holdId}` };
 }
 
+describe('a capture, over HTTP,', () => {
+  it('keeps its metadata over that of its hold, and replays whatever a repeat says', async () => {
+    const account = randomUUID();
+    await post(`${account}/grants`, { amount: 10, source: 'bonus' });
+    const metadata = { job: 'scan:1', pages: 4 };
+    const { body: hold } = await post(`${account}/holds`, { amount: 4, metadata });
+    const capture = `${account}/holds/${hold.holdId}/capture`;
+    const body = { amount: 6, overage: 'up_to_available', metadata: { pages: 6, worker: 'b' } };
+    const first = await post(capture, body);
+    expect(first.body).toMatchObject({ captured: 6, replayed: false });
+    const again = await post(capture, { ...body, metadata: { worker: 'c' } });
+    expect(again.body).toEqual({ ...first.body, replayed: true });
+    const rows = await service.fresh.db.query<{ kind: string; metadata: unknown }>(
+      'select kind, metadata from credits.entries where account_id = $1 and hold_id is not null order by entry_no',
+      [account],
+    );
+    const kept = { job: 'scan:1', pages: 6, worker: 'b' };
+    expect(rows).toEqual([
+      { kind: 'hold', metadata },
+      { kind: 'capture', metadata: kept },
+      { kind: 'capture', metadata: kept },
+    ]);
+    expect(await verifyLedger(service.fresh.db, account)).toEqual([]);
+  });
+});
+
 describe('a capture above its hold, over HTTP,', () => {
   it('is refused unless it says what to do with the rest', async () => {
     const { account, hold } = await held();
