@@ -21,12 +21,31 @@ export async function readJson<S extends ZodType>(
   schema: S,
 ): Promise<z.infer<S>> {
   if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
-    throw new RequestError(
-      'unsupported_media_type',
-      'Send the body as JSON with the header Content-Type: application/json.',
-    );
+    refuseType();
   }
-  const text = await readText(c);
+  return parse(c, schema, await readText(c));
+}
+
+/** As {@link readJson}, where a request without a body says the same as `{}`. */
+export async function readJsonOrNothing<S extends ZodType>(
+  c: RequestContext,
+  schema: S,
+): Promise<z.infer<S>> {
+  if (c.req.header('content-type') !== undefined) {
+    return readJson(c, schema);
+  }
+  // Read, not guessed from its headers: a body that nobody looks at may name an amount.
+  return (await readText(c)) === '' ? parse(c, schema, '{}') : refuseType();
+}
+
+function refuseType(): never {
+  throw new RequestError(
+    'unsupported_media_type',
+    'Send the body as JSON with the header Content-Type: application/json.',
+  );
+}
+
+function parse<S extends ZodType>(c: RequestContext, schema: S, text: string): z.infer<S> {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -8,7 +8,7 @@ import {
   readBalance,
   releaseHold,
 } from '../../ledger/index.ts';
-import { readJson, uuidOf } from '../body.ts';
+import { readJson, readJsonOrNothing, uuidOf } from '../body.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 import { createServerWrite } from '../server-calls.ts';
@@ -76,7 +76,7 @@ export function addAccounts(app: App, parts: Parts): void {
     app,
     ACCOUNTS.captureHold,
     write(async (c, { accountId }) => {
-      const { amount, overage, metadata } = await readJson(c, ACCOUNTS.captureHold.body);
+      const { amount, overage, metadata } = await readJsonOrNothing(c, ACCOUNTS.captureHold.body);
       const holdId = uuidOf(c, 'holdId');
       const hold = {
         accountId,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseCatalog } from '../../../src/catalog/index.ts';
 import { verifyLedger } from '../../../src/ledger/index.ts';
-import { openService, type TestService } from './florin-service.ts';
+import { openService, SERVER_KEY, type TestService } from './florin-service.ts';
 
 let service: TestService;
 beforeAll(async () => {
@@ -49,6 +49,30 @@ describe('a capture, over HTTP,', () => {
       { kind: 'capture', metadata: kept },
     ]);
     expect(await verifyLedger(service.fresh.db, account)).toEqual([]);
+  });
+});
+
+describe('a capture, over HTTP, whose request has', () => {
+  const path = (hold: string) => `/api/accounts/${hold}/capture`;
+  const headers = () => ({ 'idempotency-key': randomUUID() });
+
+  it('no body takes all that is held', async () => {
+    const { hold } = await held();
+    const asked = { method: 'POST', as: 'server', headers: headers() };
+    const captured = await service.ask(path(hold), asked);
+    expect(captured).toMatchObject({ status: 200, body: { captured: 4, posted: 6, held: 0 } });
+  });
+
+  it('a body without a type is refused, and nothing is captured', async () => {
+    const { account, hold } = await held();
+    const answer = await fetch(`${service.url}${path(hold)}`, {
+      method: 'POST',
+      headers: { ...headers(), authorization: `Bearer ${SERVER_KEY}` },
+      body: new TextEncoder().encode('{"amount":1}'),
+    });
+    expect(answer.status).toBe(415);
+    const { body: after } = await service.ask(`/api/accounts/${account}`, { as: 'server' });
+    expect(after).toMatchObject({ posted: 10, held: 4 });
   });
 });
 
