@@ -16,6 +16,7 @@ A Stripe for this machine. Any test key (sk_test_…) is taken, unless --key nam
   --webhook <url>        where events go; needs --webhook-secret
   --webhook-secret <s>   signs them
   --api-version <v>      the account's version, such as 2026-10-28.endive
+  --dunning-ends <how>   what the last failed renewal makes of a subscription: canceled (default) or unpaid
   --seed <text>          the same requests give the same ids and times; time stands still until it is moved
   --key <key>            a key to take; may be repeated
   --help                 this text
@@ -74,6 +75,7 @@ export function readCommandLine(argv: readonly string[]): SandboxOptions | 'help
     ...(host === undefined ? {} : { host }),
     ...(given['public-url'] === undefined ? {} : { publicUrl: readUrl(given['public-url']) }),
     ...(key === undefined ? {} : { apiKeys: key }),
+    ...readDunning(given['dunning-ends']),
     storage: readStorage(given.data),
     seed: given.seed,
     apiVersion: readVersion(given['api-version']),
@@ -95,6 +97,7 @@ function parse(argv: readonly string[]) {
         webhook: { type: 'string' },
         'webhook-secret': { type: 'string' },
         'api-version': { type: 'string' },
+        'dunning-ends': { type: 'string' },
         seed: { type: 'string' },
         key: { type: 'string', multiple: true },
         help: { type: 'boolean', short: 'h' },
@@ -126,6 +129,13 @@ function readUrl(text: string): string {
     throw new UsageError(`--public-url wants an http or https address, not "${text}".`);
   }
   return text;
+}
+
+function readDunning(text: string | undefined): Pick<SandboxOptions, 'dunningEnds'> {
+  if (text !== undefined && text !== 'canceled' && text !== 'unpaid') {
+    throw new UsageError(`--dunning-ends wants canceled or unpaid, not "${text}".`);
+  }
+  return text === undefined ? {} : { dunningEnds: text };
 }
 
 function readVersion(text: string | undefined): string | undefined {

@@ -46,6 +46,7 @@ describe('the command stripe-sandbox', () => {
       ...['--public-url', 'http://localhost:4243'],
       ...['--key', 'sk_test_a', '--key', 'sk_test_b', '--api-version', '2026-10-28.endive'],
       ...['--webhook', 'http://localhost:3000/hook', '--webhook-secret', 'whsec_1'],
+      ...['--dunning-ends', 'unpaid'],
     ]);
     expect(asked).toEqual({
       port: 0,
@@ -54,6 +55,7 @@ describe('the command stripe-sandbox', () => {
       storage: 'here.jsonl',
       apiKeys: ['sk_test_a', 'sk_test_b'],
       apiVersion: '2026-10-28.endive',
+      dunningEnds: 'unpaid',
       prices: [],
       endpoints: [{ url: 'http://localhost:3000/hook', secret: 'whsec_1' }],
     });
@@ -75,6 +77,7 @@ describe('the command stripe-sandbox', () => {
     [['--webhook', 'http://localhost'], '--webhook-secret'],
     [['--public-url', 'localhost:4243'], '--public-url'],
     [['--webhook', 'localhost', '--webhook-secret', 's'], 'http'],
+    [['--dunning-ends', 'paid'], '--dunning-ends'],
     [['--fixtures', 'nowhere.json'], 'nowhere.json'],
   ])('refuses %j and names the fault', (argv, named) => {
     expect(() => readCommandLine(argv)).toThrow(named);
