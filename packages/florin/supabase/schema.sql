@@ -2390,7 +2390,8 @@ begin
     v_hold.captured := least(v_asked, v_hold.amount) + v_excess;
     v_hold.uncovered := v_asked - v_hold.captured;
     -- For the entries alone: the hold's own row keeps what it was placed with.
-    v_hold.metadata := nullif(coalesce(v_hold.metadata, '{}') || coalesce(p_metadata, '{}'), '{}');
+    v_hold.metadata :=
+      nullif(coalesce(v_hold.metadata || p_metadata, p_metadata, v_hold.metadata), '{}');
     if v_account.limited then
       perform credits.count_usage(
         credits.limit_states(p_account_id, v_hold.actor, v_hold.feature, v_now),

@@ -50,6 +50,24 @@ describe('a capture, over HTTP,', () => {
     ]);
     expect(await verifyLedger(service.fresh.db, account)).toEqual([]);
   });
+
+  it.each([
+    [undefined, { a: 1 }, { a: 1 }],
+    [{ a: 1 }, undefined, { a: 1 }],
+    [{ a: 1 }, {}, { a: 1 }],
+    [undefined, undefined, null],
+    [undefined, {}, null],
+  ])('of a hold of %j that says %j keeps %j', async (placed, said, kept) => {
+    const account = randomUUID();
+    await post(`${account}/grants`, { amount: 10, source: 'bonus' });
+    const { body: hold } = await post(`${account}/holds`, { amount: 4, metadata: placed });
+    await post(`${account}/holds/${hold.holdId}/capture`, { metadata: said });
+    const [row] = await service.fresh.db.query(
+      "select metadata from credits.entries where account_id = $1 and kind = 'capture'",
+      [account],
+    );
+    expect(row).toEqual({ metadata: kept });
+  });
 });
 
 describe('a capture, over HTTP, whose request has', () => {
