@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
-import { createJiti } from 'jiti';
 import { InvalidConfigurationError } from '../kernel/index.ts';
 import { defineCatalog } from './define.ts';
 import { OCR_CATALOG } from './ocr.ts';
@@ -45,6 +44,8 @@ async function readJson(file: string): Promise<unknown> {
 }
 
 async function runModule(file: string): Promise<unknown> {
+  // A compiler, which only a catalogue in TypeScript needs.
+  const { createJiti } = await import('jiti');
   const jiti = createJiti(import.meta.url, {
     moduleCache: false,
     fsCache: false,
