@@ -34,7 +34,15 @@ export default defineConfig({
           resolve(import.meta.dirname, 'src', entry),
         ]),
       ),
-      output: { entryFileNames: '[name].js', chunkFileNames: 'parts/[name].js' },
+      output: {
+        entryFileNames: '[name].js',
+        chunkFileNames: 'parts/[name].js',
+        codeSplitting: {
+          // Programs alone read a catalogue's file: an app's bundler meets no compiler.
+          groups: [{ name: 'catalog-file', test: /catalog[\\/](load|compile)\.ts$/ }],
+          includeDependenciesRecursively: false,
+        },
+      },
     },
   },
 });
