@@ -32,6 +32,8 @@ export default defineConfig({
     ],
     reporters: ['default', new TallyReporter()],
     pool: 'forks',
+    // Tests keep nothing in modules, the environment or globals, so a worker loads each module once for all its files.
+    isolate: false,
     // Tests wait for Postgres, processes and a browser more than they compute.
     maxWorkers: 3,
     testTimeout: 30_000,

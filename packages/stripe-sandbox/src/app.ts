@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { ApiError, type StripeErrorBody } from './api/errors.ts';
 import { mountRoutes, type Route, refused } from './api/route.ts';
 import { searchRoutes } from './api/search.ts';
 import { creditNoteRoutes } from './billing/credit-notes.ts';
@@ -8,6 +9,8 @@ import { invoiceItemRoutes } from './billing/invoice-items.ts';
 import { invoicePaymentRoutes } from './billing/invoice-payments.ts';
 import { invoiceRoutes } from './billing/invoice-routes.ts';
 import { itemRoutes } from './billing/item-routes.ts';
+import { meterEventRoutes } from './billing/meter-events.ts';
+import { meterStreamRoutes, opensStream, STREAM } from './billing/meter-stream.ts';
 import { meterRoutes } from './billing/meters.ts';
 import { previewRoutes } from './billing/preview.ts';
 import { subscriptionRoutes } from './billing/subscription-routes.ts';
@@ -78,6 +81,8 @@ export const ROUTES: readonly Route[] = [
   ...scheduleRoutes,
   ...creditNoteRoutes,
   ...meterRoutes,
+  ...meterEventRoutes,
+  ...meterStreamRoutes,
   ...quoteRoutes,
   ...eventRoutes,
   ...v2Routes,
@@ -113,7 +118,7 @@ export function createApiApp(
     }),
   );
   app.use('/:version{v[12]}/*', async (context, next) => {
-    const refusal = refuse(world, context, switches);
+    const refusal = refusalOf(world, context, switches);
     if (refusal === undefined) {
       await next();
       if (context.req.method === 'POST' && switches.loseAnswers > 0) {
@@ -153,9 +158,20 @@ function hangUp(context: Context): void {
 type Refusal = {
   status: number;
   message: string;
-  type: 'invalid_request_error' | 'api_error';
+  type: StripeErrorBody['type'];
   code?: string;
 };
+
+function refusalOf(world: World, context: Context, switches: ApiSwitches): Refusal | undefined {
+  try {
+    return refuse(world, context, switches);
+  } catch (error) {
+    if (error instanceof ApiError) {
+      return { status: error.status, ...error.body };
+    }
+    throw error;
+  }
+}
 
 function refuse(world: World, context: Context, switches: ApiSwitches): Refusal | undefined {
   const key = keyOf(context.req.header('authorization'));
@@ -167,7 +183,9 @@ function refuse(world: World, context: Context, switches: ApiSwitches): Refusal 
         'You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth.',
     };
   }
-  if (!isKnown(world.settings.apiKeys, key)) {
+  const takes =
+    context.req.path === STREAM ? opensStream : () => isKnown(world.settings.apiKeys, key);
+  if (!takes(world, key)) {
     const shown = `${key.slice(0, 8)}****${key.slice(-4)}`;
     return {
       status: 401,

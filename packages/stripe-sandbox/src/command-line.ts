@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { SandboxOptions } from './sandbox.ts';
@@ -10,11 +11,12 @@ A Stripe for this machine. Any test key (sk_test_…) is taken, unless --key nam
   --port <port>          default 4243; 0 takes a free one
   --host <host>          default 127.0.0.1
   --public-url <url>     the address in links to pages, where browsers reach the sandbox by another one
-  --data <file>          keeps everything over a restart; without it: in memory
+  --data <path>          a folder, or a file: keeps everything over a restart; without it: in memory
   --fixtures <file>      JSON: {"prices": [{"id", "name", "unitAmount", …}], "endpoints": [{"url", "secret"}]}
   --webhook <url>        where events go; needs --webhook-secret
   --webhook-secret <s>   signs them
   --api-version <v>      the account's version, such as 2026-10-28.endive
+  --dunning-ends <how>   what the last failed renewal makes of a subscription: canceled (default) or unpaid
   --seed <text>          the same requests give the same ids and times; time stands still until it is moved
   --key <key>            a key to take; may be repeated
   --help                 this text
@@ -73,7 +75,8 @@ export function readCommandLine(argv: readonly string[]): SandboxOptions | 'help
     ...(host === undefined ? {} : { host }),
     ...(given['public-url'] === undefined ? {} : { publicUrl: readUrl(given['public-url']) }),
     ...(key === undefined ? {} : { apiKeys: key }),
-    storage: given.data,
+    ...readDunning(given['dunning-ends']),
+    storage: readStorage(given.data),
     seed: given.seed,
     apiVersion: readVersion(given['api-version']),
     prices: fixtures.prices,
@@ -94,6 +97,7 @@ function parse(argv: readonly string[]) {
         webhook: { type: 'string' },
         'webhook-secret': { type: 'string' },
         'api-version': { type: 'string' },
+        'dunning-ends': { type: 'string' },
         seed: { type: 'string' },
         key: { type: 'string', multiple: true },
         help: { type: 'boolean', short: 'h' },
@@ -102,6 +106,14 @@ function parse(argv: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** The file that everything is kept in: the one that was named, or sandbox.jsonl in the folder that was. */
+function readStorage(path: string | undefined): string | undefined {
+  const isFolder =
+    path !== undefined &&
+    (/[/\\]$/.test(path) || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
+  return isFolder ? join(path, 'sandbox.jsonl') : path;
 }
 
 function readPort(text: string): number {
@@ -117,6 +129,13 @@ function readUrl(text: string): string {
     throw new UsageError(`--public-url wants an http or https address, not "${text}".`);
   }
   return text;
+}
+
+function readDunning(text: string | undefined): Pick<SandboxOptions, 'dunningEnds'> {
+  if (text !== undefined && text !== 'canceled' && text !== 'unpaid') {
+    throw new UsageError(`--dunning-ends wants canceled or unpaid, not "${text}".`);
+  }
+  return text === undefined ? {} : { dunningEnds: text };
 }
 
 function readVersion(text: string | undefined): string | undefined {

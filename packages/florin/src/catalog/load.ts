@@ -64,5 +64,5 @@ async function runModule(file: string): Promise<unknown> {
 }
 
 function isCatalog(value: unknown): value is Catalog {
-  return typeof value === 'object' && value !== null && 'find' in value;
+  return typeof (value as Partial<Catalog> | null)?.find === 'function' && !Array.isArray(value);
 }

@@ -51,4 +51,4 @@ export { type LogFields, type Logger, type LogLevel, silentLogger } from './logg
 export { packageFile, packageVersion } from './package.ts';
 export { cutPage } from './page.ts';
 export { createMemory } from './remember.ts';
-export { isStorableText } from './text.ts';
+export { isStorableText, toStorableText } from './text.ts';

@@ -1,6 +1,11 @@
 /** What Stripe answers when it refuses; the body is `{error: {type, code, message, param}}`. */
 export type StripeErrorBody = {
-  type: 'invalid_request_error' | 'card_error' | 'idempotency_error' | 'api_error';
+  type:
+    | 'invalid_request_error'
+    | 'card_error'
+    | 'idempotency_error'
+    | 'api_error'
+    | 'temporary_session_expired';
   code?: string;
   message: string;
   param?: string;

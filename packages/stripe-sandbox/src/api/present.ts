@@ -21,10 +21,11 @@ export function present(world: World, object: object): Shown {
   return withoutHidden({ ...object });
 }
 
-/** Tiers and other currencies of a price are shown only where they are asked for. */
+/** Tiers and other currencies of a price or coupon are shown only where they are asked for. */
 function withoutHidden(shown: Shown): Shown {
   switch (shown['object']) {
     case 'price':
+    case 'coupon':
       return bare(shown) ?? shown;
     case 'subscription_item':
     case 'item':
@@ -94,6 +95,12 @@ export function includable(world: World, object: Shown, field: string): unknown 
       );
     case 'price.currency_options':
       return currencyOptions(world.store.get('price', id) ?? (object as unknown as Price));
+    case 'coupon.currency_options': {
+      const coupon = world.store.get('coupon', id);
+      const own =
+        coupon?.currency == null ? {} : { [coupon.currency]: { amount_off: coupon.amount_off } };
+      return { ...own, ...coupon?.currency_options };
+    }
     case 'price.tiers':
       return world.store.get('price', id)?.tiers;
     default:
@@ -107,6 +114,7 @@ function currencyOptions(price: Price): Record<string, object> {
     [price.currency]: {
       custom_unit_amount: price.custom_unit_amount,
       tax_behavior: price.tax_behavior,
+      ...(price.tiers === undefined ? {} : { tiers: price.tiers }),
       unit_amount: price.unit_amount,
       unit_amount_decimal: price.unit_amount_decimal,
     },

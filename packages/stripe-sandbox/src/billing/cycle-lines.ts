@@ -1,8 +1,8 @@
+import { amountOf } from '../catalog/amount.ts';
 import type { Price, Subscription, SubscriptionItem } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import type { World } from '../world.ts';
 import { isLive } from './discounts.ts';
-import { priceAmount } from './lines.ts';
 import type { Period } from './periods.ts';
 
 /** The subscription's own discounts that still count, and the customer's when it has none. */
@@ -44,7 +44,7 @@ export function lineFor(
   return {
     price: item.price,
     quantity,
-    amount: priceAmount(item.price, quantity),
+    amount: amountOf(item.price, { quantity, currency: subscription.currency }),
     currency: subscription.currency,
     description: `${quantity} × ${item.price.nickname ?? item.price.id}`,
     period,

@@ -90,15 +90,21 @@ export function redemptionOfCode(world: World, id: string, param: string): Redem
   return { coupon: redeemable(world, coupon, param).id, promotionCode: promotion.id };
 }
 
-/** What a coupon takes off each amount, whole units, together never more than the amounts. */
-export function takeOff(coupon: Coupon, amounts: readonly number[]): number[] {
+/**
+ * What a coupon takes off each amount, whole units, together never more than the amounts. An amount off
+ * is ignored in a currency that the coupon does not have, as Stripe ignores it.
+ */
+export function takeOff(
+  coupon: Coupon,
+  { amounts, currency }: { amounts: readonly number[]; currency: string },
+): number[] {
   const positive = amounts.map((amount) => Math.max(0, amount));
   if (coupon.percent_off !== null) {
     const part = coupon.percent_off / 100;
     return positive.map((amount) => Math.round(amount * part));
   }
   const total = positive.reduce((sum, amount) => sum + amount, 0);
-  const off = Math.min(coupon.amount_off ?? 0, total);
+  const off = Math.min(amountOff(coupon, currency), total);
   let left = off;
   return positive.map((amount, at) => {
     const last = at === positive.length - 1;
@@ -108,11 +114,21 @@ export function takeOff(coupon: Coupon, amounts: readonly number[]): number[] {
   });
 }
 
+function amountOff(coupon: Coupon, currency: string): number {
+  const own = coupon.currency === currency ? coupon.amount_off : undefined;
+  return own ?? coupon.currency_options?.[currency]?.amount_off ?? 0;
+}
+
 /** What discounts leave of an amount, one after the other. */
-export function afterDiscounts(world: World, discounts: readonly string[], amount: number): number {
+export function afterDiscounts(
+  world: World,
+  discounts: readonly string[],
+  { amount, currency }: { amount: number; currency: string },
+): number {
   return discounts.reduce((left, id) => {
     const coupon = world.store.get('discount', id)?.source.coupon;
-    const [off] = coupon == null ? [0] : takeOff(needCoupon(world, coupon), [left]);
+    const [off] =
+      coupon == null ? [0] : takeOff(needCoupon(world, coupon), { amounts: [left], currency });
     return left - (off ?? 0);
   }, amount);
 }

@@ -34,7 +34,7 @@ export function firstInvoice(
   const lines = [
     ...(prorates ? linesSinceStart(world, subscription, { trialing }) : []),
     ...(trialing || !prorates ? cycleLines(subscription, { trialing }) : []),
-    ...takePendingItems(world, { customer: subscription.customer, subscription: null }),
+    ...takePendingItems(world, { ...subscription, subscription: null }),
   ];
   if (lines.length > MAX_LINES) {
     throw invalid(`Backdating would make more than ${MAX_LINES} line items on one invoice.`, {

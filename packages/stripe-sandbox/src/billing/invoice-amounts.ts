@@ -97,7 +97,10 @@ function discountsOff(world: World, invoice: Invoice, drafts: readonly DraftLine
     const within = amounts.map((amount, at) =>
       (drafts[at]?.period.start ?? 0) < end ? amount : 0,
     );
-    const off = takeOff(needCoupon(world, coupon), within);
+    const off = takeOff(needCoupon(world, coupon), {
+      amounts: within,
+      currency: invoice.currency,
+    });
     amounts = amounts.map((amount, at) => amount - (off[at] ?? 0));
     return [{ discount: id, amounts: off }];
   });

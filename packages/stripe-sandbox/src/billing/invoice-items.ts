@@ -2,8 +2,10 @@ import { invalid, noSuch } from '../api/errors.ts';
 import { filtered, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
-import { needPrice, priceOfLine } from '../catalog/prices.ts';
+import { amountOf } from '../catalog/amount.ts';
+import { needPrice, priceNamed } from '../catalog/prices.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
+import { settleCurrency } from '../customers/currency.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type {
@@ -18,7 +20,7 @@ import type { DraftLine } from '../store/records.ts';
 import { inTimeOf, newId, type World } from '../world.ts';
 import { appendLine, dropLine } from './invoice-amounts.ts';
 import { needInvoice } from './invoices.ts';
-import { priceAmount, pricingOf } from './lines.ts';
+import { pricingOf } from './lines.ts';
 
 export type NewItem = {
   customer: string;
@@ -40,6 +42,7 @@ export type NewItem = {
 /** Something to charge that waits for an invoice. */
 export function addInvoiceItem(world: World, input: NewItem): InvoiceItem {
   const proration = input.proration ?? false;
+  settleCurrency(world, input.customer, { currency: input.currency, changes: false });
   const item = world.store.put('invoice_item', {
     id: newId('ii'),
     object: 'invoiceitem',
@@ -67,10 +70,7 @@ export function addInvoiceItem(world: World, input: NewItem): InvoiceItem {
             },
           },
     period: input.period,
-    pricing:
-      input.price === null
-        ? null
-        : pricingOf(input.price, { amount: input.amount, proration, quantity: input.quantity }),
+    pricing: input.price === null ? null : pricingOf(input.price, { ...input, proration }),
     proration,
     ...(proration ? { proration_details: detailsOf(input.prorationDetails) } : {}),
     quantity: input.quantity,
@@ -99,12 +99,12 @@ function lineDetailsOf(details: ItemProrationDetails): ProrationDetails {
 /** The customer's waiting items as lines; from now on they belong to that invoice. */
 export function takePendingItems(
   world: World,
-  of: { customer: string; subscription: string | 'all' | null; currency?: string },
+  of: { customer: string; currency: string; subscription: string | 'all' | null },
 ): DraftLine[] {
   const items = world.store
     .where('invoice_item', 'customer', of.customer)
     .filter((item) => item.invoice === null && !isTaken(world, item.id))
-    .filter((item) => of.currency === undefined || item.currency === of.currency)
+    .filter((item) => item.currency === of.currency)
     .filter((item) => {
       const wanted = item.parent?.subscription_details?.subscription ?? null;
       return wanted === null || of.subscription === 'all' || wanted === of.subscription;
@@ -155,23 +155,21 @@ export function lineOfItem(world: World, item: InvoiceItem): DraftLine {
 function createItem(world: World, params: Params): InvoiceItem {
   const customer = needCustomer(world, params.need('customer'), 'customer');
   const quantity = params.integer('quantity') ?? 1;
-  const pricing = params.object('pricing');
-  const price =
-    pricing?.text('price') !== undefined
-      ? needPrice(world, pricing.need('price'), 'pricing[price]')
-      : params.has('price_data') || params.has('price')
-        ? priceOfLine(world, params)
-        : null;
+  const draft = draftOf(world, params.text('invoice'));
+  const subscription = world.store.get('subscription', params.text('subscription') ?? '');
+  const asked = params.text('currency')?.toLowerCase() ?? draft?.currency ?? subscription?.currency;
+  const price = priceNamed(world, params, asked) ?? null;
+  const currency = asked ?? price?.currency ?? customer.currency ?? world.settings.currency;
   const amount =
-    params.integer('amount') ?? (price === null ? undefined : priceAmount(price, quantity));
+    params.integer('amount') ??
+    (price === null ? undefined : amountOf(price, { quantity, currency }));
   if (amount === undefined) {
     throw invalid('You must pass either amount or pricing.', { param: 'amount' });
   }
-  const draft = draftOf(world, params.text('invoice'));
   return inTimeOf(world, customer.id, () => {
     const item = addInvoiceItem(world, {
       customer: customer.id,
-      currency: params.text('currency') ?? price?.currency ?? world.settings.currency,
+      currency,
       amount,
       quantity,
       price,

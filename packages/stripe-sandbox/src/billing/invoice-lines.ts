@@ -1,15 +1,15 @@
 import { invalid, missingParameter } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
-import { needPrice, priceOfLine } from '../catalog/prices.ts';
+import { amountOf } from '../catalog/amount.ts';
+import { priceNamed } from '../catalog/prices.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { emit } from '../events/emit.ts';
-import type { Invoice, Price } from '../shapes.ts';
+import type { Invoice } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import type { World } from '../world.ts';
 import { setLines } from './invoice-amounts.ts';
 import { addInvoiceItem, lineOfItem } from './invoice-items.ts';
 import { needInvoice } from './invoices.ts';
-import { priceAmount } from './lines.ts';
 
 function mustBeDraft(invoice: Invoice): Invoice {
   if (invoice.status !== 'draft') {
@@ -51,16 +51,18 @@ function draftOf(world: World, invoice: Invoice, line: Params): DraftLine {
     world.store.put('counter', { id: `taken:${item.id}`, value: 1 });
     return lineOfItem(world, world.store.put('invoice_item', { ...item, invoice: invoice.id }));
   }
-  const price = namedPrice(world, line) ?? null;
+  const { currency } = invoice;
+  const price = priceNamed(world, line, currency) ?? null;
   const quantity = line.integer('quantity') ?? 1;
   const amount =
-    line.integer('amount') ?? (price === null ? undefined : priceAmount(price, quantity));
+    line.integer('amount') ??
+    (price === null ? undefined : amountOf(price, { quantity, currency }));
   if (amount === undefined) {
     throw missingParameter(line.name('amount'));
   }
   const item = addInvoiceItem(world, {
     customer: invoice.customer ?? '',
-    currency: invoice.currency,
+    currency,
     amount,
     quantity,
     price,
@@ -71,15 +73,6 @@ function draftOf(world: World, invoice: Invoice, line: Params): DraftLine {
     taxRates: readTaxRates(world, line, 'tax_rates'),
   });
   return lineOfItem(world, item);
-}
-
-/** The price that a line names or describes; undefined where it does neither. */
-function namedPrice(world: World, line: Params): Price | undefined {
-  const named = line.object('pricing')?.text('price');
-  if (named !== undefined) {
-    return needPrice(world, named, line.name('pricing[price]'));
-  }
-  return line.has('price_data') ? priceOfLine(world, line) : undefined;
 }
 
 /** Changes lines of a draft; what is not said of a line stays. */
@@ -102,7 +95,7 @@ export function updateLines(world: World, before: Invoice, params: Params): Invo
 }
 
 function changedDraft(world: World, draft: DraftLine, asked: Params): DraftLine {
-  const price = namedPrice(world, asked) ?? draft.price;
+  const price = priceNamed(world, asked, draft.currency) ?? draft.price;
   const quantity = asked.integer('quantity') ?? draft.quantity;
   const priced = price !== null && (price !== draft.price || quantity !== draft.quantity);
   const period = asked.object('period');
@@ -110,7 +103,9 @@ function changedDraft(world: World, draft: DraftLine, asked: Params): DraftLine 
     ...draft,
     price,
     quantity,
-    amount: asked.integer('amount') ?? (priced ? priceAmount(price, quantity) : draft.amount),
+    amount:
+      asked.integer('amount') ??
+      (priced ? amountOf(price, { quantity, currency: draft.currency }) : draft.amount),
     description: asked.text('description') ?? draft.description,
     discountable: asked.flag('discountable') ?? draft.discountable ?? !draft.proration,
     period: {

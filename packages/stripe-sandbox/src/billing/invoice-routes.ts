@@ -24,11 +24,17 @@ function createInvoice(world: World, params: Params): Invoice {
   const subscription =
     subscriptionId === undefined ? null : needSubscription(world, subscriptionId, 'subscription');
   const behaviour = params.text('pending_invoice_items_behavior') ?? 'exclude';
+  const currency =
+    params.text('currency')?.toLowerCase() ??
+    subscription?.currency ??
+    customer.currency ??
+    world.settings.currency;
   return inTimeOf(world, customer.id, () => {
     const lines =
       behaviour === 'include' || subscription !== null
         ? takePendingItems(world, {
             customer: customer.id,
+            currency,
             // Without one, those of all of the customer's subscriptions are taken up.
             subscription: subscription?.id ?? 'all',
           })
@@ -38,11 +44,7 @@ function createInvoice(world: World, params: Params): Invoice {
     );
     return addInvoice(world, {
       customer: customer.id,
-      currency:
-        params.text('currency') ??
-        lines[0]?.currency ??
-        customer.currency ??
-        world.settings.currency,
+      currency,
       reason: subscription === null ? 'manual' : 'subscription_update',
       subscription,
       lines,

@@ -1,4 +1,5 @@
 import { noSuch } from '../api/errors.ts';
+import { settleCurrency } from '../customers/currency.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { Invoice, Subscription, TaxRate } from '../shapes.ts';
@@ -29,6 +30,7 @@ export type NewInvoice = {
 /** Makes a draft with these lines. */
 export function addInvoice(world: World, input: NewInvoice): Invoice {
   const customer = needCustomer(world, input.customer, 'customer');
+  settleCurrency(world, customer.id, { currency: input.currency, changes: false });
   const id = newId('in');
   const invoice = world.store.put('invoice', blankInvoice(world, { id, input, customer }));
   world.store.put('invoice_plan', { id, finalizesAt: input.finalizesAt ?? null, drafts: [] });

@@ -2,7 +2,7 @@ import { noSuch } from '../api/errors.ts';
 import { page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
-import { priceOfLine } from '../catalog/prices.ts';
+import { priceNamed, priceOfLine } from '../catalog/prices.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { tellSchedule } from '../schedules/follow.ts';
 import type { Subscription, SubscriptionItem } from '../shapes.ts';
@@ -62,7 +62,7 @@ export const itemRoutes: readonly Route[] = [
       const after = change(world, before, {
         params,
         item: {
-          price: priceOfLine(world, params),
+          price: priceOfLine(world, params, before.currency),
           quantity: params.integer('quantity') ?? 1,
           metadata: params.metadata(),
           taxRates: readTaxRates(world, params, 'tax_rates'),
@@ -77,12 +77,11 @@ export const itemRoutes: readonly Route[] = [
     `${PATH}/:id`,
     ({ world, path, params }) => {
       const { subscription, item } = needItem(world, path('id'));
-      const priced = params.has('price') || params.has('price_data') || params.has('plan');
       const after = change(world, subscription, {
         params,
         item: {
           id: item.id,
-          price: priced ? priceOfLine(world, params) : undefined,
+          price: priceNamed(world, params, subscription.currency),
           quantity: params.integer('quantity'),
           metadata: params.metadata(item.metadata),
           taxRates: readTaxRates(world, params, 'tax_rates'),

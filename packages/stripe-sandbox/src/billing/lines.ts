@@ -1,4 +1,4 @@
-import { amountOf } from '../catalog/price-forms.ts';
+import { inCurrency } from '../catalog/amount.ts';
 import type { InvoiceLine, LinePricing, Price, Tax } from '../shapes.ts';
 import type { DraftLine } from '../store/records.ts';
 import { newId } from '../world.ts';
@@ -62,7 +62,7 @@ function parentOf(draft: DraftLine): InvoiceLine['parent'] {
 
 export function pricingOf(
   price: Price,
-  line: { amount: number; proration: boolean; quantity: number },
+  line: { amount: number; currency: string; proration: boolean; quantity: number },
 ): LinePricing {
   return {
     type: 'price_details',
@@ -70,11 +70,6 @@ export function pricingOf(
     unit_amount_decimal:
       line.proration || price.custom_unit_amount !== null
         ? String(line.amount / Math.max(1, line.quantity))
-        : price.unit_amount_decimal,
+        : inCurrency(price, line.currency).unit_amount_decimal,
   };
-}
-
-/** The amount of `quantity` of a price, rounded to whole units as Stripe does. */
-export function priceAmount(price: Price, quantity: number): number {
-  return amountOf(price, quantity);
 }

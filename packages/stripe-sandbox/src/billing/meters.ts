@@ -67,47 +67,6 @@ function switchMeter(world: World, before: Meter, status: 'active' | 'inactive')
   return meter;
 }
 
-/** Usage is reported. The same identifier twice is one event, and the second is refused. */
-function reportUsage(world: World, params: Params): object {
-  const name = params.need('event_name');
-  const meter = world.store
-    .where('meter', 'event_name', name)
-    .find((one) => one.status === 'active');
-  if (meter === undefined) {
-    throw invalid(`No active meter found for event name ${name}.`, {
-      param: 'event_name',
-      code: 'resource_missing',
-    });
-  }
-  const payload = params.metadata({}, 'payload');
-  const customer = payload[meter.customer_mapping.event_payload_key] ?? '';
-  needCustomer(world, customer, `payload[${meter.customer_mapping.event_payload_key}]`);
-  const value = Number(payload[meter.value_settings.event_payload_key] ?? '1');
-  if (!Number.isFinite(value)) {
-    throw invalid('The value of a meter event must be a number.', {
-      param: `payload[${meter.value_settings.event_payload_key}]`,
-    });
-  }
-  const identifier = params.text('identifier') ?? newId('mevt');
-  if (world.store.get('meter_event', identifier) !== undefined) {
-    throw invalid(`An event already exists with identifier ${identifier}.`, {
-      param: 'identifier',
-      code: 'resource_already_exists',
-    });
-  }
-  const timestamp = params.integer('timestamp') ?? world.now();
-  world.store.put('meter_event', { id: identifier, meter: meter.id, customer, value, timestamp });
-  return {
-    object: 'billing.meter_event',
-    created: world.now(),
-    event_name: name,
-    identifier,
-    livemode: false,
-    payload,
-    timestamp,
-  };
-}
-
 /** What a customer used from `start` on and before `end`, by the meter's formula. */
 function usageOf(
   world: World,
@@ -116,7 +75,7 @@ function usageOf(
 ): number {
   const events = world.store
     .where('meter_event', 'customer', of.customer)
-    .filter((one) => one.meter === meter.id)
+    .filter((one) => one.meter === meter.id && !one.canceled)
     .filter((one) => one.timestamp >= of.start && one.timestamp < of.end);
   return aggregate(events, meter.default_aggregation.formula);
 }
@@ -140,7 +99,8 @@ export function usageLines(world: World, subscription: Subscription): DraftLine[
       return [];
     }
     const period = { start: item.current_period_start, end: item.current_period_end };
-    const quantity = usageOf(world, meter, { customer: subscription.customer, ...period });
+    const used = usageOf(world, meter, { customer: subscription.customer, ...period });
+    const quantity = Math.max(0, used);
     return [lineFor(subscription, item, { ...period, quantity })];
   });
 }
@@ -200,5 +160,4 @@ export const meterRoutes: readonly Route[] = [
       return page([summary], params, `${PATH}/${meter.id}/event_summaries`);
     },
   ],
-  ['post', '/v1/billing/meter_events', ({ world, params }) => reportUsage(world, params)],
 ];

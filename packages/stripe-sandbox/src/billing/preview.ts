@@ -1,66 +1,104 @@
 import { ApiError, invalid, missingParameter } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
-import { present } from '../api/present.ts';
 import type { Route } from '../api/route.ts';
-import { priceOfLine } from '../catalog/prices.ts';
+import { amountOf } from '../catalog/amount.ts';
+import { priceNamed } from '../catalog/prices.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
+import { runningCurrency } from '../customers/currency.ts';
 import { needCustomer } from '../customers/customers.ts';
-import type { Invoice, InvoiceLine, Subscription } from '../shapes.ts';
-import { listOf } from '../shapes.ts';
-import { inTimeOf, newId, type World } from '../world.ts';
+import {
+  draftOfNewSchedule,
+  draftOfSchedule,
+  scheduleNamed,
+} from '../schedules/preview-schedule.ts';
+import type { Invoice, Subscription } from '../shapes.ts';
+import { inTimeOf, type World } from '../world.ts';
+import { asPreview } from './as-preview.ts';
+import { draftNow } from './bill-now.ts';
 import { readDiscounts } from './discounts.ts';
 import { endSubscription } from './end-subscription.ts';
 import { addInvoiceItem, takePendingItems } from './invoice-items.ts';
 import { addInvoice } from './invoices.ts';
-import { priceAmount } from './lines.ts';
 import { prorate } from './proration.ts';
 import { readCycle } from './read-cycle.ts';
+import { readItems, readUpdate } from './read-subscription.ts';
 import { nextPeriodEnd, renew } from './renew.ts';
-import { readItems, readUpdate } from './subscription-routes.ts';
 import { addSubscription, needSubscription } from './subscriptions.ts';
-import { applyUpdate, draftNow } from './update-subscription.ts';
-
-/** Of what Stripe can preview, what the sandbox does not. */
-const NOT_PLAYED = ['schedule', 'schedule_details', 'customer_details'];
+import { applyUpdate } from './update-subscription.ts';
 
 /**
- * The invoice that a change of a subscription would make, or its next one: the change is carried out,
- * looked at and undone, so that a preview cannot differ from what it previews.
+ * The invoice that a change of a subscription or schedule would make, or its next one: the change is
+ * carried out, looked at and undone, so that a preview cannot differ from what it previews.
  * https://docs.stripe.com/api/invoices/create_preview
  */
 function previewInvoice(world: World, params: Params): object {
-  const unknown = NOT_PLAYED.find((name) => params.has(name));
-  if (unknown !== undefined) {
-    throw invalid(`Received unknown parameter: ${unknown}`, {
-      param: unknown,
-      code: 'parameter_unknown',
-    });
-  }
+  refuseTogether(params);
   const id = params.text('subscription');
-  const customer = params.text('customer');
-  if (id === undefined && customer !== undefined) {
-    return tried(world, needCustomer(world, customer, 'customer').id, params, () =>
-      draftOfNew(world, customer, params),
+  const asked = params.text('customer');
+  if (params.has('schedule') || params.has('schedule_details')) {
+    const schedule = scheduleNamed(world, params);
+    const customer = ownerOf(params, { what: 'schedule', object: schedule, asked });
+    return tried(world, { customer, currency: schedule?.phases[0]?.currency }, params, () =>
+      schedule === undefined
+        ? draftOfNewSchedule(world, customer, params)
+        : draftOfSchedule(world, schedule, params),
+    );
+  }
+  if (id === undefined && asked !== undefined) {
+    const { id: customer, currency: own } = needCustomer(world, asked, 'customer');
+    const currency = params.text('currency')?.toLowerCase();
+    return tried(world, { customer, currency }, params, () =>
+      draftOfNew(world, customer, { params, currency: currency ?? own ?? undefined }),
     );
   }
   const subscription = needSubscription(world, params.need('subscription'), 'subscription');
-  if (customer !== undefined && customer !== subscription.customer) {
-    throw invalid(`The subscription ${subscription.id} is not of the customer ${customer}.`, {
-      param: 'subscription',
+  const customer = ownerOf(params, { what: 'subscription', object: subscription, asked });
+  return tried(world, { customer, currency: subscription.currency }, params, () =>
+    draftOf(world, subscription, params),
+  );
+}
+
+function refuseTogether(params: Params): void {
+  const ofSchedule = ['schedule', 'schedule_details'].find((key) => params.has(key));
+  const other = ['subscription', 'subscription_details'].find((key) => params.has(key));
+  if (ofSchedule !== undefined && other !== undefined) {
+    throw invalid(`You may only specify one of these parameters: ${ofSchedule}, ${other}.`, {
+      param: other,
     });
   }
-  return tried(world, subscription.customer, params, () => draftOf(world, subscription, params));
+  const unknown = params.has('customer_details') ? 'customer_details' : undefined;
+  if (unknown !== undefined) {
+    throw invalid('The sandbox does not preview for customers that do not exist yet.', {
+      param: unknown,
+    });
+  }
+}
+
+function ownerOf(
+  params: Params,
+  of: {
+    what: 'subscription' | 'schedule';
+    object: { id: string; customer: string } | undefined;
+    asked: string | undefined;
+  },
+): string {
+  const { what, object, asked } = of;
+  if (object !== undefined && asked !== undefined && asked !== object.customer) {
+    throw invalid(`The ${what} ${object.id} is not of the customer ${asked}.`, { param: what });
+  }
+  return object?.customer ?? params.need('customer');
 }
 
 function tried(
   world: World,
-  customer: string,
+  of: { customer: string; currency: string | undefined },
   params: Params,
   draftIn: () => Invoice | undefined,
 ): object {
+  const { id: customer } = needCustomer(world, of.customer, 'customer');
   return inTimeOf(world, customer, () =>
     world.store.tryOut(() => {
-      addPreviewItems(world, customer, params);
+      addPreviewItems(world, params, of);
       const draft = draftIn();
       if (draft === undefined) {
         throw new ApiError(404, {
@@ -75,18 +113,25 @@ function tried(
 }
 
 /** `invoice_items[]`: what would be charged besides. */
-function addPreviewItems(world: World, customer: string, params: Params): void {
+function addPreviewItems(
+  world: World,
+  params: Params,
+  of: { customer: string; currency: string | undefined },
+): void {
   for (const item of params.objects('invoice_items')) {
-    const price = item.has('price') || item.has('price_data') ? priceOfLine(world, item) : null;
+    const asked = item.text('currency')?.toLowerCase() ?? of.currency;
+    const price = priceNamed(world, item, asked) ?? null;
     const quantity = item.integer('quantity') ?? 1;
+    const currency = asked ?? price?.currency ?? world.settings.currency;
     const amount =
-      item.integer('amount') ?? (price === null ? undefined : priceAmount(price, quantity));
+      item.integer('amount') ??
+      (price === null ? undefined : amountOf(price, { quantity, currency }));
     if (amount === undefined) {
       throw missingParameter(item.name('amount'));
     }
     addInvoiceItem(world, {
-      customer,
-      currency: item.text('currency') ?? price?.currency ?? world.settings.currency,
+      customer: of.customer,
+      currency,
       amount,
       quantity,
       price,
@@ -99,13 +144,19 @@ function addPreviewItems(world: World, customer: string, params: Params): void {
 }
 
 /** The first invoice of a subscription that could be made, or one of what is pending. */
-function draftOfNew(world: World, customer: string, params: Params): Invoice | undefined {
+function draftOfNew(
+  world: World,
+  customer: string,
+  { params, currency: asked }: { params: Params; currency: string | undefined },
+): Invoice | undefined {
   const details = params.object('subscription_details');
   if (details?.has('items') === true) {
-    const items = readItems(world, details, params.text('currency'));
+    const currency = params.text('currency')?.toLowerCase();
+    const items = readItems(world, details, currency);
     const { latest_invoice: first } = addSubscription(world, {
       customer,
       items,
+      currency,
       ...readCycle(world, details, items),
       trialEnd: details.moment('trial_end', world.now()) ?? null,
       discounts: readDiscounts(world, params),
@@ -113,15 +164,11 @@ function draftOfNew(world: World, customer: string, params: Params): Invoice | u
     });
     return world.store.get('invoice', first ?? '');
   }
-  const lines = takePendingItems(world, { customer, subscription: 'all' });
+  const currency = asked ?? runningCurrency(world, customer) ?? world.settings.currency;
+  const lines = takePendingItems(world, { customer, currency, subscription: 'all' });
   return lines.length === 0
     ? undefined
-    : addInvoice(world, {
-        customer,
-        currency: lines[0]?.currency ?? world.settings.currency,
-        reason: 'manual',
-        lines,
-      });
+    : addInvoice(world, { customer, currency, reason: 'manual', lines });
 }
 
 function draftOf(world: World, before: Subscription, params: Params): Invoice | undefined {
@@ -155,44 +202,6 @@ function draftOfCycle(world: World, subscription: Subscription): Invoice | undef
   return next === null || next === subscription.latest_invoice
     ? undefined
     : world.store.get('invoice', next);
-}
-
-function asPreview(world: World, draft: Invoice, params: Params): object {
-  const id = newId('upcoming_in');
-  const shown = present(world, draft);
-  const lines = (world.store.get('invoice_lines', draft.id)?.lines ?? []).map((line) => ({
-    ...line,
-    id: newId('il_tmp'),
-    invoice: id,
-  }));
-  const at = prorationDate(lines, params);
-  const { parent } = draft;
-  return {
-    ...shown,
-    id,
-    billing_reason: 'upcoming',
-    automatically_finalizes_at: null,
-    lines: { ...listOf(lines, `/v1/invoices/${id}/lines`), total_count: lines.length },
-    parent:
-      parent?.subscription_details == null || at === undefined
-        ? parent
-        : {
-            ...parent,
-            subscription_details: {
-              ...parent.subscription_details,
-              subscription_proration_date: at,
-            },
-          },
-  };
-}
-
-/** The moment that this change is prorated at: it came last. */
-function prorationDate(lines: readonly InvoiceLine[], params: Params): number | undefined {
-  const asked = params.object('subscription_details')?.integer('proration_date');
-  const starts = lines
-    .filter(({ parent }) => parent?.invoice_item_details?.proration === true)
-    .map(({ period }) => period.start);
-  return starts.length === 0 ? undefined : (asked ?? Math.max(...starts));
 }
 
 export const previewRoutes: readonly Route[] = [

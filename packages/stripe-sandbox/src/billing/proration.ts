@@ -1,3 +1,4 @@
+import { amountOf } from '../catalog/amount.ts';
 import type {
   InvoiceItem,
   InvoiceLine,
@@ -10,7 +11,6 @@ import type { World } from '../world.ts';
 import { liveDiscounts } from './cycle-lines.ts';
 import { afterDiscounts } from './discounts.ts';
 import { addInvoiceItem } from './invoice-items.ts';
-import { priceAmount } from './lines.ts';
 
 export type ItemChange = {
   before: SubscriptionItem | null;
@@ -84,7 +84,8 @@ function credit(
 
 /** What a whole period of an item costs as it was paid for, by its line or by the part of a period. */
 function paidFor(world: World, subscription: Subscription, old: SubscriptionItem): number {
-  const whole = priceAmount(old.price, old.quantity ?? 1);
+  const { currency } = subscription;
+  const whole = amountOf(old.price, { quantity: old.quantity ?? 1, currency });
   const part = pendingOrBilled(world, subscription, old).at(-1);
   const line = part === undefined ? wholeLine(world, subscription, old) : undefined;
   if (line !== undefined && line.amount > 0) {
@@ -96,7 +97,7 @@ function paidFor(world: World, subscription: Subscription, old: SubscriptionItem
     const full = Math.round(whole * remainingShare(period, part.period.start));
     return part.amount === full ? whole : (whole * part.amount) / full;
   }
-  return afterDiscounts(world, liveDiscounts(world, subscription), whole);
+  return afterDiscounts(world, liveDiscounts(world, subscription), { amount: whole, currency });
 }
 
 /** The charges for the rest of this period that changes have made for such an item, the latest last. */
@@ -164,12 +165,13 @@ function charge(
   if (subscription.status === 'trialing') {
     return;
   }
-  const whole = priceAmount(after.price, after.quantity);
+  const { currency } = subscription;
+  const whole = amountOf(after.price, { ...after, currency });
   const discounts = liveDiscounts(world, subscription);
   addInvoiceItem(world, {
     customer: subscription.customer,
-    currency: subscription.currency,
-    amount: Math.round(afterDiscounts(world, discounts, whole) * share),
+    currency,
+    amount: Math.round(afterDiscounts(world, discounts, { amount: whole, currency }) * share),
     quantity: after.quantity,
     price: after.price,
     description: `Remaining time on ${after.quantity} × ${after.price.nickname ?? after.price.id}`,

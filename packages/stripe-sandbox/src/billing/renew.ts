@@ -102,6 +102,7 @@ export function invoiceCycle(
     lines: [
       ...takePendingItems(world, {
         customer: subscription.customer,
+        currency: subscription.currency,
         subscription: subscription.id,
       }),
       ...usage,

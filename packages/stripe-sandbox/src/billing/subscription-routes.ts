@@ -2,7 +2,6 @@ import { ApiError, invalid, noSuch } from '../api/errors.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
-import { inCurrency, priceOfLine } from '../catalog/prices.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { ownPaymentMethod } from '../customers/payment-methods.ts';
@@ -11,27 +10,29 @@ import { declined } from '../payments/intent-routes.ts';
 import { tellSchedule } from '../schedules/follow.ts';
 import type { Subscription } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
+import { billNow } from './bill-now.ts';
 import { endDiscount, readDiscounts } from './discounts.ts';
 import { endSubscription } from './end-subscription.ts';
 import { prorate } from './proration.ts';
 import { readCycle } from './read-cycle.ts';
-import { nextPeriodEnd } from './renew.ts';
-import { addSubscription, type NewSubscriptionItem, needSubscription } from './subscriptions.ts';
-import { billNow, type SubscriptionUpdate, updateSubscription } from './update-subscription.ts';
+import { readItems, readUpdate } from './read-subscription.ts';
+import { addSubscription, needSubscription } from './subscriptions.ts';
+import { updateSubscription } from './update-subscription.ts';
 
 const DAY = 86_400;
-const PAUSES = ['keep_as_draft', 'mark_uncollectible', 'void'] as const;
 
 function createSubscription(world: World, params: Params): Subscription {
   const customer = needCustomer(world, params.need('customer'), 'customer');
   const method = params.text('default_payment_method');
   const behavior = params.text('payment_behavior') ?? 'allow_incomplete';
   return inTimeOf(world, customer.id, () => {
-    const items = readItems(world, params, params.text('currency'));
+    const currency = params.text('currency')?.toLowerCase();
+    const items = readItems(world, params, currency);
     const trialDays = params.integer('trial_period_days');
     const made = addSubscription(world, {
       customer: customer.id,
       items,
+      currency,
       metadata: params.metadata(),
       description: params.text('description') ?? null,
       defaultTaxRates: readTaxRates(world, params, 'default_tax_rates'),
@@ -94,27 +95,6 @@ function isUnpaid(world: World, before: Subscription, after: Subscription): bool
   );
 }
 
-/** `items[]` of a new subscription; `currency`: what the request says that it is in. */
-export function readItems(world: World, params: Params, currency?: string): NewSubscriptionItem[] {
-  const items = params.objects('items').map((item) => ({
-    price: inCurrency(priceOfLine(world, item), currency?.toLowerCase(), item.name('price')),
-    quantity: item.integer('quantity') ?? 1,
-    metadata: item.metadata(),
-    taxRates: readTaxRates(world, item, 'tax_rates'),
-  }));
-  if (items.length === 0) {
-    throw invalid('Missing required param: items.', { param: 'items', code: 'parameter_missing' });
-  }
-  const oneTime = items.find((item) => item.price.recurring === null);
-  if (oneTime !== undefined) {
-    throw invalid(
-      `The price specified is set to \`type=one_time\` but this field only accepts prices with \`type=recurring\`.`,
-      { param: 'items[0][price]' },
-    );
-  }
-  return items;
-}
-
 function update(world: World, before: Subscription, params: Params): Subscription {
   if (before.ended_at !== null) {
     throw invalid(
@@ -133,31 +113,6 @@ function update(world: World, before: Subscription, params: Params): Subscriptio
   return after;
 }
 
-/** The parameters of a change, in an update and in a preview of one. */
-export function readUpdate(world: World, before: Subscription, params: Params): SubscriptionUpdate {
-  const trialEnd = params.moment('trial_end', world.now());
-  const withDiscounts = ['discounts', 'coupon', 'promotion_code'].some((key) => params.has(key));
-  return {
-    items: params.objects('items').map((item) => ({
-      id: item.text('id'),
-      price: item.has('price') || item.has('price_data') ? priceOfLine(world, item) : undefined,
-      quantity: item.integer('quantity'),
-      deleted: item.flag('deleted'),
-      taxRates: readTaxRates(world, item, 'tax_rates'),
-    })),
-    prorationBehavior: params.oneOf('proration_behavior', [
-      'create_prorations',
-      'always_invoice',
-      'none',
-    ]),
-    prorationDate: params.integer('proration_date'),
-    resetCycle: params.text('billing_cycle_anchor') === 'now',
-    ...(trialEnd === undefined ? {} : { trialEnd }),
-    ...(withDiscounts ? { discounts: readDiscounts(world, params) } : {}),
-    fields: readFields(world, before, params),
-  };
-}
-
 /** When a schedule runs a subscription, the schedule says when it ends. */
 function refuseAgainstSchedule(before: Subscription, params: Params): void {
   const key = ['cancel_at_period_end', 'cancel_at'].find((one) => params.has(one));
@@ -167,41 +122,6 @@ function refuseAgainstSchedule(before: Subscription, params: Params): void {
       { param: key },
     );
   }
-}
-
-function readFields(world: World, before: Subscription, params: Params): Partial<Subscription> {
-  const fields: Partial<Subscription> = { metadata: params.metadata(before.metadata) };
-  const method = params.text('default_payment_method');
-  if (method !== undefined) {
-    fields.default_payment_method = ownPaymentMethod(world, method, before.customer).id;
-  }
-  const atEnd = params.flag('cancel_at_period_end');
-  if (atEnd !== undefined) {
-    fields.cancel_at_period_end = atEnd;
-    fields.cancel_at = atEnd ? nextPeriodEnd(before) : null;
-    fields.canceled_at = atEnd ? world.now() : null;
-  }
-  if (params.has('cancel_at')) {
-    fields.cancel_at = params.integer('cancel_at') ?? null;
-  }
-  if (params.has('pause_collection')) {
-    const pause = params.object('pause_collection');
-    fields.pause_collection =
-      pause === undefined
-        ? null
-        : {
-            behavior: pause.oneOf('behavior', PAUSES) ?? pause.need('behavior'),
-            resumes_at: pause.integer('resumes_at') ?? null,
-          };
-  }
-  const rates = readTaxRates(world, params, 'default_tax_rates');
-  if (rates !== undefined) {
-    fields.default_tax_rates = rates;
-  }
-  if (params.text('description') !== undefined) {
-    fields.description = params.text('description') ?? null;
-  }
-  return fields;
 }
 
 function cancel(world: World, before: Subscription, params: Params): Subscription {

@@ -1,5 +1,7 @@
 import { noSuch } from '../api/errors.ts';
+import { amountOf } from '../catalog/amount.ts';
 import { planOf } from '../catalog/plan.ts';
+import { refuseSecondCurrency, settleCurrency } from '../customers/currency.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { Invoice, Price, Subscription, SubscriptionItem, TaxRate } from '../shapes.ts';
@@ -10,7 +12,6 @@ import { addDiscount, type Redemption } from './discounts.ts';
 import { finalizeInvoice } from './finalize-invoice.ts';
 import { firstInvoice } from './first-invoice.ts';
 import { addInvoiceItem } from './invoice-items.ts';
-import { priceAmount } from './lines.ts';
 import { methodFor, payInvoice } from './pay-invoice.ts';
 import { MONTHLY, periodsSince } from './periods.ts';
 
@@ -27,6 +28,8 @@ export type NewSubscriptionItem = {
 export type NewSubscription = {
   customer: string;
   items: readonly NewSubscriptionItem[];
+  /** Default: that of the first item's price. */
+  currency?: string | undefined;
   /** One-time prices that the first invoice charges too. */
   once?: readonly NewSubscriptionItem[];
   metadata?: Record<string, string>;
@@ -61,8 +64,14 @@ export function addSubscription(world: World, input: NewSubscription): Subscript
   const id = newId('sub');
   const now = world.now();
   const trialing = input.trialEnd != null && input.trialEnd > now;
+  const currency = input.currency ?? input.items[0]?.price.currency ?? world.settings.currency;
+  refuseSecondCurrency(world, input.customer, { currency, asked: input.currency !== undefined });
+  settleCurrency(world, input.customer, { currency, changes: true });
   const isDraft = input.firstPayment === 'draft' && !trialing;
-  const made = world.store.put('subscription', buildSubscription(world, { id, input, trialing }));
+  const made = world.store.put(
+    'subscription',
+    buildSubscription(world, { id, input, currency, trialing }),
+  );
   world.store.put('subscription_state', {
     id,
     trialWillEndSent: false,
@@ -82,8 +91,8 @@ export function addSubscription(world: World, input: NewSubscription): Subscript
   for (const extra of input.once ?? []) {
     addInvoiceItem(world, {
       customer: input.customer,
-      currency: subscription.currency,
-      amount: priceAmount(extra.price, extra.quantity),
+      currency,
+      amount: amountOf(extra.price, { ...extra, currency }),
       ...extra,
       description: extra.price.nickname ?? extra.price.id,
       period: { start: now, end: now },
@@ -134,9 +143,9 @@ function payFirst(world: World, invoice: Invoice, offSession: boolean): void {
 
 function buildSubscription(
   world: World,
-  made: { id: string; input: NewSubscription; trialing: boolean },
+  made: { id: string; input: NewSubscription; currency: string; trialing: boolean },
 ): Subscription {
-  const { id, input, trialing } = made;
+  const { id, input, currency, trialing } = made;
   const now = world.now();
   const customer = needCustomer(world, input.customer, 'customer');
   const began = input.startDate ?? now;
@@ -165,7 +174,7 @@ function buildSubscription(
     cancellation_details: { comment: null, feedback: null, feedback_option: null, reason: null },
     collection_method: input.collectionMethod ?? 'charge_automatically',
     created: now,
-    currency: input.items[0]?.price.currency ?? world.settings.currency,
+    currency,
     customer: customer.id,
     customer_account: null,
     days_until_due: input.daysUntilDue ?? null,

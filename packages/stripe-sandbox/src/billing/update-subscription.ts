@@ -1,17 +1,13 @@
 import { invalid } from '../api/errors.ts';
 import { planOf } from '../catalog/plan.ts';
 import { emit } from '../events/emit.ts';
-import type { Invoice, Price, Subscription, SubscriptionItem, TaxRate } from '../shapes.ts';
+import type { Price, Subscription, SubscriptionItem, TaxRate } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
-import { cycleLines, liveDiscounts } from './cycle-lines.ts';
+import { type BillNow, billNow } from './bill-now.ts';
 import { addDiscount, type Redemption } from './discounts.ts';
-import { finalizeInvoice } from './finalize-invoice.ts';
-import { takePendingItems } from './invoice-items.ts';
-import { addInvoice, needInvoice } from './invoices.ts';
-import { methodFor, payInvoice } from './pay-invoice.ts';
 import { periodEnd } from './periods.ts';
 import { type ItemChange, prorate } from './proration.ts';
-import { endTrialWithoutMethod, holdBack } from './renew.ts';
+import { endTrialWithoutMethod } from './renew.ts';
 import { buildItem, needSubscription } from './subscriptions.ts';
 
 export type ItemUpdate = {
@@ -33,9 +29,6 @@ export type SubscriptionUpdate = {
   discounts?: readonly Redemption[];
   fields?: Partial<Subscription>;
 };
-
-/** An invoice that is made at once: the prorations, and a full period where one starts. */
-export type BillNow = { readonly full: boolean; readonly reason: string };
 
 /** Changes a subscription as `POST /v1/subscriptions/:id` does, with its prorations and invoices. */
 export function updateSubscription(
@@ -235,65 +228,4 @@ function withTrial(
       data: subscription.items.data.map((item) => ({ ...item, current_period_end: end })),
     },
   });
-}
-
-/** Makes, finalizes and collects an invoice at once. */
-export function billNow(
-  world: World,
-  subscription: Subscription,
-  bill: BillNow,
-): Invoice | undefined {
-  const draft = draftNow(world, subscription, bill);
-  if (draft === undefined) {
-    return undefined;
-  }
-  const pause = subscription.pause_collection?.behavior;
-  if (pause !== undefined) {
-    holdBack(world, draft, pause);
-    return needInvoice(world, draft.id);
-  }
-  const invoice = finalizeInvoice(world, draft);
-  const collects = invoice.collection_method === 'charge_automatically';
-  if (invoice.status === 'open' && collects && methodFor(world, invoice) !== null) {
-    payInvoice(world, invoice, { offSession: true });
-  }
-  return invoice;
-}
-
-/** The draft of that invoice; undefined when there is nothing to bill. */
-export function draftNow(
-  world: World,
-  subscription: Subscription,
-  { full, reason }: BillNow,
-): Invoice | undefined {
-  const [first] = subscription.items.data;
-  const lines = [
-    ...takePendingItems(world, {
-      customer: subscription.customer,
-      subscription: subscription.id,
-    }),
-    ...(full ? cycleLines(subscription, { trialing: false }) : []),
-  ];
-  if (lines.length === 0) {
-    return undefined;
-  }
-  const draft = addInvoice(world, {
-    customer: subscription.customer,
-    currency: subscription.currency,
-    reason,
-    subscription,
-    lines,
-    discounts: liveDiscounts(world, subscription),
-    collectionMethod: subscription.collection_method,
-    daysUntilDue: subscription.days_until_due,
-    period: {
-      start: first?.current_period_start ?? world.now(),
-      end: world.now(),
-    },
-  });
-  world.store.put('subscription', {
-    ...needSubscription(world, subscription.id),
-    latest_invoice: draft.id,
-  });
-  return draft;
 }

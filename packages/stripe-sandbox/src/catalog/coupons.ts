@@ -1,4 +1,5 @@
 import { invalid, missingParameter, noSuch } from '../api/errors.ts';
+import { refuseUnknownCurrency } from '../api/money.ts';
 import { filtered, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
@@ -28,6 +29,7 @@ function addCoupon(world: World, params: Params): Coupon {
     amount_off: amount ?? null,
     created: world.now(),
     currency: params.text('currency')?.toLowerCase() ?? null,
+    ...readOptions(params),
     duration: params.oneOf('duration', ['once', 'forever', 'repeating']) ?? 'once',
     duration_in_months: params.integer('duration_in_months') ?? null,
     livemode: false,
@@ -41,6 +43,27 @@ function addCoupon(world: World, params: Params): Coupon {
   });
   emit(world, 'coupon.created', coupon);
   return coupon;
+}
+
+/** What it takes off in other currencies. */
+function readOptions(
+  params: Params,
+  before: Coupon['currency_options'] = {},
+): Pick<Coupon, 'currency_options'> {
+  const options = params.object('currency_options');
+  if (options === undefined) {
+    return {};
+  }
+  const read = options.keys().map((key) => {
+    const one = options.object(key);
+    const amount = one?.integer('amount_off');
+    if (one === undefined || amount === undefined) {
+      throw missingParameter(`${options.name(key)}[amount_off]`);
+    }
+    refuseUnknownCurrency(key, options.name(key));
+    return [key.toLowerCase(), { amount_off: amount }] as const;
+  });
+  return { currency_options: { ...before, ...Object.fromEntries(read) } };
 }
 
 export function needCoupon(world: World, id: string, param?: string): Coupon {
@@ -158,6 +181,7 @@ export const couponRoutes: readonly Route[] = [
         ...before,
         name: params.text('name') ?? before.name,
         metadata: params.metadata(before.metadata ?? {}),
+        ...readOptions(params, before.currency_options),
       });
       emit(world, 'coupon.updated', coupon, before);
       return coupon;

@@ -1,6 +1,6 @@
 import { invalid, missingParameter } from '../api/errors.ts';
-import { leastOf, shownAmount } from '../api/money.ts';
-import type { Params } from '../api/params.ts';
+import { leastOf, refuseUnknownCurrency, shownAmount } from '../api/money.ts';
+import { Params } from '../api/params.ts';
 import type { Price } from '../shapes.ts';
 
 type Tier = NonNullable<Price['tiers']>[number];
@@ -40,17 +40,21 @@ export function readForm(params: Params): PriceForm {
             round: transform.oneOf('round', ['up', 'down']) ?? transform.need('round'),
           },
         }),
-    ...(options === undefined ? {} : { currency_options: readOptions(options) }),
+    ...(options === undefined ? {} : { currency_options: readOptions(options, { tiered }) }),
     ...(behaviour === undefined ? {} : { tax_behavior: behaviour }),
   };
 }
 
 function readTiered(params: Params): PriceForm {
+  const mode = params.oneOf('tiers_mode', ['graduated', 'volume']) ?? params.need('tiers_mode');
+  return { billing_scheme: 'tiered', tiers: readTiers(params), tiers_mode: mode };
+}
+
+function readTiers(params: Params): Tier[] {
   const tiers = params.objects('tiers');
   if (tiers.length === 0) {
     throw missingParameter(params.name('tiers'));
   }
-  const mode = params.oneOf('tiers_mode', ['graduated', 'volume']) ?? params.need('tiers_mode');
   const read = tiers.map(readTier);
   const open = read.findIndex((tier) => tier.up_to === null);
   if (open !== read.length - 1) {
@@ -63,11 +67,11 @@ function readTiered(params: Params): PriceForm {
       param: params.name('tiers'),
     });
   }
-  return { billing_scheme: 'tiered', tiers: read, tiers_mode: mode };
+  return read;
 }
 
 function readTier(tier: Params): Tier {
-  const [flat, unit] = [amountIn(tier, 'flat_amount'), amountIn(tier, 'unit_amount')];
+  const [flat = null, unit = null] = [amountIn(tier, 'flat_amount'), amountIn(tier, 'unit_amount')];
   if (flat === null && unit === null) {
     throw missingParameter(tier.name('unit_amount'));
   }
@@ -80,8 +84,17 @@ function readTier(tier: Params): Tier {
   } as Tier;
 }
 
-function amountIn(params: Params, key: string): number | null {
-  return params.decimal(key) ?? params.decimal(`${key}_decimal`) ?? null;
+/** An amount, whole or with decimals; undefined where none is named. */
+export function amountIn(params: Params, key: string): number | undefined {
+  const named = [key, `${key}_decimal`].find((one) => params.text(one) !== undefined) ?? key;
+  const amount = params.decimal(named);
+  if (amount !== undefined && amount < 0) {
+    throw invalid('Invalid non-negative integer', {
+      param: params.name(named),
+      code: 'parameter_invalid_integer',
+    });
+  }
+  return amount;
 }
 
 function whole(amount: number | null): number | null {
@@ -122,18 +135,28 @@ function readCustom(custom: Params, currency: string): NonNullable<Price['custom
   return { maximum, minimum, preset };
 }
 
-function readOptions(options: Params): NonNullable<Price['currency_options']> {
+/** `currency_options`: each has an amount of its own, and tiers where the price has some. */
+export function readOptions(
+  options: Params,
+  { tiered }: { tiered: boolean },
+): NonNullable<Price['currency_options']> {
   return Object.fromEntries(
-    options.keys().map((currency) => {
-      const one = options.object(currency);
-      const amount = one === undefined ? null : amountIn(one, 'unit_amount');
-      const custom = one?.object('custom_unit_amount');
+    options.keys().map((key) => {
+      const currency = key.toLowerCase();
+      refuseUnknownCurrency(currency, options.name(key));
+      const one = options.object(key) ?? new Params({}, options.name(key));
+      const amount = amountIn(one, 'unit_amount') ?? null;
+      const custom = one.object('custom_unit_amount');
+      if (!tiered && amount === null && custom === undefined) {
+        throw missingParameter(one.name('unit_amount'));
+      }
       return [
         currency,
         {
           custom_unit_amount:
             custom?.flag('enabled') === true ? readCustom(custom, currency) : null,
-          tax_behavior: one?.text('tax_behavior') ?? 'unspecified',
+          tax_behavior: one.text('tax_behavior') ?? 'unspecified',
+          ...(tiered ? { tiers: readTiers(one) } : {}),
           unit_amount: whole(amount),
           unit_amount_decimal: amount === null ? null : String(amount),
         },
@@ -144,45 +167,4 @@ function readOptions(options: Params): NonNullable<Price['currency_options']> {
 
 function missing(params: Params, key: string): never {
   throw missingParameter(params.name(key));
-}
-
-/** What so many of a price cost, in whole smallest units, rounded as Stripe does. */
-export function amountOf(price: Price, quantity: number): number {
-  const units = price.transform_quantity === null ? quantity : packages(price, quantity);
-  if (price.tiers !== undefined) {
-    return Math.round(tieredAmount(price.tiers, { units, mode: price.tiers_mode ?? 'graduated' }));
-  }
-  const unit =
-    price.unit_amount_decimal ?? price.unit_amount ?? price.custom_unit_amount?.preset ?? 0;
-  return Math.round(Number(unit) * units);
-}
-
-function packages({ transform_quantity: transform }: Price, quantity: number): number {
-  const parts = quantity / (transform?.divide_by ?? 1);
-  return transform?.round === 'down' ? Math.floor(parts) : Math.ceil(parts);
-}
-
-/** Graduated: each tier counts its own units. Volume: the tier that is reached counts them all. */
-function tieredAmount(
-  tiers: readonly Tier[],
-  { units, mode }: { units: number; mode: string },
-): number {
-  const costs = (tier: Tier, count: number) =>
-    Number(tier.flat_amount_decimal ?? 0) + Number(tier.unit_amount_decimal ?? 0) * count;
-  if (mode === 'volume') {
-    const reached = tiers.find((tier) => tier.up_to === null || units <= tier.up_to);
-    return reached === undefined ? 0 : costs(reached, units);
-  }
-  let [sum, below] = [0, 0];
-  for (const tier of tiers) {
-    const count = Math.min(units, tier.up_to ?? Infinity) - below;
-    if (count > 0 || (units === 0 && below === 0)) {
-      sum += costs(tier, count);
-    }
-    below = tier.up_to ?? below;
-    if (units <= below) {
-      break;
-    }
-  }
-  return sum;
 }

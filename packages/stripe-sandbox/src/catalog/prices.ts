@@ -5,8 +5,9 @@ import type { Route } from '../api/route.ts';
 import { emit } from '../events/emit.ts';
 import type { Price } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
+import { inCurrency } from './amount.ts';
 import { planOf } from './plan.ts';
-import { type PriceForm, readForm } from './price-forms.ts';
+import { amountIn, type PriceForm, readForm, readOptions } from './price-forms.ts';
 import { addProduct, needProduct } from './products.ts';
 
 export type NewPrice = {
@@ -105,11 +106,27 @@ export function needPrice(world: World, id: string, param?: string): Price {
   return price;
 }
 
-/** The price of a line: by id, or made from `price_data`. */
-export function priceOfLine(world: World, line: Params): Price {
-  const id = line.text('price') ?? line.text('plan');
+/** The price of a line, by id or made from `price_data`; refused where it has no such currency. */
+export function priceOfLine(world: World, line: Params, currency?: string): Price {
+  const price = readNamed(world, line);
+  if (currency !== undefined) {
+    inCurrency(price, currency, line.name('price'));
+  }
+  return price;
+}
+
+/** The price that a line names or describes; undefined where it does neither. */
+export function priceNamed(world: World, line: Params, currency?: string): Price | undefined {
+  return ['price', 'plan', 'pricing', 'price_data'].some((key) => line.has(key))
+    ? priceOfLine(world, line, currency)
+    : undefined;
+}
+
+function readNamed(world: World, line: Params): Price {
+  const inside = line.object('pricing');
+  const id = line.text('price') ?? line.text('plan') ?? inside?.text('price');
   if (id !== undefined) {
-    const price = needPrice(world, id, line.name('price'));
+    const price = needPrice(world, id, inside?.name('price') ?? line.name('price'));
     if (!price.active) {
       throw invalid(`The price specified is inactive. This field only accepts active prices.`, {
         param: line.name('price'),
@@ -124,41 +141,12 @@ export function priceOfLine(world: World, line: Params): Price {
   return addPrice(world, { ...readPrice(world, data), active: false });
 }
 
-/** A price as it is in another currency that it has; refused where it has not. */
-export function inCurrency(price: Price, currency: string | undefined, param: string): Price {
-  if (currency === undefined || currency === price.currency) {
-    return price;
-  }
-  const option = price.currency_options?.[currency];
-  if (option === undefined || price.recurring !== null) {
-    const what = price.recurring === null ? '' : ' A subscription is in the currency of its price.';
-    throw invalid(
-      `The price specified only supports \`${price.currency}\`. This doesn't match the expected currency: \`${currency}\`.${what}`,
-      { param },
-    );
-  }
-  const { custom_unit_amount, unit_amount, unit_amount_decimal: decimal } = option;
-  return {
-    ...price,
-    currency,
-    custom_unit_amount,
-    unit_amount,
-    unit_amount_decimal: decimal === null ? null : String(decimal),
-  };
-}
-
 function readPrice(world: World, params: Params): NewPrice {
   const recurring = params.object('recurring');
-  const amount = params.decimal('unit_amount') ?? params.decimal('unit_amount_decimal');
+  const amount = amountIn(params, 'unit_amount');
   const form = readForm(params);
   if (amount === undefined && form.tiers === undefined && form.custom_unit_amount == null) {
     throw missingParameter(params.name('unit_amount'));
-  }
-  if (amount !== undefined && amount < 0) {
-    throw invalid('Invalid non-negative integer', {
-      param: params.name('unit_amount'),
-      code: 'parameter_invalid_integer',
-    });
   }
   return {
     product: productOf(world, params),
@@ -217,12 +205,24 @@ function updatePrice(world: World, before: Price, params: Params): Price {
       ? null
       : (params.text('lookup_key') ?? before.lookup_key),
     metadata: params.metadata(before.metadata),
+    tax_behavior: params.text('tax_behavior') ?? before.tax_behavior,
+    ...optionsAfter(before, params),
   });
   if (price.lookup_key !== null && price.lookup_key !== before.lookup_key) {
     claimLookupKey(world, price, params.flag('transfer_lookup_key') ?? false);
   }
   emit(world, 'price.updated', price, before);
   return price;
+}
+
+/** Other currencies are added or replaced; an empty value takes them all off. */
+function optionsAfter(before: Price, params: Params): Partial<Price> {
+  const given = params.object('currency_options');
+  if (given === undefined) {
+    return params.unsets('currency_options') ? { currency_options: {} } : {};
+  }
+  const tiered = before.billing_scheme === 'tiered';
+  return { currency_options: { ...before.currency_options, ...readOptions(given, { tiered }) } };
 }
 
 function listPrices(world: World, params: Params): Price[] {

@@ -67,7 +67,7 @@ export function toggleOptional(
   }
   const plan = sessionPlan(world, before.id);
   const { [price]: known, ...others } = plan.chosen ?? {};
-  const line = known === undefined ? lineOfOptional(world, item) : undefined;
+  const line = known === undefined ? lineOfOptional(world, item, before.currency) : undefined;
   const chosen = line === undefined ? others : { ...others, [price]: line.id };
   world.store.put('session_plan', { ...plan, chosen });
   const lines =

@@ -4,6 +4,7 @@ import type { Params } from '../api/params.ts';
 import { type Redemption, readDiscounts } from '../billing/discounts.ts';
 import { readAnchor } from '../billing/read-cycle.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
+import { refuseSecondCurrency, runningCurrency } from '../customers/currency.ts';
 import { needCustomer } from '../customers/customers.ts';
 import type { CheckoutSession, SessionLine } from '../shapes.ts';
 import type { SubscriptionPlan } from '../store/records.ts';
@@ -39,7 +40,10 @@ export function createSession(world: World, params: Params): CheckoutSession {
   }
   const lines = untilAnchor(world, whole, subscriptionData);
   const optionalItems = readOptionalItems(world, params);
-  const offered = [...lines, ...optionalItems.map((item) => lineOfOptional(world, item))];
+  const offered = [
+    ...lines,
+    ...optionalItems.map((item) => lineOfOptional(world, item, lines[0]?.currency)),
+  ];
   refuseLines(mode, offered);
   refuseBesideCustom(offered);
   const discounts = readDiscounts(world, params);
@@ -119,8 +123,13 @@ function readUrl(params: Params, key: string): string | undefined {
 }
 
 function readModeLines(world: World, mode: string, params: Params): SessionLine[] {
-  const rates = readTaxRates(world, params.object('subscription_data'), 'default_tax_rates');
-  const lines = readLines(world, params, rates);
+  const defaultTaxRates = readTaxRates(
+    world,
+    params.object('subscription_data'),
+    'default_tax_rates',
+  );
+  const currency = readCurrency(world, mode, params);
+  const lines = readLines(world, params, { currency, defaultTaxRates });
   if (mode === 'setup') {
     return lines;
   }
@@ -134,6 +143,18 @@ function readModeLines(world: World, mode: string, params: Params): SessionLine[
     });
   }
   return lines;
+}
+
+/** What the session asks for; what recurs is in the currency of what runs for its customer. */
+function readCurrency(world: World, mode: string, params: Params): string | undefined {
+  const [customer, asked] = [params.text('customer'), params.text('currency')?.toLowerCase()];
+  if (mode !== 'subscription' || customer === undefined) {
+    return asked;
+  }
+  if (asked !== undefined) {
+    refuseSecondCurrency(world, customer, { currency: asked, asked: true });
+  }
+  return asked ?? runningCurrency(world, customer);
 }
 
 /** What no mix of lines and optional items may be. */

@@ -1,5 +1,6 @@
 import { invalid } from '../api/errors.ts';
 import { leastOf, MAX_AMOUNT, shownAmount } from '../api/money.ts';
+import { inCurrency } from '../catalog/amount.ts';
 import type { SessionLine } from '../shapes.ts';
 
 /** The line whose amount the buyer says; undefined where every price is fixed. */
@@ -9,9 +10,10 @@ export function customLine(lines: readonly SessionLine[]): SessionLine | undefin
 
 /** What the buyer may say, in the smallest unit. */
 export function limitsOf({ price, currency }: SessionLine): { least: number; most: number } {
+  const { custom_unit_amount: limits } = inCurrency(price, currency);
   return {
-    least: price.custom_unit_amount?.minimum ?? Math.max(1, leastOf(currency)),
-    most: price.custom_unit_amount?.maximum ?? MAX_AMOUNT,
+    least: limits?.minimum ?? Math.max(1, leastOf(currency)),
+    most: limits?.maximum ?? MAX_AMOUNT,
   };
 }
 

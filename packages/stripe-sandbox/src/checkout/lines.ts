@@ -1,10 +1,10 @@
 import { invalid } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
 import { type Redemption, takeOff } from '../billing/discounts.ts';
-import { priceAmount } from '../billing/lines.ts';
 import { onTop, sumOf, taxesOn } from '../billing/taxes.ts';
+import { amountOf } from '../catalog/amount.ts';
 import { needCoupon } from '../catalog/coupons.ts';
-import { inCurrency, needPrice, priceOfLine } from '../catalog/prices.ts';
+import { needPrice, priceOfLine } from '../catalog/prices.ts';
 import { needProduct } from '../catalog/products.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import type { CheckoutSession, Price, SessionLine, TaxRate } from '../shapes.ts';
@@ -16,20 +16,21 @@ const MAX_OPTIONAL = 10;
 
 export type OptionalItem = NonNullable<CheckoutSession['optional_items']>[number];
 
-/** `line_items[]` of a session or payment link. `defaultTaxRates` apply to those that name none. */
+/** `line_items[]` of a session, quote or payment link. `defaultTaxRates` apply to those that name none. */
 export function readLines(
   world: World,
   params: Params,
-  defaultTaxRates: readonly TaxRate[] = [],
+  {
+    currency,
+    defaultTaxRates = [],
+  }: { currency: string | undefined; defaultTaxRates?: readonly TaxRate[] | undefined },
 ): SessionLine[] {
   const items = params.objects('line_items');
   if (items.length > MAX_LINES) {
     throw invalid(`A session can have up to ${MAX_LINES} line items.`, { param: 'line_items' });
   }
-  const currency = params.text('currency')?.toLowerCase();
   return items.map((item) => {
-    const price = priceOfLine(world, item);
-    const charged = inCurrency(price, currency, item.name('price'));
+    const price = priceOfLine(world, item, currency);
     const quantity = item.integer('quantity');
     if (quantity === undefined && price.recurring === null) {
       throw invalid('Quantity is required. Add `quantity` to `line_items[0]`', {
@@ -45,7 +46,7 @@ export function readLines(
     const own = readTaxRates(world, item, 'tax_rates') ?? [];
     return lineOf(world, {
       price,
-      charged,
+      currency: currency ?? price.currency,
       quantity: quantity ?? 1,
       adjustable: readAdjustable(item),
       metadata: item.metadata(),
@@ -69,16 +70,15 @@ function lineOf(
   world: World,
   of: {
     price: Price;
-    /** The price in the order's currency; default: in its own. */
-    charged?: Price;
+    currency: string;
     quantity: number;
     adjustable: OptionalItem['adjustable_quantity'];
     metadata: Record<string, string>;
     taxRates: readonly TaxRate[];
   },
 ): SessionLine {
-  const { price, charged = price, quantity, taxRates } = of;
-  const amount = priceAmount(charged, quantity);
+  const { price, currency, quantity, taxRates } = of;
+  const amount = amountOf(price, { quantity, currency });
   return taxed({
     id: newId('li'),
     object: 'item',
@@ -87,7 +87,7 @@ function lineOf(
     amount_subtotal: amount,
     amount_tax: 0,
     amount_total: amount,
-    currency: charged.currency,
+    currency,
     description: needProduct(world, price.product).name,
     metadata: of.metadata,
     price,
@@ -117,11 +117,17 @@ export function readOptionalItems(world: World, params: Params): OptionalItem[] 
 }
 
 /** The line that an optional item becomes once the buyer adds it. */
-export function lineOfOptional(world: World, item: OptionalItem): SessionLine {
+export function lineOfOptional(
+  world: World,
+  item: OptionalItem,
+  currency: string | null | undefined,
+): SessionLine {
   const { price, quantity, adjustable_quantity: adjustable } = item;
   const taxRates: TaxRate[] = [];
+  const sold = needPrice(world, price);
   return lineOf(world, {
-    price: needPrice(world, price),
+    price: sold,
+    currency: currency ?? sold.currency,
     quantity,
     adjustable,
     metadata: {},
@@ -135,9 +141,10 @@ export function discountLines(
   lines: readonly SessionLine[],
   redemptions: readonly Redemption[],
 ): SessionLine[] {
+  const currency = lines[0]?.currency ?? '';
   let left = lines.map((line) => line.amount_subtotal);
   for (const { coupon } of redemptions) {
-    const off = takeOff(needCoupon(world, coupon), left);
+    const off = takeOff(needCoupon(world, coupon), { amounts: left, currency });
     left = left.map((amount, at) => amount - (off[at] ?? 0));
   }
   return lines.map((line, at) =>

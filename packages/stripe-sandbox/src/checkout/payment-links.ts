@@ -11,7 +11,8 @@ import { readLines, readOptionalItems } from './lines.ts';
 import { addSession } from './sessions.ts';
 
 function createLink(world: World, params: Params): PaymentLink {
-  const lines = readLines(world, params);
+  const currency = params.text('currency')?.toLowerCase();
+  const lines = readLines(world, params, { currency });
   const [first] = lines;
   if (first === undefined) {
     throw invalid('Missing required param: line_items.', {

@@ -2,6 +2,7 @@ import { invalid, missingParameter } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
 import { readDiscounts } from '../billing/discounts.ts';
 import { needSubscription } from '../billing/subscriptions.ts';
+import { inCurrency } from '../catalog/amount.ts';
 import { needPrice } from '../catalog/prices.ts';
 import type { PortalConfiguration, PortalSession, Subscription } from '../shapes.ts';
 import type { World } from '../world.ts';
@@ -129,7 +130,14 @@ function readConfirmation(
     items: [
       {
         id,
-        price: price === undefined ? old.price.id : needPrice(world, price, item.name('price')).id,
+        price:
+          price === undefined
+            ? old.price.id
+            : inCurrency(
+                needPrice(world, price, item.name('price')),
+                subscription.currency,
+                item.name('price'),
+              ).id,
         quantity: item.integer('quantity') ?? old.quantity ?? 1,
       },
     ],

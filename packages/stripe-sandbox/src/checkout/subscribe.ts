@@ -73,6 +73,7 @@ function startSubscription(world: World, session: CheckoutSession, method: strin
     customer: session.customer ?? '',
     items: recurring.map((line) => itemOf(line, data.defaultTaxRates)),
     once: once.map((line) => itemOf(line, data.defaultTaxRates)),
+    currency: session.currency ?? undefined,
     defaultTaxRates: data.defaultTaxRates,
     metadata: data.metadata,
     description: data.description,

@@ -1,8 +1,8 @@
 import { finalizeInvoice } from '../billing/finalize-invoice.ts';
 import { addInvoice, needInvoice } from '../billing/invoices.ts';
-import { priceAmount } from '../billing/lines.ts';
 import { methodFor, payInvoice } from '../billing/pay-invoice.ts';
 import { needSubscription } from '../billing/subscriptions.ts';
+import { amountOf } from '../catalog/amount.ts';
 import { needPrice } from '../catalog/prices.ts';
 import { needCustomer } from '../customers/customers.ts';
 import type { Invoice } from '../shapes.ts';
@@ -34,9 +34,10 @@ export function makeInvoice(world: World, input: HandMadeInvoice): Invoice {
     input.subscription === undefined ? null : needSubscription(world, input.subscription);
   return inTimeOf(world, customer.id, () => {
     const now = world.now();
+    const currency = subscription?.currency ?? currencyOf(world, input);
     const draft = addInvoice(world, {
       customer: customer.id,
-      currency: currencyOf(world, input),
+      currency,
       reason,
       subscription,
       ...(reason === 'quote_accept' ? { quote: newId('qt') } : {}),
@@ -46,8 +47,8 @@ export function makeInvoice(world: World, input: HandMadeInvoice): Invoice {
         return {
           price,
           quantity,
-          amount: line.amount ?? (price === null ? 0 : priceAmount(price, quantity)),
-          currency: price?.currency ?? world.settings.currency,
+          amount: line.amount ?? (price === null ? 0 : amountOf(price, { quantity, currency })),
+          currency,
           description: line.description ?? price?.nickname ?? 'Item',
           period: { start: now, end: now },
           subscription: subscription?.id ?? null,

@@ -3,7 +3,7 @@ import type { ThinEvent } from '../store/records.ts';
 import type { World } from '../world.ts';
 
 const SNAPSHOT_ID = 'evt_';
-const THIN_ID = 'evt_test_65';
+export const THIN_ID = 'evt_test_65';
 
 /** Where an object is read, where that is not `/v1/<kind>s/<id>`. */
 const FOLDERS: Readonly<Record<string, string>> = {

@@ -66,7 +66,7 @@ function listEvents(world: World, params: Params): ThinEvent[] {
         at <= until &&
         at < before &&
         (types.length === 0 || types.includes(event.type)) &&
-        (about === undefined || event.related_object.id === about)
+        (about === undefined || event.related_object?.id === about)
       );
     })
     .sort((a, b) => Date.parse(b.created) - Date.parse(a.created));

@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { amountOf } from '../catalog/amount.ts';
 import { customLine, limitsOf } from '../checkout/custom-amount.ts';
 import { lineOfOptional } from '../checkout/lines.ts';
 import { isTrial, needSession, redemptionsOf, sessionPlan } from '../checkout/sessions.ts';
@@ -128,23 +129,25 @@ function lineRow(session: CheckoutSession, line: SessionLine): Html {
 }
 
 /** In the currency of the order, which need not be the price's own. */
-function unitAmount({ price, currency, amount_subtotal: amount, quantity }: SessionLine): number {
-  return price.currency === currency
-    ? (price.unit_amount ?? 0)
-    : Math.round(amount / (quantity ?? 1));
+function unitAmount({ price, currency }: SessionLine): number {
+  return amountOf(price, { quantity: 1, currency });
 }
 
 /** What the buyer may add, or has added and may take off. */
-function optionalItems(world: World, { id, optional_items: offered }: CheckoutSession): Html | '' {
+function optionalItems(
+  world: World,
+  { id, currency, optional_items: offered }: CheckoutSession,
+): Html | '' {
   if (offered == null || offered.length === 0) {
     return '';
   }
   const { chosen = {} } = sessionPlan(world, id);
   return html`<section class="card" aria-labelledby="optional"><h2 id="optional">Add to your order</h2>
 ${offered.map((item) => {
-  const { description, price, quantity } = lineOfOptional(world, item);
+  const line = lineOfOptional(world, item, currency);
+  const { description, price, quantity } = line;
   return html`<form class="row" method="post" action="/c/pay/${id}/optional"><input type="hidden" name="price" value="${item.price}">
-<span class="grow">${String(quantity)} × ${description} <span class="dim">${money(price.unit_amount ?? 0, price.currency)} ${every(price.recurring)}</span></span>
+<span class="grow">${String(quantity)} × ${description} <span class="dim">${money(unitAmount(line), line.currency)} ${every(price.recurring)}</span></span>
 <button class="small" type="submit">${item.price in chosen ? 'Remove' : 'Add'} ${description}</button></form>`;
 })}</section>`;
 }

@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { invalid } from '../api/errors.ts';
 import { needSubscription } from '../billing/subscriptions.ts';
+import { amountOf } from '../catalog/amount.ts';
 import { needPrice } from '../catalog/prices.ts';
 import { needPortalSession } from '../checkout/portal.ts';
 import { needConfiguration } from '../checkout/portal-configurations.ts';
@@ -77,7 +78,9 @@ function subscriptionOf(world: World, flow: Flow) {
 function confirmation(world: World, flow: Flow): Html {
   const [item] = flow.subscription_update_confirm?.items ?? [];
   const price = needPrice(world, item?.price ?? '');
-  return html`<p>${String(item?.quantity ?? 1)} × ${price.nickname ?? price.id}: ${money((price.unit_amount ?? 0) * (item?.quantity ?? 1), price.currency)} ${every(price.recurring)}</p>`;
+  const { currency } = subscriptionOf(world, flow);
+  const quantity = item?.quantity ?? 1;
+  return html`<p>${String(quantity)} × ${price.nickname ?? price.id}: ${money(amountOf(price, { quantity, currency }), currency)} ${every(price.recurring)}</p>`;
 }
 
 /** The customer confirms the flow; returns where they go then. */

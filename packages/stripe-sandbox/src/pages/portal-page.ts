@@ -6,6 +6,7 @@ import { nextPeriodEnd } from '../billing/renew.ts';
 import { changeSubscription } from '../billing/subscription-status.ts';
 import { needSubscription } from '../billing/subscriptions.ts';
 import { updateSubscription } from '../billing/update-subscription.ts';
+import { amountOf, hasCurrency } from '../catalog/amount.ts';
 import { needPrice } from '../catalog/prices.ts';
 import { needPortalSession } from '../checkout/portal.ts';
 import { needConfiguration } from '../checkout/portal-configurations.ts';
@@ -72,7 +73,7 @@ export function planField(world: World, session: PortalSession, subscription: Su
   const plans = plansOffered(world, configurationOf(world, session), subscription);
   const current = subscription.items.data[0]?.price.id;
   return html`<div class="grow"><label for="plan-${subscription.id}">Change plan</label>
-<select id="plan-${subscription.id}" name="price">${plans.map((price) => planOption(price, current))}</select></div>`;
+<select id="plan-${subscription.id}" name="price">${plans.map((price) => planOption(price, { current, currency: subscription.currency }))}</select></div>`;
 }
 
 /** The default configuration offers both ways to cancel; another offers the one that it says. */
@@ -102,13 +103,16 @@ function plansOffered(
       (price) =>
         price.active &&
         price.recurring !== null &&
-        price.currency === subscription.currency &&
+        hasCurrency(price, subscription.currency) &&
         (named.length === 0 || named.includes(price.id)),
     );
 }
 
-function planOption(price: Price, current: string | undefined): Html {
-  return html`<option value="${price.id}" ${price.id === current ? 'selected' : ''}>${price.nickname ?? price.id}: ${money(price.unit_amount ?? 0, price.currency)} ${every(price.recurring)}</option>`;
+function planOption(
+  price: Price,
+  { current, currency }: { current: string | undefined; currency: string },
+): Html {
+  return html`<option value="${price.id}" ${price.id === current ? 'selected' : ''}>${price.nickname ?? price.id}: ${money(amountOf(price, { quantity: 1, currency }), currency)} ${every(price.recurring)}</option>`;
 }
 
 /** Carries out one of the page's buttons. Changing the plan is invoiced at once, as portals do. */
@@ -206,11 +210,13 @@ function changePlan(
   const { subscription, price, item, features } = to;
   const updates = features.subscription_update;
   const old = subscription.items.data.find((one) => one.id === item);
+  const { currency } = subscription;
+  const costs = (one: Price) => amountOf(one, { quantity: 1, currency });
   const waits =
     old !== undefined &&
     updates.schedule_at_period_end.conditions.some(({ type }) =>
       type === 'decreasing_item_amount'
-        ? (price.unit_amount ?? 0) < (old.price.unit_amount ?? 0)
+        ? costs(price) < costs(old.price)
         : isShorter(price, old.price),
     );
   if (waits) {

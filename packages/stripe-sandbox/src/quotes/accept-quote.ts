@@ -43,6 +43,7 @@ function subscribe(
     lines.map((line) => ({ price: line.price, quantity: line.quantity ?? 1 }));
   const subscription = addSubscription(world, {
     customer: quote.customer ?? '',
+    currency: quote.currency ?? undefined,
     items: items(of.recurring),
     once: items(of.lines.filter((line) => line.price.recurring === null)),
     metadata: metadata ?? {},

@@ -21,7 +21,11 @@ function updateQuote(world: World, before: Quote, params: Params): Quote {
   const plan = world.store.get('quote_plan', before.id);
   const again = params.has('line_items') && plan !== undefined;
   const lines = again
-    ? discountLines(world, readLines(world, params), plan.redemptions)
+    ? discountLines(
+        world,
+        readLines(world, params, { currency: before.currency ?? undefined }),
+        plan.redemptions,
+      )
     : (plan?.lines ?? []);
   if (again) {
     world.store.put('quote_plan', { ...plan, lines });

@@ -2,6 +2,7 @@ import { invalid, missingParameter, noSuch } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
 import { readDiscounts } from '../billing/discounts.ts';
 import { discountLines, readLines, totals } from '../checkout/lines.ts';
+import { runningCurrency } from '../customers/currency.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { emit } from '../events/emit.ts';
 import type { Quote, SessionLine } from '../shapes.ts';
@@ -12,7 +13,8 @@ const MONTH = 30 * 86_400;
 /** Makes a draft of what is offered to a customer. */
 export function createQuote(world: World, params: Params): Quote {
   const customer = needCustomer(world, params.need('customer'), 'customer');
-  const lines = readLines(world, params);
+  const currency = runningCurrency(world, customer.id);
+  const lines = readLines(world, params, { currency });
   const [first] = lines;
   if (first === undefined) {
     throw missingParameter('line_items');

@@ -2,6 +2,7 @@ import { invalid, missingParameter } from '../api/errors.ts';
 import { Params } from '../api/params.ts';
 import { periodEnd } from '../billing/periods.ts';
 import { needSubscription } from '../billing/subscriptions.ts';
+import { refuseSecondCurrency } from '../customers/currency.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { ownPaymentMethod } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
@@ -22,19 +23,27 @@ export function createSchedule(world: World, params: Params): SubscriptionSchedu
     return createFrom(world, from, params);
   }
   const customer = needCustomer(world, params.need('customer'), 'customer');
+  return inTimeOf(world, customer.id, () => createOf(world, customer.id, params));
+}
+
+/** A schedule of phases; where the first has begun, with its subscription. */
+export function createOf(world: World, customer: string, params: Params): SubscriptionSchedule {
   if (!params.has('phases')) {
-    throw missingParameter('phases');
+    throw missingParameter(params.name('phases'));
   }
-  return inTimeOf(world, customer.id, () => {
-    const now = world.now();
-    const start = params.moment('start_date', now) ?? now;
-    const phases = readPhases(world, params, { customer: customer.id, start });
-    if ((phases.at(-1)?.end_date ?? 0) <= now) {
-      throw invalid('The last phase of a schedule must end in the future.', { param: 'phases' });
-    }
-    const schedule = addSchedule(world, params, { customer: customer.id, phases });
-    return start > now ? schedule : startSchedule(world, schedule);
-  });
+  const now = world.now();
+  const start = params.moment('start_date', now) ?? now;
+  const phases = readPhases(world, params, { customer, start });
+  const [first] = phases;
+  if (first === undefined || (phases.at(-1)?.end_date ?? 0) <= now) {
+    throw invalid('The last phase of a schedule must end in the future.', {
+      param: params.name('phases'),
+    });
+  }
+  const asked = params.objects('phases').some((phase) => phase.has('currency'));
+  refuseSecondCurrency(world, customer, { currency: first.currency, asked });
+  const schedule = addSchedule(world, params, { customer, phases });
+  return first.start_date > now ? schedule : startSchedule(world, schedule);
 }
 
 function createFrom(world: World, id: string, params: Params): SubscriptionSchedule {

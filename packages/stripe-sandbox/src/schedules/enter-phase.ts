@@ -1,9 +1,9 @@
 import { addDiscount, type Redemption } from '../billing/discounts.ts';
 import { addInvoiceItem } from '../billing/invoice-items.ts';
-import { priceAmount } from '../billing/lines.ts';
 import { renew } from '../billing/renew.ts';
 import { addSubscription } from '../billing/subscriptions.ts';
 import { type ItemUpdate, itemsAfter, updateSubscription } from '../billing/update-subscription.ts';
+import { amountOf } from '../catalog/amount.ts';
 import { needPrice } from '../catalog/prices.ts';
 import type { SchedulePhase, Subscription, SubscriptionSchedule } from '../shapes.ts';
 import type { World } from '../world.ts';
@@ -17,6 +17,7 @@ export function beginSubscription(
   const settings = schedule.default_settings;
   return addSubscription(world, {
     customer: schedule.customer,
+    currency: phase.currency,
     items: phase.items.map((item) => ({
       price: needPrice(world, item.price),
       quantity: item.quantity ?? 1,
@@ -161,7 +162,7 @@ function withExtras(world: World, subscription: Subscription, phase: SchedulePha
       ...extra,
       customer: subscription.customer,
       currency: subscription.currency,
-      amount: priceAmount(extra.price, extra.quantity),
+      amount: amountOf(extra.price, { ...extra, currency: subscription.currency }),
       description: extra.price.nickname ?? extra.price.id,
       period: { start: phase.start_date, end: phase.end_date },
       subscription: subscription.id,

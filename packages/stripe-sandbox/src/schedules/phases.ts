@@ -15,7 +15,7 @@ const INTERVALS = ['day', 'week', 'month', 'year'] as const;
 export function readPhases(
   world: World,
   params: Params,
-  of: { customer: string; start?: number | undefined },
+  of: { customer: string; start?: number | undefined; currency?: string | undefined },
 ): SchedulePhase[] {
   const given = params.objects('phases');
   const phases: SchedulePhase[] = [];
@@ -33,9 +33,11 @@ export function readPhases(
         param: phase.name('start_date'),
       });
     }
-    const items = readItems(world, phase);
+    const currency = before?.currency ?? of.currency ?? currencyOf(phase);
+    refuseOtherCurrency(phase, currency);
+    const items = readItems(world, phase, currency);
     const end = endOf(world, { phase, items, start, next: given[nth + 1] });
-    phases.push(readPhase(world, phase, { customer: of.customer, start, end, items }));
+    phases.push(readPhase(world, phase, { customer: of.customer, start, end, currency, items }));
   }
   return phases;
 }
@@ -89,13 +91,29 @@ function endOf(world: World, { phase, items, start, next }: Place): number {
   return ends;
 }
 
-function readItems(world: World, phase: Params): SchedulePhase['items'] {
+/** All phases are in the currency of the first: a subscription cannot change its own. */
+function refuseOtherCurrency(phase: Params, currency: string | undefined): void {
+  if (currency !== undefined && (currencyOf(phase) ?? currency) !== currency) {
+    throw invalid(
+      `All phases of a subscription schedule must have the same currency. This one expects \`${currency}\`.`,
+      { param: phase.name('currency') },
+    );
+  }
+}
+
+function currencyOf(phase: Params): string | undefined {
+  return phase.text('currency')?.toLowerCase();
+}
+
+function readItems(world: World, phase: Params, asked: string | undefined): SchedulePhase['items'] {
+  let currency = asked;
   const items = phase.has('items') ? phase.objects('items') : phase.objects('plans');
   if (items.length === 0) {
     throw missingParameter(phase.name('items'));
   }
   return items.map((item) => {
-    const price = priceOfLine(world, item);
+    const price = priceOfLine(world, item, currency);
+    currency ??= price.currency;
     if (price.recurring === null) {
       throw invalid(
         `The price specified is set to \`type=one_time\` but this field only accepts prices with \`type=recurring\`.`,
@@ -117,7 +135,13 @@ function readItems(world: World, phase: Params): SchedulePhase['items'] {
 function readPhase(
   world: World,
   phase: Params,
-  at: { customer: string; start: number; end: number; items: SchedulePhase['items'] },
+  at: {
+    customer: string;
+    start: number;
+    end: number;
+    currency: string | undefined;
+    items: SchedulePhase['items'];
+  },
 ): SchedulePhase {
   const method = phase.text('default_payment_method');
   const trial = phase.flag('trial') ?? false;
@@ -128,9 +152,10 @@ function readPhase(
     });
   }
   const days = phase.object('invoice_settings')?.integer('days_until_due');
+  const currency = at.currency ?? needPrice(world, at.items[0]?.price ?? '').currency;
   return {
-    ...blankPhase({ start: at.start, end: at.end, currency: currencyOf(world, at.items) }),
-    add_invoice_items: readExtras(world, phase),
+    ...blankPhase({ start: at.start, end: at.end, currency }),
+    add_invoice_items: readExtras(world, phase, currency),
     billing_cycle_anchor: phase.oneOf('billing_cycle_anchor', ANCHORS) ?? null,
     collection_method:
       phase.oneOf('collection_method', ['charge_automatically', 'send_invoice']) ?? null,
@@ -156,17 +181,17 @@ function readPhase(
   };
 }
 
-function currencyOf(world: World, items: SchedulePhase['items']): string {
-  return needPrice(world, items[0]?.price ?? '').currency;
-}
-
-function readExtras(world: World, phase: Params): SchedulePhase['add_invoice_items'] {
+function readExtras(
+  world: World,
+  phase: Params,
+  currency: string,
+): SchedulePhase['add_invoice_items'] {
   return phase.objects('add_invoice_items').map((extra) => ({
     discountable: extra.flag('discountable') ?? null,
     discounts: [],
     metadata: extra.metadata(),
     period: { start: { type: 'phase_start' }, end: { type: 'phase_end' } },
-    price: priceOfLine(world, extra).id,
+    price: priceOfLine(world, extra, currency).id,
     quantity: extra.integer('quantity') ?? 1,
     tax_rates: [],
   }));

@@ -21,7 +21,8 @@ function mustRun(schedule: SubscriptionSchedule, verb: string): SubscriptionSche
   return schedule;
 }
 
-function updateSchedule(
+/** Changes a schedule as `POST /v1/subscription_schedules/:id` does. */
+export function updateSchedule(
   world: World,
   before: SubscriptionSchedule,
   params: Params,
@@ -56,7 +57,10 @@ function updateSchedule(
 
 /** The phases after an update: past ones may be left out, and stay. */
 function phasesAfter(world: World, before: SubscriptionSchedule, params: Params): SchedulePhase[] {
-  const given = readPhases(world, params, { customer: before.customer });
+  const given = readPhases(world, params, {
+    customer: before.customer,
+    currency: before.phases[0]?.currency,
+  });
   const start = given[0]?.start_date ?? 0;
   if (before.status === 'active' && !before.phases.some((one) => one.start_date === start)) {
     throw invalid('You cannot modify the start date of the current phase.', {
@@ -110,10 +114,10 @@ function cancelSchedule(
   return canceled;
 }
 
-function needSchedule(world: World, id: string): SubscriptionSchedule {
+export function needSchedule(world: World, id: string, param?: string): SubscriptionSchedule {
   const schedule = world.store.get('subscription_schedule', id);
   if (schedule === undefined) {
-    throw noSuch('subscription schedule', id);
+    throw noSuch('subscription schedule', id, param);
   }
   return schedule;
 }

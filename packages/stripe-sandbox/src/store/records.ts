@@ -160,7 +160,8 @@ export type ThinEvent = {
     type: 'request';
     request: { id: string; idempotency_key: string | null };
   };
-  related_object: { id: string; type: string; url: string };
+  related_object?: { id: string; type: string; url: string };
+  data?: object;
   /** The event that tells the same as a snapshot. */
   snapshot_event?: string;
 };
@@ -186,7 +187,13 @@ export type MeterEvent = {
   customer: string;
   value: number;
   timestamp: number;
+  /** Seconds since 1970. */
+  receivedAt: number;
+  /** Taken back by an adjustment. */
+  canceled: boolean;
 };
+/** Whoever has the token may report usage by the stream, until it expires. */
+export type MeterEventSession = { id: string; token: string; expiresAt: number };
 export type Setting = { id: string; value: number | string | boolean };
 export type Counter = { id: string; value: number };
 
@@ -218,6 +225,7 @@ export type Records = {
   invoice_payment: InvoicePayment;
   meter: Meter;
   meter_event: MeterEvent;
+  meter_event_session: MeterEventSession;
   payment_intent: PaymentIntent;
   intent_plan: IntentPlan;
   payment_link: PaymentLink;

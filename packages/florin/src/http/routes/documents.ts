@@ -77,7 +77,7 @@ function withChoice(choice: z.ZodObject, own: z.ZodObject | undefined): z.ZodObj
 }
 
 function toDocumented(operation: Operation): RouteConfig {
-  const { method, path, summary, tag, callers, params, body } = operation;
+  const { method, path, summary, tag, callers, params, body, bodyOptional } = operation;
   const isChosen = operation.role !== undefined && !hasAccountInPath(operation);
   const query = isChosen ? withChoice(CHOICE.query, operation.query) : operation.query;
   const headers = isChosen ? withChoice(CHOICE.headers, operation.headers) : operation.headers;
@@ -106,7 +106,12 @@ function toDocumented(operation: Operation): RouteConfig {
       ...(headers === undefined ? {} : { headers }),
       ...(body === undefined
         ? {}
-        : { body: { required: true, content: { 'application/json': { schema: body } } } }),
+        : {
+            body: {
+              required: bodyOptional !== true,
+              content: { 'application/json': { schema: body } },
+            },
+          }),
     },
     responses: Object.fromEntries([...answers, ...problems]),
   };

@@ -10,7 +10,9 @@ export function parametersOf(routes: readonly (readonly [method: string, path: s
   const table: { [route: string]: Node } = {};
   for (const [method, path] of routes) {
     const steps = path.replaceAll(/:\w+/g, '*');
-    const operation = path.startsWith('/v1/') && operationOf(method.toUpperCase(), steps);
+    // A page of v2 is asked for by its address, which says more than the SDK declares.
+    const checked = path.startsWith('/v1/') || (path.startsWith('/v2/') && method === 'post');
+    const operation = checked && operationOf(method.toUpperCase(), steps);
     if (operation && operation.path === steps) {
       table[`${method} ${path}`] =
         operation.params === null ? {} : (nodeOf(operation.params, 0) ?? {});
