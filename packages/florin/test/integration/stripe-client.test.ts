@@ -61,7 +61,7 @@ describe('a client whose SDK is loaded by its first request', () => {
       .listLineItems('cs_test_of_nobody')
       .autoPagingToArray({ limit: 5 });
     await expect(all).rejects.toSatisfy(isUnknownToStripe);
-    // An unhandled rejection is told of before the next turn of the event loop.
+    // Node reports an unhandled rejection before the next turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     expect(loose).toEqual([]);
   });
