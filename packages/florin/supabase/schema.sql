@@ -255,6 +255,18 @@ ALTER TYPE credits.piece OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.piece IS 'Credits that were moved out of a grant, where they are: not used (some may have lapsed), spent or reserved, and taken back.';
 
+CREATE TYPE credits.spent AS (
+	entry_id uuid,
+	posted bigint,
+	held bigint,
+	available bigint,
+	replayed boolean
+);
+
+ALTER TYPE credits.spent OWNER TO florin_owner;
+
+COMMENT ON TYPE credits.spent IS 'The entry of a spend and the balance after it; replayed when the key had been used before, with what was answered then.';
+
 CREATE DOMAIN credits.zero_or_more AS bigint
 	CONSTRAINT zero_or_more CHECK ((VALUE >= 0));
 
@@ -429,7 +441,7 @@ ALTER FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) O
 
 COMMENT ON FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) IS 'Keeps an alert until it is delivered. Internal: called in the transaction of its cause.';
 
-CREATE FUNCTION billing.apply_commands(p_commands jsonb) RETURNS void
+CREATE FUNCTION billing.apply_commands(p_commands jsonb) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $_$
@@ -438,24 +450,27 @@ declare
   v_account_id uuid;
   v_amount bigint;
   v_locked uuid[];
+  v_known boolean;
+  v_given credits.given;
+  v_count integer := jsonb_array_length(p_commands);
 begin
   -- One grant after the other of one account needs no lock beforehand: a purchase.
-  if jsonb_path_exists(p_commands,
+  if (v_count > 1 or p_commands #>> '{0,do}' <> 'issue') and jsonb_path_exists(p_commands,
        '$[*] ? (@.do == "reverse" || @.do == "restore" || @.accountId != $[0].accountId)') then
     v_locked := billing.lock_accounts_of(p_commands);
   end if;
   -- An invoice of many lines, of which nothing has gone back yet. Up to three cost less one by one.
-  if jsonb_array_length(p_commands) > 3 and not jsonb_path_exists(p_commands,
+  if v_count > 3 and not jsonb_path_exists(p_commands,
        '$[*] ? (!(@.do == "issue" && @.accountId == $[0].accountId))') then
     perform billing.issue_together(p_commands);
-    return;
+    return v_count;
   end if;
-  for v_place in 0 .. jsonb_array_length(p_commands) - 1 loop
+  for v_place in 0 .. v_count - 1 loop
     v_command := p_commands -> v_place;
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
     if v_command ->> 'do' in ('issue', 'rollover') then
-      perform billing.check_purchase(v_command);
+      v_known := billing.check_purchase(v_command);
       if v_command ->> 'do' = 'rollover' then
         v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
           v_command #>> '{metadata,stripe_subscription_id}',
@@ -463,7 +478,7 @@ begin
           to_timestamp((v_command ->> 'periodEnd')::double precision)));
         continue when v_amount < 1;
       end if;
-      perform credits.give(
+      v_given := credits.give(
         p_account_id => v_account_id,
         p_amount => v_amount,
         p_idempotency_key => v_command ->> 'key',
@@ -487,148 +502,126 @@ begin
         using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
     end if;
   end loop;
+  return v_count;
 end;
 $_$;
 
 ALTER FUNCTION billing.apply_commands(p_commands jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_commands(p_commands jsonb) IS 'Carries out the commands of one plan on the ledger, in order. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
+COMMENT ON FUNCTION billing.apply_commands(p_commands jsonb) IS 'Carries out the commands of one plan on the ledger, in order; how many they are. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
 
-CREATE FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) RETURNS text
+CREATE FUNCTION billing.apply_event(p_status text, p_event_id text DEFAULT NULL::text, p_payload json DEFAULT NULL::json, p_body bytea DEFAULT NULL::bytea, p_type text DEFAULT NULL::text, p_api_version text DEFAULT NULL::text, p_livemode boolean DEFAULT false, p_stripe_account text DEFAULT NULL::text, p_object_id text DEFAULT NULL::text, p_snapshot_event_id text DEFAULT NULL::text, p_created double precision DEFAULT NULL::double precision, p_retry_in_seconds double precision DEFAULT NULL::double precision, p_reason text DEFAULT NULL::text, p_error_code text DEFAULT NULL::text, p_error text DEFAULT NULL::text, p_needs_attention boolean DEFAULT false, p_unread boolean DEFAULT false, p_account_id uuid DEFAULT NULL::uuid, p_customer_id text DEFAULT NULL::text, p_linked_customer_id text DEFAULT NULL::text, p_linked_account_id uuid DEFAULT NULL::uuid, p_link_origin text DEFAULT NULL::text, p_deleted_customer_id text DEFAULT NULL::text, p_closed_session_id text DEFAULT NULL::text, p_subscription jsonb DEFAULT NULL::jsonb, p_subscription_read jsonb DEFAULT NULL::jsonb, p_payment_id uuid DEFAULT NULL::uuid, p_payment_version bigint DEFAULT NULL::bigint, p_payment_absorbs jsonb DEFAULT NULL::jsonb, p_payment_aliases text[] DEFAULT NULL::text[], p_payment_state jsonb DEFAULT NULL::jsonb, p_payment_status text DEFAULT NULL::text, p_payment_account_id uuid DEFAULT NULL::uuid, p_payment_subscription_id text DEFAULT NULL::text, p_payment_next_due_at double precision DEFAULT NULL::double precision, p_relatives jsonb DEFAULT NULL::jsonb, p_commands jsonb DEFAULT NULL::jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     AS $$
 declare
-  v_status text := p_plan ->> 'status';
-  v_open boolean := v_status in ('received', 'failed');
+  v_open boolean := p_status in ('received', 'failed');
   v_now timestamptz := clock_timestamp();
-  v_next timestamptz := case when v_open
-    then v_now + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
-    end;
-  v_event_id text := p_plan ->> 'eventId';
-  v_account_id uuid := (p_plan ->> 'accountId')::uuid;
-  v_customer_id text := coalesce(p_plan #>> '{customer,customerId}', p_plan ->> 'customerId');
-  v_kept_under text := p_plan #>> '{subscriptionRead,id}';
+  v_next timestamptz := case when v_open then v_now + make_interval(secs => p_retry_in_seconds) end;
+  v_customer_id text := coalesce(p_linked_customer_id, p_customer_id);
+  v_kept_under text;
   v_owner uuid;
-  v_new boolean := false;
   v_known text;
+  v_done bigint;
 begin
-  perform billing.check_keys('the plan', p_plan, array['eventId', 'body', 'status', 'retryInSeconds',
-    'unread', 'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
-    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment', 'relatives',
-    'subscriptionRead']);
-  if p_event ->> 'id' <> v_event_id or p_event is not null and v_event_id is null then
-    raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
-      using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
-  end if;
-  if v_customer_id is not null and p_plan ?| array['customer', 'unread'] then
+  if v_customer_id is not null and (p_unread or p_linked_customer_id is not null) then
     select c.account_id into v_owner from billing.customers c where c.customer_id = v_customer_id;
-    if p_plan -> 'unread' = 'true' and v_owner is not null and v_owner is distinct from v_account_id then
+    if p_unread and v_owner is not null and v_owner is distinct from p_account_id then
       perform billing.raise_stale();
     end if;
   end if;
-  if v_event_id is not null then
-    if p_event is not null then
-      insert into billing.events (event_id, type, api_version, livemode, stripe_account, object_id,
-          created_at, status, attempts, next_attempt_at, processed_at, account_id, customer_id, reason,
-          error_code, error, needs_attention, payload, body)
-        values (
-          v_event_id, p_event ->> 'type', p_event ->> 'api_version',
-          coalesce(p_event -> 'livemode' = 'true', false),
-          coalesce(p_event ->> 'account', p_event ->> 'context'),
-          coalesce(p_event #>> '{data,object,id}', p_event #>> '{related_object,id}'),
-          -- Snapshots count seconds, thin events write the time out.
-          case jsonb_typeof(p_event -> 'created')
-            when 'string' then (p_event ->> 'created')::timestamptz
-            else to_timestamp((p_event ->> 'created')::double precision) end,
-          v_status, 1, v_next, case when not v_open then v_now end,
-          v_account_id, p_plan ->> 'customerId', p_plan ->> 'reason',
-          p_plan ->> 'errorCode', p_plan ->> 'error',
-          coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event,
-          decode(p_plan ->> 'body', 'base64'))
-        on conflict (event_id) do nothing;
-      v_new := found;
+  if p_payload is not null then
+    insert into billing.events (event_id, type, api_version, livemode, stripe_account, object_id,
+        created_at, status, attempts, next_attempt_at, processed_at, account_id, customer_id, reason,
+        error_code, error, needs_attention, payload, body, snapshot_event_id)
+      values (
+        p_event_id, p_type, p_api_version, coalesce(p_livemode, false), p_stripe_account, p_object_id,
+        to_timestamp(p_created), p_status, 1, v_next, case when not v_open then v_now end, p_account_id,
+        p_customer_id, p_reason, p_error_code, p_error, coalesce(p_needs_attention, false), p_payload,
+        p_body, p_snapshot_event_id)
+      on conflict (event_id) do nothing;
+  end if;
+  if p_event_id is not null and (p_payload is null or not found) then
+    select e.status into v_known
+      from billing.events e where e.event_id = p_event_id for update;
+    if v_known in ('processed', 'skipped') then
+      return 'duplicate';
+    elsif v_known is null then
+      raise exception 'The inbox has no event %.', p_event_id
+        using errcode = '22023', hint = 'Nothing was written. Pass the event itself, to be stored.';
     end if;
-    if not v_new then
-      select e.status into v_known
-        from billing.events e where e.event_id = v_event_id for update;
-      if v_known in ('processed', 'skipped') then
-        return 'duplicate';
-      elsif v_known is null then
-        raise exception 'The inbox has no event %.', v_event_id
-          using errcode = '22023', hint = 'Nothing was written. Pass the event itself, to be stored.';
-      end if;
-      update billing.events e
-         set status = v_status,
-             attempts = e.attempts + case when p_event is null then 0 else 1 end,
-             next_attempt_at = v_next,
-             processed_at = case when v_status in ('processed', 'skipped') then v_now end,
-             account_id = coalesce(v_account_id, e.account_id),
-             customer_id = coalesce(p_plan ->> 'customerId', e.customer_id),
-             reason = p_plan ->> 'reason',
-             error_code = p_plan ->> 'errorCode',
-             error = p_plan ->> 'error',
-             needs_attention = coalesce((p_plan ->> 'needsAttention')::boolean, false)
-       where e.event_id = v_event_id;
-    end if;
+    update billing.events e
+       set status = p_status,
+           attempts = e.attempts + case when p_payload is null then 0 else 1 end,
+           next_attempt_at = v_next,
+           processed_at = case when p_status in ('processed', 'skipped') then v_now end,
+           account_id = coalesce(p_account_id, e.account_id),
+           customer_id = coalesce(p_customer_id, e.customer_id),
+           reason = p_reason,
+           error_code = p_error_code,
+           error = p_error,
+           needs_attention = coalesce(p_needs_attention, false)
+     where e.event_id = p_event_id;
   end if;
 
-  if p_plan #>> '{payment,subscriptionId}' <> coalesce(p_plan #>> '{subscriptionRead,of}', '') then
+  if p_subscription_read is not null then
+    v_kept_under := p_subscription_read ->> 'id';
+  end if;
+  if p_payment_subscription_id is not null
+     and p_payment_subscription_id is distinct from p_subscription_read ->> 'of' then
     perform 1 from billing.subscriptions s
-      where s.subscription_id = p_plan #>> '{payment,subscriptionId}' and s.kept_under = v_kept_under;
+      where s.subscription_id = p_payment_subscription_id and s.kept_under = v_kept_under;
     if not found then
       raise exception 'The plan writes a payment of subscription %, which was not read.',
-          p_plan #>> '{payment,subscriptionId}'
+          p_payment_subscription_id
         using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
     end if;
   end if;
-  if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
-    perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
+  if p_subscription_read is not null then
+    perform billing.claim_subscriptions(p_subscription_read);
   end if;
-  if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(p_plan -> 'payment', v_kept_under);
+  if p_payment_id is not null then
+    v_done := billing.write_payment(p_payment_id, p_payment_version, p_payment_absorbs,
+      p_payment_aliases, p_payment_state, p_payment_status, p_payment_account_id,
+      case when p_payment_subscription_id is not null then v_kept_under end, p_payment_next_due_at);
   end if;
-  if jsonb_typeof(p_plan -> 'relatives') = 'array' then
-    perform billing.write_payment(r.value, v_kept_under)
-      from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
-     order by r.ordinality;
+  if p_relatives is not null then
+    perform billing.write_relatives(p_relatives, v_kept_under);
   end if;
-  if jsonb_typeof(p_plan -> 'subscription') = 'object' then
-    perform billing.write_subscription(p_plan -> 'subscription');
+  if p_subscription is not null then
+    perform billing.write_subscription(p_subscription);
   end if;
-  if jsonb_typeof(p_plan -> 'customer') = 'object' and v_owner is null then
-    perform billing.check_keys('the customer', p_plan -> 'customer',
-      array['customerId', 'accountId', 'origin']);
+  if p_linked_customer_id is not null and v_owner is null then
     insert into billing.customers (customer_id, account_id, origin)
-      values (v_customer_id, (p_plan #>> '{customer,accountId}')::uuid, p_plan #>> '{customer,origin}')
+      values (p_linked_customer_id, p_linked_account_id, p_link_origin)
       on conflict do nothing;
     if found then
       -- Events of this customer that waited for their account are tried again at once.
       update billing.events e set status = 'failed', next_attempt_at = v_now
-       where e.customer_id = v_customer_id and e.status in ('failed', 'dead')
-         and e.event_id is distinct from v_event_id;
+       where e.customer_id = p_linked_customer_id and e.status in ('failed', 'dead')
+         and e.event_id is distinct from p_event_id;
     end if;
   end if;
-  if p_plan ->> 'deletedCustomerId' is not null then
+  if p_deleted_customer_id is not null then
     update billing.customers c set deleted_at = v_now, is_primary = false
-     where c.customer_id = p_plan ->> 'deletedCustomerId' and c.deleted_at is null;
+     where c.customer_id = p_deleted_customer_id and c.deleted_at is null;
   end if;
-  if p_plan ->> 'closedSessionId' is not null then
+  if p_closed_session_id is not null then
     delete from billing.open_checkouts o
-     where o.checkout_session_id = p_plan ->> 'closedSessionId';
+     where o.checkout_session_id = p_closed_session_id;
   end if;
-  if jsonb_typeof(p_plan -> 'commands') = 'array' then
-    perform billing.apply_commands(p_plan -> 'commands');
+  if p_commands is not null then
+    v_done := billing.apply_commands(p_commands);
   end if;
   return 'applied';
 end;
 $$;
 
-ALTER FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The event is null when the inbox has it already (eventId says which), or, with no eventId, for a job. Errors: 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
+COMMENT ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The payload is null when the inbox has it already (p_event_id says which), or, with no event id, for a job. Errors: 42883 for a parameter and 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
 
 CREATE FUNCTION billing.apply_events(p_deliveries jsonb) RETURNS text[]
     LANGUAGE plpgsql SECURITY DEFINER
@@ -637,14 +630,41 @@ CREATE FUNCTION billing.apply_events(p_deliveries jsonb) RETURNS text[]
     AS $$
 declare
   v_outcomes text[] := array_fill(null::text, array[jsonb_array_length(p_deliveries)]);
-  v_delivery jsonb;
   v_n integer := 0;
+  d record;
 begin
-  for v_delivery in select d.value from jsonb_array_elements(p_deliveries) d loop
+  perform billing.check_keys('a delivery', o.value, array[
+      'status', 'event_id', 'payload', 'body', 'type', 'api_version', 'livemode', 'stripe_account',
+      'object_id', 'snapshot_event_id', 'created', 'retry_in_seconds', 'reason', 'error_code', 'error',
+      'needs_attention', 'unread', 'account_id', 'customer_id', 'linked_customer_id',
+      'linked_account_id', 'link_origin', 'deleted_customer_id', 'closed_session_id', 'subscription',
+      'subscription_read', 'payment_id', 'payment_version', 'payment_absorbs', 'payment_aliases',
+      'payment_state', 'payment_status', 'payment_account_id', 'payment_subscription_id',
+      'payment_next_due_at', 'relatives', 'commands'])
+    from jsonb_array_elements(p_deliveries) o;
+  for d in
+    select * from jsonb_to_recordset(p_deliveries) as o (
+      status text, event_id text, payload text, body bytea, type text, api_version text,
+      livemode boolean, stripe_account text, object_id text, snapshot_event_id text,
+      created double precision, retry_in_seconds double precision, reason text, error_code text,
+      error text, needs_attention boolean, unread boolean, account_id uuid, customer_id text,
+      linked_customer_id text, linked_account_id uuid, link_origin text, deleted_customer_id text,
+      closed_session_id text, subscription jsonb, subscription_read jsonb, payment_id uuid,
+      payment_version bigint, payment_absorbs jsonb, payment_aliases text[], payment_state jsonb,
+      payment_status text, payment_account_id uuid, payment_subscription_id text,
+      payment_next_due_at double precision, relatives jsonb, commands jsonb)
+  loop
     v_n := v_n + 1;
     begin
       v_outcomes[v_n] := billing.apply_event(
-        nullif(v_delivery -> 'event', 'null'), v_delivery -> 'plan');
+        d.status, d.event_id, d.payload::json, d.body, d.type, d.api_version, d.livemode,
+        d.stripe_account, d.object_id, d.snapshot_event_id, d.created, d.retry_in_seconds, d.reason,
+        d.error_code, d.error, d.needs_attention, d.unread, d.account_id, d.customer_id,
+        d.linked_customer_id, d.linked_account_id, d.link_origin, d.deleted_customer_id,
+        d.closed_session_id, d.subscription, d.subscription_read, d.payment_id, d.payment_version,
+        d.payment_absorbs, d.payment_aliases, d.payment_state, d.payment_status,
+        d.payment_account_id, d.payment_subscription_id, d.payment_next_due_at, d.relatives,
+        d.commands);
     exception
       when serialization_failure then
         null;
@@ -659,7 +679,7 @@ $$;
 
 ALTER FUNCTION billing.apply_events(p_deliveries jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_events(p_deliveries jsonb) IS 'Several deliveries, each an object of event (null when the inbox has it) and plan, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
+COMMENT ON FUNCTION billing.apply_events(p_deliveries jsonb) IS 'Several deliveries, each an object of billing.apply_event''s parameters, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
 
 CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -783,7 +803,7 @@ ALTER FUNCTION billing.begin_top_up(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.begin_top_up(p_account_id uuid) IS 'Starts one top-up if all still holds under the lock: active, below the threshold, none under way, fewer than agreed this month (UTC), account open, no debt, no dispute. Returns begun, paused, or null. Any number of callers start one.';
 
-CREATE FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) RETURNS void
+CREATE FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
     AS $$
@@ -791,26 +811,27 @@ begin
   if p_input - p_known <> '{}' then
     perform billing.raise_unknown_keys(p_name, p_input, p_known);
   end if;
+  return true;
 end;
 $$;
 
 ALTER FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) IS 'Raises 22023 for a key that is not known: a misspelt one would otherwise be ignored, and what it says lost. Changes nothing.';
+COMMENT ON FUNCTION billing.check_keys(p_name text, p_input jsonb, p_known text[]) IS 'True, or raises 22023 for a key that is not known: a misspelt one would otherwise be ignored, and what it says lost. Changes nothing.';
 
-CREATE FUNCTION billing.check_purchase(p_command jsonb) RETURNS void
+CREATE FUNCTION billing.check_purchase(p_command jsonb) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO ''
     AS $$
 begin
-  perform billing.check_keys('a command', p_command, array['do', 'accountId', 'amount', 'key',
+  return billing.check_keys('a command', p_command, array['do', 'accountId', 'amount', 'key',
     'purchaseKey', 'cause', 'source', 'priority', 'expiresAt', 'metadata', 'periodEnd']);
 end;
 $$;
 
 ALTER FUNCTION billing.check_purchase(p_command jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.check_purchase(p_command jsonb) IS 'Raises 22023 for a key that no command for a purchase has. Internal: part of apply_commands.';
+COMMENT ON FUNCTION billing.check_purchase(p_command jsonb) IS 'True, or raises 22023 for a key that no command for a purchase has. Internal: part of apply_commands.';
 
 CREATE FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) RETURNS TABLE(alert_id uuid, account_id uuid, type text, data jsonb, attempts integer, created_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -836,7 +857,7 @@ ALTER FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) OWNER TO 
 
 COMMENT ON FUNCTION billing.claim_alerts(p_limit integer, p_lease interval) IS 'Alerts that are due, leased to the caller; one whose sender dies is claimed again when the lease is over.';
 
-CREATE FUNCTION billing.claim_events(p_limit integer, p_lease interval) RETURNS TABLE(event_id text, attempts integer, payload jsonb, body bytea)
+CREATE FUNCTION billing.claim_events(p_limit integer, p_lease interval) RETURNS TABLE(event_id text, attempts integer, payload json, body bytea)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -1075,14 +1096,14 @@ begin
   end if;
   update billing.events e
      set body = null,
-         payload = jsonb_strip_nulls(jsonb_build_object(
+         payload = json_strip_nulls(json_build_object(
            'id', e.payload -> 'id', 'object', e.payload -> 'object', 'type', e.payload -> 'type',
            'api_version', e.payload -> 'api_version', 'created', e.payload -> 'created',
            'livemode', e.payload -> 'livemode', 'snapshot_event', e.payload -> 'snapshot_event',
            'erased', true))
    where (e.account_id = p_user_id or e.customer_id = any (v_customers))
      and e.status in ('processed', 'skipped')
-     and not e.payload ? 'erased';
+     and e.payload ->> 'erased' is null;
   get diagnostics events = row_count;
   select count(*) into events_waiting from billing.events e
    where (e.account_id = p_user_id or e.customer_id = any (v_customers))
@@ -1843,82 +1864,99 @@ ALTER FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id te
 
 COMMENT ON FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamp with time zone) IS 'The credits of a subscription''s price that expired unspent when a period ended. Writes down what has expired, with the account locked. Internal.';
 
-CREATE FUNCTION billing.write_payment(p_payment jsonb, p_kept_under text) RETURNS void
+CREATE FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
-  v_id uuid := (p_payment ->> 'id')::uuid;
-  v_aliases text[] := array(
-    select a.value from jsonb_array_elements_text(p_payment -> 'aliases') a order by 1);
-  v_subscription_id text := case when p_payment ->> 'subscriptionId' is not null then p_kept_under end;
+  v_now timestamptz := clock_timestamp();
+  v_absorbs jsonb := coalesce(p_absorbs, '[]');
   v_others uuid[];
   v_found bigint;
-  v_now timestamptz := clock_timestamp();
 begin
-  perform billing.check_keys('the payment', p_payment, array['id', 'version', 'absorbs', 'aliases',
-    'state', 'accountId', 'subscriptionId', 'status', 'nextDueAt']);
-  if p_payment ->> 'version' is null then
+  if p_version is null then
     insert into billing.payments as p (payment_id, version, account_id, subscription_id, status,
         next_due_at, aliases, state)
-      values (v_id, 1, (p_payment ->> 'accountId')::uuid, v_subscription_id,
-        p_payment ->> 'status', to_timestamp((p_payment ->> 'nextDueAt')::double precision),
-        v_aliases, p_payment -> 'state');
+      values (p_id, 1, p_account_id, p_subscription_id, p_status, to_timestamp(p_next_due_at),
+        p_aliases, p_state);
   else
     -- In the order of their ids, as every writer does.
     perform 1 from billing.payments p
-      where p.payment_id = v_id
+      where p.payment_id = p_id
          or p.payment_id in (
-           select (o.value ->> 'id')::uuid from jsonb_array_elements(p_payment -> 'absorbs') o)
+           select (o.value ->> 'id')::uuid from jsonb_array_elements(v_absorbs) o)
       order by p.payment_id for update;
     update billing.payments p
        set version = p.version + 1,
-           account_id = coalesce((p_payment ->> 'accountId')::uuid, p.account_id),
-           subscription_id = coalesce(v_subscription_id, p.subscription_id),
-           status = p_payment ->> 'status',
-           next_due_at = to_timestamp((p_payment ->> 'nextDueAt')::double precision),
+           account_id = coalesce(p_account_id, p.account_id),
+           subscription_id = coalesce(p_subscription_id, p.subscription_id),
+           status = p_status,
+           next_due_at = to_timestamp(p_next_due_at),
            updated_at = v_now,
-           aliases = v_aliases,
-           state = p_payment -> 'state'
-     where p.payment_id = v_id and p.version = (p_payment ->> 'version')::bigint;
+           aliases = p_aliases,
+           state = p_state
+     where p.payment_id = p_id and p.version = p_version;
     if not found then
       perform billing.raise_stale();
     end if;
     with gone as (
       delete from billing.payments p
-       using jsonb_array_elements(p_payment -> 'absorbs') o
+       using jsonb_array_elements(v_absorbs) o
        where p.payment_id = (o.value ->> 'id')::uuid
          and p.version = (o.value ->> 'version')::bigint
       returning p.payment_id
     )
     select array_agg(g.payment_id) into v_others from gone g;
-    if coalesce(cardinality(v_others), 0)
-       <> coalesce(jsonb_array_length(p_payment -> 'absorbs'), 0) then
+    if coalesce(cardinality(v_others), 0) <> jsonb_array_length(v_absorbs) then
       perform billing.raise_stale();
     end if;
     if v_others is not null then
-      update billing.payment_aliases a set payment_id = v_id
-       where a.alias = any (v_aliases) and a.payment_id = any (v_others);
+      update billing.payment_aliases a set payment_id = p_id
+       where a.alias = any (p_aliases) and a.payment_id = any (v_others);
     end if;
   end if;
 
+  -- In one order, as every writer does: the caller sorts them.
   insert into billing.payment_aliases (alias, payment_id)
-    select unnest(v_aliases), v_id
+    select unnest(p_aliases), p_id
     on conflict do nothing;
   get diagnostics v_found = row_count;
-  if v_found < cardinality(v_aliases) then
+  if v_found < cardinality(p_aliases) then
     select count(*) into v_found from billing.payment_aliases a
-     where a.alias = any (v_aliases) and a.payment_id = v_id;
-    if v_found < cardinality(v_aliases) then
+     where a.alias = any (p_aliases) and a.payment_id = p_id;
+    if v_found < cardinality(p_aliases) then
       perform billing.raise_stale();
     end if;
   end if;
+  return coalesce(p_version, 0) + 1;
 end;
 $$;
 
-ALTER FUNCTION billing.write_payment(p_payment jsonb, p_kept_under text) OWNER TO florin_owner;
+ALTER FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.write_payment(p_payment jsonb, p_kept_under text) IS 'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under (p_kept_under). Raises 40001 when it is stale: read again and decide again.';
+COMMENT ON FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) IS 'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under. Returns the new version. Raises 40001 when it is stale: read again and decide again. Internal: part of apply_event.';
+
+CREATE FUNCTION billing.write_relatives(p_relatives jsonb, p_kept_under text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  perform billing.check_keys('a relative', r.value,
+      array['id', 'version', 'aliases', 'state', 'status', 'accountId', 'subscriptionId', 'nextDueAt'])
+    from jsonb_array_elements(p_relatives) r;
+  -- In the order of their ids, as every writer does.
+  perform billing.write_payment(r.id, r.version, null, r.aliases, r.state, r.status, r."accountId",
+      case when r."subscriptionId" is not null then p_kept_under end, r."nextDueAt")
+    from (select * from jsonb_to_recordset(p_relatives) as o (id uuid, version bigint, aliases text[],
+            state jsonb, status text, "accountId" uuid, "subscriptionId" text,
+            "nextDueAt" double precision)
+           order by o.id) r;
+end;
+$$;
+
+ALTER FUNCTION billing.write_relatives(p_relatives jsonb, p_kept_under text) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION billing.write_relatives(p_relatives jsonb, p_kept_under text) IS 'Writes the other payments that a decision changes. Internal: part of apply_event.';
 
 CREATE FUNCTION billing.write_subscription(p_subscription jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2493,7 +2531,7 @@ ALTER FUNCTION credits.check_change_of_member(p_account_id uuid, p_user_id uuid,
 
 COMMENT ON FUNCTION credits.check_change_of_member(p_account_id uuid, p_user_id uuid, p_role credits.member_role, p_by uuid) IS 'Refuses what p_by may not change: admins change members below owner, owners all, everyone leaves (CRROL, CRMEM); and what would leave no owner (CROWN). p_by null: the service. Call it with the account locked.';
 
-CREATE FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause DEFAULT NULL::credits.cause) RETURNS void
+CREATE FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause DEFAULT NULL::credits.cause) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO ''
     AS $$
@@ -2518,12 +2556,13 @@ begin
     raise exception 'Florin''s own keys begin with florin:, not %.', p_idempotency_key
       using errcode = 'CRKEY', hint = 'Keys without it belong to the app.';
   end if;
+  return true;
 end;
 $$;
 
 ALTER FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) IS 'Raises 22004, CRAMT or CRKEY for input that no write accepts. The key begins with florin: exactly when Florin writes by itself (p_cause). Changes nothing.';
+COMMENT ON FUNCTION credits.check_input(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause) IS 'True, or raises 22004, CRAMT or CRKEY for input that no write accepts. The key begins with florin: exactly when Florin writes by itself (p_cause). Changes nothing.';
 
 CREATE FUNCTION credits.check_limits(p_states credits.limit_state[], p_amount bigint) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -3592,8 +3631,8 @@ declare
   v_entry credits.entries;
   v_grant credits.grants;
   v_seal bytea;
+  v_sound boolean := credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
 begin
-  perform credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
   if p_source is null or p_source = '' then
     raise exception 'The source of the grant is missing.'
       using errcode = '22004', hint = 'Say where the credits come from, for example purchase or bonus.';
@@ -5769,7 +5808,7 @@ ALTER FUNCTION credits.soonest_expiry(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.soonest_expiry(p_account_id uuid) IS 'When the next credits of the account expire, taking into account what is burned and not settled yet.';
 
-CREATE FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb) RETURNS credits.spent
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -5777,6 +5816,8 @@ declare
   v_now timestamptz := clock_timestamp();
   v_metadata jsonb := nullif(p_metadata, '{}');
   v_entry_no bigint;
+  v_posted bigint;
+  v_held bigint;
   v_axis bigint;
   v_chain bytea;
   v_content bytea;
@@ -5785,6 +5826,7 @@ declare
   v_as_user boolean := false;
   v_account credits.accounts;
   v_entry credits.entries;
+  v_spent credits.spent;
 begin
   if p_account_id is null or p_amount is null or p_amount < 1 or p_amount > 9007199254740991
      or p_idempotency_key is null or p_idempotency_key = '' or length(p_idempotency_key) > 255
@@ -5817,20 +5859,19 @@ begin
        and a.closed_at is null
        and (v_counted or not (a.limited or v_as_user))
     returning a.posted, a.held, a.entry_no, a.axis, a.chain
-      into posted, held, v_entry_no, v_axis, v_chain;
+      into v_posted, v_held, v_entry_no, v_axis, v_chain;
     if found then
       insert into credits.entries (
         account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
         idempotency_key, metadata, actor, feature, meter, quantity, pricing, chain)
       values (
-        p_account_id, v_entry_no, -p_amount, v_axis - p_amount, posted, held, v_now, 'spend',
+        p_account_id, v_entry_no, -p_amount, v_axis - p_amount, v_posted, v_held, v_now, 'spend',
         p_idempotency_key, v_metadata, p_actor, p_feature, p_meter, p_quantity, p_pricing, v_chain)
       on conflict (account_id, idempotency_key) do nothing;
       if found then
-        entry_id := md5(p_account_id::text || ':' || v_entry_no)::uuid;
-        available := posted - held;
-        replayed := false;
-        return;
+        v_spent := row(md5(p_account_id::text || ':' || v_entry_no)::uuid, v_posted, v_held,
+          v_posted - v_held, false);
+        exit;
       end if;
       -- The key was there: take the update back, still under its lock.
       select * into v_entry from credits.entries e
@@ -5852,12 +5893,9 @@ begin
          is distinct from (p_actor, p_feature, p_meter, p_quantity, p_pricing -> 'usage') then
         perform credits.raise_key_reused(p_idempotency_key);
       end if;
-      entry_id := credits.entry_id(p_account_id, v_entry.entry_no);
-      posted := v_entry.posted_after;
-      held := v_entry.held_after;
-      available := posted - held;
-      replayed := true;
-      return;
+      v_spent := row(credits.entry_id(p_account_id, v_entry.entry_no), v_entry.posted_after,
+        v_entry.held_after, v_entry.posted_after - v_entry.held_after, true);
+      exit;
     end if;
 
     if v_account.account_id is null then
@@ -5875,12 +5913,13 @@ begin
       v_counted := true;
     end if;
   end loop;
+  return v_spent;
 end;
 $$;
 
-ALTER FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. An actor that is a user''s id must be a member where the account has members. Errors: CRINS (also for an unknown account), CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
+COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. An actor that is a user''s id must be a member where the account has members. Errors: CRINS (also for an unknown account), CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
 
 CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[] DEFAULT NULL::jsonb[], p_actors text[] DEFAULT NULL::text[], p_features text[] DEFAULT NULL::text[], p_meters text[] DEFAULT NULL::text[], p_quantities numeric[] DEFAULT NULL::numeric[], p_pricings jsonb[] DEFAULT NULL::jsonb[], p_wait boolean DEFAULT true) RETURNS TABLE(item integer, account_id uuid, idempotency_key text, status text, entry_id uuid, posted bigint, held bigint, available bigint, replayed boolean, reached jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6786,8 +6825,9 @@ CREATE TABLE billing.events (
     error_code text,
     error text,
     needs_attention boolean DEFAULT false NOT NULL,
-    payload jsonb NOT NULL,
+    payload json NOT NULL,
     body bytea,
+    snapshot_event_id text,
     CONSTRAINT events_open_ones_have_a_next_attempt CHECK ((((status)::text = ANY (ARRAY['received'::text, 'failed'::text])) = (next_attempt_at IS NOT NULL)))
 );
 
@@ -6800,6 +6840,8 @@ COMMENT ON COLUMN billing.events.created_at IS 'When it happened, by Stripe''s c
 COMMENT ON COLUMN billing.events.reason IS 'What was done, or why nothing was.';
 
 COMMENT ON COLUMN billing.events.needs_attention IS 'A person has to do something (error says what) before another attempt can succeed.';
+
+COMMENT ON COLUMN billing.events.payload IS 'As it came, without line breaks. As json and not jsonb: it is written once, as text, and read whole.';
 
 COMMENT ON COLUMN billing.events.body IS 'The bytes as they came, where payload lacks something that jsonb cannot hold; else null.';
 
@@ -7731,7 +7773,7 @@ CREATE VIEW public.stripe_events_raw WITH (security_invoker='true') AS
  SELECT e.event_id AS id,
     e.event_id,
     e.type AS event_type,
-    e.payload AS event_data,
+    (e.payload)::jsonb AS event_data,
     ((e.status)::text = ANY (ARRAY['processed'::text, 'skipped'::text])) AS processed,
     e.processed_at,
     e.error AS error_message,
@@ -7853,7 +7895,7 @@ CREATE INDEX events_due ON billing.events USING btree (next_attempt_at) WHERE ((
 
 CREATE INDEX events_needing_attention ON billing.events USING btree (received_at) WHERE needs_attention;
 
-CREATE INDEX events_thin_by_snapshot ON billing.events USING btree (((payload ->> 'snapshot_event'::text))) WHERE ((payload ->> 'snapshot_event'::text) IS NOT NULL);
+CREATE INDEX events_thin_by_snapshot ON billing.events USING btree (snapshot_event_id) WHERE (snapshot_event_id IS NOT NULL);
 
 COMMENT ON INDEX billing.events_thin_by_snapshot IS 'A thin event names the snapshot event that tells the same: reconcile asks which have come.';
 
@@ -8113,9 +8155,9 @@ REVOKE ALL ON FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data 
 
 REVOKE ALL ON FUNCTION billing.apply_commands(p_commands jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) TO service_role;
-GRANT ALL ON FUNCTION billing.apply_event(p_event jsonb, p_plan jsonb) TO postgres;
+REVOKE ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) TO service_role;
@@ -8272,7 +8314,9 @@ GRANT ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.write_payment(p_payment jsonb, p_kept_under text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION billing.write_relatives(p_relatives jsonb, p_kept_under text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.write_subscription(p_subscription jsonb) FROM PUBLIC;
 
@@ -8665,9 +8709,9 @@ GRANT ALL ON FUNCTION credits.soonest_expiry(p_account_id uuid) TO authenticated
 GRANT ALL ON FUNCTION credits.soonest_expiry(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION credits.soonest_expiry(p_account_id uuid) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
-GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+REVOKE ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) TO service_role;
+GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) TO service_role;

@@ -56,4 +56,4 @@ export {
 } from './logger.ts';
 export { cutPage } from './page.ts';
 export { createMemory } from './remember.ts';
-export { isStorableText } from './text.ts';
+export { isStorableText, toStorableText } from './text.ts';

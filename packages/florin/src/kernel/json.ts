@@ -93,6 +93,9 @@ export type StorableJson = {
 /** Numbers of more digits than jsonb's numeric may have; a text is matched too, which only costs time. */
 const LONG_NUMBER = /[0-9.]{300}|[0-9][eE][+-]?[0-9]{3}/;
 
+/** How a text of JSON writes NUL and half surrogate pairs, and whole pairs, which are looked at closer. */
+const ESCAPED_UNSTORABLE = /\\u(?:0000|d[89a-f])/i;
+
 /**
  * The nearest JSON to `text` that jsonb holds, for what is kept whatever is in it: NUL and half surrogate
  * pairs become U+FFFD in keys and values, numbers beyond a double and levels beyond JSON_LIMITS become
@@ -105,27 +108,30 @@ export function toStorableJson(text: string): StorableJson | undefined {
   } catch {
     return undefined;
   }
-  if (!LONG_NUMBER.test(text) && isStorable(value, 0)) {
+  // Nearly all JSON says nothing that has to be looked for value by value.
+  const areTextsStorable = isStorableText(text) && !ESCAPED_UNSTORABLE.test(text);
+  if (!LONG_NUMBER.test(text) && isStorable(value, { depth: 0, areTextsStorable })) {
     return { value, json: text, changed: false };
   }
   const storable = nearestStorable(value, 0);
   return { value: storable, json: JSON.stringify(storable), changed: true };
 }
 
-function isStorable(value: unknown, depth: number): boolean {
+function isStorable(
+  value: unknown,
+  { depth, areTextsStorable }: { depth: number; areTextsStorable: boolean },
+): boolean {
   if (typeof value === 'string') {
-    return isStorableText(value);
+    return areTextsStorable || isStorableText(value);
   }
   if (typeof value !== 'object' || value === null) {
     return true;
   }
+  const below = { depth: depth + 1, areTextsStorable };
   return (
     depth < JSON_LIMITS.maxDepth &&
-    (Array.isArray(value)
-      ? value.every((item) => isStorable(item, depth + 1))
-      : Object.entries(value).every(
-          ([key, field]) => isStorableText(key) && isStorable(field, depth + 1),
-        ))
+    (areTextsStorable || Object.keys(value).every(isStorableText)) &&
+    Object.values(value).every((field) => isStorable(field, below))
   );
 }
 

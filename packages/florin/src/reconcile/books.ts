@@ -141,8 +141,7 @@ export async function knownEvents(
   const rows = await db.query<Row & { eventId: string }>(
     `select e.event_id from billing.events e where e.event_id = any ($1)
      union all
-     select e.payload ->> 'snapshot_event' from billing.events e
-      where e.payload ->> 'snapshot_event' = any ($1)`,
+     select e.snapshot_event_id from billing.events e where e.snapshot_event_id = any ($1)`,
     [eventIds],
   );
   return new Set(rows.map((row) => row.eventId));

@@ -91,7 +91,6 @@ async function grantDue(deps: WebhookDeps, aliases: readonly string[]): Promise<
   });
   try {
     await applyPlan(deps.db, {
-      eventId: null,
       event: null,
       plan: {
         status: 'processed',

@@ -57,6 +57,8 @@ describe('the table of event types', () => {
         livemode: false,
         account: null,
         payload: 'snapshot',
+        happened: 0,
+        snapshotEventId: null,
         asOf: 0,
         object: { id: null },
       });

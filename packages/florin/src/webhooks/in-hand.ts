@@ -5,7 +5,7 @@ import { readEvent, type StripeEvent } from '../stripe/index.ts';
 /** An event on its way through us. */
 export type EventInHand = {
   readonly event: StripeEvent;
-  /** The event as JSON text that jsonb holds, to be stored; null when the inbox has it already. */
+  /** The event as JSON text without line breaks, to be stored: such as jsonb holds. Null when the inbox has it already. */
   readonly json: string | null;
   /** The bytes as they came, to be kept where `json` lacks something of them. */
   readonly body?: Uint8Array;
@@ -25,10 +25,13 @@ export function takeInHand(given: Uint8Array | object): EventInHand | undefined 
   if (storable === undefined || event === undefined) {
     return undefined;
   }
-  const { json } = storable;
+  const json = storable.json.replaceAll(LINE_BREAKS, '');
   const changed = storable.changed || (body !== undefined && !isUtf8(body));
   return { event, json, ...(changed && body !== undefined ? { body } : {}) };
 }
+
+/** Between tokens: inside a text JSON writes it as \n. Stripe indents what it sends. */
+const LINE_BREAKS = /[\n\r]\s*/g;
 
 const MAX_NAME = 255;
 
@@ -37,20 +40,28 @@ const MAX_NAME = 255;
  * database refuses to hold though its JSON is in order, such as an object's id of 100,000 letters.
  */
 export function inEnvelope({ event, json, body }: EventInHand): EventInHand {
-  const short = (name: unknown) => (typeof name === 'string' ? name.slice(0, MAX_NAME) : null);
-  const { id, type, apiVersion, created, livemode, account, object } = event;
-  const named = { id: short(object.id), object: short(object['object']) };
+  const { id, type, created, livemode } = event;
+  const object = { id: short(event.object.id), object: short(event.object['object']) };
+  const [apiVersion, account] = [short(event.apiVersion), short(event.account)];
   const envelope = {
     id,
     object: 'event',
     type,
-    api_version: short(apiVersion),
+    api_version: apiVersion,
     created,
     livemode,
-    account: short(account),
-    data: { object: named },
+    account,
+    data: { object },
   };
-  return { event, json: JSON.stringify(envelope), body: body ?? Buffer.from(json ?? '') };
+  return {
+    event: { ...event, apiVersion, account, snapshotEventId: short(event.snapshotEventId), object },
+    json: JSON.stringify(envelope),
+    body: body ?? Buffer.from(json ?? ''),
+  };
+}
+
+function short(name: unknown): string | null {
+  return typeof name === 'string' ? name.slice(0, MAX_NAME) : null;
 }
 
 /** A stored event, from the bytes that were kept of it where the payload lacks something. */

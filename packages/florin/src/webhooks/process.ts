@@ -196,9 +196,7 @@ async function store(
     plan.status === 'failed' && attempts >= MAX_ATTEMPTS ? ('dead' as const) : plan.status;
   const write = deps.write ?? ((one: PlanWrite) => applyPlan(deps.db, one));
   const outcome = await write({
-    eventId: inHand.event.id,
-    event: inHand.json,
-    body: inHand.body ?? null,
+    event: inHand,
     plan,
     status,
     retryInSeconds:

@@ -1,24 +1,69 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Executor, Row, Statement } from '../db/index.ts';
-import type {
-  Command,
-  CustomerLink,
-  PaymentWrite,
-  Plan,
-  SubscriptionLink,
-} from '../fulfillment/index.ts';
-import { FlorinError, toStorableJson } from '../kernel/index.ts';
+import type { Executor, Row, SqlValue, Statement } from '../db/index.ts';
+import type { Command, PaymentWrite, Plan } from '../fulfillment/index.ts';
+import { FlorinError, toStorableJson, toStorableText } from '../kernel/index.ts';
+import type { EventInHand } from './in-hand.ts';
 import type { EventStatus } from './inbox.ts';
 import type { ReadSubscription, StoredPayment } from './read-state.ts';
 import { type StoredState, toStored } from './stored-state.ts';
 
+/** What billing.apply_event takes, each by the name of its parameter without `p_`; undefined is its default. */
+const PARAMETERS: Readonly<Record<string, (parts: Parts) => unknown>> = {
+  status: ({ write }) => write.status,
+  event_id: ({ write }) => write.event?.event.id,
+  payload: ({ write }) => write.event?.json ?? undefined,
+  body: ({ told }) => told?.body && `\\x${Buffer.from(told.body).toString('hex')}`,
+  type: ({ told }) => told?.event.type,
+  api_version: ({ told }) => told?.event.apiVersion,
+  livemode: ({ told }) => told?.event.livemode,
+  stripe_account: ({ told }) => told?.event.account,
+  object_id: ({ told }) => told?.event.object.id,
+  snapshot_event_id: ({ told }) => told?.event.snapshotEventId,
+  created: ({ told }) => told?.event.happened,
+  retry_in_seconds: ({ write }) => write.retryInSeconds,
+  reason: ({ plan }) => (plan.obstacle === null ? plan.reason : undefined),
+  error_code: ({ plan }) => plan.obstacle?.code,
+  error: ({ plan }) => plan.obstacle?.message,
+  needs_attention: ({ plan }) => plan.obstacle?.needsAttention,
+  unread: ({ write }) => write.unread,
+  account_id: ({ plan }) => plan.accountId,
+  customer_id: ({ plan }) => plan.customerId,
+  linked_customer_id: ({ plan }) => plan.customer?.customerId,
+  linked_account_id: ({ plan }) => plan.customer?.accountId,
+  link_origin: ({ plan }) => plan.customer?.origin,
+  deleted_customer_id: ({ plan }) => plan.deletedCustomerId,
+  closed_session_id: ({ write }) => write.closedSessionId,
+  subscription: ({ plan }) => plan.subscription,
+  // Only where a payment is written that is of a subscription.
+  subscription_read: ({ write, payment, relatives }) =>
+    payment === undefined && relatives === undefined ? undefined : write.subscription,
+  payment_id: ({ payment }) => payment?.id,
+  payment_version: ({ payment }) => payment?.version,
+  payment_absorbs: ({ payment }) => payment?.absorbs,
+  payment_aliases: ({ payment }) => payment?.aliases,
+  payment_state: ({ plan, payment }) => payment && plan.payment && toStored(plan.payment.state),
+  payment_status: ({ plan, payment }) => payment && plan.payment?.status,
+  payment_account_id: ({ plan, payment }) => payment && plan.payment?.accountId,
+  payment_subscription_id: ({ plan, payment }) => payment && plan.payment?.subscriptionId,
+  payment_next_due_at: ({ plan, payment }) => payment && plan.payment?.nextDueAt,
+  relatives: ({ relatives }) => relatives,
+  commands: ({ plan }) => orNone(plan.commands),
+};
+const NAMES = Object.keys(PARAMETERS);
+const READERS = Object.values(PARAMETERS);
+
 const APPLY_EVENT: Statement = {
   name: 'billing_apply_event',
-  text: 'select billing.apply_event($1, $2) as outcome',
+  text: `select billing.apply_event(${NAMES.map((name, index) => `p_${name} => $${index + 1}`).join(', ')}) as outcome`,
 };
 const APPLY_EVENTS: Statement = {
   name: 'billing_apply_events',
   text: 'select billing.apply_events($1) as outcomes',
+};
+
+const APPLY_COMMANDS: Statement = {
+  name: 'billing_apply_commands',
+  text: "select billing.apply_event('processed', p_commands => $1)",
 };
 
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -27,11 +72,7 @@ const UNSTORABLE_ESCAPE = /\\u(?:0000|d[89a-f])/;
 
 export type PlanWrite = {
   /** The event that was decided on; null for a job. */
-  readonly eventId: string | null;
-  /** The event as JSON text, to be stored; null when the inbox has it, or for a job. */
-  readonly event: string | null;
-  /** The event's bytes, to be kept beside it; null where `event` holds all of them. */
-  readonly body?: Uint8Array | null;
+  readonly event: Pick<EventInHand, 'event' | 'json' | 'body'> | null;
   readonly plan: Plan;
   readonly status: EventStatus;
   readonly retryInSeconds: number | null;
@@ -55,7 +96,7 @@ export type PlanOutcome = 'applied' | 'duplicate';
 export async function applyPlan(db: Executor, write: PlanWrite): Promise<PlanOutcome> {
   const rows = await db.query<Row & { outcome: PlanOutcome }>(
     APPLY_EVENT,
-    [write.event, storableText(toSql(write))],
+    toValues(write),
     // Only what moves credits waits for the account's row.
     { lane: write.plan.commands[0]?.accountId },
   );
@@ -70,11 +111,8 @@ export async function applyPlans(
   db: Executor,
   writes: readonly PlanWrite[],
 ): Promise<readonly (PlanOutcome | null)[]> {
-  const deliveries = writes.map(
-    (write) => `{"event":${write.event},"plan":${storableText(toSql(write))}}`,
-  );
   const rows = await db.query<Row & { outcomes: (PlanOutcome | null)[] }>(APPLY_EVENTS, [
-    `[${deliveries.join(',')}]`,
+    `[${writes.map(toJson).join(',')}]`,
   ]);
   return rows[0]?.outcomes ?? [];
 }
@@ -89,42 +127,65 @@ export function isLocked(error: unknown): boolean {
  * moves credits once.
  */
 export async function applyCommands(db: Executor, commands: readonly Command[]): Promise<void> {
-  const plan: Pick<PlanInput, 'status' | 'commands'> = { status: 'processed', commands };
-  await db.query(APPLY_EVENT, [null, JSON.stringify(plan)], { lane: commands[0]?.accountId });
+  await db.query(APPLY_COMMANDS, [storableJson(commands)], { lane: commands[0]?.accountId });
 }
 
-/** What billing.apply_event reads; it refuses a key that it does not know. What is empty is left out: all is parsed. */
-type PlanInput = {
-  readonly eventId: string | undefined;
-  /** In base64. */
-  readonly body: string | undefined;
-  readonly status: EventStatus;
-  readonly retryInSeconds: number | undefined;
-  readonly unread: true | undefined;
-  readonly reason: string | undefined;
-  readonly errorCode: string | undefined;
-  readonly error: string | undefined;
-  readonly needsAttention: true | undefined;
-  readonly accountId: string | undefined;
-  readonly customerId: string | undefined;
-  readonly customer: CustomerLink | undefined;
-  readonly deletedCustomerId: string | undefined;
-  readonly subscription: SubscriptionLink | undefined;
-  readonly closedSessionId: string | undefined;
-  readonly commands: readonly Command[] | undefined;
-  readonly payment: PaymentInput | undefined;
-  readonly relatives: readonly PaymentInput[] | undefined;
-  /** Only where a payment is written that is of a subscription. */
-  readonly subscriptionRead: ReadSubscription | undefined;
+/** What the parameters are read from. */
+type Parts = {
+  readonly write: PlanWrite;
+  readonly plan: Plan;
+  /** The event, where the inbox does not have it yet. */
+  readonly told: NonNullable<PlanWrite['event']> | undefined;
+  readonly payment: PaymentKey | undefined;
+  readonly relatives: readonly RelativeInput[] | undefined;
 };
 
-type PaymentInput = {
+function toParts(write: PlanWrite): Parts {
+  const { plan, event } = write;
+  return {
+    write,
+    plan,
+    told: event === null || event.json === null ? undefined : event,
+    payment: keyOfPayment(write),
+    relatives: orNone(relativesOf(write)),
+  };
+}
+
+function toValues(write: PlanWrite): SqlValue[] {
+  const parts = toParts(write);
+  return READERS.map((read) => toValue(read(parts)));
+}
+
+function toValue(value: unknown): SqlValue {
+  if (typeof value === 'string') {
+    return toStorableText(value);
+  }
+  if (typeof value !== 'object' || value === null) {
+    return (value ?? null) as number | boolean | null;
+  }
+  return isTexts(value) ? value.map(toStorableText) : storableJson(value);
+}
+
+function isTexts(value: object): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+/** One delivery as billing.apply_events reads it. Written out: an object of so many fields is slow. */
+function toJson(write: PlanWrite): string {
+  const parts = toParts(write);
+  const fields: string[] = [];
+  for (const [index, read] of READERS.entries()) {
+    const value = read(parts);
+    if (value !== undefined && value !== null) {
+      fields.push(`"${NAMES[index]}":${storableJson(value)}`);
+    }
+  }
+  return `{${fields.join(',')}}`;
+}
+
+/** Which payment is written, and what it must be found as. */
+type PaymentKey = {
   readonly id: string;
-  readonly state: StoredState;
-  readonly status: PaymentWrite['status'];
-  readonly accountId: string | undefined;
-  readonly subscriptionId: string | undefined;
-  readonly nextDueAt: number | undefined;
   /** The version that was read; none for a new payment. */
   readonly version: number | undefined;
   /** Payments that turned out to be the same one. */
@@ -132,45 +193,29 @@ type PaymentInput = {
   readonly aliases: readonly string[];
 };
 
+/** Another payment that the decision changes, as billing.write_relatives reads it. */
+type RelativeInput = {
+  readonly id: string;
+  readonly version: number | undefined;
+  readonly aliases: readonly string[];
+  readonly state: StoredState;
+  readonly status: PaymentWrite['status'];
+  readonly accountId: string | undefined;
+  readonly subscriptionId: string | undefined;
+  readonly nextDueAt: number | undefined;
+};
+
 function orNone<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length === 0 ? undefined : list;
 }
 
 /** Texts of Stripe's come along with answers too, not in the event alone. */
-function storableText(plan: PlanInput): string {
-  const json = JSON.stringify(plan);
+function storableJson(value: unknown): string {
+  const json = JSON.stringify(value);
   return UNSTORABLE_ESCAPE.test(json) ? (toStorableJson(json)?.json ?? json) : json;
 }
 
-function toSql(write: PlanWrite): PlanInput {
-  const { plan } = write;
-  const payment = paymentToSql(write);
-  const relatives = relativesToSql(write);
-  const writesPayments = payment !== undefined || relatives.length > 0;
-  return {
-    eventId: write.eventId ?? undefined,
-    body: write.body == null ? undefined : Buffer.from(write.body).toString('base64'),
-    status: write.status,
-    retryInSeconds: write.retryInSeconds ?? undefined,
-    unread: write.unread || undefined,
-    reason: plan.obstacle === null ? plan.reason : undefined,
-    errorCode: plan.obstacle?.code,
-    error: plan.obstacle?.message,
-    needsAttention: plan.obstacle?.needsAttention || undefined,
-    accountId: plan.accountId ?? undefined,
-    customerId: plan.customerId ?? undefined,
-    customer: plan.customer ?? undefined,
-    deletedCustomerId: plan.deletedCustomerId ?? undefined,
-    subscription: plan.subscription ?? undefined,
-    closedSessionId: write.closedSessionId ?? undefined,
-    commands: orNone(plan.commands),
-    payment,
-    relatives: orNone(relatives),
-    subscriptionRead: writesPayments ? (write.subscription ?? undefined) : undefined,
-  };
-}
-
-function paymentToSql(write: PlanWrite): PaymentInput | undefined {
+function keyOfPayment(write: PlanWrite): PaymentKey | undefined {
   const { plan, aliases, payments, newPaymentId } = write;
   if (plan.payment === null) {
     return undefined;
@@ -180,38 +225,29 @@ function paymentToSql(write: PlanWrite): PaymentInput | undefined {
     return undefined;
   }
   return {
-    ...writtenOf(plan.payment),
     id: kept?.id ?? newPaymentId,
     version: kept?.version,
     absorbs: orNone(absorbed.map(({ id, version }) => ({ id, version }))),
-    aliases: [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])],
+    aliases: [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])].sort(),
   };
 }
 
-function writtenOf({ state, status, accountId, subscriptionId, nextDueAt }: PaymentWrite) {
-  return {
-    state: toStored(state),
-    status,
-    accountId: accountId ?? undefined,
-    subscriptionId: subscriptionId ?? undefined,
-    nextDueAt: nextDueAt ?? undefined,
-  };
-}
-
-/** In the order of their ids, as every writer locks them. */
-function relativesToSql({ plan, relatives }: PlanWrite): PaymentInput[] {
-  return (plan.relatives ?? [])
-    .map((one) => {
-      const read = relatives.find(({ id }) => id === one.id);
+function relativesOf({ plan, relatives }: PlanWrite): RelativeInput[] {
+  return (plan.relatives ?? []).map(
+    ({ id, state, status, accountId, subscriptionId, nextDueAt }) => {
+      const read = relatives.find((one) => one.id === id);
       return {
-        ...writtenOf(one),
-        id: one.id,
+        id,
         version: read?.version,
-        absorbs: undefined,
         aliases: read?.aliases ?? [],
+        state: toStored(state),
+        status,
+        accountId: accountId ?? undefined,
+        subscriptionId: subscriptionId ?? undefined,
+        nextDueAt: nextDueAt ?? undefined,
       };
-    })
-    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    },
+  );
 }
 
 /** A repetition: no need to write, and so no need to be refused when others write at the same time. */

@@ -4,7 +4,7 @@ call florin.begin_migration();
 
 create function credits.check_input(
   p_account_id uuid, p_amount bigint, p_idempotency_key text, p_cause credits.cause default null)
-returns void
+returns boolean
 language plpgsql
 set search_path = ''
 as $$
@@ -29,10 +29,11 @@ begin
     raise exception 'Florin''s own keys begin with florin:, not %.', p_idempotency_key
       using errcode = 'CRKEY', hint = 'Keys without it belong to the app.';
   end if;
+  return true;
 end;
 $$;
 comment on function credits.check_input(uuid, bigint, text, credits.cause) is
-  'Raises 22004, CRAMT or CRKEY for input that no write accepts. The key begins with florin: exactly when Florin writes by itself (p_cause). Changes nothing.';
+  'True, or raises 22004, CRAMT or CRKEY for input that no write accepts. The key begins with florin: exactly when Florin writes by itself (p_cause). Changes nothing.';
 
 create function credits.check_usage(
   p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb)

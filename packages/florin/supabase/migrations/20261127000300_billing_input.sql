@@ -17,7 +17,7 @@ $$;
 comment on function billing.raise_unknown_keys(text, jsonb, text[]) is 'Raises 22023 and names the keys.';
 
 create function billing.check_keys(p_name text, p_input jsonb, p_known text[])
-returns void
+returns boolean
 language plpgsql
 immutable
 set search_path = ''
@@ -26,9 +26,10 @@ begin
   if p_input - p_known <> '{}' then
     perform billing.raise_unknown_keys(p_name, p_input, p_known);
   end if;
+  return true;
 end;
 $$;
 comment on function billing.check_keys(text, jsonb, text[]) is
-  'Raises 22023 for a key that is not known: a misspelt one would otherwise be ignored, and what it says lost. Changes nothing.';
+  'True, or raises 22023 for a key that is not known: a misspelt one would otherwise be ignored, and what it says lost. Changes nothing.';
 
 call florin.end_migration();

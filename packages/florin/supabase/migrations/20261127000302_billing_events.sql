@@ -27,8 +27,9 @@ create table billing.events (
   error_code text,
   error text,
   needs_attention boolean not null default false,
-  payload jsonb not null,
+  payload json not null,
   body bytea,
+  snapshot_event_id text,
   constraint events_pkey primary key (event_id),
   constraint events_open_ones_have_a_next_attempt
     check ((status in ('received', 'failed')) = (next_attempt_at is not null))
@@ -47,13 +48,15 @@ comment on table billing.events is
   'The inbox: each Stripe event once, by its id, as it came.';
 comment on column billing.events.created_at is 'When it happened, by Stripe''s clock.';
 comment on column billing.events.reason is 'What was done, or why nothing was.';
+comment on column billing.events.payload is
+  'As it came, without line breaks. As json and not jsonb: it is written once, as text, and read whole.';
 comment on column billing.events.body is
   'The bytes as they came, where payload lacks something that jsonb cannot hold; else null.';
 comment on column billing.events.needs_attention is
   'A person has to do something (error says what) before another attempt can succeed.';
 
-create index events_thin_by_snapshot on billing.events ((payload ->> 'snapshot_event'))
-  where payload ->> 'snapshot_event' is not null;
+create index events_thin_by_snapshot on billing.events (snapshot_event_id)
+  where snapshot_event_id is not null;
 comment on index billing.events_thin_by_snapshot is
   'A thin event names the snapshot event that tells the same: reconcile asks which have come.';
 create index events_by_object on billing.events (object_id) where object_id is not null;
@@ -61,7 +64,7 @@ comment on index billing.events_by_object is
   'For the operator''s search by a Stripe id; nothing that handles an event reads it.';
 
 create function billing.claim_events(p_limit integer, p_lease interval)
-returns table (event_id text, attempts integer, payload jsonb, body bytea)
+returns table (event_id text, attempts integer, payload json, body bytea)
 language plpgsql
 security definer
 set search_path = ''

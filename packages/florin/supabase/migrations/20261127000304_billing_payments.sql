@@ -53,82 +53,107 @@ end;
 $$;
 comment on function billing.raise_stale() is 'Raises 40001.';
 
-create function billing.write_payment(p_payment jsonb, p_kept_under text)
-returns void
+create function billing.write_payment(
+  p_id uuid,
+  p_version bigint,
+  p_absorbs jsonb,
+  p_aliases text[],
+  p_state jsonb,
+  p_status text,
+  p_account_id uuid,
+  p_subscription_id text,
+  p_next_due_at double precision)
+returns bigint
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
-  v_id uuid := (p_payment ->> 'id')::uuid;
-  v_aliases text[] := array(
-    select a.value from jsonb_array_elements_text(p_payment -> 'aliases') a order by 1);
-  v_subscription_id text := case when p_payment ->> 'subscriptionId' is not null then p_kept_under end;
+  v_now timestamptz := clock_timestamp();
+  v_absorbs jsonb := coalesce(p_absorbs, '[]');
   v_others uuid[];
   v_found bigint;
-  v_now timestamptz := clock_timestamp();
 begin
-  perform billing.check_keys('the payment', p_payment, array['id', 'version', 'absorbs', 'aliases',
-    'state', 'accountId', 'subscriptionId', 'status', 'nextDueAt']);
-  if p_payment ->> 'version' is null then
+  if p_version is null then
     insert into billing.payments as p (payment_id, version, account_id, subscription_id, status,
         next_due_at, aliases, state)
-      values (v_id, 1, (p_payment ->> 'accountId')::uuid, v_subscription_id,
-        p_payment ->> 'status', to_timestamp((p_payment ->> 'nextDueAt')::double precision),
-        v_aliases, p_payment -> 'state');
+      values (p_id, 1, p_account_id, p_subscription_id, p_status, to_timestamp(p_next_due_at),
+        p_aliases, p_state);
   else
     -- In the order of their ids, as every writer does.
     perform 1 from billing.payments p
-      where p.payment_id = v_id
+      where p.payment_id = p_id
          or p.payment_id in (
-           select (o.value ->> 'id')::uuid from jsonb_array_elements(p_payment -> 'absorbs') o)
+           select (o.value ->> 'id')::uuid from jsonb_array_elements(v_absorbs) o)
       order by p.payment_id for update;
     update billing.payments p
        set version = p.version + 1,
-           account_id = coalesce((p_payment ->> 'accountId')::uuid, p.account_id),
-           subscription_id = coalesce(v_subscription_id, p.subscription_id),
-           status = p_payment ->> 'status',
-           next_due_at = to_timestamp((p_payment ->> 'nextDueAt')::double precision),
+           account_id = coalesce(p_account_id, p.account_id),
+           subscription_id = coalesce(p_subscription_id, p.subscription_id),
+           status = p_status,
+           next_due_at = to_timestamp(p_next_due_at),
            updated_at = v_now,
-           aliases = v_aliases,
-           state = p_payment -> 'state'
-     where p.payment_id = v_id and p.version = (p_payment ->> 'version')::bigint;
+           aliases = p_aliases,
+           state = p_state
+     where p.payment_id = p_id and p.version = p_version;
     if not found then
       perform billing.raise_stale();
     end if;
     with gone as (
       delete from billing.payments p
-       using jsonb_array_elements(p_payment -> 'absorbs') o
+       using jsonb_array_elements(v_absorbs) o
        where p.payment_id = (o.value ->> 'id')::uuid
          and p.version = (o.value ->> 'version')::bigint
       returning p.payment_id
     )
     select array_agg(g.payment_id) into v_others from gone g;
-    if coalesce(cardinality(v_others), 0)
-       <> coalesce(jsonb_array_length(p_payment -> 'absorbs'), 0) then
+    if coalesce(cardinality(v_others), 0) <> jsonb_array_length(v_absorbs) then
       perform billing.raise_stale();
     end if;
     if v_others is not null then
-      update billing.payment_aliases a set payment_id = v_id
-       where a.alias = any (v_aliases) and a.payment_id = any (v_others);
+      update billing.payment_aliases a set payment_id = p_id
+       where a.alias = any (p_aliases) and a.payment_id = any (v_others);
     end if;
   end if;
 
+  -- In one order, as every writer does: the caller sorts them.
   insert into billing.payment_aliases (alias, payment_id)
-    select unnest(v_aliases), v_id
+    select unnest(p_aliases), p_id
     on conflict do nothing;
   get diagnostics v_found = row_count;
-  if v_found < cardinality(v_aliases) then
+  if v_found < cardinality(p_aliases) then
     select count(*) into v_found from billing.payment_aliases a
-     where a.alias = any (v_aliases) and a.payment_id = v_id;
-    if v_found < cardinality(v_aliases) then
+     where a.alias = any (p_aliases) and a.payment_id = p_id;
+    if v_found < cardinality(p_aliases) then
       perform billing.raise_stale();
     end if;
   end if;
+  return coalesce(p_version, 0) + 1;
 end;
 $$;
-comment on function billing.write_payment(jsonb, text) is
-  'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under (p_kept_under). Raises 40001 when it is stale: read again and decide again.';
+comment on function billing.write_payment is
+  'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under. Returns the new version. Raises 40001 when it is stale: read again and decide again. Internal: part of apply_event.';
+
+create function billing.write_relatives(p_relatives jsonb, p_kept_under text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform billing.check_keys('a relative', r.value,
+      array['id', 'version', 'aliases', 'state', 'status', 'accountId', 'subscriptionId', 'nextDueAt'])
+    from jsonb_array_elements(p_relatives) r;
+  -- In the order of their ids, as every writer does.
+  perform billing.write_payment(r.id, r.version, null, r.aliases, r.state, r.status, r."accountId",
+      case when r."subscriptionId" is not null then p_kept_under end, r."nextDueAt")
+    from (select * from jsonb_to_recordset(p_relatives) as o (id uuid, version bigint, aliases text[],
+            state jsonb, status text, "accountId" uuid, "subscriptionId" text,
+            "nextDueAt" double precision)
+           order by o.id) r;
+end;
+$$;
+comment on function billing.write_relatives(jsonb, text) is
+  'Writes the other payments that a decision changes. Internal: part of apply_event.';
 
 create function billing.due_payments(p_limit integer)
 returns table (payment_id uuid, aliases text[])

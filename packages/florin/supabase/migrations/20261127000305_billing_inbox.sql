@@ -7,7 +7,47 @@
 
 call florin.begin_migration();
 
-create function billing.apply_event(p_event jsonb, p_plan jsonb)
+-- Every purchase is one call of it. What is one value is a parameter: reading it out of a jsonb costs
+-- more than some of the statements do, and a name that is not known is refused by Postgres itself. Calls
+-- of functions are assigned, for `perform` runs each as a statement (docs/decisions/0174).
+create function billing.apply_event(
+  p_status text,
+  p_event_id text default null,
+  p_payload json default null,
+  p_body bytea default null,
+  p_type text default null,
+  p_api_version text default null,
+  p_livemode boolean default false,
+  p_stripe_account text default null,
+  p_object_id text default null,
+  p_snapshot_event_id text default null,
+  p_created double precision default null,
+  p_retry_in_seconds double precision default null,
+  p_reason text default null,
+  p_error_code text default null,
+  p_error text default null,
+  p_needs_attention boolean default false,
+  p_unread boolean default false,
+  p_account_id uuid default null,
+  p_customer_id text default null,
+  p_linked_customer_id text default null,
+  p_linked_account_id uuid default null,
+  p_link_origin text default null,
+  p_deleted_customer_id text default null,
+  p_closed_session_id text default null,
+  p_subscription jsonb default null,
+  p_subscription_read jsonb default null,
+  p_payment_id uuid default null,
+  p_payment_version bigint default null,
+  p_payment_absorbs jsonb default null,
+  p_payment_aliases text[] default null,
+  p_payment_state jsonb default null,
+  p_payment_status text default null,
+  p_payment_account_id uuid default null,
+  p_payment_subscription_id text default null,
+  p_payment_next_due_at double precision default null,
+  p_relatives jsonb default null,
+  p_commands jsonb default null)
 returns text
 language plpgsql
 security definer
@@ -16,131 +56,108 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
 declare
-  v_status text := p_plan ->> 'status';
-  v_open boolean := v_status in ('received', 'failed');
+  v_open boolean := p_status in ('received', 'failed');
   v_now timestamptz := clock_timestamp();
-  v_next timestamptz := case when v_open
-    then v_now + make_interval(secs => (p_plan ->> 'retryInSeconds')::double precision)
-    end;
-  v_event_id text := p_plan ->> 'eventId';
-  v_account_id uuid := (p_plan ->> 'accountId')::uuid;
-  v_customer_id text := coalesce(p_plan #>> '{customer,customerId}', p_plan ->> 'customerId');
-  v_kept_under text := p_plan #>> '{subscriptionRead,id}';
+  v_next timestamptz := case when v_open then v_now + make_interval(secs => p_retry_in_seconds) end;
+  v_customer_id text := coalesce(p_linked_customer_id, p_customer_id);
+  v_kept_under text;
   v_owner uuid;
-  v_new boolean := false;
   v_known text;
+  v_done bigint;
 begin
-  perform billing.check_keys('the plan', p_plan, array['eventId', 'body', 'status', 'retryInSeconds',
-    'unread', 'reason', 'errorCode', 'error', 'needsAttention', 'accountId', 'customerId', 'customer',
-    'deletedCustomerId', 'subscription', 'closedSessionId', 'commands', 'payment', 'relatives',
-    'subscriptionRead']);
-  if p_event ->> 'id' <> v_event_id or p_event is not null and v_event_id is null then
-    raise exception 'The plan is of event %, not of %.', coalesce(v_event_id, '(none)'), p_event ->> 'id'
-      using errcode = '22023', hint = 'Nothing was written. Pass the event that was decided on.';
-  end if;
-  if v_customer_id is not null and p_plan ?| array['customer', 'unread'] then
+  if v_customer_id is not null and (p_unread or p_linked_customer_id is not null) then
     select c.account_id into v_owner from billing.customers c where c.customer_id = v_customer_id;
-    if p_plan -> 'unread' = 'true' and v_owner is not null and v_owner is distinct from v_account_id then
+    if p_unread and v_owner is not null and v_owner is distinct from p_account_id then
       perform billing.raise_stale();
     end if;
   end if;
-  if v_event_id is not null then
-    if p_event is not null then
-      insert into billing.events (event_id, type, api_version, livemode, stripe_account, object_id,
-          created_at, status, attempts, next_attempt_at, processed_at, account_id, customer_id, reason,
-          error_code, error, needs_attention, payload, body)
-        values (
-          v_event_id, p_event ->> 'type', p_event ->> 'api_version',
-          coalesce(p_event -> 'livemode' = 'true', false),
-          coalesce(p_event ->> 'account', p_event ->> 'context'),
-          coalesce(p_event #>> '{data,object,id}', p_event #>> '{related_object,id}'),
-          -- Snapshots count seconds, thin events write the time out.
-          case jsonb_typeof(p_event -> 'created')
-            when 'string' then (p_event ->> 'created')::timestamptz
-            else to_timestamp((p_event ->> 'created')::double precision) end,
-          v_status, 1, v_next, case when not v_open then v_now end,
-          v_account_id, p_plan ->> 'customerId', p_plan ->> 'reason',
-          p_plan ->> 'errorCode', p_plan ->> 'error',
-          coalesce((p_plan ->> 'needsAttention')::boolean, false), p_event,
-          decode(p_plan ->> 'body', 'base64'))
-        on conflict (event_id) do nothing;
-      v_new := found;
+  if p_payload is not null then
+    insert into billing.events (event_id, type, api_version, livemode, stripe_account, object_id,
+        created_at, status, attempts, next_attempt_at, processed_at, account_id, customer_id, reason,
+        error_code, error, needs_attention, payload, body, snapshot_event_id)
+      values (
+        p_event_id, p_type, p_api_version, coalesce(p_livemode, false), p_stripe_account, p_object_id,
+        to_timestamp(p_created), p_status, 1, v_next, case when not v_open then v_now end, p_account_id,
+        p_customer_id, p_reason, p_error_code, p_error, coalesce(p_needs_attention, false), p_payload,
+        p_body, p_snapshot_event_id)
+      on conflict (event_id) do nothing;
+  end if;
+  if p_event_id is not null and (p_payload is null or not found) then
+    select e.status into v_known
+      from billing.events e where e.event_id = p_event_id for update;
+    if v_known in ('processed', 'skipped') then
+      return 'duplicate';
+    elsif v_known is null then
+      raise exception 'The inbox has no event %.', p_event_id
+        using errcode = '22023', hint = 'Nothing was written. Pass the event itself, to be stored.';
     end if;
-    if not v_new then
-      select e.status into v_known
-        from billing.events e where e.event_id = v_event_id for update;
-      if v_known in ('processed', 'skipped') then
-        return 'duplicate';
-      elsif v_known is null then
-        raise exception 'The inbox has no event %.', v_event_id
-          using errcode = '22023', hint = 'Nothing was written. Pass the event itself, to be stored.';
-      end if;
-      update billing.events e
-         set status = v_status,
-             attempts = e.attempts + case when p_event is null then 0 else 1 end,
-             next_attempt_at = v_next,
-             processed_at = case when v_status in ('processed', 'skipped') then v_now end,
-             account_id = coalesce(v_account_id, e.account_id),
-             customer_id = coalesce(p_plan ->> 'customerId', e.customer_id),
-             reason = p_plan ->> 'reason',
-             error_code = p_plan ->> 'errorCode',
-             error = p_plan ->> 'error',
-             needs_attention = coalesce((p_plan ->> 'needsAttention')::boolean, false)
-       where e.event_id = v_event_id;
-    end if;
+    update billing.events e
+       set status = p_status,
+           attempts = e.attempts + case when p_payload is null then 0 else 1 end,
+           next_attempt_at = v_next,
+           processed_at = case when p_status in ('processed', 'skipped') then v_now end,
+           account_id = coalesce(p_account_id, e.account_id),
+           customer_id = coalesce(p_customer_id, e.customer_id),
+           reason = p_reason,
+           error_code = p_error_code,
+           error = p_error,
+           needs_attention = coalesce(p_needs_attention, false)
+     where e.event_id = p_event_id;
   end if;
 
-  if p_plan #>> '{payment,subscriptionId}' <> coalesce(p_plan #>> '{subscriptionRead,of}', '') then
+  if p_subscription_read is not null then
+    v_kept_under := p_subscription_read ->> 'id';
+  end if;
+  if p_payment_subscription_id is not null
+     and p_payment_subscription_id is distinct from p_subscription_read ->> 'of' then
     perform 1 from billing.subscriptions s
-      where s.subscription_id = p_plan #>> '{payment,subscriptionId}' and s.kept_under = v_kept_under;
+      where s.subscription_id = p_payment_subscription_id and s.kept_under = v_kept_under;
     if not found then
       raise exception 'The plan writes a payment of subscription %, which was not read.',
-          p_plan #>> '{payment,subscriptionId}'
+          p_payment_subscription_id
         using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
     end if;
   end if;
-  if jsonb_typeof(p_plan -> 'subscriptionRead') = 'object' then
-    perform billing.claim_subscriptions(p_plan -> 'subscriptionRead');
+  if p_subscription_read is not null then
+    perform billing.claim_subscriptions(p_subscription_read);
   end if;
-  if jsonb_typeof(p_plan -> 'payment') = 'object' then
-    perform billing.write_payment(p_plan -> 'payment', v_kept_under);
+  if p_payment_id is not null then
+    v_done := billing.write_payment(p_payment_id, p_payment_version, p_payment_absorbs,
+      p_payment_aliases, p_payment_state, p_payment_status, p_payment_account_id,
+      case when p_payment_subscription_id is not null then v_kept_under end, p_payment_next_due_at);
   end if;
-  if jsonb_typeof(p_plan -> 'relatives') = 'array' then
-    perform billing.write_payment(r.value, v_kept_under)
-      from jsonb_array_elements(p_plan -> 'relatives') with ordinality r
-     order by r.ordinality;
+  if p_relatives is not null then
+    perform billing.write_relatives(p_relatives, v_kept_under);
   end if;
-  if jsonb_typeof(p_plan -> 'subscription') = 'object' then
-    perform billing.write_subscription(p_plan -> 'subscription');
+  if p_subscription is not null then
+    perform billing.write_subscription(p_subscription);
   end if;
-  if jsonb_typeof(p_plan -> 'customer') = 'object' and v_owner is null then
-    perform billing.check_keys('the customer', p_plan -> 'customer',
-      array['customerId', 'accountId', 'origin']);
+  if p_linked_customer_id is not null and v_owner is null then
     insert into billing.customers (customer_id, account_id, origin)
-      values (v_customer_id, (p_plan #>> '{customer,accountId}')::uuid, p_plan #>> '{customer,origin}')
+      values (p_linked_customer_id, p_linked_account_id, p_link_origin)
       on conflict do nothing;
     if found then
       -- Events of this customer that waited for their account are tried again at once.
       update billing.events e set status = 'failed', next_attempt_at = v_now
-       where e.customer_id = v_customer_id and e.status in ('failed', 'dead')
-         and e.event_id is distinct from v_event_id;
+       where e.customer_id = p_linked_customer_id and e.status in ('failed', 'dead')
+         and e.event_id is distinct from p_event_id;
     end if;
   end if;
-  if p_plan ->> 'deletedCustomerId' is not null then
+  if p_deleted_customer_id is not null then
     update billing.customers c set deleted_at = v_now, is_primary = false
-     where c.customer_id = p_plan ->> 'deletedCustomerId' and c.deleted_at is null;
+     where c.customer_id = p_deleted_customer_id and c.deleted_at is null;
   end if;
-  if p_plan ->> 'closedSessionId' is not null then
+  if p_closed_session_id is not null then
     delete from billing.open_checkouts o
-     where o.checkout_session_id = p_plan ->> 'closedSessionId';
+     where o.checkout_session_id = p_closed_session_id;
   end if;
-  if jsonb_typeof(p_plan -> 'commands') = 'array' then
-    perform billing.apply_commands(p_plan -> 'commands');
+  if p_commands is not null then
+    v_done := billing.apply_commands(p_commands);
   end if;
   return 'applied';
 end;
 $$;
-comment on function billing.apply_event(jsonb, jsonb) is
-  'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The event is null when the inbox has it already (eventId says which), or, with no eventId, for a job. Errors: 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
+comment on function billing.apply_event is
+  'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The payload is null when the inbox has it already (p_event_id says which), or, with no event id, for a job. Errors: 42883 for a parameter and 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
 
 call florin.end_migration();

@@ -12,14 +12,41 @@ set lock_timeout = '50ms'
 as $$
 declare
   v_outcomes text[] := array_fill(null::text, array[jsonb_array_length(p_deliveries)]);
-  v_delivery jsonb;
   v_n integer := 0;
+  d record;
 begin
-  for v_delivery in select d.value from jsonb_array_elements(p_deliveries) d loop
+  perform billing.check_keys('a delivery', o.value, array[
+      'status', 'event_id', 'payload', 'body', 'type', 'api_version', 'livemode', 'stripe_account',
+      'object_id', 'snapshot_event_id', 'created', 'retry_in_seconds', 'reason', 'error_code', 'error',
+      'needs_attention', 'unread', 'account_id', 'customer_id', 'linked_customer_id',
+      'linked_account_id', 'link_origin', 'deleted_customer_id', 'closed_session_id', 'subscription',
+      'subscription_read', 'payment_id', 'payment_version', 'payment_absorbs', 'payment_aliases',
+      'payment_state', 'payment_status', 'payment_account_id', 'payment_subscription_id',
+      'payment_next_due_at', 'relatives', 'commands'])
+    from jsonb_array_elements(p_deliveries) o;
+  for d in
+    select * from jsonb_to_recordset(p_deliveries) as o (
+      status text, event_id text, payload text, body bytea, type text, api_version text,
+      livemode boolean, stripe_account text, object_id text, snapshot_event_id text,
+      created double precision, retry_in_seconds double precision, reason text, error_code text,
+      error text, needs_attention boolean, unread boolean, account_id uuid, customer_id text,
+      linked_customer_id text, linked_account_id uuid, link_origin text, deleted_customer_id text,
+      closed_session_id text, subscription jsonb, subscription_read jsonb, payment_id uuid,
+      payment_version bigint, payment_absorbs jsonb, payment_aliases text[], payment_state jsonb,
+      payment_status text, payment_account_id uuid, payment_subscription_id text,
+      payment_next_due_at double precision, relatives jsonb, commands jsonb)
+  loop
     v_n := v_n + 1;
     begin
       v_outcomes[v_n] := billing.apply_event(
-        nullif(v_delivery -> 'event', 'null'), v_delivery -> 'plan');
+        d.status, d.event_id, d.payload::json, d.body, d.type, d.api_version, d.livemode,
+        d.stripe_account, d.object_id, d.snapshot_event_id, d.created, d.retry_in_seconds, d.reason,
+        d.error_code, d.error, d.needs_attention, d.unread, d.account_id, d.customer_id,
+        d.linked_customer_id, d.linked_account_id, d.link_origin, d.deleted_customer_id,
+        d.closed_session_id, d.subscription, d.subscription_read, d.payment_id, d.payment_version,
+        d.payment_absorbs, d.payment_aliases, d.payment_state, d.payment_status,
+        d.payment_account_id, d.payment_subscription_id, d.payment_next_due_at, d.relatives,
+        d.commands);
     exception
       when serialization_failure then
         null;
@@ -32,6 +59,6 @@ begin
 end;
 $$;
 comment on function billing.apply_events(jsonb) is
-  'Several deliveries, each an object of event (null when the inbox has it) and plan, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
+  'Several deliveries, each an object of billing.apply_event''s parameters, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
 
 call florin.end_migration();

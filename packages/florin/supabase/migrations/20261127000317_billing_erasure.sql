@@ -21,14 +21,14 @@ begin
   end if;
   update billing.events e
      set body = null,
-         payload = jsonb_strip_nulls(jsonb_build_object(
+         payload = json_strip_nulls(json_build_object(
            'id', e.payload -> 'id', 'object', e.payload -> 'object', 'type', e.payload -> 'type',
            'api_version', e.payload -> 'api_version', 'created', e.payload -> 'created',
            'livemode', e.payload -> 'livemode', 'snapshot_event', e.payload -> 'snapshot_event',
            'erased', true))
    where (e.account_id = p_user_id or e.customer_id = any (v_customers))
      and e.status in ('processed', 'skipped')
-     and not e.payload ? 'erased';
+     and e.payload ->> 'erased' is null;
   get diagnostics events = row_count;
   select count(*) into events_waiting from billing.events e
    where (e.account_id = p_user_id or e.customer_id = any (v_customers))

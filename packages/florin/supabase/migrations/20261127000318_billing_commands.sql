@@ -33,18 +33,18 @@ comment on function billing.unspent_of_period(uuid, text, text, timestamptz) is
   'The credits of a subscription''s price that expired unspent when a period ended. Writes down what has expired, with the account locked. Internal.';
 
 create function billing.check_purchase(p_command jsonb)
-returns void
+returns boolean
 language plpgsql
 immutable
 set search_path = ''
 as $$
 begin
-  perform billing.check_keys('a command', p_command, array['do', 'accountId', 'amount', 'key',
+  return billing.check_keys('a command', p_command, array['do', 'accountId', 'amount', 'key',
     'purchaseKey', 'cause', 'source', 'priority', 'expiresAt', 'metadata', 'periodEnd']);
 end;
 $$;
 comment on function billing.check_purchase(jsonb) is
-  'Raises 22023 for a key that no command for a purchase has. Internal: part of apply_commands.';
+  'True, or raises 22023 for a key that no command for a purchase has. Internal: part of apply_commands.';
 
 create function billing.issue_together(p_commands jsonb)
 returns void
@@ -125,7 +125,7 @@ comment on function billing.lock_accounts_of(jsonb) is
   'Locks every account that these commands write to, those that credits were moved to counted in, in the ledger''s order; which they are. Internal: part of apply_commands.';
 
 create function billing.apply_commands(p_commands jsonb)
-returns void
+returns bigint
 language plpgsql
 security definer
 set search_path = ''
@@ -135,24 +135,27 @@ declare
   v_account_id uuid;
   v_amount bigint;
   v_locked uuid[];
+  v_known boolean;
+  v_given credits.given;
+  v_count integer := jsonb_array_length(p_commands);
 begin
   -- One grant after the other of one account needs no lock beforehand: a purchase.
-  if jsonb_path_exists(p_commands,
+  if (v_count > 1 or p_commands #>> '{0,do}' <> 'issue') and jsonb_path_exists(p_commands,
        '$[*] ? (@.do == "reverse" || @.do == "restore" || @.accountId != $[0].accountId)') then
     v_locked := billing.lock_accounts_of(p_commands);
   end if;
   -- An invoice of many lines, of which nothing has gone back yet. Up to three cost less one by one.
-  if jsonb_array_length(p_commands) > 3 and not jsonb_path_exists(p_commands,
+  if v_count > 3 and not jsonb_path_exists(p_commands,
        '$[*] ? (!(@.do == "issue" && @.accountId == $[0].accountId))') then
     perform billing.issue_together(p_commands);
-    return;
+    return v_count;
   end if;
-  for v_place in 0 .. jsonb_array_length(p_commands) - 1 loop
+  for v_place in 0 .. v_count - 1 loop
     v_command := p_commands -> v_place;
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
     if v_command ->> 'do' in ('issue', 'rollover') then
-      perform billing.check_purchase(v_command);
+      v_known := billing.check_purchase(v_command);
       if v_command ->> 'do' = 'rollover' then
         v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
           v_command #>> '{metadata,stripe_subscription_id}',
@@ -160,7 +163,7 @@ begin
           to_timestamp((v_command ->> 'periodEnd')::double precision)));
         continue when v_amount < 1;
       end if;
-      perform credits.give(
+      v_given := credits.give(
         p_account_id => v_account_id,
         p_amount => v_amount,
         p_idempotency_key => v_command ->> 'key',
@@ -184,9 +187,10 @@ begin
         using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
     end if;
   end loop;
+  return v_count;
 end;
 $$;
 comment on function billing.apply_commands(jsonb) is
-  'Carries out the commands of one plan on the ledger, in order. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
+  'Carries out the commands of one plan on the ledger, in order; how many they are. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
 
 call florin.end_migration();

@@ -28,7 +28,7 @@ revoke all on all functions in schema billing from public, anon, authenticated, 
 grant select on all tables in schema billing to service_role;
 grant execute on function
   billing.read_state(text, text[], text, text, text[], boolean),
-  billing.apply_event(jsonb, jsonb),
+  billing.apply_event,
   billing.apply_events(jsonb),
   billing.claim_events(integer, interval),
   billing.replay_event(text),

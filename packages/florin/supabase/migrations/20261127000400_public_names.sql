@@ -43,7 +43,7 @@ create view public.stripe_events_raw with (security_invoker = true) as
   select e.event_id as id,
          e.event_id,
          e.type as event_type,
-         e.payload as event_data,
+         e.payload::jsonb as event_data,
          e.status in ('processed', 'skipped') as processed,
          e.processed_at,
          e.error as error_message,

@@ -13,6 +13,7 @@ import {
   withLines,
 } from '../integration/webhooks/objects.ts';
 import { asOwner, openShop, type Shop } from '../integration/webhooks/shop.ts';
+import { withCommands } from '../support/apply-event.ts';
 
 /** B17: 1,000 under `npm run proof`. */
 const FAULTS = Number(process.env['FLORIN_PROOF_FAULTS'] ?? 50);
@@ -58,9 +59,7 @@ function miswriting(db: Database, change: (commands: Json[]) => Json[]): Databas
       if (typeof statement === 'string' || statement.name !== 'billing_apply_event') {
         return db.query(statement, values);
       }
-      const plan = JSON.parse(String(values?.[1])) as Json;
-      const commands = change(plan['commands'] as Json[]);
-      return db.query(statement, [values?.[0] ?? null, JSON.stringify({ ...plan, commands })]);
+      return db.query(statement, withCommands(statement, values, change));
     },
   };
 }

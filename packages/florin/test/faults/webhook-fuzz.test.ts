@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { request } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Database } from '../../src/db/index.ts';
-import { randomIds, silentLogger } from '../../src/kernel/index.ts';
+import { isStorableText, randomIds, silentLogger } from '../../src/kernel/index.ts';
 import { verifyLedger } from '../../src/ledger/index.ts';
 import { receiveWebhook, showEvent, type WebhookDeps } from '../../src/webhooks/index.ts';
 import { openService, WEBHOOK_SECRET } from '../integration/http/florin-service.ts';
@@ -42,8 +42,10 @@ function counting(): Database & { stored: number } {
     async query(statement: { name?: string } | string, values?: readonly unknown[]) {
       if (typeof statement !== 'string' && statement.name === 'billing_apply_event') {
         // What Postgres would refuse must not get here.
-        JSON.parse(String(values?.[0]));
-        JSON.parse(String(values?.[1]));
+        expect(values?.every((value) => typeof value !== 'string' || isStorableText(value))).toBe(
+          true,
+        );
+        JSON.parse(String(values?.[2]));
         db.stored += 1;
         return [{ outcome: 'applied' }];
       }

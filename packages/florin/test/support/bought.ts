@@ -57,7 +57,7 @@ export async function moneyMoves(
 }
 
 async function carryOut(db: Database, command: Readonly<Record<string, unknown>>): Promise<void> {
-  await db.query('select billing.apply_event(null, $1)', [
-    { status: 'processed', commands: [command] },
+  await db.query("select billing.apply_event('processed', p_commands => $1)", [
+    JSON.stringify([command]),
   ]);
 }

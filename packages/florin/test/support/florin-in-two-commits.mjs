@@ -10,19 +10,15 @@ const whole = pg.Client.prototype.query;
 
 pg.Client.prototype.query = function query(statement, ...more) {
   if (statement?.name === 'billing_apply_event') {
-    const [event, plan] = statement.values;
-    const { commands, ...rest } = JSON.parse(plan);
-    const values = [event, JSON.stringify({ ...rest, commands: [] })];
+    // The commands come last.
+    const values = statement.values.with(-1, null);
+    const commands = JSON.parse(statement.values.at(-1) ?? '[]');
     return inTwoCommits(this, { ...statement, values }, commands);
   }
   if (statement?.name === 'billing_apply_events') {
     const deliveries = JSON.parse(statement.values[0]);
-    const commands = deliveries.flatMap(({ plan }) => plan.commands);
-    const values = [
-      JSON.stringify(
-        deliveries.map(({ event, plan }) => ({ event, plan: { ...plan, commands: [] } })),
-      ),
-    ];
+    const commands = deliveries.flatMap((one) => one.commands ?? []);
+    const values = [JSON.stringify(deliveries.map((one) => ({ ...one, commands: undefined })))];
     return inTwoCommits(this, { ...statement, values }, commands);
   }
   return whole.call(this, statement, ...more);

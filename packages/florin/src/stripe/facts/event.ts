@@ -22,12 +22,13 @@ const thin = z.object({
   type: name,
   created: z.iso
     .datetime({ offset: true })
-    .transform((written) => Math.floor(Date.parse(written) / 1000))
+    .transform((written) => Date.parse(written) / 1000)
     .pipe(z.number().min(0).max(LATEST_SECONDS)),
   livemode: flag,
   context: text,
   // Its `url` is not read: what is fetched is chosen by type and id.
   related_object: z.object({ id: name, type: name }).nullish().catch(null),
+  snapshot_event: text.catch(null),
 });
 
 /** What every event says about itself, and its object. */
@@ -37,6 +38,8 @@ export type StripeEvent = {
   readonly apiVersion: string | null;
   /** Seconds since 1970: when it happened at Stripe. */
   readonly created: number;
+  /** The same with its fraction: thin events tell milliseconds. */
+  readonly happened: number;
   readonly livemode: boolean;
   /** Set for Connect: the connected account that the event is about. */
   readonly account: string | null;
@@ -47,6 +50,8 @@ export type StripeEvent = {
   readonly payload: 'snapshot' | 'thin' | 'fetched';
   /** Seconds since 1970: the moment whose state `object` shows. */
   readonly asOf: number;
+  /** The snapshot event that tells the same as this thin one; null where none is named. */
+  readonly snapshotEventId: string | null;
   readonly object: { readonly id: string | null; readonly [key: string]: unknown };
 };
 
@@ -73,10 +78,12 @@ function readSnapshot(value: unknown): StripeEvent | undefined {
     type,
     apiVersion: api_version,
     created,
+    happened: created,
     livemode,
     account,
     payload: 'snapshot',
     asOf: created,
+    snapshotEventId: null,
     object: data.object,
   };
 }
@@ -87,16 +94,19 @@ function readThin(value: unknown): StripeEvent | undefined {
   if (!read.success) {
     return undefined;
   }
-  const { id, type, created, livemode, context, related_object: related } = read.data;
+  const { id, type, created: happened, livemode, context, related_object: related } = read.data;
+  const created = Math.floor(happened);
   return {
     id,
     type,
     apiVersion: null,
     created,
+    happened,
     livemode,
     account: context,
     payload: 'thin',
     asOf: created,
+    snapshotEventId: read.data.snapshot_event,
     object: { id: related?.id ?? null, object: related?.type ?? null },
   };
 }

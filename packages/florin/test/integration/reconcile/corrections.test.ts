@@ -5,8 +5,8 @@ import type { Catalog, CatalogPrice } from '../../../src/catalog/index.ts';
 import type { Database } from '../../../src/db/index.ts';
 import { reconcile } from '../../../src/reconcile/index.ts';
 import { createStripeLookups } from '../../../src/stripe/index.ts';
+import { withCommands } from '../../support/apply-event.ts';
 import { testCatalog } from '../webhooks/catalog.ts';
-import type { Json } from '../webhooks/objects.ts';
 import { buyPack } from '../webhooks/sandbox-shop.ts';
 import { asOwner, openShop } from '../webhooks/shop.ts';
 
@@ -18,8 +18,7 @@ function losing(db: Database): Database {
       if (typeof statement === 'string' || statement.name !== 'billing_apply_event') {
         return db.query(statement, values, options);
       }
-      const plan = { ...(JSON.parse(String(values?.[1])) as Json), commands: [] };
-      return db.query(statement, [values?.[0] ?? null, JSON.stringify(plan)], options);
+      return db.query(statement, withCommands(statement, values), options);
     },
   };
 }

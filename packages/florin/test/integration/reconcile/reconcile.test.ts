@@ -201,8 +201,9 @@ describe('reconcile', () => {
         purchaseKey,
         source: 'purchase',
       };
-      const plan = { status: 'processed', commands: [command] };
-      await db.query('select billing.apply_event(null, $1)', [JSON.stringify(plan)]);
+      await db.query("select billing.apply_event('processed', p_commands => $1)", [
+        JSON.stringify([command]),
+      ]);
       expect(await shop.balance()).toBe(100);
       expect(await kinds()).toEqual([kind]);
       expect((await run({ repair: true })).remaining).toEqual([]);

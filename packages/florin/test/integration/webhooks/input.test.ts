@@ -24,58 +24,50 @@ const REVERSE = {
   grantKey: 'florin:invoice:in_1:line:il_1',
   metadata: {},
 };
-const plan = (more: object) => ({ status: 'processed', ...more });
-
 /** Every jsonb that SQL takes from TypeScript, with one key or verb that it does not know. */
-const REFUSED: readonly [string, string, unknown[], string][] = [
-  ['a plan', 'apply_event', [null, plan({ comands: [ISSUE] })], 'the plan: comands'],
+const REFUSED: readonly [string, string, unknown[] | object, string][] = [
+  ['a parameter', 'apply_event', { comands: [ISSUE] }, 'p_comands =>'],
   [
     'a command that issues',
     'apply_event',
-    [null, plan({ commands: [{ ...ISSUE, expires: null }] })],
+    { commands: [{ ...ISSUE, expires: null }] },
     'a command: expires',
   ],
   [
     'a command that reverses',
     'apply_event',
-    [null, plan({ commands: [ISSUE, { ...REVERSE, grantId: '1' }] })],
+    { commands: [ISSUE, { ...REVERSE, grantId: '1' }] },
     'a command: grantId',
   ],
-  [
-    'a verb',
-    'apply_event',
-    [null, plan({ commands: [{ ...ISSUE, do: 'give' }] })],
-    'There is no command give',
-  ],
+  ['a verb', 'apply_event', { commands: [{ ...ISSUE, do: 'give' }] }, 'There is no command give'],
   [
     'a command without a verb',
     'apply_event',
-    [null, plan({ commands: [{ ...ISSUE, do: undefined }] })],
+    { commands: [{ ...ISSUE, do: undefined }] },
     'There is no command (none)',
   ],
   [
-    'a payment',
+    'a relative',
     'apply_event',
-    [null, plan({ payment: { id: randomUUID(), state: {}, aliases: [], acountId: ACCOUNT } })],
-    'the payment: acountId',
+    { relatives: [{ id: randomUUID(), state: {}, aliases: [], acountId: ACCOUNT }] },
+    'a relative: acountId',
   ],
   [
     'a subscription',
     'apply_event',
-    [null, plan({ subscription: { subscriptionId: 'sub_1', facts: {} } })],
+    { subscription: { subscriptionId: 'sub_1', facts: {} } },
     'the subscription: facts',
   ],
   [
-    'a customer',
-    'apply_event',
-    [null, plan({ customer: { customerId: 'cus_1', account: ACCOUNT } })],
-    'the customer: account',
+    'a delivery',
+    'apply_events',
+    [[{ status: 'processed' }, { status: 'processed', comands: [ISSUE] }]],
+    'a delivery: comands',
   ],
-  ['the event of another plan', 'apply_event', [{ id: 'evt_1' }, plan({})], 'not of evt_1'],
   [
     'an event that the inbox lacks',
     'apply_event',
-    [null, plan({ eventId: 'evt_none' })],
+    { event_id: 'evt_none' },
     'The inbox has no event evt_none',
   ],
   ['terms', 'consent_to_top_up', [ACCOUNT, { maxPerWeek: 1 }], 'the terms: maxPerWeek'],
@@ -90,15 +82,22 @@ describe('what TypeScript hands to SQL', () => {
   });
   afterAll(() => database.close());
 
-  const call = (name: string, values: readonly unknown[]) =>
-    database.db.query(
-      `select billing.${name}(${values.map((_, n) => `$${n + 1}`).join(', ')}) as answer`,
+  const call = (name: string, given: readonly unknown[] | object) => {
+    const [names, values] = Array.isArray(given)
+      ? [[], given]
+      : [
+          ['status', ...Object.keys(given)],
+          ['processed', ...Object.values(given)],
+        ];
+    return database.db.query(
+      `select billing.${name}(${values.map((_, n) => `${names[n] ? `p_${names[n]} => ` : ''}$${n + 1}`).join(', ')}) as answer`,
       values.map((value) =>
         typeof value === 'object' && value !== null
           ? JSON.stringify(value)
           : (value as string | null),
       ),
     );
+  };
 
   it.each(REFUSED)(
     'is refused as a whole when SQL does not know %s',
@@ -112,8 +111,8 @@ describe('what TypeScript hands to SQL', () => {
   it('is applied when every key and verb of it is known', async () => {
     const fresh = await freshDatabase();
     try {
-      await fresh.db.query('select billing.apply_event(null, $1)', [
-        JSON.stringify(plan({ commands: [ISSUE, REVERSE] })),
+      await fresh.db.query("select billing.apply_event('processed', p_commands => $1)", [
+        JSON.stringify([ISSUE, REVERSE]),
       ]);
       expect(
         await fresh.db.query(
@@ -129,8 +128,8 @@ describe('what TypeScript hands to SQL', () => {
   });
 
   it('has no key of the app in a command', async () => {
-    await expect(
-      call('apply_event', [null, plan({ commands: [{ ...ISSUE, key: 'welcome' }] })]),
-    ).rejects.toThrow("Florin's own keys begin with florin:");
+    await expect(call('apply_event', { commands: [{ ...ISSUE, key: 'welcome' }] })).rejects.toThrow(
+      "Florin's own keys begin with florin:",
+    );
   });
 });

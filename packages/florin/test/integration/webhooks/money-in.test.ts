@@ -383,10 +383,9 @@ describe('an invoice', () => {
     const { db } = shop.deps;
     const keys = ['a', 'b', 'c', 'd', 'e'].map((name) => `florin:invoice:in_1:line:${name}`);
     const give = (lines: readonly { key: string; amount?: number; source?: string }[]) =>
-      db.query('select billing.apply_event(null, $1)', [
-        {
-          status: 'processed',
-          commands: lines.map(({ key, amount = 10, source = 'purchase' }) => ({
+      db.query("select billing.apply_event('processed', p_commands => $1)", [
+        JSON.stringify(
+          lines.map(({ key, amount = 10, source = 'purchase' }) => ({
             do: 'issue',
             accountId: ACCOUNT,
             amount,
@@ -398,7 +397,7 @@ describe('an invoice', () => {
             expiresAt: null,
             metadata: { reason: 'pack' },
           })),
-        },
+        ),
       ]);
     const [a = '', b = '', ...others] = keys;
     const rest = others.map((key) => ({ key }));

@@ -39,7 +39,7 @@ export function holdingNoSession(db: Database): Database {
   return {
     ...db,
     async query(statement, values, options) {
-      const isWhole = String(values?.[0]).includes('payment_status');
+      const isWhole = values?.some((value) => String(value).includes('payment_status'));
       if (typeof statement !== 'string' && /apply_event/.test(statement.name) && isWhole) {
         throw new FlorinError('internal', 'refused', { details: { sqlstate: '54000' } });
       }

@@ -156,7 +156,7 @@ describe('deliveries that wait at the same time', () => {
 
   it('may be of events that the inbox has already', async () => {
     const { shop } = await open();
-    const deliveries = [{ event: null, plan: { eventId: 'evt_unknown', status: 'processed' } }];
+    const deliveries = [{ event_id: 'evt_unknown', status: 'processed' }];
     // Looked for in the inbox, and not stored as an event without a body.
     await expect(
       shop.deps.db.query('select billing.apply_events($1)', [JSON.stringify(deliveries)]),
