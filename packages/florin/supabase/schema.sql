@@ -688,6 +688,10 @@ CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_f
 declare
   v_now timestamptz := clock_timestamp();
 begin
+  if exists (select from credits.accounts a
+              where a.account_id = p_account_id and a.closed_at is not null) then
+    perform credits.raise_closed(p_account_id);
+  end if;
   insert into billing.open_checkouts as o (account_id, slot, attempt_id, expires_at)
     values (p_account_id, p_slot, gen_random_uuid(), v_now + p_valid_for)
     on conflict (account_id, slot) do update
@@ -702,7 +706,7 @@ $$;
 
 ALTER FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) IS 'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe.';
+COMMENT ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) IS 'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe. Raises CRACC: nothing that is paid could be credited.';
 
 CREATE FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer, p_started_by text, p_gap interval) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2372,7 +2376,7 @@ ALTER FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits
 
 COMMENT ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) IS 'Takes what a capture needs above its hold, as a stretch of its own behind all that is reserved. Quantity and pricing stand in the entry before it.';
 
-CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, p_overage credits.overage DEFAULT 'refuse'::credits.overage, p_debt_limit bigint DEFAULT 0, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
+CREATE FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint DEFAULT NULL::bigint, p_overage credits.overage DEFAULT 'refuse'::credits.overage, p_debt_limit bigint DEFAULT 0, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb, p_metadata jsonb DEFAULT '{}'::jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -2427,6 +2431,9 @@ begin
     end if;
     v_hold.captured := least(v_asked, v_hold.amount) + v_excess;
     v_hold.uncovered := v_asked - v_hold.captured;
+    -- For the entries alone: the hold's own row keeps what it was placed with.
+    v_hold.metadata :=
+      nullif(coalesce(v_hold.metadata || p_metadata, p_metadata, v_hold.metadata), '{}');
     if v_account.limited then
       perform credits.count_usage(
         credits.limit_states(p_account_id, v_hold.actor, v_hold.feature, v_now),
@@ -2455,9 +2462,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
+ALTER FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, p_metadata jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. Of a charge the entry keeps meter, quantity and pricing, and it may cost 0. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
+COMMENT ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, p_metadata jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Spends all of a hold, or the given part, and releases the rest. Of a charge the entry keeps meter, quantity and pricing, and it may cost 0. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. The entry keeps the hold''s metadata with p_metadata over it. A repeat with the same amount and policy returns the first result with replayed true, and p_metadata is not compared; of a charge the amount and the rate are no input. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
 
 CREATE FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) RETURNS bytea
     LANGUAGE plpgsql IMMUTABLE
@@ -5060,12 +5067,13 @@ begin
   if v_hold.status = 'captured' then
     perform credits.raise_hold_not_open(v_hold);
   end if;
-  replayed := v_hold.status <> 'open';
-  if not replayed then
+  -- A hold that is over has ended by itself, whether or not it is written down yet.
+  replayed := v_hold.status <> 'open' or v_hold.expires_at <= v_now;
+  if v_hold.status = 'open' then
     if v_account.next_change_at <= v_now then
       v_account := credits.settle(v_account, v_now);
     end if;
-    if v_hold.expires_at > v_now then
+    if not replayed then
       v_account := (credits.end_hold(v_account, v_hold, 0, v_now)).account;
     end if;
     perform credits.save_account(v_account);
@@ -8359,9 +8367,9 @@ GRANT SELECT ON TABLE credits.holds TO postgres;
 
 REVOKE ALL ON FUNCTION credits.capture_excess(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_at timestamp with time zone, p_meter text) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
-GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
+REVOKE ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, p_metadata jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, p_metadata jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.capture_hold(p_account_id uuid, p_hold_id uuid, p_amount bigint, p_overage credits.overage, p_debt_limit bigint, p_meter text, p_quantity numeric, p_pricing jsonb, p_metadata jsonb, OUT entry_id uuid, OUT captured bigint, OUT uncovered bigint, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.chain_after(p_entry credits.entries, p_chain_before bytea) TO service_role;
