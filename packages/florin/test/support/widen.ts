@@ -2,9 +2,7 @@ import pg from 'pg';
 import { expect } from 'vitest';
 import type { FreshDatabase } from './postgres.ts';
 
-/**
- * A migration that adds a column to a function's answer: to its type, or the function is dropped and made again.
- */
+/** A migration that adds a column to a function's answer: the function is dropped and made again. */
 export async function widen(fresh: FreshDatabase, name: string, column: string): Promise<void> {
   const admin = new pg.Client({ connectionString: fresh.adminUrl || fresh.url });
   await admin.connect();
@@ -15,14 +13,6 @@ export async function widen(fresh: FreshDatabase, name: string, column: string):
       [name],
     );
     const [row] = rows;
-    const type = /\)\s+RETURNS (credits\.\w+)/.exec(row?.definition ?? '')?.[1];
-    if (type !== undefined) {
-      await admin.query('begin');
-      await admin.query('set local role florin_owner');
-      await admin.query(`alter type ${type} add attribute ${column} text`);
-      await admin.query('commit');
-      return;
-    }
     const definition = row?.definition.replace(
       /\)\s+RETURNS record/,
       `, OUT ${column} text) RETURNS record`,
