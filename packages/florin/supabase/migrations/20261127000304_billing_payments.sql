@@ -81,36 +81,29 @@ begin
       using errcode = '22023', hint = 'Nothing was written. Pass what is known of it, and its status.';
   end if;
   if p_version is null then
-    -- Names in one order, as every writer does: the caller sorts them.
-    insert into billing.payments (payment_id, same_as, version, account_id, subscription_id, status,
+    insert into billing.payments (payment_id, version, account_id, subscription_id, status,
         next_due_at, other_names, state)
-      select p_id, null, 1, p_account_id, p_subscription_id, p_status, to_timestamp(p_next_due_at),
-             p_other_names, p_state
-       union all
-      select n.name, p_id, null, null, null, null, null, null, null
-        from unnest(p_other_names) n (name);
-    return 1;
-  end if;
-
-  v_absorbed := array(select o.value ->> 'id' from jsonb_array_elements(p_absorbs) o);
-  -- In the order of their ids, as every writer does.
-  perform 1 from billing.payments p
-    where p.payment_id = p_id or p.payment_id = any (v_absorbed)
-    order by p.payment_id for update;
-  update billing.payments p
-     set version = p.version + 1,
-         account_id = coalesce(p_account_id, p.account_id),
-         subscription_id = coalesce(p_subscription_id, p.subscription_id),
-         status = p_status,
-         next_due_at = to_timestamp(p_next_due_at),
-         updated_at = v_now,
-         other_names = p_other_names,
-         state = p_state
-   where p.payment_id = p_id and p.version = p_version;
-  if not found then
-    perform billing.raise_stale();
-  end if;
-  if cardinality(v_absorbed) > 0 then
+      values (p_id, 1, p_account_id, p_subscription_id, p_status, to_timestamp(p_next_due_at),
+        p_other_names, p_state);
+  else
+    v_absorbed := array(select o.value ->> 'id' from jsonb_array_elements(p_absorbs) o);
+    -- In the order of their ids, as every writer does.
+    perform 1 from billing.payments p
+      where p.payment_id = p_id or p.payment_id = any (v_absorbed)
+      order by p.payment_id for update;
+    update billing.payments p
+       set version = p.version + 1,
+           account_id = coalesce(p_account_id, p.account_id),
+           subscription_id = coalesce(p_subscription_id, p.subscription_id),
+           status = p_status,
+           next_due_at = to_timestamp(p_next_due_at),
+           updated_at = v_now,
+           other_names = p_other_names,
+           state = p_state
+     where p.payment_id = p_id and p.version = p_version;
+    if not found then
+      perform billing.raise_stale();
+    end if;
     -- What was a payment is another name of this one, and so are its other names.
     update billing.payments p
        set same_as = p_id, version = null, account_id = null, subscription_id = null, status = null,
@@ -124,12 +117,15 @@ begin
     update billing.payments p set same_as = p_id
      where p.payment_id = any (p_other_names) and p.same_as = any (v_absorbed);
   end if;
-  insert into billing.payments (payment_id, same_as)
-    select n.name, p_id
-      from unnest(p_other_names) n (name)
-     where not exists (
-       select from billing.payments p where p.payment_id = n.name and p.same_as = p_id);
-  return p_version + 1;
+  -- In one order, as every writer does: the caller sorts them.
+  if p_other_names is not null then
+    insert into billing.payments (payment_id, same_as)
+      select n.name, p_id
+        from unnest(p_other_names) n (name)
+       where not exists (
+         select from billing.payments p where p.payment_id = n.name and p.same_as = p_id);
+  end if;
+  return coalesce(p_version, 0) + 1;
 end;
 $$;
 comment on function billing.write_payment is
