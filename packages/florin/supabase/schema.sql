@@ -1554,8 +1554,8 @@ CREATE TABLE billing.payments (
     subscription_id text,
     status billing.payment_status,
     next_due_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp(),
+    updated_at timestamp with time zone DEFAULT clock_timestamp(),
     other_names text[],
     state jsonb
 );
@@ -1896,7 +1896,7 @@ begin
     -- What was a payment is another name of this one, and so are its other names.
     update billing.payments p
        set same_as = p_id, version = null, account_id = null, subscription_id = null, status = null,
-           next_due_at = null, updated_at = v_now, other_names = null, state = null
+           next_due_at = null, created_at = null, updated_at = null, other_names = null, state = null
       from jsonb_array_elements(p_absorbs) o
      where p.payment_id = o.value ->> 'id' and p.version = (o.value ->> 'version')::bigint;
     get diagnostics v_found = row_count;
@@ -1908,8 +1908,8 @@ begin
   end if;
   -- In one order, as every writer does: the caller sorts them.
   if p_other_names is not null then
-    insert into billing.payments (payment_id, same_as)
-      select n.name, p_id
+    insert into billing.payments (payment_id, same_as, created_at, updated_at)
+      select n.name, p_id, null, null
         from unnest(p_other_names) n (name)
        where not exists (
          select from billing.payments p where p.payment_id = n.name and p.same_as = p_id);
@@ -7886,7 +7886,7 @@ CREATE INDEX payments_by_account ON billing.payments USING btree (account_id, cr
 
 CREATE INDEX payments_by_subscription ON billing.payments USING btree (subscription_id) WHERE (subscription_id IS NOT NULL);
 
-CREATE INDEX payments_by_update ON billing.payments USING brin (updated_at);
+CREATE INDEX payments_by_update ON billing.payments USING brin (updated_at) WITH (pages_per_range='16');
 
 CREATE INDEX payments_due ON billing.payments USING btree (next_due_at) WHERE (next_due_at IS NOT NULL);
 

@@ -16,8 +16,8 @@ create table billing.payments (
   subscription_id text,
   status billing.payment_status,
   next_due_at timestamptz,
-  created_at timestamptz not null default clock_timestamp(),
-  updated_at timestamptz not null default clock_timestamp(),
+  created_at timestamptz default clock_timestamp(),
+  updated_at timestamptz default clock_timestamp(),
   other_names text[],
   state jsonb,
   constraint payments_pkey primary key (payment_id)
@@ -28,7 +28,9 @@ create index payments_by_account on billing.payments (account_id, created_at)
 create index payments_by_subscription on billing.payments (subscription_id)
   where subscription_id is not null;
 create index payments_that_return on billing.payments (subscription_id) where state ? 'returns';
-create index payments_by_update on billing.payments using brin (updated_at);
+-- Short ranges: a payment widens the one it stands in only where that was summed up while it filled.
+create index payments_by_update on billing.payments using brin (updated_at)
+  with (pages_per_range = 16);
 comment on table billing.payments is
   'Payments, by the names that Stripe''s objects give them: session, payment intent, charge, invoice. One row a name, so that a name belongs to one payment. The row of the first holds the payment: everything Stripe has said about it joined into one state. It is written with an expected version, in the same transaction as the ledger''s movements.';
 comment on column billing.payments.payment_id is 'The name by which the payment was known first, or another one of it.';
@@ -107,7 +109,7 @@ begin
     -- What was a payment is another name of this one, and so are its other names.
     update billing.payments p
        set same_as = p_id, version = null, account_id = null, subscription_id = null, status = null,
-           next_due_at = null, updated_at = v_now, other_names = null, state = null
+           next_due_at = null, created_at = null, updated_at = null, other_names = null, state = null
       from jsonb_array_elements(p_absorbs) o
      where p.payment_id = o.value ->> 'id' and p.version = (o.value ->> 'version')::bigint;
     get diagnostics v_found = row_count;
@@ -119,8 +121,8 @@ begin
   end if;
   -- In one order, as every writer does: the caller sorts them.
   if p_other_names is not null then
-    insert into billing.payments (payment_id, same_as)
-      select n.name, p_id
+    insert into billing.payments (payment_id, same_as, created_at, updated_at)
+      select n.name, p_id, null, null
         from unnest(p_other_names) n (name)
        where not exists (
          select from billing.payments p where p.payment_id = n.name and p.same_as = p_id);
