@@ -1,4 +1,4 @@
-import { loadCatalog } from './catalog/index.ts';
+import type { Catalog } from './catalog/index.ts';
 import type { Config } from './config.ts';
 import { createFlorin } from './florin.ts';
 import type { Logger } from './kernel/index.ts';
@@ -14,13 +14,13 @@ export type Service = {
 /** Starts the service as a process: the library, a listening server, and the background jobs. */
 export async function startService(options: {
   config: Config;
+  catalog: Catalog;
   logger: Logger;
   /** True in `florin dev`, where pages may offer what is only for show. */
   development: boolean;
 }): Promise<Service> {
   const { config } = options;
-  const catalog = await loadCatalog(config.catalogPath);
-  const florin = createFlorin({ ...options, catalog });
+  const florin = createFlorin(options);
   try {
     const { host, port, metricsPort } = config;
     const server = await listen({ fetch: florin.fetch, host, port });

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { createAdaptorServer, getRequestListener } from '@hono/node-server';
 import { z } from 'zod';
-import { check, FlorinError } from './kernel/index.ts';
+import { check, FlorinError, InvalidConfigurationError } from './kernel/index.ts';
 
 /** A listening HTTP server. */
 export type RunningServer = {
@@ -25,7 +25,7 @@ const GRACE_MS = 5_000;
 /** How long a kept-alive connection may still bring a request at the end; balancers reuse them at any time. */
 const LAST_REQUEST_MS = 1_000;
 
-/** Serves `fetch` over HTTP. Rejects with `conflict` when the port is taken. */
+/** Serves `fetch` over HTTP. Rejects with `conflict` when the port is taken, `invalid_configuration` where it cannot be had. */
 export async function listen(options: {
   fetch: (request: Request) => Response | Promise<Response>;
   host: string;
@@ -51,14 +51,7 @@ export async function listen(options: {
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new FlorinError(
-              'conflict',
-              `Port ${port} is taken by another program: stop it, or set PORT.`,
-            )
-          : error,
-      );
+      reject(explain(error, { host, port }));
     });
     server.listen(port, host, resolve);
   });
@@ -115,4 +108,25 @@ export function nodeHandler(florin: {
     incoming.url = incoming.originalUrl ?? incoming.url ?? '/';
     return listener(incoming, outgoing);
   };
+}
+
+function explain(error: NodeJS.ErrnoException, at: { host: string; port: number }): Error {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new FlorinError(
+        'conflict',
+        `Port ${at.port} is taken by another program: stop it, or set PORT.`,
+      );
+    case 'ENOTFOUND':
+    case 'EADDRNOTAVAIL':
+      return new InvalidConfigurationError([
+        `HOST ${at.host} is no address of this machine. Leave it out, or set 0.0.0.0 for all of them.`,
+      ]);
+    case 'EACCES':
+      return new InvalidConfigurationError([
+        `PORT ${at.port} is not open to this user. Set one above 1023.`,
+      ]);
+    default:
+      return error;
+  }
 }

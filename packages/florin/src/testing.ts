@@ -5,7 +5,7 @@
 
 import { createSandbox, type Sandbox, type SandboxOptions } from 'stripe-sandbox';
 import { randomIds } from './kernel/index.ts';
-import { createStripeClient, idOf, type StripeClient } from './stripe/index.ts';
+import { idOf, openStripeClient, type StripeClient } from './stripe/index.ts';
 
 export {
   type Advance,
@@ -90,7 +90,7 @@ export async function startStripeSandbox(
       webhookUrl === undefined ? [] : [{ url: webhookUrl, secret, apiVersion: webhookApiVersion }],
   });
   await sandbox.start();
-  const stripe = createStripeClient({ secretKey: apiKey, apiBase: sandbox.url });
+  const stripe = await openStripeClient({ secretKey: apiKey, apiBase: sandbox.url });
   return Object.assign(sandbox, {
     stripe,
     env: {

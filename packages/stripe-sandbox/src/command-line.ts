@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { SandboxOptions } from './sandbox.ts';
@@ -10,7 +11,7 @@ A Stripe for this machine. Any test key (sk_test_…) is taken, unless --key nam
   --port <port>          default 4243; 0 takes a free one
   --host <host>          default 127.0.0.1
   --public-url <url>     the address in links to pages, where browsers reach the sandbox by another one
-  --data <file>          keeps everything over a restart; without it: in memory
+  --data <path>          a folder, or a file: keeps everything over a restart; without it: in memory
   --fixtures <file>      JSON: {"prices": [{"id", "name", "unitAmount", …}], "endpoints": [{"url", "secret"}]}
   --webhook <url>        where events go; needs --webhook-secret
   --webhook-secret <s>   signs them
@@ -75,7 +76,7 @@ export function readCommandLine(argv: readonly string[]): SandboxOptions | 'help
     ...(given['public-url'] === undefined ? {} : { publicUrl: readUrl(given['public-url']) }),
     ...(key === undefined ? {} : { apiKeys: key }),
     ...readDunning(given['dunning-ends']),
-    storage: given.data,
+    storage: readStorage(given.data),
     seed: given.seed,
     apiVersion: readVersion(given['api-version']),
     prices: fixtures.prices,
@@ -105,6 +106,14 @@ function parse(argv: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** The file that everything is kept in: the one that was named, or sandbox.jsonl in the folder that was. */
+function readStorage(path: string | undefined): string | undefined {
+  const isFolder =
+    path !== undefined &&
+    (/[/\\]$/.test(path) || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true);
+  return isFolder ? join(path, 'sandbox.jsonl') : path;
 }
 
 function readPort(text: string): number {

@@ -10,7 +10,10 @@ try {
   } else {
     const sandbox = createSandbox(asked);
     await sandbox.start();
-    process.stdout.write(`API        ${sandbox.url}\ndashboard  ${sandbox.url}/sandbox\nready\n`);
+    const key = asked.apiKeys?.[0] ?? 'sk_test_sandbox  (any sk_test_… is taken)';
+    process.stdout.write(
+      `API        ${sandbox.url}\ndashboard  ${sandbox.url}/sandbox\nkey        ${key}\nready\n`,
+    );
     const stop = () => {
       void sandbox.stop().then(() => process.stdout.write('stopped\n'));
     };

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import Stripe from 'stripe';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readCommandLine } from '../src/command-line.ts';
@@ -20,7 +20,9 @@ async function fixtures(content: unknown): Promise<string> {
 describe('the command stripe-sandbox', () => {
   it('serves its fixtures to the real SDK until it is stopped', { timeout: 90_000 }, async () => {
     const file = await fixtures({ prices: [{ id: 'price_PACK', name: 'Pack', unitAmount: 500 }] });
-    const child = spawn(process.execPath, [JITI, PROGRAM, '--port', '0', '--fixtures', file]);
+    const data = ['--data', dirname(file)];
+    const given = ['--port', '0', '--fixtures', file, ...data];
+    const child = spawn(process.execPath, [JITI, PROGRAM, ...given]);
     onTestFinished(() => void child.kill('SIGKILL'));
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -29,11 +31,13 @@ describe('the command stripe-sandbox', () => {
     const ended = new Promise((done) => child.once('close', done));
     await expect.poll(() => output, { timeout: 60_000 }).toContain('ready\n');
     const { hostname, port } = new URL(/^API +(\S+)$/m.exec(output)?.[1] ?? '');
-    const stripe = new Stripe('sk_test_any', { host: hostname, port, protocol: 'http' });
+    const key = /^key +(\S+)/m.exec(output)?.[1] ?? '';
+    const stripe = new Stripe(key, { host: hostname, port, protocol: 'http' });
     expect(await stripe.prices.retrieve('price_PACK')).toMatchObject({ unit_amount: 500 });
     child.kill('SIGINT');
     expect(await ended).toBe(0);
     expect(output).toContain('stopped\n');
+    expect(await readFile(join(dirname(file), 'sandbox.jsonl'), 'utf8')).toContain('price_PACK');
   });
 
   it('takes its settings from the options', () => {
@@ -55,6 +59,14 @@ describe('the command stripe-sandbox', () => {
       prices: [],
       endpoints: [{ url: 'http://localhost:3000/hook', secret: 'whsec_1' }],
     });
+  });
+
+  it('keeps its data in a folder that is there or is named as one, else in a file', () => {
+    const storage = (data: string) => readCommandLine(['--data', data]);
+    const here = import.meta.dirname;
+    expect(storage(here)).toMatchObject({ storage: join(here, 'sandbox.jsonl') });
+    expect(storage('data/')).toMatchObject({ storage: join('data', 'sandbox.jsonl') });
+    expect(storage('data')).toMatchObject({ storage: 'data' });
   });
 
   it.each([

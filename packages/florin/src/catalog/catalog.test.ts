@@ -193,6 +193,10 @@ describe('loading a catalogue', () => {
     expect((error as InvalidConfigurationError).faults).toHaveLength(2);
     expect((error as Error).message).toContain('faulty.json');
     await expect(loadCatalog(await write('broken.json', '{'))).rejects.toThrow('broken.json');
+    for (const value of ['[]', 'null', '5', '{"find":1}']) {
+      const other = loadCatalog(await write('other.json', value));
+      await expect(other).rejects.toThrow('other.json: ');
+    }
     await expect(loadCatalog(join(folder, 'nowhere.ts'))).rejects.toThrow('does not exist');
   });
 });

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
-import { createJiti } from 'jiti';
 import { InvalidConfigurationError } from '../kernel/index.ts';
+import { compile } from './compile.ts';
 import { defineCatalog } from './define.ts';
 import { OCR_CATALOG } from './ocr.ts';
 import { parseCatalog } from './parse.ts';
@@ -45,15 +45,24 @@ async function readJson(file: string): Promise<unknown> {
 }
 
 async function runModule(file: string): Promise<unknown> {
-  const jiti = createJiti(import.meta.url, {
+  const compiled = /\.[cm]?ts$/.test(file) ? await compile(file) : undefined;
+  const { createJiti } = await import('jiti');
+  const options = {
     moduleCache: false,
     fsCache: false,
     // The file may import this package's defineCatalog wherever it lies, installed or not.
     virtualModules: { florin: { defineCatalog } },
+  };
+  const others = createJiti(import.meta.url, options);
+  const jiti = createJiti(import.meta.url, {
+    ...options,
+    transform: (given) => ({
+      code: given.filename === file && compiled !== undefined ? compiled : others.transform(given),
+    }),
   });
   return jiti.import(file, { default: true });
 }
 
 function isCatalog(value: unknown): value is Catalog {
-  return typeof value === 'object' && value !== null && 'find' in value;
+  return typeof (value as Partial<Catalog> | null)?.find === 'function' && !Array.isArray(value);
 }

@@ -59,12 +59,15 @@ export function createChargedHolds(given: {
   }
 
   async function captureUse(request: CaptureOfUse): Promise<Captured & Cost> {
-    const { accountId, holdId, overage } = check(capture, request) as CaptureOfUse;
+    const { accountId, holdId, overage, metadata } = check(capture, request) as CaptureOfUse;
     const key = { accountId, idempotencyKey: `florin:capture:${holdId}` };
     const priced = await priceOf(check(measured, request), key);
     const { meter, quantity, credits: amount, pricing } = priced;
-    const policy = overage === undefined ? {} : { overage };
-    const hold = { accountId, holdId, amount, ...policy, meter, quantity, pricing };
+    const given = {
+      ...(overage === undefined ? {} : { overage }),
+      ...(metadata === undefined ? {} : { metadata }),
+    };
+    const hold = { accountId, holdId, amount, ...given, meter, quantity, pricing };
     const written = await captureMetered(db, hold, debtLimit);
     if (!written.replayed) {
       return { ...written, ...costOf(priced) };

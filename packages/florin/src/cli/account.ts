@@ -23,6 +23,7 @@ import {
   readCount,
   readCredits,
   readDate,
+  readReason,
   readSignedCredits,
 } from './arguments.ts';
 import { argument, type CommandContext, type OutputOptions, print, table } from './command-line.ts';
@@ -83,7 +84,7 @@ export function addAccount(program: Command, context: CommandContext): void {
     .description('Give credits: a gift, a goodwill, a migration from another system.')
     .argument('<account>', 'its uuid', argument(readAccountId))
     .argument('<credits>', 'above 0, with as many decimals as credits have', argument(readCredits))
-    .requiredOption('--reason <text>', REASON)
+    .requiredOption('--reason <text>', REASON, argument(readReason))
     .option('--note <text>', NOTE)
     .option('--actor <name>', ACTOR, argument(readActor))
     .option('--key <key>', 'repeating with the same key gives once; default: a new one each time')
@@ -114,7 +115,7 @@ export function addAccount(program: Command, context: CommandContext): void {
     .description('Correct a balance up or down, with a reason and who did it. Write -10 after --.')
     .argument('<account>', 'its uuid', argument(readAccountId))
     .argument('<credits>', 'signed: +10 or -10', argument(readSignedCredits))
-    .requiredOption('--reason <text>', REASON)
+    .requiredOption('--reason <text>', REASON, argument(readReason))
     .option('--note <text>', NOTE)
     .option('--actor <name>', ACTOR, argument(readActor))
     .option('--key <key>', 'repeating with the same key adjusts once; default: a new one each time')
@@ -141,7 +142,11 @@ export function addAccount(program: Command, context: CommandContext): void {
     .argument('<from>', 'the uuid of the account that gives', argument(readAccountId))
     .argument('<to>', 'the uuid of the one that gets them', argument(readAccountId))
     .argument('<credits>', 'a whole number above 0', argument(readCredits))
-    .requiredOption('--reason <text>', 'why; kept in the ledger, and both read it')
+    .requiredOption(
+      '--reason <text>',
+      'why; kept in the ledger, and both read it',
+      argument(readReason),
+    )
     .option('--actor <name>', ACTOR, argument(readActor))
     .option('--key <key>', 'repeating with the same key moves once; default: a new one each time')
     .option('--json', 'print JSON')

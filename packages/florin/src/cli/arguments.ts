@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readSearch, type SearchText } from '../console/index.ts';
 import { isUuid } from '../kernel/index.ts';
 
@@ -28,6 +29,30 @@ export function readActor(text: string): string {
   return actor;
 }
 
+/** Why something is done by hand: whoever reads the ledger later finds nothing else. */
+export function readReason(text: string): string {
+  if (text.trim() === '') {
+    throw new Error('Say why, in a few words.');
+  }
+  return text;
+}
+
+/** A folder that is there. */
+export function readFolder(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new Error('There is no such folder.');
+  }
+  return path;
+}
+
+/** A folder that is there or can be made. */
+export function readFolderToBe(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === false) {
+    throw new Error('It is a file, and a folder is needed.');
+  }
+  return path;
+}
+
 /** Credits as they were typed; the database says how many decimals they may have. */
 export function readCredits(text: string): string {
   if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || /^[0.]+$/.test(text)) {
@@ -39,7 +64,11 @@ export function readCredits(text: string): string {
 /** Signed credits, other than 0: `+10`, `10` or `-10`. */
 export function readSignedCredits(text: string): string {
   const sign = text.startsWith('-') ? '-' : '';
-  return `${sign}${readCredits(text.replace(/^[+-]/, ''))}`;
+  try {
+    return `${sign}${readCredits(text.replace(/^[+-]/, ''))}`;
+  } catch {
+    throw new Error('Credits are a number other than 0: +10 or -10.');
+  }
 }
 
 export function readDate(text: string): Date {

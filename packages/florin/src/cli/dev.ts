@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import type { FlorinParts } from 'florin-dev';
 import { migrate } from '../db/index.ts';
-import { createLogger, FlorinError } from '../kernel/index.ts';
+import { FlorinError, packageVersion } from '../kernel/index.ts';
 import { readPort } from './arguments.ts';
 import { argument, type CommandContext, EXIT } from './command-line.ts';
 import {
@@ -14,8 +14,8 @@ import {
   readGivenEnvironment,
   readRunningDev,
 } from './environment.ts';
+import { createLogger } from './logger.ts';
 import { createShutdown, type Shutdown, untilAskedToStop } from './shutdown.ts';
-import { packageVersion } from './version.ts';
 
 type Options = { port?: number; sandboxPort: number; issuerPort: number };
 
@@ -111,8 +111,11 @@ async function florinParts(): Promise<FlorinParts> {
     amounts: OCR_AMOUNTS,
     createSandbox,
     webhookEventTypes: webhooks.webhookEventTypes,
-    startService: (environment, logger) =>
-      startService({ config: parseConfig(environment), logger, development: true }),
+    async startService(environment, logger) {
+      const config = parseConfig(environment);
+      const catalog = await loadCatalog(config.catalogPath);
+      return startService({ config, catalog, logger, development: true });
+    },
   };
 }
 

@@ -2,7 +2,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { thinEventTypes, webhookEventTypes } from '../webhooks/index.ts';
-import { type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
+import { readFolderToBe } from './arguments.ts';
+import { argument, type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
 import { readEnvironment } from './environment.ts';
 import { createDestination } from './event-destination.ts';
 import { type ProjectFile, projectFiles } from './project-files.ts';
@@ -18,7 +19,7 @@ export function addInit(program: Command, context: CommandContext): void {
     .description(
       'Write the files that a Supabase project needs: migrations, florin.config.ts, .env.example. Files that are there and differ are kept, unless --force.',
     )
-    .option('--directory <path>', 'the project', '.')
+    .option('--directory <path>', 'the project', argument(readFolderToBe), '.')
     .option('--force', 'overwrite files that differ')
     .option(
       '--destination <url>',

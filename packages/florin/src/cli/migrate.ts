@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { migrate, pendingMigrations } from '../db/index.ts';
-import { type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
+import { readFolder } from './arguments.ts';
+import { argument, type CommandContext, EXIT, type OutputOptions, print } from './command-line.ts';
 import { readEnvironment, requireDatabaseUrl } from './environment.ts';
 
 type Options = OutputOptions & { check?: boolean; directory?: string };
@@ -13,7 +14,11 @@ export function addMigrate(program: Command, context: CommandContext): void {
       'Apply the migrations that the database has not seen. Shares its history with the Supabase CLI; repeating does nothing.',
     )
     .option('--check', 'change nothing; exit 1 when migrations are pending')
-    .option('--directory <path>', 'apply the files of another folder than the shipped ones')
+    .option(
+      '--directory <path>',
+      'apply the files of another folder than the shipped ones',
+      argument(readFolder),
+    )
     .option('--json', 'print JSON')
     .action(async (options: Options) => {
       const url = requireDatabaseUrl(readEnvironment());

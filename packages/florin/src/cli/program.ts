@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { packageVersion } from '../kernel/index.ts';
 import {
   type CommandContext,
   EXIT,
@@ -6,7 +7,6 @@ import {
   runCommandLine,
   type Terminal,
 } from './command-line.ts';
-import { packageVersion } from './version.ts';
 
 type AddCommand = (program: Command, context: CommandContext) => void;
 

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
-import { loadCatalog } from '../catalog/index.ts';
+import { type Catalog, loadCatalog } from '../catalog/index.ts';
 import { changedRates } from '../charge/index.ts';
 import { type Config, parseConfig } from '../config.ts';
 import { connect, listMigrations, pendingMigrations } from '../db/index.ts';
-import { createLogger, InvalidConfigurationError, type Logger } from '../kernel/index.ts';
+import { InvalidConfigurationError, type Logger } from '../kernel/index.ts';
 import { keepDecimals } from '../ledger/index.ts';
 import { type CommandContext, EXIT } from './command-line.ts';
 import { readGivenEnvironment } from './environment.ts';
+import { createLogger } from './logger.ts';
 import { createShutdown, untilAskedToStop } from './shutdown.ts';
 
 /** `florin serve`: the service and its background jobs, until it is asked to stop. */
@@ -20,10 +21,11 @@ export function addServe(program: Command, context: CommandContext): void {
       const config = parseConfig(readGivenEnvironment());
       const logger = createLogger(config.logLevel);
       await refuseUnmigrated(config.databaseUrl, logger);
-      await refuseOtherThanKept(config, logger);
+      const catalog = await loadCatalog(config.catalogPath);
+      await refuseOtherThanKept({ config, catalog, logger });
       const asked = untilAskedToStop();
       const { startService } = await import('../main.ts');
-      const service = await startService({ config, logger, development: false });
+      const service = await startService({ config, catalog, logger, development: false });
       const shutdown = createShutdown();
       shutdown.add('service', () => service.stop());
       context.terminal.out(`listening on ${service.url}\n`);
@@ -62,8 +64,13 @@ async function refuseUnmigrated(url: string, logger: Logger): Promise<void> {
  * Refuses a catalogue with other decimals than the ledger's, or that changes rates in use. Where that
  * cannot be asked now, the first statement or charge will.
  */
-async function refuseOtherThanKept(config: Config, logger: Logger): Promise<void> {
-  const { credit, usage } = await loadCatalog(config.catalogPath);
+async function refuseOtherThanKept(asked: {
+  config: Config;
+  catalog: Catalog;
+  logger: Logger;
+}): Promise<void> {
+  const { config, catalog, logger } = asked;
+  const { credit, usage } = catalog;
   const db = connect({ url: config.databaseUrl, maxConnections: 1 });
   try {
     await keepDecimals(db, credit.decimals);

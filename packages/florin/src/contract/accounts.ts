@@ -113,6 +113,7 @@ export const ACCOUNTS = {
       overage: overage.optional(),
       metadata: freeMetadata.optional(),
     }),
+    bodyOptional: true,
     answers: {
       200: {
         description: 'The balance after it',

@@ -71,6 +71,9 @@ export interface AdminReconcileRun extends Shown<typeof run> {}
 
 const runs = { 200: { description: 'The newest runs', schema: z.object({ runs: z.array(run) }) } };
 
+/** Stripe keeps events for 30 days. */
+const DAYS = { error: 'must be a whole number from 1 to 30, as long as Stripe keeps events' };
+
 /** Whether all is well, as operators see it. */
 export const ADMIN_HEALTH = {
   read: {
@@ -99,7 +102,7 @@ export const ADMIN_HEALTH = {
     callers,
     body: z.strictObject({
       /** 30: all that Stripe keeps, and all of the ledger. */
-      days: z.int().min(1).max(30, { error: 'Stripe keeps events for 30 days' }),
+      days: z.int(DAYS).min(1, DAYS).max(30, DAYS),
     }),
     answers: runs,
     problems: {

@@ -9,13 +9,20 @@ const callers = ['server'] as const;
 /** Of a meter with models the units stand beside the model: `?meter=tokens&model=a/b&input=1200`. */
 const asking = z
   .object({
-    meter: z.string(),
+    meter: z.string({ error: 'must be given' }),
     quantity: z.string().optional(),
     model: z.string().optional(),
     actor: usedBy.optional(),
     feature: usedBy.optional(),
   })
-  .catchall(z.string());
+  .catchall(z.string())
+  .superRefine(({ meter, quantity, model, actor, feature, ...units }, context) => {
+    const keys = Object.keys(units);
+    if (model === undefined && keys.length > 0) {
+      const message = `${keys.join(', ')}: not asked for here; units stand beside a model`;
+      context.addIssue({ code: 'custom', message });
+    }
+  });
 
 const cost = {
   credits: amount.meta({ description: 'What it costs, from 0' }),

@@ -54,7 +54,8 @@ export const LIMITS = {
     ...shared,
     method: 'delete',
     summary: 'Removes the limit of one scope and window',
-    query: z.object({
+    // A name that is misspelt would remove another limit than the one that was meant.
+    query: z.strictObject({
       ...limitScope,
       soft: z.enum(['true', 'false'], { error: 'must be true or false' }).default('false'),
     }),

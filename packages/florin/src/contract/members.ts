@@ -33,6 +33,8 @@ const page = z.object({ members: z.array(member), nextCursor: cursor });
 /** Members by user id; `nextCursor` is null on the last page. */
 export interface MemberPage extends Shown<typeof page> {}
 
+const LIMIT = { error: `must be a whole number from 1 to ${MAX_PAGE}` };
+
 /** Where a page of a list that goes by ids begins: behind this one. */
 const after = z.object({ cursor: uuidText('is not a cursor of this list').optional() });
 
@@ -69,10 +71,10 @@ export const MEMBERS = {
     params: ofAccount,
     query: after.extend({
       limit: z.coerce
-        .number()
-        .int()
-        .min(1)
-        .max(MAX_PAGE, { error: `must be from 1 to ${MAX_PAGE}` })
+        .number(LIMIT)
+        .int(LIMIT)
+        .min(1, LIMIT)
+        .max(MAX_PAGE, LIMIT)
         .default(50)
         .meta({ type: 'integer' }),
     }),

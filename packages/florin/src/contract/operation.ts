@@ -27,6 +27,8 @@ export type Operation = {
   readonly query?: z.ZodObject;
   readonly headers?: z.ZodObject;
   readonly body?: ZodType;
+  /** Whether no body at all says the same as `{}`. Default: false. */
+  readonly bodyOptional?: boolean;
   readonly answers: Readonly<Record<number, Success>>;
   /** The problems that are worth naming, by status. */
   readonly problems?: Readonly<Record<number, string>>;

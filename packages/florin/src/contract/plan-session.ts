@@ -24,7 +24,7 @@ export const PLAN_SESSION = {
     path,
     summary: 'Remembers a plan for 15 minutes, or takes over a token from another domain',
     tag,
-    body: z.union([choice, handOff]),
+    body: z.union([choice, handOff], { error: 'must be {priceId, metadata?} or {token}' }),
     answers: {
       200: {
         description: 'The token, and the same in the cookie `plan_session`',

@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import pg from 'pg';
 import {
   FlorinError,
   InvalidConfigurationError,
   type Logger,
+  packageFile,
   silentLogger,
 } from '../kernel/index.ts';
 import { parseDatabaseUrl } from './address.ts';
@@ -39,9 +39,9 @@ const FIRST_EDITION = '20261123000200';
 const LOCK = 0x666c6f72;
 const LOCK_TIMEOUT = '60s';
 
-/** The migrations shipped with this Florin: beside `src` in the clone, beside `dist` when installed. */
+/** The migrations shipped with this Florin. */
 export function shippedMigrations(): string {
-  return join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'supabase', 'migrations');
+  return packageFile('supabase', 'migrations');
 }
 
 /** The migrations of a directory in order of version; files with other names are left alone, as the Supabase CLI does. */

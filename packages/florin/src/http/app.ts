@@ -1,4 +1,3 @@
-import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { inCredits } from '../credit/index.ts';
 import { FlorinError } from '../kernel/index.ts';
@@ -11,7 +10,7 @@ import { addPages } from './pages.ts';
 import { createParts } from './parts.ts';
 import { asAnswered, problemHeaders, toProblem } from './problem.ts';
 import type { AnsweredError } from './request-error.ts';
-import { type App, addFallback } from './route.ts';
+import { type App, addFallback, openApp } from './route.ts';
 import { addAccounts } from './routes/accounts.ts';
 import { addAdminAccounts } from './routes/admin-accounts.ts';
 import { addAdminEvents } from './routes/admin-events.ts';
@@ -48,7 +47,7 @@ export type FlorinApp = {
 export function createApp(deps: AppDeps): FlorinApp {
   const parts = createParts(deps);
   const { logger, ids } = deps;
-  const app = new OpenAPIHono<AppEnv>({ strict: false });
+  const app = openApp();
 
   app.onError((thrown, c) => answerProblem(thrown, { c, deps }));
   app.use('*', observe({ logger, ids, metrics: parts.metrics }));

@@ -21,12 +21,31 @@ export async function readJson<S extends ZodType>(
   schema: S,
 ): Promise<z.infer<S>> {
   if (!JSON_TYPE.test(c.req.header('content-type') ?? '')) {
-    throw new RequestError(
-      'unsupported_media_type',
-      'Send the body as JSON with the header Content-Type: application/json.',
-    );
+    refuseType();
   }
-  const text = await readText(c);
+  return parse(c, schema, await readText(c));
+}
+
+/** As {@link readJson}, where a request without a body says the same as `{}`. */
+export async function readJsonOrNothing<S extends ZodType>(
+  c: RequestContext,
+  schema: S,
+): Promise<z.infer<S>> {
+  if (c.req.header('content-type') !== undefined) {
+    return readJson(c, schema);
+  }
+  // Read, not guessed from its headers: a body that nobody looks at may name an amount.
+  return (await readText(c)) === '' ? parse(c, schema, '{}') : refuseType();
+}
+
+function refuseType(): never {
+  throw new RequestError(
+    'unsupported_media_type',
+    'Send the body as JSON with the header Content-Type: application/json.',
+  );
+}
+
+function parse<S extends ZodType>(c: RequestContext, schema: S, text: string): z.infer<S> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -36,9 +55,15 @@ export async function readJson<S extends ZodType>(
   return checkCredits(creditOf(c), schema, checkJson(value));
 }
 
-/** The query's parameters in this shape. Throws `invalid_input`. */
+/** The query's parameters in this shape. Throws `invalid_input`, also for one that is given twice. */
 export function readQuery<S extends ZodType>(c: RequestContext, schema: S): z.infer<S> {
-  return checkCredits(creditOf(c), schema, checkJson(c.req.query()));
+  const given = Object.entries(c.req.queries());
+  const twice = given.filter(([, values]) => values.length > 1).map(([name]) => name);
+  if (twice.length > 0) {
+    const faults = twice.map((name) => `${name}: must be given once`);
+    throw new FlorinError('invalid_input', `${faults.join('; ')}.`, { details: { faults } });
+  }
+  return checkCredits(creditOf(c), schema, toPlainJson(c.req.query(), 'query'));
 }
 
 function creditOf(c: RequestContext): Credit {

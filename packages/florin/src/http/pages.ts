@@ -2,7 +2,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname, join, normalize, sep } from 'node:path';
 import { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { packageFile } from '../kernel/index.ts';
 import type { RequestContext } from './context.ts';
 import { pageHeaders } from './headers.ts';
 import type { Parts } from './parts.ts';
@@ -87,9 +87,7 @@ async function send(
   return new Response(body, { headers: { ...all, 'content-length': String(found.size) } });
 }
 
-/** `dist/web`, from the built code and from the sources. */
 function builtPages(): string | undefined {
-  return ['../web', '../../dist/web']
-    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
-    .find((path) => existsSync(join(path, 'pricing.html')));
+  const directory = packageFile('dist', 'web');
+  return existsSync(join(directory, 'pricing.html')) ? directory : undefined;
 }

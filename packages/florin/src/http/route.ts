@@ -1,14 +1,17 @@
-import type { OpenAPIHono, RouteConfig } from '@hono/zod-openapi';
-import type { z } from 'zod';
-import { type AnswerOf, type Operation, problem, type Sent } from '../contract/index.ts';
+import { Hono } from 'hono';
+import type { AnswerOf, Operation, Sent } from '../contract/index.ts';
 import { showCredits } from '../credit/index.ts';
 import { FlorinError, isStorableText } from '../kernel/index.ts';
-import { CHOICE, hasAccountInPath } from './acting.ts';
 import type { AppEnv, RequestContext } from './context.ts';
 import { json, Reply } from './headers.ts';
 import { RequestError } from './request-error.ts';
 
-export type App = OpenAPIHono<AppEnv>;
+/** The service's routes, and the operations among them, of which the OpenAPI document tells. */
+export type App = Hono<AppEnv> & { readonly operations: Operation[] };
+
+export function openApp(): App {
+  return Object.assign(new Hono<AppEnv>({ strict: false }), { operations: [] });
+}
 
 /**
  * Answers an operation: with the body alone, with a {@link Reply} that has a status and headers as well,
@@ -27,7 +30,7 @@ export function addRoute<const O extends Operation>(
   handler: Handler<Sent<AnswerOf<O>>>,
 ): void {
   const { method, path } = operation;
-  app.openAPIRegistry.registerPath(toDocumented(operation));
+  app.operations.push(operation);
   app.on(method.toUpperCase(), toHonoPath(path), async (c) => {
     c.set('route', path);
     if (!Object.values<string>(c.req.param()).every(isStorableText)) {
@@ -42,48 +45,6 @@ export function addRoute<const O extends Operation>(
     const schema = operation.answers[options.status ?? 200]?.schema;
     return json(credit === undefined ? body : showCredits(credit, schema, body), options);
   });
-}
-
-const ROLE_PROBLEMS = '`not_a_member`, or `role_too_low` (`role`, `required`)';
-
-function withChoice(choice: z.ZodObject, own: z.ZodObject | undefined): z.ZodObject {
-  return choice.extend(own?.shape ?? {});
-}
-
-function toDocumented(operation: Operation): RouteConfig {
-  const { method, path, summary, tag, callers, params, body } = operation;
-  const isChosen = operation.role !== undefined && !hasAccountInPath(operation);
-  const query = isChosen ? withChoice(CHOICE.query, operation.query) : operation.query;
-  const headers = isChosen ? withChoice(CHOICE.headers, operation.headers) : operation.headers;
-  const answers = Object.entries(operation.answers).map(([status, success]) => {
-    const { description, schema, type = 'application/json' } = success;
-    const content = schema === undefined ? {} : { content: { [type]: { schema } } };
-    return [status, { description, ...content }];
-  });
-  const { 403: forbidden, ...others } = operation.problems ?? {};
-  const roles = operation.role === undefined ? undefined : ROLE_PROBLEMS;
-  const refused = [forbidden, roles].filter((one) => one !== undefined).join('; ');
-  const all = refused === '' ? others : { ...others, 403: refused };
-  const problems = Object.entries(all).map(([status, description]) => [
-    status,
-    { description, content: { 'application/problem+json': { schema: problem } } },
-  ]);
-  return {
-    method,
-    path,
-    summary,
-    tags: [tag],
-    ...(callers === undefined ? {} : { security: callers.map((caller) => ({ [caller]: [] })) }),
-    request: {
-      ...(params === undefined ? {} : { params }),
-      ...(query === undefined ? {} : { query }),
-      ...(headers === undefined ? {} : { headers }),
-      ...(body === undefined
-        ? {}
-        : { body: { required: true, content: { 'application/json': { schema: body } } } }),
-    },
-    responses: Object.fromEntries([...answers, ...problems]),
-  };
 }
 
 /** Answers a known path with an unknown method by `method_not_allowed`, anything else by `not_found`. */

@@ -1,10 +1,8 @@
-import {
-  createRemoteJWKSet,
-  decodeProtectedHeader,
-  errors,
-  type JWTVerifyOptions,
-  jwtVerify,
-} from 'jose';
+import type { JWTVerifyOptions } from 'jose';
+import { decodeProtectedHeader } from 'jose/decode/protected_header';
+import * as errors from 'jose/errors';
+import { createRemoteJWKSet } from 'jose/jwks/remote';
+import { jwtVerify } from 'jose/jwt/verify';
 import { z } from 'zod';
 import { type Clock, FlorinError, isUuid } from '../kernel/index.ts';
 import { type AnsweredError, isAnsweredError, RequestError } from './request-error.ts';

@@ -2,7 +2,7 @@ import { type AlertDeps, forgetAlerts, tellAlerts } from '../alerts/index.ts';
 import { AMOUNT_FIELDS, showFields } from '../credit/index.ts';
 import { expireDue, forgetCounters, rollUpUsage } from '../ledger/index.ts';
 import { keepFirstAccount, reconcileWhenDue } from '../reconcile/index.ts';
-import type { StripeClient } from '../stripe/index.ts';
+import { loadSdk, type StripeClient } from '../stripe/index.ts';
 import { runTopUps } from '../top-up/index.ts';
 import { drainInbox, forgetExpired, grantDueDrips, type WebhookDeps } from '../webhooks/index.ts';
 import { type JobOutcome, runOnce } from './run.ts';
@@ -120,6 +120,8 @@ type Background = { client: StripeClient; alerts?: AlertDeps | undefined };
 /** Starts all jobs of a process that runs on; `stop` waits for what is under way. */
 export function startJobs(deps: WebhookDeps, background: Background): RunningJob {
   const { logger, random = Math.random } = deps;
+  // Now, while nobody waits for it: not in the first purchase about which Stripe has to be asked.
+  void loadSdk();
   const compare = reconcileJob(deps, background.client);
   const running = allJobs(deps, background, compare).map((job) =>
     startJob(job, { logger, random }),

@@ -47,13 +47,8 @@ export {
   toPlainJson,
   toStorableJson,
 } from './json.ts';
-export {
-  createLogger,
-  type LogFields,
-  type Logger,
-  type LogLevel,
-  silentLogger,
-} from './logger.ts';
+export { type LogFields, type Logger, type LogLevel, silentLogger } from './logger.ts';
+export { packageFile, packageVersion } from './package.ts';
 export { cutPage } from './page.ts';
 export { createMemory } from './remember.ts';
 export { isStorableText, toStorableText } from './text.ts';

@@ -135,8 +135,10 @@ export function check<S extends ZodType>(
 }
 
 export function toInvalidInput(issues: readonly Issue[]): FlorinError {
-  const faults = issues.map(({ path, message }) =>
+  const said = issues.map(({ path, message }) =>
     path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`,
   );
+  // Several rules may refuse one value by the same words.
+  const faults = [...new Set(said)];
   return new FlorinError('invalid_input', faults.join('; '), { details: { faults } });
 }

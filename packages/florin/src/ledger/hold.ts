@@ -54,6 +54,8 @@ export type CaptureHold = {
   amount?: Credits;
   /** Default: `refuse`. */
   overage?: Overage;
+  /** Kept in the entry, over what the hold was placed with. A repeat is not compared by it. */
+  metadata?: Metadata;
 };
 
 export type ExtendHold = {
@@ -67,7 +69,7 @@ export type ExtendHold = {
 
 const CAPTURE: Statement = {
   name: 'ledger_capture_hold',
-  text: 'select * from credits.capture_hold($1, $2, $3, $4, $5)',
+  text: 'select * from credits.capture_hold($1, $2, $3, $4, $5, p_metadata => $6)',
 };
 
 /**
@@ -84,13 +86,13 @@ export async function captureHold(
   hold: CaptureHold,
   debtLimit = 0,
 ): Promise<Written & { readonly captured: Credits; readonly uncovered: Credits }> {
-  const { accountId, holdId, amount, overage } = read(REQUESTS.captureHold, hold);
-  return writeTo(db, CAPTURE, [accountId, holdId, amount ?? null, overage, debtLimit]);
+  const { accountId, holdId, amount, overage, metadata } = read(REQUESTS.captureHold, hold);
+  return writeTo(db, CAPTURE, [accountId, holdId, amount ?? null, overage, debtLimit, metadata]);
 }
 
 const CAPTURE_METERED: Statement = {
   name: 'ledger_capture_metered_hold',
-  text: 'select * from credits.capture_hold($1, $2, $3, $4, $5, $6, $7, $8)',
+  text: 'select * from credits.capture_hold($1, $2, $3, $4, $5, $6, $7, $8, $9)',
 };
 
 /** A capture whose amount, 0 among them, follows from what a meter measured. */
@@ -105,13 +107,13 @@ export async function captureMetered(
   hold: MeteredCapture,
   debtLimit = 0,
 ): ReturnType<typeof captureHold> {
-  const { accountId, holdId, amount, overage, meter, quantity, pricing } = read(
+  const { accountId, holdId, amount, overage, metadata, meter, quantity, pricing } = read(
     REQUESTS.meteredCapture,
     hold,
   );
   return writeTo(db, CAPTURE_METERED, [
     ...([accountId, holdId, amount, overage, debtLimit] as const),
-    ...[meter, quantity, pricing],
+    ...[meter, quantity, pricing, metadata],
   ]);
 }
 

@@ -32,7 +32,10 @@ const metered = {
   quantity: text,
   pricing: metadata,
 };
-const captured = ofHold.extend({ overage: overage.default('refuse') });
+const captured = ofHold.extend({
+  overage: overage.default('refuse'),
+  metadata: metadata.default({}),
+});
 const spending = write.extend({
   amount: credits,
   actor: usedBy.optional(),

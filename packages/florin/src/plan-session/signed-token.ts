@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
-import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose';
+import { decodeProtectedHeader } from 'jose/decode/protected_header';
+import { JWTExpired } from 'jose/errors';
+import { SignJWT } from 'jose/jwt/sign';
+import { jwtVerify } from 'jose/jwt/verify';
 import { type ZodType, z } from 'zod';
 import { type Clock, FlorinError, type IdSource } from '../kernel/index.ts';
 
@@ -111,7 +114,7 @@ export function createSignedTokens<C extends Record<string, unknown>>(options: {
         const claims = options.claims.parse(own);
         return { claims, nonce: jti, expiresAt: new Date(exp * 1000) };
       } catch (error) {
-        throw refuse(error instanceof errors.JWTExpired ? 'expired' : 'foreign', error);
+        throw refuse(error instanceof JWTExpired ? 'expired' : 'foreign', error);
       }
     },
   };

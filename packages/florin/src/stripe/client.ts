@@ -1,5 +1,6 @@
-import Stripe from 'stripe';
+import type Stripe from 'stripe';
 import { type FlorinError, InvalidConfigurationError, isPrivateHost } from '../kernel/index.ts';
+import { loadSdk, openedLater } from './sdk.ts';
 
 /** The API version of every request that Florin sends; deliveries come in the endpoint's own. */
 export const STRIPE_API_VERSION = '2026-10-28.endive';
@@ -23,16 +24,20 @@ export const NOT_ASKED = 'florin_not_asked';
 
 /**
  * A Stripe client with a pinned API version, an explicit timeout and bounded retries. No request is sent
- * here. Throws `invalid_configuration` for a live key with an `apiBase`, and for an `apiBase` over plain
- * http that is not on this machine's own network: live money and secret keys go to Stripe alone.
+ * here, and the SDK is loaded by the first one. Throws `invalid_configuration` for a live key with an
+ * `apiBase`, and for an `apiBase` over plain http that is not on this machine's own network: live money
+ * and secret keys go to Stripe alone.
  */
 export function createStripeClient(options: StripeClientOptions): StripeClient {
-  const { mayAsk, apiBase } = options;
-  if (apiBase !== undefined && isLiveKey(options.secretKey)) {
-    throw new InvalidConfigurationError([
-      'STRIPE_API_BASE is set beside a live key: live money is asked of Stripe alone. Leave STRIPE_API_BASE out.',
-    ]);
-  }
+  checkAddress(options);
+  return openedLater(() => openStripeClient(options));
+}
+
+/** The same with the SDK loaded: all that it can do, not only requests. */
+export async function openStripeClient(options: StripeClientOptions): Promise<StripeClient> {
+  const { mayAsk } = options;
+  const address = checkAddress(options);
+  const Stripe = await loadSdk();
   return new Stripe(options.secretKey, {
     apiVersion: STRIPE_API_VERSION,
     timeout: options.timeoutMs ?? 8_000,
@@ -41,8 +46,21 @@ export function createStripeClient(options: StripeClientOptions): StripeClient {
     ...(mayAsk === undefined
       ? {}
       : { httpClient: Stripe.createFetchHttpClient(fetchWhere(mayAsk)) }),
-    ...(apiBase === undefined ? {} : apiAddress(apiBase)),
+    ...address,
   });
+}
+
+/** Where requests go, if not to Stripe. */
+function checkAddress({ secretKey, apiBase }: StripeClientOptions) {
+  if (apiBase === undefined) {
+    return {};
+  }
+  if (isLiveKey(secretKey)) {
+    throw new InvalidConfigurationError([
+      'STRIPE_API_BASE is set beside a live key: live money is asked of Stripe alone. Leave STRIPE_API_BASE out.',
+    ]);
+  }
+  return apiAddress(apiBase);
 }
 
 /** A refusal becomes an answer that the SDK neither repeats nor takes for a lost connection. */

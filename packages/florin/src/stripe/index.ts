@@ -1,6 +1,7 @@
 export {
   createStripeClient,
   isLiveKey,
+  openStripeClient,
   type StripeClient,
   type StripeClientOptions,
 } from './client.ts';
@@ -15,6 +16,7 @@ export {
 export { type FetchedObject, isObjectId, type ObjectKind } from './objects.ts';
 export { idOf } from './reference.ts';
 export { askCustomers, askRelated, type RelatedNames } from './related.ts';
+export { loadSdk } from './sdk.ts';
 export {
   type SignatureCheck,
   type SignatureResult,

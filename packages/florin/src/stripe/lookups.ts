@@ -1,4 +1,4 @@
-import Stripe from 'stripe';
+import type Stripe from 'stripe';
 import { FlorinError } from '../kernel/index.ts';
 import { NOT_ASKED, type StripeClient } from './client.ts';
 import {
@@ -113,11 +113,17 @@ async function asked<T>(ask: () => Promise<T | null>): Promise<T | null> {
   }
 }
 
+/** Told by what it carries: asking the SDK for its class would load it. */
+function isStripeError(error: unknown): error is Stripe.errors.StripeError {
+  return error instanceof Error && 'rawType' in error;
+}
+
 /** Whether Stripe failed because it does not know the object: its own error, or what was made of it here. */
 export function isUnknownToStripe(error: unknown): boolean {
   const thrown = error instanceof FlorinError ? error.cause : error;
   return (
-    thrown instanceof Stripe.errors.StripeInvalidRequestError &&
+    isStripeError(thrown) &&
+    thrown.type === 'StripeInvalidRequestError' &&
     (thrown.statusCode === 404 || thrown.code === 'resource_missing')
   );
 }
@@ -130,7 +136,7 @@ export function toStripeFlorinError(error: unknown): FlorinError {
   if (error instanceof FlorinError) {
     return error;
   }
-  if (!(error instanceof Stripe.errors.StripeError)) {
+  if (!isStripeError(error)) {
     return new FlorinError('internal', `Reading Stripe's answer failed: ${String(error)}`, {
       cause: error,
     });
@@ -143,7 +149,7 @@ export function toStripeFlorinError(error: unknown): FlorinError {
     stripeCode: error.code,
     stripeType: error.type,
     status: error.statusCode,
-    ...(error instanceof Stripe.errors.StripeCardError ? { declineCode: error.decline_code } : {}),
+    ...(error.type === 'StripeCardError' ? { declineCode: error.decline_code } : {}),
   };
   const status = error.statusCode ?? 0;
   if (status === 0 || status === 409 || status === 429 || status >= 500) {

@@ -166,12 +166,13 @@ begin
   if v_hold.status = 'captured' then
     perform credits.raise_hold_not_open(v_hold);
   end if;
-  replayed := v_hold.status <> 'open';
-  if not replayed then
+  -- A hold that is over has ended by itself, whether or not it is written down yet.
+  replayed := v_hold.status <> 'open' or v_hold.expires_at <= v_now;
+  if v_hold.status = 'open' then
     if v_account.next_change_at <= v_now then
       v_account := credits.settle(v_account, v_now);
     end if;
-    if v_hold.expires_at > v_now then
+    if not replayed then
       v_account := (credits.end_hold(v_account, v_hold, 0, v_now)).account;
     end if;
     perform credits.save_account(v_account);

@@ -139,6 +139,7 @@ create function credits.capture_hold(
   p_meter text default null,
   p_quantity numeric default null,
   p_pricing jsonb default null,
+  p_metadata jsonb default '{}',
   out entry_id uuid,
   out captured bigint,
   out uncovered bigint,
@@ -201,6 +202,9 @@ begin
     end if;
     v_hold.captured := least(v_asked, v_hold.amount) + v_excess;
     v_hold.uncovered := v_asked - v_hold.captured;
+    -- For the entries alone: the hold's own row keeps what it was placed with.
+    v_hold.metadata :=
+      nullif(coalesce(v_hold.metadata || p_metadata, p_metadata, v_hold.metadata), '{}');
     if v_account.limited then
       perform credits.count_usage(
         credits.limit_states(p_account_id, v_hold.actor, v_hold.feature, v_now),
@@ -229,17 +233,17 @@ begin
 end;
 $$;
 comment on function credits.capture_hold(
-  uuid, uuid, bigint, credits.overage, bigint, text, numeric, jsonb) is
-  'Spends all of a hold, or the given part, and releases the rest. Of a charge the entry keeps meter, quantity and pricing, and it may cost 0. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. A repeat with the same amount and policy returns the first result with replayed true; of a charge the amount and the rate are no input. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
+  uuid, uuid, bigint, credits.overage, bigint, text, numeric, jsonb, jsonb) is
+  'Spends all of a hold, or the given part, and releases the rest. Of a charge the entry keeps meter, quantity and pricing, and it may cost 0. More than it reserves only by p_overage: up_to_available takes what is available, and within the limits, and answers what was left uncovered; debt takes all, as long as what is available stays above minus the account''s debt limit, or minus p_debt_limit where the account has none. The entry keeps the hold''s metadata with p_metadata over it. A repeat with the same amount and policy returns the first result with replayed true, and p_metadata is not compared; of a charge the amount and the rate are no input. Errors: CRHLD (not open, or unknown), CRAMT, CRINS (more debt than allowed), CRLIM (debt above a limit), CRDUP (captured before with another amount or policy).';
 
 revoke all on function
   credits.end_hold(credits.accounts, credits.holds, bigint, timestamptz, text, numeric, jsonb),
   credits.room_above(credits.accounts, credits.holds, bigint, bigint, timestamptz),
   credits.capture_excess(credits.accounts, credits.holds, bigint, timestamptz, text),
-  credits.capture_hold(uuid, uuid, bigint, credits.overage, bigint, text, numeric, jsonb)
+  credits.capture_hold(uuid, uuid, bigint, credits.overage, bigint, text, numeric, jsonb, jsonb)
   from public, anon, authenticated, service_role;
 grant execute on function
-  credits.capture_hold(uuid, uuid, bigint, credits.overage, bigint, text, numeric, jsonb)
+  credits.capture_hold(uuid, uuid, bigint, credits.overage, bigint, text, numeric, jsonb, jsonb)
   to service_role;
 
 call florin.end_migration();

@@ -28,7 +28,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@hono/zod-openapi': ['http'],
   'prom-client': ['http', 'jobs', 'main.ts'],
   commander: ['cli'],
-  pino: ['kernel'],
+  pino: ['cli'],
   jiti: ['catalog'],
   react: ['react'],
 };

@@ -207,4 +207,30 @@ describe('the package, installed in an empty project', { timeout: 120_000 }, () 
     });
     expect((await run).stdout).toBe('function,function,function,function,function ch_\n');
   });
+
+  it('to import florin opens few files, and no package that only some programs need', async () => {
+    const told = [
+      "import { writeSync } from 'node:fs';",
+      'export const load = (url, context, next) => (writeSync(2, url + "\\n"), next(url, context));',
+    ].join('');
+    const script = `
+      const { register } = await import('node:module');
+      register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(told)}`)});
+      await import('florin');
+    `;
+    const { stderr } = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '-e', script],
+      { cwd: app },
+    );
+    const opened = stderr.split('\n').filter((line) => line.startsWith('file:'));
+    const packages = new Set(opened.map((url) => /.*\/node_modules\/([^/]+)/.exec(url)?.[1]));
+    expect(packages).toContain('pg');
+    for (const unneeded of ['stripe', 'pino', 'jiti', 'commander', '@asteasolutions', 'ws']) {
+      expect(packages).not.toContain(unneeded);
+    }
+    const own = opened.filter((url) => url.includes('/node_modules/florin/'));
+    expect(own.length).toBeGreaterThan(0);
+    expect(own.length).toBeLessThan(60);
+  });
 });

@@ -162,7 +162,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'execute credits.set_member(uuid,uuid,text,uuid)',
     'execute credits.usage_seal(text,text,text,numeric,jsonb,bytea)',
     'execute credits.used_by(uuid,text[],date,date)',
-    'execute credits.capture_hold(uuid,uuid,bigint,credits.overage,bigint,text,numeric,jsonb)',
+    'execute credits.capture_hold(uuid,uuid,bigint,credits.overage,bigint,text,numeric,jsonb,jsonb)',
     'execute credits.close_account(uuid,text,jsonb)',
     'execute credits.ensure_account(uuid)',
     'execute credits.expire_due(integer)',

@@ -43,6 +43,12 @@ describe('the command line', { timeout: 120_000 }, () => {
       [['account', 'grant', randomUUID(), '0', '--reason', 'x'], 2],
       [['account', 'grant', randomUUID(), '1.5', '--reason', 'x'], 2],
       [['account', 'grant', randomUUID(), '10'], 2],
+      [['account', 'grant', randomUUID(), '10', '--reason', ' '], 2],
+      [['account', 'adjust', randomUUID(), '0', '--reason', 'x'], 2],
+      [['account', 'transfer', randomUUID(), randomUUID(), '1', '--reason', ''], 2],
+      [['migrate', '--directory', 'nowhere'], 2],
+      [['migrate', '--check', '--directory', 'nowhere'], 2],
+      [['init', '--directory', process.execPath], 2],
       [['events', 'show', 'evt_unknown'], 1],
     ])('florin %j: %i', async (args, code) => {
       const finished = await florin(...args);

@@ -12,18 +12,17 @@ export async function bundleClient(): Promise<{ output: Output; size: number }> 
     build: {
       write: false,
       target: 'es2022',
-      lib: {
-        entry: resolve(import.meta.dirname, '../../src/browser/index.ts'),
-        formats: ['es'],
-        fileName: 'client',
+      modulePreload: false,
+      rolldownOptions: {
+        input: resolve(import.meta.dirname, '../../src/browser/index.ts'),
+        // As a library Vite would keep the white space; all that the client exports is in use.
+        preserveEntrySignatures: 'strict',
       },
-      minify: true,
     },
   });
-  const [bundle] = Array.isArray(result) ? result : [];
-  if (bundle === undefined) {
+  if (!('output' in result)) {
     throw new Error('Vite made no bundle of the client.');
   }
-  const { output } = bundle;
+  const { output } = result;
   return { output, size: gzipSync(output[0].code, { level: 9 }).length };
 }

@@ -8,7 +8,7 @@ import {
   readBalance,
   releaseHold,
 } from '../../ledger/index.ts';
-import { readJson, uuidOf } from '../body.ts';
+import { readJson, readJsonOrNothing, uuidOf } from '../body.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
 import { createServerWrite } from '../server-calls.ts';
@@ -76,13 +76,14 @@ export function addAccounts(app: App, parts: Parts): void {
     app,
     ACCOUNTS.captureHold,
     write(async (c, { accountId }) => {
-      const { amount, overage } = await readJson(c, ACCOUNTS.captureHold.body);
+      const { amount, overage, metadata } = await readJsonOrNothing(c, ACCOUNTS.captureHold.body);
       const holdId = uuidOf(c, 'holdId');
       const hold = {
         accountId,
         holdId,
         ...(amount === undefined ? {} : { amount }),
         ...(overage === undefined ? {} : { overage }),
+        ...(metadata === undefined ? {} : { metadata }),
       };
       return captureHold(db, hold, parts.catalog.debtLimit);
     }),

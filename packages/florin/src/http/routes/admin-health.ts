@@ -5,11 +5,11 @@ import {
   summarizeReconcile,
 } from '../../console/index.ts';
 import { ADMIN_HEALTH } from '../../contract/index.ts';
+import { packageVersion } from '../../kernel/index.ts';
 import { reconcileByHand } from '../../reconcile/index.ts';
 import { readJson } from '../body.ts';
 import type { Parts } from '../parts.ts';
 import { type App, addRoute } from '../route.ts';
-import { packageVersion } from './documents.ts';
 
 const HEALTH_KEPT_MS = 5_000;
 

@@ -62,13 +62,16 @@ describe('a hold that is captured by what was used', () => {
     expect(placed).toMatchObject({ credits: 21, held: 21, version: 1, replayed: false });
     const { holdId } = placed;
     const used = { model: 'a/b', input: 1_500, output: 200 };
-    const captured = await charges.captureHold({ accountId, holdId, meter: 'tokens', usage: used });
+    const metadata = { worker: 'b' };
+    const capture = { accountId, holdId, meter: 'tokens', usage: used, metadata };
+    const captured = await charges.captureHold(capture);
     expect(captured).toMatchObject({
       ...{ credits: 8, captured: 8, uncovered: 0, available: 92, held: 0, replayed: false },
       rate: { kinds: { input: '3', output: '15' }, per: '1000' },
     });
     const [entry] = await capturesOf(accountId);
     expect(entry).toMatchObject({ amount: -8, meter: 'tokens', quantity: '1700', actor: 'ada' });
+    expect(entry?.metadata).toEqual(metadata);
     const { rate, usage = {} } = (entry?.pricing ?? {}) as Pricing;
     expect(creditsOf(rate, { usage })).toBe(8);
     await sound(accountId);

@@ -86,6 +86,19 @@ describe('the server, over HTTP,', () => {
     expect((await service.ask(quote, { as: account })).status).toBe(403);
   });
 
+  it.each([
+    ['', 'meter: must be given'],
+    ['meter=page&quantity=1&quantty=40', 'quantty: not asked for here'],
+    ['meter=page&quantity=1&input=5', 'input: not asked for here'],
+    ['meter=page&quantity=1&quantity=40', 'quantity: must be given once'],
+    ['meter=tokens&model=a/b&pixels=1', 'no rate for a/b and pixels'],
+  ])('is quoted nothing for ?%s', async (query, detail) => {
+    const account = await granted(10);
+    const answer = await service.ask(`/api/accounts/${account}/quote?${query}`, { as: 'server' });
+    expect(answer.status).toBe(400);
+    expect(answer.body.detail).toContain(detail);
+  });
+
   it('is quoted within the limits of an actor', async () => {
     const account = await granted(10);
     await service.ask(`/api/accounts/${account}/limits`, {

@@ -16,8 +16,8 @@ import { type AppDeps, createApp, type FlorinApp } from '../../../src/http/index
 import { type Clock, type Logger, randomIds, systemClock } from '../../../src/kernel/index.ts';
 import { listen } from '../../../src/server.ts';
 import {
-  createStripeClient,
   createStripeLookups,
+  openStripeClient,
   type StripeClient,
 } from '../../../src/stripe/index.ts';
 import type { WebhookDeps } from '../../../src/webhooks/index.ts';
@@ -185,7 +185,8 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     ...environment,
   });
   const logs: LogLine[] = [];
-  const stripe = createStripeClient({
+  // Opened, so that a test can change what it does.
+  const stripe = await openStripeClient({
     secretKey: STRIPE_KEY,
     apiBase: config.stripe.apiBase,
     timeoutMs: 5_000,

@@ -234,6 +234,16 @@ describe('bodies', () => {
     expect((await read(await post(PLAN, stream, headers))).status).toBe(413);
   });
 
+  it('of neither kind are answered with both', async () => {
+    for (const body of [{}, { priceId: 'price_QUICK_SCAN', token: 'x' }]) {
+      const { body: problem } = await service.ask(PLAN, { body });
+      expect(problem).toMatchObject({
+        code: 'invalid_input',
+        detail: 'must be {priceId, metadata?} or {token}',
+      });
+    }
+  });
+
   it.each(['{', 'null', '[]', '"text"', '{"priceId":', '\ufeff{}', ''])(
     'that are no object are answered clearly: %j',
     async (body) => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseCatalog } from '../../../src/catalog/index.ts';
 import { verifyLedger } from '../../../src/ledger/index.ts';
-import { openService, type TestService } from './florin-service.ts';
+import { openService, SERVER_KEY, type TestService } from './florin-service.ts';
 
 let service: TestService;
 beforeAll(async () => {
@@ -25,6 +25,74 @@ async function held(): Promise<{ account: string; hold: string }> {
   const { body } = await post(`${account}/holds`, { amount: 4 });
   return { account, hold: `${account}/holds/${body.holdId}` };
 }
+
+describe('a capture, over HTTP,', () => {
+  it('keeps its metadata over that of its hold, and replays whatever a repeat says', async () => {
+    const account = randomUUID();
+    await post(`${account}/grants`, { amount: 10, source: 'bonus' });
+    const metadata = { job: 'scan:1', pages: 4 };
+    const { body: hold } = await post(`${account}/holds`, { amount: 4, metadata });
+    const capture = `${account}/holds/${hold.holdId}/capture`;
+    const body = { amount: 6, overage: 'up_to_available', metadata: { pages: 6, worker: 'b' } };
+    const first = await post(capture, body);
+    expect(first.body).toMatchObject({ captured: 6, replayed: false });
+    const again = await post(capture, { ...body, metadata: { worker: 'c' } });
+    expect(again.body).toEqual({ ...first.body, replayed: true });
+    const rows = await service.fresh.db.query<{ kind: string; metadata: unknown }>(
+      'select kind, metadata from credits.entries where account_id = $1 and hold_id is not null order by entry_no',
+      [account],
+    );
+    const kept = { job: 'scan:1', pages: 6, worker: 'b' };
+    expect(rows).toEqual([
+      { kind: 'hold', metadata },
+      { kind: 'capture', metadata: kept },
+      { kind: 'capture', metadata: kept },
+    ]);
+    expect(await verifyLedger(service.fresh.db, account)).toEqual([]);
+  });
+
+  it.each([
+    [undefined, { a: 1 }, { a: 1 }],
+    [{ a: 1 }, undefined, { a: 1 }],
+    [{ a: 1 }, {}, { a: 1 }],
+    [undefined, undefined, null],
+    [undefined, {}, null],
+  ])('of a hold of %j that says %j keeps %j', async (placed, said, kept) => {
+    const account = randomUUID();
+    await post(`${account}/grants`, { amount: 10, source: 'bonus' });
+    const { body: hold } = await post(`${account}/holds`, { amount: 4, metadata: placed });
+    await post(`${account}/holds/${hold.holdId}/capture`, { metadata: said });
+    const [row] = await service.fresh.db.query(
+      "select metadata from credits.entries where account_id = $1 and kind = 'capture'",
+      [account],
+    );
+    expect(row).toEqual({ metadata: kept });
+  });
+});
+
+describe('a capture, over HTTP, whose request has', () => {
+  const path = (hold: string) => `/api/accounts/${hold}/capture`;
+  const headers = () => ({ 'idempotency-key': randomUUID() });
+
+  it('no body takes all that is held', async () => {
+    const { hold } = await held();
+    const asked = { method: 'POST', as: 'server', headers: headers() };
+    const captured = await service.ask(path(hold), asked);
+    expect(captured).toMatchObject({ status: 200, body: { captured: 4, posted: 6, held: 0 } });
+  });
+
+  it('a body without a type is refused, and nothing is captured', async () => {
+    const { account, hold } = await held();
+    const answer = await fetch(`${service.url}${path(hold)}`, {
+      method: 'POST',
+      headers: { ...headers(), authorization: `Bearer ${SERVER_KEY}` },
+      body: new TextEncoder().encode('{"amount":1}'),
+    });
+    expect(answer.status).toBe(415);
+    const { body: after } = await service.ask(`/api/accounts/${account}`, { as: 'server' });
+    expect(after).toMatchObject({ posted: 10, held: 4 });
+  });
+});
 
 describe('a capture above its hold, over HTTP,', () => {
   it('is refused unless it says what to do with the rest', async () => {

@@ -62,6 +62,19 @@ describe('limits, over HTTP,', () => {
     expect(read).toMatchObject({ status: 200, body: { limits: [] } });
   });
 
+  it('stay where a parameter of their removal is misspelt or given twice', async () => {
+    const account = await granted(10);
+    const limits = `/api/accounts/${account}/limits`;
+    await put(account, { window: 'day', credits: 5 });
+    await put(account, { window: 'day', credits: 2, actor: 'ada' });
+    for (const query of ['window=day&actr=ada', 'window=day&actor=ada&actor=bob']) {
+      const refused = await service.ask(`${limits}?${query}`, { method: 'DELETE', as: 'server' });
+      expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_input' } });
+    }
+    const { body } = await service.ask(limits, { as: 'server' });
+    expect(body.limits).toHaveLength(2);
+  });
+
   it('are told beside a hold’s capture above what it reserves', async () => {
     const account = await granted(100);
     const path = `/api/accounts/${account}`;

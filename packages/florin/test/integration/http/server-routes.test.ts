@@ -152,6 +152,13 @@ describe('the server', () => {
     expect(after.available).toBe(100);
   });
 
+  it('says once what is wrong with one field', async () => {
+    const { body } = await write('spend', { amount: 2 ** 53 }, { account: await granted(1) });
+    expect(body.faults).toEqual([
+      'amount: must be a whole number of credits from 1 to 9007199254740991',
+    ]);
+  });
+
   it('names accounts by uuid', async () => {
     for (const account of ['me', '1', "x'; drop table", `${ADA}x`]) {
       const answer = await write('spend', { amount: 1 }, { account: encodeURIComponent(account) });

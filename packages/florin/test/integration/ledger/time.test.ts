@@ -101,6 +101,23 @@ describe('the ledger and time', () => {
     expect(await releaseHold(database.db, { accountId, holdId })).toMatchObject({ replayed: true });
   });
 
+  it('a release of a hold that is over replays, whether or not a sweep came before it', async () => {
+    const { accountId } = await funded();
+    for (const swept of [true, false]) {
+      await clock.set(at(0));
+      const hold = { accountId, amount: 1, idempotencyKey: `${swept}`, expiresInSeconds: 10 };
+      const { holdId } = await placeHold(database.db, hold);
+      await clock.set(at(10));
+      if (swept) {
+        await expireDue(database.db);
+      }
+      const released = await releaseHold(database.db, { accountId, holdId });
+      expect(released).toMatchObject({ held: 0, available: 100, replayed: true });
+      expect(await releaseHold(database.db, { accountId, holdId })).toEqual(released);
+    }
+    expect(await balance(accountId)).toMatchObject({ held: 0, available: 100 });
+  });
+
   it('what an expired hold gives back to a grant that expired after it is gone at once', async () => {
     const { accountId } = await funded(20);
     const hold = { accountId, amount: 100, idempotencyKey: 'job', expiresInSeconds: 10 };

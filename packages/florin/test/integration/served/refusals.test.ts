@@ -42,3 +42,26 @@ it('no command sends a live key to another address than Stripe', {
   expect(code).toBe(1);
   expect(stderr).toContain('STRIPE_API_BASE is set beside a live key');
 });
+
+it('serve names HOST where it is no address of the machine', { timeout: 240_000 }, async () => {
+  const env = {
+    DATABASE_URL: SETTINGS.DATABASE_URL,
+    STRIPE_SECRET_KEY: 'sk_test_51Nq8WvRkZ',
+    STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    SUPABASE_URL: 'https://project.supabase.co',
+    JWT_SECRET,
+    FLORIN_SECRET_KEY: SERVER_KEY,
+    APP_URL: 'https://app.example.com',
+    HOST: '192.0.2.1',
+    PORT: '0',
+  };
+  const running = await startFlorin(['serve'], { env });
+  const impatience = setTimeout(() => running.child.kill('SIGKILL'), 60_000);
+  const { code, stderr } = await running.finished;
+  clearTimeout(impatience);
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringContaining('HOST 192.0.2.1 is no address of this machine'),
+  });
+  expect(stderr).not.toContain('    at ');
+});
