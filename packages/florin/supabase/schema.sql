@@ -498,7 +498,7 @@ ALTER FUNCTION billing.apply_commands(p_commands jsonb) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION billing.apply_commands(p_commands jsonb) IS 'Carries out the commands of one plan on the ledger, in order; how many they are. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
 
-CREATE FUNCTION billing.apply_event(p_status text, p_event_id text DEFAULT NULL::text, p_payload json DEFAULT NULL::json, p_body bytea DEFAULT NULL::bytea, p_type text DEFAULT NULL::text, p_api_version text DEFAULT NULL::text, p_livemode boolean DEFAULT false, p_stripe_account text DEFAULT NULL::text, p_object_id text DEFAULT NULL::text, p_snapshot_event_id text DEFAULT NULL::text, p_created double precision DEFAULT NULL::double precision, p_retry_in_seconds double precision DEFAULT NULL::double precision, p_reason text DEFAULT NULL::text, p_error_code text DEFAULT NULL::text, p_error text DEFAULT NULL::text, p_needs_attention boolean DEFAULT false, p_unread boolean DEFAULT false, p_account_id uuid DEFAULT NULL::uuid, p_customer_id text DEFAULT NULL::text, p_linked_customer_id text DEFAULT NULL::text, p_linked_account_id uuid DEFAULT NULL::uuid, p_link_origin text DEFAULT NULL::text, p_deleted_customer_id text DEFAULT NULL::text, p_closed_session_id text DEFAULT NULL::text, p_subscription jsonb DEFAULT NULL::jsonb, p_subscription_read jsonb DEFAULT NULL::jsonb, p_payment_id uuid DEFAULT NULL::uuid, p_payment_version bigint DEFAULT NULL::bigint, p_payment_absorbs jsonb DEFAULT NULL::jsonb, p_payment_aliases text[] DEFAULT NULL::text[], p_payment_state jsonb DEFAULT NULL::jsonb, p_payment_status text DEFAULT NULL::text, p_payment_account_id uuid DEFAULT NULL::uuid, p_payment_subscription_id text DEFAULT NULL::text, p_payment_next_due_at double precision DEFAULT NULL::double precision, p_relatives jsonb DEFAULT NULL::jsonb, p_commands jsonb DEFAULT NULL::jsonb) RETURNS text
+CREATE FUNCTION billing.apply_event(p_status text, p_event_id text DEFAULT NULL::text, p_payload json DEFAULT NULL::json, p_body bytea DEFAULT NULL::bytea, p_type text DEFAULT NULL::text, p_api_version text DEFAULT NULL::text, p_livemode boolean DEFAULT false, p_stripe_account text DEFAULT NULL::text, p_object_id text DEFAULT NULL::text, p_snapshot_event_id text DEFAULT NULL::text, p_created double precision DEFAULT NULL::double precision, p_retry_in_seconds double precision DEFAULT NULL::double precision, p_reason text DEFAULT NULL::text, p_error_code text DEFAULT NULL::text, p_error text DEFAULT NULL::text, p_needs_attention boolean DEFAULT false, p_unread boolean DEFAULT false, p_account_id uuid DEFAULT NULL::uuid, p_customer_id text DEFAULT NULL::text, p_linked_customer_id text DEFAULT NULL::text, p_linked_account_id uuid DEFAULT NULL::uuid, p_link_origin text DEFAULT NULL::text, p_deleted_customer_id text DEFAULT NULL::text, p_closed_session_id text DEFAULT NULL::text, p_subscription jsonb DEFAULT NULL::jsonb, p_subscription_read jsonb DEFAULT NULL::jsonb, p_payment_id text DEFAULT NULL::text, p_payment_version bigint DEFAULT NULL::bigint, p_payment_absorbs jsonb DEFAULT NULL::jsonb, p_payment_other_names text[] DEFAULT NULL::text[], p_payment_state jsonb DEFAULT NULL::jsonb, p_payment_status text DEFAULT NULL::text, p_payment_account_id uuid DEFAULT NULL::uuid, p_payment_subscription_id text DEFAULT NULL::text, p_payment_next_due_at double precision DEFAULT NULL::double precision, p_relatives jsonb DEFAULT NULL::jsonb, p_commands jsonb DEFAULT NULL::jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -572,7 +572,7 @@ begin
   end if;
   if p_payment_id is not null then
     v_done := billing.write_payment(p_payment_id, p_payment_version, p_payment_absorbs,
-      p_payment_aliases, p_payment_state, p_payment_status, p_payment_account_id,
+      p_payment_other_names, p_payment_state, p_payment_status, p_payment_account_id,
       case when p_payment_subscription_id is not null then v_kept_under end, p_payment_next_due_at);
   end if;
   if p_relatives is not null then
@@ -607,9 +607,9 @@ begin
 end;
 $$;
 
-ALTER FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id text, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_other_names text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The payload is null when the inbox has it already (p_event_id says which), or, with no event id, for a job. Errors: 42883 for a parameter and 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
+COMMENT ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id text, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_other_names text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The payload is null when the inbox has it already (p_event_id says which), or, with no event id, for a job. Errors: 42883 for a parameter and 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
 
 CREATE FUNCTION billing.apply_events(p_deliveries jsonb) RETURNS text[]
     LANGUAGE plpgsql SECURITY DEFINER
@@ -626,7 +626,7 @@ begin
       'object_id', 'snapshot_event_id', 'created', 'retry_in_seconds', 'reason', 'error_code', 'error',
       'needs_attention', 'unread', 'account_id', 'customer_id', 'linked_customer_id',
       'linked_account_id', 'link_origin', 'deleted_customer_id', 'closed_session_id', 'subscription',
-      'subscription_read', 'payment_id', 'payment_version', 'payment_absorbs', 'payment_aliases',
+      'subscription_read', 'payment_id', 'payment_version', 'payment_absorbs', 'payment_other_names',
       'payment_state', 'payment_status', 'payment_account_id', 'payment_subscription_id',
       'payment_next_due_at', 'relatives', 'commands'])
     from jsonb_array_elements(p_deliveries) o;
@@ -637,8 +637,8 @@ begin
       created double precision, retry_in_seconds double precision, reason text, error_code text,
       error text, needs_attention boolean, unread boolean, account_id uuid, customer_id text,
       linked_customer_id text, linked_account_id uuid, link_origin text, deleted_customer_id text,
-      closed_session_id text, subscription jsonb, subscription_read jsonb, payment_id uuid,
-      payment_version bigint, payment_absorbs jsonb, payment_aliases text[], payment_state jsonb,
+      closed_session_id text, subscription jsonb, subscription_read jsonb, payment_id text,
+      payment_version bigint, payment_absorbs jsonb, payment_other_names text[], payment_state jsonb,
       payment_status text, payment_account_id uuid, payment_subscription_id text,
       payment_next_due_at double precision, relatives jsonb, commands jsonb)
   loop
@@ -650,11 +650,12 @@ begin
         d.error_code, d.error, d.needs_attention, d.unread, d.account_id, d.customer_id,
         d.linked_customer_id, d.linked_account_id, d.link_origin, d.deleted_customer_id,
         d.closed_session_id, d.subscription, d.subscription_read, d.payment_id, d.payment_version,
-        d.payment_absorbs, d.payment_aliases, d.payment_state, d.payment_status,
+        d.payment_absorbs, d.payment_other_names, d.payment_state, d.payment_status,
         d.payment_account_id, d.payment_subscription_id, d.payment_next_due_at, d.relatives,
         d.commands);
     exception
-      when serialization_failure then
+      when serialization_failure or unique_violation then
+        -- Written alone: there it is told what it is.
         null;
       when lock_not_available or deadlock_detected then
         -- The rows of those before it are locked: they are not kept waiting again.
@@ -667,7 +668,7 @@ $$;
 
 ALTER FUNCTION billing.apply_events(p_deliveries jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_events(p_deliveries jsonb) IS 'Several deliveries, each an object of billing.apply_event''s parameters, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
+COMMENT ON FUNCTION billing.apply_events(p_deliveries jsonb) IS 'Several deliveries, each an object of billing.apply_event''s parameters, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed or has come, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
 
 CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1052,7 +1053,7 @@ ALTER FUNCTION billing.consume_plan_session(p_nonce text, p_account_id uuid, p_e
 
 COMMENT ON FUNCTION billing.consume_plan_session(p_nonce text, p_account_id uuid, p_expires_at timestamp with time zone, OUT consumed boolean, OUT account_id uuid, OUT checkout_session_id text) IS 'Uses a plan session''s nonce: consumed is true for exactly one caller; the others learn whose it was and which checkout it became.';
 
-CREATE FUNCTION billing.due_payments(p_limit integer) RETURNS TABLE(payment_id uuid, aliases text[])
+CREATE FUNCTION billing.due_payments(p_limit integer) RETURNS TABLE(payment_id text, aliases text[])
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -1060,7 +1061,7 @@ declare
   v_now timestamptz := clock_timestamp();
 begin
   return query
-    select p.payment_id, p.aliases from billing.payments p
+    select p.payment_id, p.payment_id || p.other_names from billing.payments p
      where p.next_due_at <= v_now
      order by p.next_due_at
      limit p_limit;
@@ -1550,23 +1551,30 @@ ALTER FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) OWNER TO f
 COMMENT ON FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) IS 'Pauses an active consent until the buyer resumes it, and writes an alert. Internal.';
 
 CREATE TABLE billing.payments (
-    payment_id uuid NOT NULL,
-    version bigint NOT NULL,
+    payment_id text NOT NULL,
+    same_as text,
+    version bigint,
     account_id uuid,
     subscription_id text,
-    status billing.payment_status NOT NULL,
+    status billing.payment_status,
     next_due_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    aliases text[] NOT NULL,
-    state jsonb NOT NULL
+    created_at timestamp with time zone DEFAULT clock_timestamp(),
+    updated_at timestamp with time zone DEFAULT clock_timestamp(),
+    other_names text[],
+    state jsonb
 );
 
 ALTER TABLE billing.payments OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.payments IS 'One row a payment: everything Stripe has said about it joined into one state, and what the ledger holds of it. Written with an expected version, in the same transaction as the ledger''s movements.';
+COMMENT ON TABLE billing.payments IS 'Payments, by the names that Stripe''s objects give them: session, payment intent, charge, invoice. One row a name, so that a name belongs to one payment. The row of the first holds the payment: everything Stripe has said about it joined into one state. It is written with an expected version, in the same transaction as the ledger''s movements.';
+
+COMMENT ON COLUMN billing.payments.payment_id IS 'The name by which the payment was known first, or another one of it.';
+
+COMMENT ON COLUMN billing.payments.same_as IS 'The payment that this is another name of; its row has nothing more. Null: this is a payment.';
 
 COMMENT ON COLUMN billing.payments.next_due_at IS 'When the next part of a dripped price is due.';
+
+COMMENT ON COLUMN billing.payments.other_names IS 'Under which other names it is known; null: none.';
 
 COMMENT ON COLUMN billing.payments.state IS 'src/fulfillment/state.ts describes it, and src/webhooks/stored-state.ts what is left out here; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
 
@@ -1576,7 +1584,7 @@ CREATE FUNCTION billing.payment_as_read(p_payment billing.payments) RETURNS json
     AS $$
 begin
   return jsonb_build_object('id', p_payment.payment_id, 'version', p_payment.version,
-    'aliases', to_jsonb(p_payment.aliases), 'state', p_payment.state);
+    'aliases', to_jsonb(p_payment.payment_id || p_payment.other_names), 'state', p_payment.state);
 end;
 $$;
 
@@ -1658,7 +1666,7 @@ declare
   v_kept text;
   v_account uuid;
   v_others text[] := array[]::text[];
-  v_found uuid[] := array[]::uuid[];
+  v_found text[] := array[]::text[];
 begin
   select e.status, e.attempts into event_status, event_attempts
     from billing.events e where e.event_id = p_event_id;
@@ -1666,7 +1674,7 @@ begin
   if cardinality(p_aliases) > 0 then
     select jsonb_agg(billing.payment_as_read(p) order by p.created_at, p.payment_id),
            coalesce(v_subscription_id, max(p.subscription_id)),
-           coalesce(array_agg(p.payment_id), array[]::uuid[])
+           coalesce(array_agg(p.payment_id), array[]::text[])
       into payments, v_subscription_id, v_found
       from billing.payments p
      where p.payment_id in (
@@ -1852,27 +1860,29 @@ ALTER FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id te
 
 COMMENT ON FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamp with time zone) IS 'The credits of a subscription''s price that expired unspent when a period ended. Writes down what has expired, with the account locked. Internal.';
 
-CREATE FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) RETURNS bigint
+CREATE FUNCTION billing.write_payment(p_id text, p_version bigint, p_absorbs jsonb, p_other_names text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_absorbs jsonb := coalesce(p_absorbs, '[]');
-  v_others uuid[];
+  v_absorbed text[];
   v_found bigint;
 begin
+  if p_state is null or p_status is null then
+    raise exception 'The payment % has no state.', p_id
+      using errcode = '22023', hint = 'Nothing was written. Pass what is known of it, and its status.';
+  end if;
   if p_version is null then
-    insert into billing.payments as p (payment_id, version, account_id, subscription_id, status,
-        next_due_at, aliases, state)
+    insert into billing.payments (payment_id, version, account_id, subscription_id, status,
+        next_due_at, other_names, state)
       values (p_id, 1, p_account_id, p_subscription_id, p_status, to_timestamp(p_next_due_at),
-        p_aliases, p_state);
+        p_other_names, p_state);
   else
+    v_absorbed := array(select o.value ->> 'id' from jsonb_array_elements(p_absorbs) o);
     -- In the order of their ids, as every writer does.
     perform 1 from billing.payments p
-      where p.payment_id = p_id
-         or p.payment_id in (
-           select (o.value ->> 'id')::uuid from jsonb_array_elements(v_absorbs) o)
+      where p.payment_id = p_id or p.payment_id = any (v_absorbed)
       order by p.payment_id for update;
     update billing.payments p
        set version = p.version + 1,
@@ -1881,48 +1891,40 @@ begin
            status = p_status,
            next_due_at = to_timestamp(p_next_due_at),
            updated_at = v_now,
-           aliases = p_aliases,
+           other_names = p_other_names,
            state = p_state
      where p.payment_id = p_id and p.version = p_version;
     if not found then
       perform billing.raise_stale();
     end if;
-    with gone as (
-      delete from billing.payments p
-       using jsonb_array_elements(v_absorbs) o
-       where p.payment_id = (o.value ->> 'id')::uuid
-         and p.version = (o.value ->> 'version')::bigint
-      returning p.payment_id
-    )
-    select array_agg(g.payment_id) into v_others from gone g;
-    if coalesce(cardinality(v_others), 0) <> jsonb_array_length(v_absorbs) then
+    -- What was a payment is another name of this one, and so are its other names.
+    update billing.payments p
+       set same_as = p_id, version = null, account_id = null, subscription_id = null, status = null,
+           next_due_at = null, created_at = null, updated_at = null, other_names = null, state = null
+      from jsonb_array_elements(p_absorbs) o
+     where p.payment_id = o.value ->> 'id' and p.version = (o.value ->> 'version')::bigint;
+    get diagnostics v_found = row_count;
+    if v_found <> cardinality(v_absorbed) then
       perform billing.raise_stale();
     end if;
-    if v_others is not null then
-      update billing.payment_aliases a set payment_id = p_id
-       where a.alias = any (p_aliases) and a.payment_id = any (v_others);
-    end if;
+    update billing.payments p set same_as = p_id
+     where p.payment_id = any (p_other_names) and p.same_as = any (v_absorbed);
   end if;
-
   -- In one order, as every writer does: the caller sorts them.
-  insert into billing.payment_aliases (alias, payment_id)
-    select unnest(p_aliases), p_id
-    on conflict do nothing;
-  get diagnostics v_found = row_count;
-  if v_found < cardinality(p_aliases) then
-    select count(*) into v_found from billing.payment_aliases a
-     where a.alias = any (p_aliases) and a.payment_id = p_id;
-    if v_found < cardinality(p_aliases) then
-      perform billing.raise_stale();
-    end if;
+  if p_other_names is not null then
+    insert into billing.payments (payment_id, same_as, created_at, updated_at)
+      select n.name, p_id, null, null
+        from unnest(p_other_names) n (name)
+       where not exists (
+         select from billing.payments p where p.payment_id = n.name and p.same_as = p_id);
   end if;
   return coalesce(p_version, 0) + 1;
 end;
 $$;
 
-ALTER FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) OWNER TO florin_owner;
+ALTER FUNCTION billing.write_payment(p_id text, p_version bigint, p_absorbs jsonb, p_other_names text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) IS 'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under. Returns the new version. Raises 40001 when it is stale: read again and decide again. Internal: part of apply_event.';
+COMMENT ON FUNCTION billing.write_payment(p_id text, p_version bigint, p_absorbs jsonb, p_other_names text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) IS 'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under. Returns the new version. Raises 40001 when it is stale, or 23505 (payments_pkey) where another has a name of it: read again and decide again. Internal: part of apply_event.';
 
 CREATE FUNCTION billing.write_relatives(p_relatives jsonb, p_kept_under text) RETURNS void
     LANGUAGE plpgsql
@@ -1930,13 +1932,13 @@ CREATE FUNCTION billing.write_relatives(p_relatives jsonb, p_kept_under text) RE
     AS $$
 begin
   perform billing.check_keys('a relative', r.value,
-      array['id', 'version', 'aliases', 'state', 'status', 'accountId', 'subscriptionId', 'nextDueAt'])
+      array['id', 'version', 'otherNames', 'state', 'status', 'accountId', 'subscriptionId', 'nextDueAt'])
     from jsonb_array_elements(p_relatives) r;
   -- In the order of their ids, as every writer does.
-  perform billing.write_payment(r.id, r.version, null, r.aliases, r.state, r.status, r."accountId",
+  perform billing.write_payment(r.id, r.version, null, r."otherNames", r.state, r.status, r."accountId",
       case when r."subscriptionId" is not null then p_kept_under end, r."nextDueAt")
-    from (select * from jsonb_to_recordset(p_relatives) as o (id uuid, version bigint, aliases text[],
-            state jsonb, status text, "accountId" uuid, "subscriptionId" text,
+    from (select * from jsonb_to_recordset(p_relatives) as o (id text, version bigint,
+            "otherNames" text[], state jsonb, status text, "accountId" uuid, "subscriptionId" text,
             "nextDueAt" double precision)
            order by o.id) r;
 end;
@@ -6856,14 +6858,14 @@ ALTER TABLE billing.open_checkouts OWNER TO florin_owner;
 
 COMMENT ON TABLE billing.open_checkouts IS 'The checkout a buyer has open for a choice (slot: a fingerprint of price, quantity and settings, or subscription, which all plans share), so that a second click returns the first session.';
 
-CREATE TABLE billing.payment_aliases (
-    alias text NOT NULL,
-    payment_id uuid NOT NULL
-);
+CREATE VIEW billing.payment_aliases WITH (security_invoker='true') AS
+ SELECT p.payment_id AS alias,
+    COALESCE(p.same_as, p.payment_id) AS payment_id
+   FROM billing.payments p;
 
 ALTER TABLE billing.payment_aliases OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.payment_aliases IS 'The names a payment is known by: session, payment intent, charge, invoice. A name belongs to one payment.';
+COMMENT ON VIEW billing.payment_aliases IS 'Each name that a payment is known by, and the payment.';
 
 CREATE VIEW billing.pending_payments WITH (security_invoker='true') AS
  SELECT p.payment_id,
@@ -7796,9 +7798,6 @@ ALTER TABLE ONLY billing.low_balances
 ALTER TABLE ONLY billing.open_checkouts
     ADD CONSTRAINT open_checkouts_pkey PRIMARY KEY (account_id, slot);
 
-ALTER TABLE ONLY billing.payment_aliases
-    ADD CONSTRAINT payment_aliases_pkey PRIMARY KEY (alias);
-
 ALTER TABLE ONLY billing.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (payment_id);
 
@@ -7891,11 +7890,11 @@ CREATE INDEX events_unfinished_by_customer ON billing.events USING btree (custom
 
 CREATE INDEX open_checkouts_by_session ON billing.open_checkouts USING btree (checkout_session_id);
 
-CREATE INDEX payments_by_account ON billing.payments USING btree (account_id, created_at);
+CREATE INDEX payments_by_account ON billing.payments USING btree (account_id, created_at) WHERE (account_id IS NOT NULL);
 
 CREATE INDEX payments_by_subscription ON billing.payments USING btree (subscription_id) WHERE (subscription_id IS NOT NULL);
 
-CREATE INDEX payments_by_update ON billing.payments USING brin (updated_at);
+CREATE INDEX payments_by_update ON billing.payments USING brin (updated_at) WITH (pages_per_range='16');
 
 CREATE INDEX payments_due ON billing.payments USING btree (next_due_at) WHERE (next_due_at IS NOT NULL);
 
@@ -7982,12 +7981,6 @@ ALTER TABLE billing.open_checkouts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY open_checkouts_service_reads ON billing.open_checkouts FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY open_checkouts_service_reads ON billing.open_checkouts IS 'The service reads everything. Writing is for functions alone.';
-
-ALTER TABLE billing.payment_aliases ENABLE ROW LEVEL SECURITY;
-
-CREATE POLICY payment_aliases_service_reads ON billing.payment_aliases FOR SELECT TO service_role USING (true);
-
-COMMENT ON POLICY payment_aliases_service_reads ON billing.payment_aliases IS 'The service reads everything. Writing is for functions alone.';
 
 ALTER TABLE billing.payments ENABLE ROW LEVEL SECURITY;
 
@@ -8143,9 +8136,9 @@ REVOKE ALL ON FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data 
 
 REVOKE ALL ON FUNCTION billing.apply_commands(p_commands jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) TO service_role;
-GRANT ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) TO postgres;
+REVOKE ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id text, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_other_names text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id text, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_other_names text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id text, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_other_names text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) TO service_role;
@@ -8302,7 +8295,7 @@ GRANT ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) FROM PUBLIC;
+REVOKE ALL ON FUNCTION billing.write_payment(p_id text, p_version bigint, p_absorbs jsonb, p_other_names text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.write_relatives(p_relatives jsonb, p_kept_under text) FROM PUBLIC;
 

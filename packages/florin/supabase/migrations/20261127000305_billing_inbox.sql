@@ -37,10 +37,10 @@ create function billing.apply_event(
   p_closed_session_id text default null,
   p_subscription jsonb default null,
   p_subscription_read jsonb default null,
-  p_payment_id uuid default null,
+  p_payment_id text default null,
   p_payment_version bigint default null,
   p_payment_absorbs jsonb default null,
-  p_payment_aliases text[] default null,
+  p_payment_other_names text[] default null,
   p_payment_state jsonb default null,
   p_payment_status text default null,
   p_payment_account_id uuid default null,
@@ -123,7 +123,7 @@ begin
   end if;
   if p_payment_id is not null then
     v_done := billing.write_payment(p_payment_id, p_payment_version, p_payment_absorbs,
-      p_payment_aliases, p_payment_state, p_payment_status, p_payment_account_id,
+      p_payment_other_names, p_payment_state, p_payment_status, p_payment_account_id,
       case when p_payment_subscription_id is not null then v_kept_under end, p_payment_next_due_at);
   end if;
   if p_relatives is not null then
