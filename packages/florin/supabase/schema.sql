@@ -688,6 +688,10 @@ CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_f
 declare
   v_now timestamptz := clock_timestamp();
 begin
+  if exists (select from credits.accounts a
+              where a.account_id = p_account_id and a.closed_at is not null) then
+    perform credits.raise_closed(p_account_id);
+  end if;
   insert into billing.open_checkouts as o (account_id, slot, attempt_id, expires_at)
     values (p_account_id, p_slot, gen_random_uuid(), v_now + p_valid_for)
     on conflict (account_id, slot) do update
@@ -702,7 +706,7 @@ $$;
 
 ALTER FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) IS 'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe.';
+COMMENT ON FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) IS 'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe. Raises CRACC: nothing that is paid could be credited.';
 
 CREATE FUNCTION billing.begin_reconcile(p_kind text, p_since_days integer, p_started_by text, p_gap interval) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER

@@ -18,7 +18,7 @@ import { couponRoutes } from './catalog/coupons.ts';
 import { entitlementRoutes } from './catalog/entitlements.ts';
 import { planRoutes } from './catalog/plan-routes.ts';
 import { priceRoutes } from './catalog/prices.ts';
-import { productRoutes } from './catalog/products.ts';
+import { productRoutes } from './catalog/product-routes.ts';
 import { taxRateRoutes } from './catalog/tax-rates.ts';
 import { paymentLinkRoutes } from './checkout/payment-links.ts';
 import { portalRoutes } from './checkout/portal.ts';
@@ -249,6 +249,7 @@ function answer(world: World, context: Context, refusal: Refusal): Response {
     version: context.req.header('stripe-version') ?? world.settings.apiVersion,
     idempotencyKey: context.req.header('idempotency-key') ?? null,
     status,
+    ignored: [],
     answer: told.body,
     milliseconds: 0,
   });

@@ -2,6 +2,7 @@ import type Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
 import { PARAMETERS } from '../src/api/parameters.ts';
 import { ROUTES } from '../src/app.ts';
+import { STREAM } from '../src/billing/meter-stream.ts';
 import { SANDBOX_API_VERSION } from '../src/settings.ts';
 import { KEY, sandboxUnderTest } from './sandbox-under-test.ts';
 
@@ -222,7 +223,9 @@ describe('the sandbox refuses, as Stripe does,', () => {
     const table = JSON.parse(PARAMETERS) as Record<string, object>;
     const demanding = Object.entries(table).flatMap(([route, parameters]) => {
       const needed = Object.keys(parameters).find((name) => name.endsWith('!'));
-      return needed === undefined ? [] : [[route, needed.slice(0, -1)] as const];
+      // The stream takes no key: see meter-events.test.ts.
+      const isOpen = !route.endsWith(STREAM);
+      return needed === undefined || !isOpen ? [] : [[route, needed.slice(0, -1)] as const];
     });
     expect(demanding.length).toBeGreaterThan(20);
     for (const [route, param] of demanding) {

@@ -25,7 +25,11 @@ export type Checkout = { readonly sessionId: string; readonly url: string };
 
 type SessionParams = NonNullable<Parameters<StripeClient['checkout']['sessions']['create']>[0]>;
 type Session = Awaited<ReturnType<StripeClient['checkout']['sessions']['retrieve']>>;
-type Buying = { readonly accountId: string; readonly choice: Choice; readonly customerId: string };
+type Buying = {
+  readonly accountId: string;
+  readonly email: string | undefined;
+  readonly choice: Choice;
+};
 
 /** Packs: one open checkout a choice. Subscriptions: one an account, for two would both be paid. */
 const SUBSCRIPTION_SLOT = 'subscription';
@@ -37,14 +41,14 @@ const ROUND_PAUSE_MS = 150;
  * Starts a checkout, or returns the one that this account has open for the same choice: calls may be
  * repeated and may race. The account is the caller's, the price the catalogue's, the mode and the
  * plan type are derived, and buyers return to APP_URL only. No transaction is open while Stripe is
- * asked. Throws `price_unknown`, `plan_session_invalid`, `already_subscribed`, `invalid_input`,
- * `stripe_unavailable`, `stripe_rejected`, `rate_limited`.
+ * asked. Throws `price_unknown`, `plan_session_invalid`, `already_subscribed`, `account_closed`,
+ * `invalid_input`, `stripe_unavailable`, `stripe_rejected`, `rate_limited`.
  */
 export async function createCheckout(
   deps: CheckoutDeps,
   request: CheckoutRequest,
 ): Promise<Checkout> {
-  const { db, stripe, catalog, planSessions } = deps;
+  const { db, catalog, planSessions } = deps;
   const { accountId, email } = request;
   const planSession =
     request.planSession === undefined ? undefined : await planSessions.read(request.planSession);
@@ -58,8 +62,7 @@ export async function createCheckout(
   if (choice.price.kind === 'recurring') {
     await refuseSecondSubscription(deps, { accountId, email });
   }
-  const customerId = await ensureCustomer({ db, stripe }, { accountId, email });
-  const checkout = await openCheckout(deps, { accountId, choice, customerId });
+  const checkout = await openCheckout(deps, { accountId, email, choice });
   if (planSession !== undefined) {
     await recordPlanCheckout(db, { nonce: planSession.nonce, sessionId: checkout.sessionId });
   }
@@ -141,12 +144,13 @@ async function make(
   making: Buying & { slot: string; attempt: Attempt; isLastRound: boolean },
 ): Promise<Checkout | undefined> {
   const { db, stripe } = deps;
-  const { accountId, slot, attempt } = making;
+  const { accountId, email, slot, attempt } = making;
   const { attemptId } = attempt;
+  const customerId = await ensureCustomer({ db, stripe }, { accountId, email });
   const abandon = () => abandonAttempt(db, { accountId, slot, attemptId });
   let session: Session;
   try {
-    const params = await toParams(deps, making);
+    const params = await toParams(deps, making, customerId);
     session = await stripe.checkout.sessions.create(params, {
       idempotencyKey: `checkout:${attemptId}`,
     });
@@ -177,8 +181,11 @@ async function make(
   return open;
 }
 
-async function toParams(deps: CheckoutDeps, buying: Buying): Promise<SessionParams> {
-  const { accountId, choice, customerId } = buying;
+async function toParams(
+  deps: CheckoutDeps,
+  { accountId, choice }: Buying,
+  customerId: string,
+): Promise<SessionParams> {
   const { price, quantity, boughtBy } = choice;
   const { automaticTax, promotionCodes } = deps.catalog.checkout;
   const { stripePriceId } = await deps.prices.resolve(price);

@@ -56,7 +56,7 @@ export const CHECKOUT = {
       400: 'Something about the request is not for sale',
       401: 'Not signed in',
       403: "Another user's account, or an anonymous user",
-      409: 'There is a subscription already',
+      409: '`already_subscribed`, or the account is closed',
     },
   },
   portal: {

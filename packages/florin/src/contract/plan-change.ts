@@ -155,7 +155,7 @@ export const PLAN_CHANGE = {
       402: 'The payment failed, or needs its buyer; nothing was changed',
       403: 'An anonymous user',
       404: 'The subscription is over',
-      409: 'It would cost or bring something else now: ask for a new preview',
+      409: 'It would cost or bring something else now: ask for a new preview. Or the account is closed',
     },
   },
 } satisfies Operations;

@@ -26,7 +26,10 @@ export async function readJson<S extends ZodType>(
   return parse(c, schema, await readText(c));
 }
 
-/** As {@link readJson}, where a request without a body says the same as `{}`. */
+/**
+ * As {@link readJson}, where a request with neither a type nor a body says the same as `{}`. An empty body
+ * that is announced as JSON has lost what it was to say, and is refused.
+ */
 export async function readJsonOrNothing<S extends ZodType>(
   c: RequestContext,
   schema: S,

@@ -40,7 +40,7 @@ const NEEDS_BUYER: ReadonlySet<unknown> = new Set([
  * credits, or nothing at all. The same preview again answers the same and changes nothing. A payment
  * that fails or needs its buyer leaves the plan as it was (`payment_behavior: error_if_incomplete`).
  * No credits are moved here: they follow the invoice that Stripe announces. Throws
- * `preview_outdated`, `payment_failed`, `conflict`, and what `previewPlanChange` throws.
+ * `preview_outdated`, `payment_failed`, `account_closed`, `conflict`, and what `previewPlanChange` throws.
  */
 export async function changePlan(
   deps: PlanChangeDeps,

@@ -65,6 +65,10 @@ as $$
 declare
   v_now timestamptz := clock_timestamp();
 begin
+  if exists (select from credits.accounts a
+              where a.account_id = p_account_id and a.closed_at is not null) then
+    perform credits.raise_closed(p_account_id);
+  end if;
   insert into billing.open_checkouts as o (account_id, slot, attempt_id, expires_at)
     values (p_account_id, p_slot, gen_random_uuid(), v_now + p_valid_for)
     on conflict (account_id, slot) do update
@@ -77,7 +81,7 @@ begin
 end;
 $$;
 comment on function billing.begin_checkout(uuid, text, interval) is
-  'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe.';
+  'Starts a checkout, or finds the one that the account has open for the same choice: two clicks get one attempt_id, which names the request to Stripe. Raises CRACC: nothing that is paid could be credited.';
 
 create function billing.record_checkout(
   p_account_id uuid, p_slot text, p_attempt_id uuid, p_checkout_session_id text,

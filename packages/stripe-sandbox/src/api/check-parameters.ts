@@ -90,7 +90,7 @@ function checkObject(
 ): void {
   const named = (key: string) => (prefix === '' ? key : `${prefix}[${key}]`);
   for (const [key, value] of Object.entries(form)) {
-    const inside = node[key] ?? node[`${key}!`] ?? node['*'];
+    const inside = ownOf(node, key) ?? ownOf(node, `${key}!`) ?? node['*'];
     if (inside !== undefined) {
       checkMeaning(key, value, named(key), check);
       checkValue(value, inside, named(key), check);
@@ -110,6 +110,11 @@ function checkObject(
   ) {
     throw missingParameter(named(missing.slice(0, -1)));
   }
+}
+
+/** Words such as `constructor` are keys like any other. */
+function ownOf(node: { readonly [key: string]: Node }, key: string): Node | undefined {
+  return Object.hasOwn(node, key) ? node[key] : undefined;
 }
 
 const EMAILS: ReadonlySet<string> = new Set(['email', 'customer_email', 'receipt_email']);

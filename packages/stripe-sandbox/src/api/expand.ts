@@ -74,7 +74,11 @@ function expandAt(world: World, { value, steps, path }: Walk): unknown {
   const object = value as Shown;
   const inside = step in object ? object[step] : includable(world, object, step);
   if (inside === undefined) {
-    throw invalid(`This property cannot be expanded (${path}).`, { param: 'expand' });
+    const hint =
+      object['object'] === 'list' && path === steps.join('.')
+        ? ` You may want to try expanding 'data.${path}' instead.`
+        : '';
+    throw invalid(`This property cannot be expanded (${path}).${hint}`, { param: 'expand' });
   }
   const opened = open(world, { field: step, value: inside, path });
   return { ...object, [step]: expandAt(world, { value: opened, steps: rest, path }) };

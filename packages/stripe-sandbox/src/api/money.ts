@@ -1,4 +1,4 @@
-import { type ApiError, invalid } from './errors.ts';
+import { type ApiError, invalid, missingParameter } from './errors.ts';
 import type { Params } from './params.ts';
 
 /** https://docs.stripe.com/currencies#presentment-currencies */
@@ -91,15 +91,31 @@ export function tooSmall(
 export const MAX_AMOUNT = 99_999_999;
 
 /** `amount` and `currency` of a payment: what Stripe would charge at all. */
-export function readAmount(params: Params): { amount: number; currency: string } {
-  const amount = params.integer('amount');
-  if (amount === undefined || amount < 1 || amount > MAX_AMOUNT) {
-    throw invalid(`Invalid amount: must be between 1 and ${MAX_AMOUNT}`, {
+export function readAmount(
+  params: Params,
+  before?: { amount: number; currency: string },
+): { amount: number; currency: string } {
+  const amount = params.integer('amount') ?? before?.amount;
+  const currency = params.text('currency')?.toLowerCase() ?? before?.currency;
+  if (amount === undefined) {
+    throw missingParameter('amount');
+  }
+  if (amount < 1) {
+    throw invalid('Invalid positive integer', {
       param: 'amount',
-      code: amount === undefined ? 'parameter_missing' : 'parameter_invalid_integer',
+      code: 'parameter_invalid_integer',
     });
   }
-  const currency = params.need('currency').toLowerCase();
+  if (currency === undefined) {
+    throw missingParameter('currency');
+  }
+  if (amount > MAX_AMOUNT) {
+    const most = shownAmount(MAX_AMOUNT, currency);
+    throw invalid(`Amount must be no more than ${most}`, {
+      param: 'amount',
+      code: 'amount_too_large',
+    });
+  }
   const small = tooSmall(amount, currency, { what: 'Amount', param: 'amount' });
   if (small !== undefined) {
     throw small;

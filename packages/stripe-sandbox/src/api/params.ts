@@ -9,10 +9,29 @@ const MAX_METADATA_VALUE = 500;
 export class Params {
   readonly #values: Form;
   readonly #prefix: string;
+  readonly #read: Set<string>;
 
-  constructor(values: Form, prefix = '') {
+  /** `read`: the names that were asked for, by whoever has a part of the same request. */
+  constructor(values: Form, prefix = '', read = new Set<string>()) {
     this.#values = values;
     this.#prefix = prefix;
+    this.#read = read;
+  }
+
+  /** The names of what was said and never asked for: nothing came of it. */
+  ignored(): string[] {
+    const among = (value: FormValue, name: string): string[] =>
+      this.#read.has(name)
+        ? []
+        : typeof value === 'string'
+          ? [name]
+          : Object.entries(value).flatMap(([key, inside]) => among(inside, `${name}[${key}]`));
+    return Object.entries(this.#values).flatMap(([key, value]) => among(value, this.name(key)));
+  }
+
+  #take(key: string): FormValue | undefined {
+    this.#read.add(this.name(key));
+    return this.#values[key];
   }
 
   name(key: string): string {
@@ -29,16 +48,16 @@ export class Params {
 
   /** As it was written: text, an object, or undefined. */
   raw(key: string): FormValue | undefined {
-    return this.#values[key];
+    return this.#take(key);
   }
 
   /** An empty string unsets, as at Stripe. */
   unsets(key: string): boolean {
-    return this.#values[key] === '';
+    return this.#values[key] === '' && this.#take(key) === '';
   }
 
   text(key: string): string | undefined {
-    const value = this.#values[key];
+    const value = this.#take(key);
     if (value === undefined || value === '') {
       return undefined;
     }
@@ -102,12 +121,13 @@ export class Params {
   object(key: string): Params | undefined {
     const value = this.#values[key];
     if (value === undefined || value === '') {
+      this.#read.add(this.name(key));
       return undefined;
     }
     if (typeof value === 'string') {
       throw invalid('Invalid object', { param: this.name(key) });
     }
-    return new Params(value, this.name(key));
+    return new Params(value, this.name(key), this.#read);
   }
 
   objects(key: string): Params[] {
@@ -115,12 +135,12 @@ export class Params {
       if (typeof value === 'string') {
         throw invalid('Invalid object', { param: `${this.name(key)}[${index}]` });
       }
-      return new Params(value, `${this.name(key)}[${index}]`);
+      return new Params(value, `${this.name(key)}[${index}]`, this.#read);
     });
   }
 
   texts(key: string): string[] {
-    const value = this.#values[key];
+    const value = this.#take(key);
     if (typeof value === 'string') {
       return value === '' ? [] : [value];
     }
@@ -129,7 +149,7 @@ export class Params {
 
   /** Metadata merged into what is there: an empty value removes its key, an empty map all. */
   metadata(current: Record<string, string> = {}, key = 'metadata'): Record<string, string> {
-    const given = this.#values[key];
+    const given = this.#take(key);
     if (given === undefined) {
       return { ...current };
     }

@@ -10,6 +10,8 @@ export type LoggedRequest = {
   readonly version: string;
   readonly idempotencyKey: string | null;
   readonly status: number;
+  /** What it said that the sandbox does not play: nothing came of it. */
+  readonly ignored: readonly string[];
   /** The answer's JSON. */
   readonly answer: string;
   readonly milliseconds: number;

@@ -5,7 +5,7 @@ import { withIds } from '../ids.ts';
 import { SANDBOX_API_VERSION } from '../settings.ts';
 import { newId, type World } from '../world.ts';
 import { checkParameters } from './check-parameters.ts';
-import { ApiError, type StripeErrorBody } from './errors.ts';
+import { ApiError, invalid, type StripeErrorBody } from './errors.ts';
 import { expand } from './expand.ts';
 import { type Form, parseForm } from './form.ts';
 import { formOfJson } from './json.ts';
@@ -26,6 +26,9 @@ export type Route = readonly [method: Method, path: string, handler: Handler];
 
 const KEPT_SECONDS = 86_400;
 const MAX_KEY_LENGTH = 255;
+const MAX_HEADER = 2_000;
+/** `2026-10-28.endive`, older ones without a name, and what preview versions add. */
+const VERSION = /^\d{4}-\d{2}-\d{2}(\.\w+)?(;.*)?$/;
 
 /** Puts the routes on the app; each runs in one commit of the store, with Stripe's idempotency. */
 export function mountRoutes(app: Hono, world: World, routes: readonly Route[]): void {
@@ -62,6 +65,7 @@ export function mountRoutes(app: Hono, world: World, routes: readonly Route[]): 
         version: versionOf(context, world),
         idempotencyKey: context.req.header('idempotency-key') ?? null,
         status: answer.status,
+        ignored: answer.ignored ?? [],
         answer: answer.body,
         milliseconds: performance.now() - started,
       });
@@ -85,7 +89,12 @@ type Request = {
   key: string | undefined;
   handler: Handler;
 };
-type Answer = { status: number; body: string; headers: Record<string, string> };
+type Answer = {
+  status: number;
+  body: string;
+  headers: Record<string, string>;
+  ignored?: readonly string[];
+};
 
 function answerOnce(world: World, request: Request): Answer {
   const { key } = request;
@@ -111,7 +120,10 @@ function answerOnce(world: World, request: Request): Answer {
           status: 400,
           body: {
             type: 'idempotency_error',
-            message: `Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '${key}' if you meant to execute a different request.`,
+            message:
+              first.path !== request.context.req.path
+                ? `Keys for idempotent requests can only be used for the same endpoint they were first used for ('${request.context.req.path}' vs '${first.path}'). Try using a key other than '${key}' if you meant to execute a different request.`
+                : `Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '${key}' if you meant to execute a different request.`,
           },
         });
   }
@@ -147,8 +159,13 @@ function replay(first: { status: number; body: string; requestId: string }): Ans
 
 function answer(world: World, request: Request): Answer {
   try {
-    const body = world.store.commit(() => run(world, request));
-    return { status: 200, body: JSON.stringify(body, null, 2), headers: {} };
+    const { shown, ignored } = world.store.commit(() => run(world, request));
+    return {
+      status: 200,
+      body: JSON.stringify(shown, null, 2),
+      headers: ignored.length === 0 ? {} : { 'stripe-sandbox-ignored': inHeader(ignored) },
+      ignored,
+    };
   } catch (error) {
     if (error instanceof ApiError) {
       return refused(error);
@@ -166,10 +183,26 @@ function answer(world: World, request: Request): Answer {
   }
 }
 
-function run(world: World, request: Request): object {
+/** The names that can stand in a header, as many as fit. */
+function inHeader(names: readonly string[]): string {
+  return names
+    .filter((name) => /^[\w[\].-]+$/.test(name))
+    .join(', ')
+    .slice(0, MAX_HEADER);
+}
+
+function run(world: World, request: Request): { shown: object; ignored: string[] } {
   const { context } = request;
   world.request = { id: request.requestId, idempotencyKey: request.key ?? null };
   const version = versionOf(context, world);
+  if (!VERSION.test(version)) {
+    throw invalid(`Invalid Stripe API version: ${version}`);
+  }
+  if (!context.req.path.startsWith('/v2/') && isJson(context)) {
+    throw invalid(
+      'Invalid request (check that your POST content type is application/x-www-form-urlencoded).',
+    );
+  }
   const form = request.form();
   checkParameters(request.route, form, {
     strict: isNewest(version),
@@ -182,7 +215,10 @@ function run(world: World, request: Request): object {
     path: (name) => context.req.param(name) ?? '',
   });
   const shown = expand(world, presentDeep(world, result), params.texts('expand'));
-  return isOldShape(version) ? toVersion(world, shown, version) : shown;
+  return {
+    shown: isOldShape(version) ? toVersion(world, shown, version) : shown,
+    ignored: params.ignored(),
+  };
 }
 
 function presentDeep(world: World, result: object): Record<string, unknown> {
@@ -190,6 +226,11 @@ function presentDeep(world: World, result: object): Record<string, unknown> {
   return (list.object === 'list' || list.object === 'search_result') && Array.isArray(list.data)
     ? { ...list, data: list.data.map((item) => present(world, item)) }
     : present(world, result);
+}
+
+function isJson({ req }: Context): boolean {
+  const type = req.header('content-type') ?? '';
+  return req.method === 'POST' && type.startsWith('application/json');
 }
 
 /** The version whose parameters are known; older ones had others. */

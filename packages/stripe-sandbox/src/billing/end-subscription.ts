@@ -3,12 +3,15 @@ import { loseSchedule } from '../schedules/change-schedule.ts';
 import type { Subscription } from '../shapes.ts';
 import type { World } from '../world.ts';
 
+/** What a customer says of why. */
+export type CancellationDetails = { comment?: string | undefined; feedback?: string | undefined };
+
 /** Ends a subscription now. What was paid stays paid. */
 export function endSubscription(
   world: World,
   before: Subscription,
   reason: 'cancellation_requested' | 'payment_failed',
-  details: { comment?: string | undefined } = {},
+  details: CancellationDetails = {},
 ): Subscription {
   const now = world.now();
   const subscription = world.store.put('subscription', {
@@ -17,8 +20,8 @@ export function endSubscription(
     canceled_at: before.canceled_at ?? now,
     ended_at: now,
     cancellation_details: {
-      comment: details.comment ?? null,
-      feedback: null,
+      comment: details.comment ?? before.cancellation_details?.comment ?? null,
+      feedback: details.feedback ?? before.cancellation_details?.feedback ?? null,
       feedback_option: null,
       reason,
     },

@@ -23,7 +23,6 @@ export function finalizeInvoice(world: World, draft: Invoice): Invoice {
   const balance = owed.amount_due > 0 ? 0 : ending;
   world.store.put('customer', {
     ...customer,
-    currency: draft.currency,
     next_invoice_sequence: sequence + 1,
     balance,
   });
@@ -65,9 +64,17 @@ function askForPayment(world: World, invoice: Invoice): void {
     currency: invoice.currency,
     customer: invoice.customer,
     description: describe(invoice),
+    setupFutureUsage: keepsMethod(world, invoice) ? 'off_session' : null,
     plan: { invoice: invoice.id },
   });
   addInvoicePayment(world, invoice, intent.id);
+}
+
+/** Whether the subscription keeps what its first invoice is paid with. */
+function keepsMethod(world: World, invoice: Invoice): boolean {
+  const subscription = invoice.parent?.subscription_details?.subscription ?? '';
+  const settings = world.store.get('subscription', subscription)?.payment_settings;
+  return settings?.save_default_payment_method === 'on_subscription';
 }
 
 function describe(invoice: Invoice): string {

@@ -1,5 +1,6 @@
-import { invalid } from '../api/errors.ts';
+import { invalid, missingParameter } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
+import type { Subscription } from '../shapes.ts';
 import type { World } from '../world.ts';
 import { addIntervals, MONTHLY } from './periods.ts';
 import type { NewSubscriptionItem } from './subscriptions.ts';
@@ -11,7 +12,12 @@ export function readCycle(
   world: World,
   params: Params,
   items: readonly NewSubscriptionItem[],
-): { startDate?: number; billingCycleAnchor: number | null; prorations: string } {
+): {
+  startDate?: number;
+  billingCycleAnchor: number | null;
+  anchorConfig: Subscription['billing_cycle_anchor_config'];
+  prorations: string;
+} {
   const now = world.now();
   const start = params.integer('backdate_start_date');
   if (start !== undefined && start > now) {
@@ -19,10 +25,13 @@ export function readCycle(
       param: 'backdate_start_date',
     });
   }
-  const anchor = readAnchor(params, { now, items });
+  const anchorConfig = readConfig(params);
+  const anchor =
+    anchorConfig === null ? readAnchor(params, { now, items }) : nextDate(anchorConfig, now);
   return {
     ...(start === undefined ? {} : { startDate: start }),
     billingCycleAnchor: anchor ?? (start === undefined ? null : now),
+    anchorConfig,
     prorations: params.oneOf('proration_behavior', PRORATIONS) ?? 'create_prorations',
   };
 }
@@ -48,4 +57,61 @@ export function readAnchor(
     );
   }
   return anchor;
+}
+
+type Config = NonNullable<Subscription['billing_cycle_anchor_config']>;
+
+function readConfig(params: Params): Config | null {
+  const given = params.object('billing_cycle_anchor_config');
+  if (given === undefined) {
+    return null;
+  }
+  if (params.has('billing_cycle_anchor')) {
+    throw invalid(
+      'You may only specify one of these parameters: billing_cycle_anchor, billing_cycle_anchor_config.',
+      { param: params.name('billing_cycle_anchor_config') },
+    );
+  }
+  const within = (key: string, least: number, most: number) => {
+    const value = given.integer(key);
+    if (value !== undefined && (value < least || value > most)) {
+      throw invalid(`Invalid ${key}: must be between ${least} and ${most}`, {
+        param: given.name(key),
+      });
+    }
+    return value ?? null;
+  };
+  const day = within('day_of_month', 1, 31);
+  if (day === null) {
+    throw missingParameter(given.name('day_of_month'));
+  }
+  return {
+    day_of_month: day,
+    hour: within('hour', 0, 23),
+    minute: within('minute', 0, 59),
+    month: within('month', 1, 12),
+    second: within('second', 0, 59),
+  };
+}
+
+/** The next such date, in UTC; what is not said of its time is that of now. */
+function nextDate(config: Config, now: number): number {
+  const date = new Date(now * 1000);
+  const at = (months: number) => {
+    const year = date.getUTCFullYear();
+    const month = (config.month === null ? date.getUTCMonth() : config.month - 1) + months;
+    const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+    return Math.floor(
+      Date.UTC(
+        year,
+        month,
+        Math.min(config.day_of_month, lastDay),
+        config.hour ?? date.getUTCHours(),
+        config.minute ?? date.getUTCMinutes(),
+        config.second ?? date.getUTCSeconds(),
+      ) / 1000,
+    );
+  };
+  const first = at(0);
+  return first > now ? first : at(config.month === null ? 1 : 12);
 }

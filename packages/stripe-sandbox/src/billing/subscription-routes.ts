@@ -2,6 +2,7 @@ import { ApiError, invalid, noSuch } from '../api/errors.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
+import { amountOf } from '../catalog/amount.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
 import { ownPaymentMethod } from '../customers/payment-methods.ts';
@@ -12,14 +13,21 @@ import type { Subscription } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { billNow } from './bill-now.ts';
 import { endDiscount, readDiscounts } from './discounts.ts';
-import { endSubscription } from './end-subscription.ts';
+import { type CancellationDetails, endSubscription } from './end-subscription.ts';
+import { addInvoiceItem } from './invoice-items.ts';
 import { prorate } from './proration.ts';
 import { readCycle } from './read-cycle.ts';
-import { readItems, readUpdate } from './read-subscription.ts';
+import {
+  detailsAfter,
+  readCancelAt,
+  readItems,
+  readOnce,
+  readPaymentSettings,
+  readTrialEnd,
+  readUpdate,
+} from './read-subscription.ts';
 import { addSubscription, needSubscription } from './subscriptions.ts';
 import { updateSubscription } from './update-subscription.ts';
-
-const DAY = 86_400;
 
 function createSubscription(world: World, params: Params): Subscription {
   const customer = needCustomer(world, params.need('customer'), 'customer');
@@ -28,7 +36,6 @@ function createSubscription(world: World, params: Params): Subscription {
   return inTimeOf(world, customer.id, () => {
     const currency = params.text('currency')?.toLowerCase();
     const items = readItems(world, params, currency);
-    const trialDays = params.integer('trial_period_days');
     const made = addSubscription(world, {
       customer: customer.id,
       items,
@@ -36,9 +43,9 @@ function createSubscription(world: World, params: Params): Subscription {
       metadata: params.metadata(),
       description: params.text('description') ?? null,
       defaultTaxRates: readTaxRates(world, params, 'default_tax_rates'),
-      trialEnd:
-        params.moment('trial_end', world.now()) ??
-        (trialDays === undefined ? null : world.now() + trialDays * DAY),
+      once: readOnce(world, params, currency ?? items[0]?.price.currency ?? ''),
+      paymentSettings: readPaymentSettings(params),
+      trialEnd: readTrialEnd(params, world.now()) ?? null,
       missingPaymentMethod:
         params.object('trial_settings')?.object('end_behavior')?.text('missing_payment_method') ??
         null,
@@ -48,12 +55,13 @@ function createSubscription(world: World, params: Params): Subscription {
       discounts: readDiscounts(world, params),
       collectionMethod: params.text('collection_method') ?? 'charge_automatically',
       daysUntilDue: params.integer('days_until_due') ?? null,
-      cancelAt: params.integer('cancel_at') ?? null,
+      cancelAt: readCancelAt(params),
       cancelAtPeriodEnd: params.flag('cancel_at_period_end') ?? false,
       firstPayment: behavior === 'default_incomplete' ? 'wait' : 'now',
       offSession: params.flag('off_session') ?? false,
     });
-    if (behavior === 'error_if_incomplete' && made.status === 'incomplete') {
+    const unpaid = made.status === 'incomplete' && behavior !== 'default_incomplete';
+    if (unpaid && (behavior === 'error_if_incomplete' || hasNothingToPayWith(world, made))) {
       throw refusal(world, made);
     }
     return made;
@@ -72,11 +80,22 @@ function refusal(world: World, subscription: Subscription): Error {
     });
   }
   if (intent === undefined || intent.last_payment_error === null) {
-    return invalid('This customer has no attached payment source or default payment method.', {
-      code: 'resource_missing',
-    });
+    return invalid(
+      'This customer has no attached payment source or default payment method. Please consider adding a default payment method. For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority.',
+      { code: 'resource_missing' },
+    );
   }
   return Object.assign(declined(intent), { keep: false });
+}
+
+/** Nothing was tried, because there is nothing to try. */
+function hasNothingToPayWith(world: World, subscription: Subscription): boolean {
+  const intent = intentOf(world, subscription);
+  return (
+    subscription.collection_method === 'charge_automatically' &&
+    intent?.status === 'requires_payment_method' &&
+    intent.last_payment_error === null
+  );
 }
 
 function intentOf(world: World, { latest_invoice: invoice }: Subscription) {
@@ -96,6 +115,16 @@ function isUnpaid(world: World, before: Subscription, after: Subscription): bool
 }
 
 function update(world: World, before: Subscription, params: Params): Subscription {
+  const words = params
+    .keys()
+    .filter((key) => !['metadata', 'cancellation_details', 'expand'].includes(key));
+  if (before.ended_at !== null && words.length === 0) {
+    return world.store.put('subscription', {
+      ...before,
+      metadata: params.metadata(before.metadata),
+      cancellation_details: detailsAfter(before.cancellation_details, params),
+    });
+  }
   if (before.ended_at !== null) {
     throw invalid(
       'A canceled subscription can only update its cancellation_details and metadata.',
@@ -103,6 +132,7 @@ function update(world: World, before: Subscription, params: Params): Subscriptio
     );
   }
   refuseAgainstSchedule(before, params);
+  addOnce(world, before, params);
   const after = updateSubscription(world, before, readUpdate(world, before, params));
   if (params.text('payment_behavior') === 'error_if_incomplete' && isUnpaid(world, before, after)) {
     throw refusal(world, after);
@@ -111,6 +141,21 @@ function update(world: World, before: Subscription, params: Params): Subscriptio
     tellSchedule(world, after);
   }
   return after;
+}
+
+/** `add_invoice_items` of a change wait for the invoice that comes next. */
+function addOnce(world: World, { id, customer, currency }: Subscription, params: Params): void {
+  for (const extra of readOnce(world, params, currency)) {
+    addInvoiceItem(world, {
+      ...extra,
+      customer,
+      currency,
+      amount: amountOf(extra.price, { ...extra, currency }),
+      description: extra.price.nickname ?? extra.price.id,
+      period: { start: world.now(), end: world.now() },
+      subscription: id,
+    });
+  }
 }
 
 /** When a schedule runs a subscription, the schedule says when it ends. */
@@ -126,12 +171,13 @@ function refuseAgainstSchedule(before: Subscription, params: Params): void {
 
 function cancel(world: World, before: Subscription, params: Params): Subscription {
   if (before.ended_at !== null) {
-    throw invalid(`No such subscription: '${before.id}'`, { code: 'resource_missing' });
+    throw noSuch('subscription', before.id);
   }
   return cancelNow(world, before, {
     prorates: params.flag('prorate') ?? false,
     invoices: params.flag('invoice_now') ?? false,
     comment: params.object('cancellation_details')?.text('comment'),
+    feedback: params.object('cancellation_details')?.text('feedback'),
   });
 }
 
@@ -139,7 +185,7 @@ function cancel(world: World, before: Subscription, params: Params): Subscriptio
 export function cancelNow(
   world: World,
   before: Subscription,
-  how: { prorates: boolean; invoices: boolean; comment?: string | undefined },
+  how: { prorates: boolean; invoices: boolean } & CancellationDetails,
 ): Subscription {
   if (how.prorates) {
     for (const item of before.items.data) {
@@ -149,9 +195,7 @@ export function cancelNow(
   if (how.invoices) {
     billNow(world, before, { full: false, reason: 'subscription_update' });
   }
-  return endSubscription(world, needSubscription(world, before.id), 'cancellation_requested', {
-    comment: how.comment,
-  });
+  return endSubscription(world, needSubscription(world, before.id), 'cancellation_requested', how);
 }
 
 function dropDiscounts(world: World, before: Subscription): object {

@@ -16,14 +16,27 @@ export function changeSubscription(
 
 export function subscriptionInvoicePaid(
   world: World,
-  subscription: Subscription,
+  before: Subscription,
   invoice: Invoice,
 ): void {
-  if (['incomplete', 'past_due', 'unpaid'].includes(subscription.status)) {
-    if (subscription.status === 'incomplete' || subscription.latest_invoice === invoice.id) {
-      changeSubscription(world, subscription, { status: 'active' });
-    }
+  const kept = { default_payment_method: keptMethod(world, before, invoice) };
+  const waits = ['past_due', 'unpaid'].includes(before.status);
+  if (before.status === 'incomplete' || (waits && before.latest_invoice === invoice.id)) {
+    changeSubscription(world, before, { ...kept, status: 'active' });
+  } else if (kept.default_payment_method !== before.default_payment_method) {
+    changeSubscription(world, before, kept);
   }
+}
+
+/** `save_default_payment_method`: what paid is what renewals are charged to. */
+function keptMethod(world: World, subscription: Subscription, invoice: Invoice): string | null {
+  const { default_payment_method: known, payment_settings: settings } = subscription;
+  if (settings?.save_default_payment_method !== 'on_subscription' || known !== null) {
+    return known;
+  }
+  const payment = world.store.where('invoice_payment', 'invoice', invoice.id).at(-1);
+  const intent = world.store.get('payment_intent', payment?.payment.payment_intent ?? '');
+  return intent?.payment_method ?? null;
 }
 
 export function subscriptionInvoicePending(world: World, subscription: Subscription): void {

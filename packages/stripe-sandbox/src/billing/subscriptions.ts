@@ -18,6 +18,12 @@ import { MONTHLY, periodsSince } from './periods.ts';
 const INCOMPLETE_SECONDS = 23 * 3600;
 export const TRIAL_NOTICE_SECONDS = 3 * 86_400;
 
+export const DEFAULT_PAYMENT_SETTINGS: NonNullable<Subscription['payment_settings']> = {
+  payment_method_options: null,
+  payment_method_types: null,
+  save_default_payment_method: 'off',
+};
+
 export type NewSubscriptionItem = {
   price: Price;
   quantity: number;
@@ -38,11 +44,13 @@ export type NewSubscription = {
   trialEnd?: number | null;
   missingPaymentMethod?: string | null;
   billingCycleAnchor?: number | null;
+  anchorConfig?: Subscription['billing_cycle_anchor_config'];
+  paymentSettings?: Subscription['payment_settings'] | undefined;
   defaultPaymentMethod?: string | null;
   discounts?: readonly Redemption[];
   collectionMethod?: string;
   daysUntilDue?: number | null;
-  cancelAt?: number | null;
+  cancelAt?: number | 'min_period_end' | 'max_period_end' | null | undefined;
   cancelAtPeriodEnd?: boolean;
   session?: string;
   /** The schedule that makes it. */
@@ -156,7 +164,8 @@ function buildSubscription(
     const period = trialing || current === undefined ? { start: now, end: anchor } : current;
     return buildItem(world, { subscription: id, ...item, period });
   });
-  const earliestEnd = Math.min(...items.map((item) => item.current_period_end));
+  const ends = items.map((item) => item.current_period_end);
+  const earliestEnd = Math.min(...ends);
   return {
     id,
     object: 'subscription',
@@ -164,11 +173,11 @@ function buildSubscription(
     application_fee_percent: null,
     automatic_tax: { disabled_reason: null, enabled: false, liability: null },
     billing_cycle_anchor: anchor,
-    billing_cycle_anchor_config: null,
+    billing_cycle_anchor_config: input.anchorConfig ?? null,
     billing_mode: { flexible: { proration_discounts: 'included' }, type: 'flexible' },
     billing_schedules: [],
     billing_thresholds: null,
-    cancel_at: input.cancelAtPeriodEnd ? earliestEnd : (input.cancelAt ?? null),
+    cancel_at: input.cancelAtPeriodEnd ? earliestEnd : cancelAt(input.cancelAt, ends),
     cancel_at_period_end: input.cancelAtPeriodEnd ?? false,
     canceled_at: null,
     cancellation_details: { comment: null, feedback: null, feedback_option: null, reason: null },
@@ -199,11 +208,7 @@ function buildSubscription(
     next_pending_invoice_item_invoice: null,
     on_behalf_of: null,
     pause_collection: null,
-    payment_settings: {
-      payment_method_options: null,
-      payment_method_types: null,
-      save_default_payment_method: 'off',
-    },
+    payment_settings: input.paymentSettings ?? DEFAULT_PAYMENT_SETTINGS,
     pending_invoice_item_interval: null,
     pending_setup_intent: null,
     pending_update: null,
@@ -221,6 +226,21 @@ function buildSubscription(
     },
     trial_start: trialing ? now : null,
   };
+}
+
+/** Seconds since 1970; a word names the earliest or the latest end of a period. */
+export function cancelAt(
+  asked: NewSubscription['cancelAt'],
+  ends: readonly number[],
+): number | null {
+  switch (asked) {
+    case 'min_period_end':
+      return Math.min(...ends);
+    case 'max_period_end':
+      return Math.max(...ends);
+    default:
+      return asked ?? null;
+  }
 }
 
 export function buildItem(

@@ -98,7 +98,42 @@ function refuseForeignDate(before: Subscription, { prorationDate }: Subscription
   }
 }
 
+const MAX_ITEMS = 20;
+
+/** No price stands twice on a subscription, and not more than so many. */
+export function refuseTwice(prices: readonly string[]): void {
+  const twice = prices.find((price, at) => prices.indexOf(price) !== at);
+  if (twice !== undefined) {
+    throw invalid(`Cannot add multiple subscription items with the same plan: ${twice}`, {
+      param: 'items',
+    });
+  }
+  if (prices.length > MAX_ITEMS) {
+    throw invalid(`A subscription can have up to ${MAX_ITEMS} items.`, { param: 'items' });
+  }
+}
+
 function planChanges(before: Subscription, updates: readonly ItemUpdate[]): ItemChange[] {
+  const changes = readChanges(before, updates);
+  const changed = new Set(changes.map((change) => change.before?.id));
+  const kept = before.items.data.filter(({ id }) => !changed.has(id));
+  const prices = [
+    ...kept.map(({ price }) => price.id),
+    ...changes.flatMap(({ after }) => (after === null ? [] : [after.price.id])),
+  ];
+  if (prices.length === 0) {
+    throw invalid(
+      'A subscription must have at least one active plan. To cancel a subscription, please use the cancel API endpoint on a subscription.',
+      { param: 'items' },
+    );
+  }
+  if (changes.length > 0) {
+    refuseTwice(prices);
+  }
+  return changes;
+}
+
+function readChanges(before: Subscription, updates: readonly ItemUpdate[]): ItemChange[] {
   return updates.map((update) => {
     const item = before.items.data.find((one) => one.id === update.id);
     if (update.id !== undefined && item === undefined) {

@@ -141,7 +141,8 @@ function readNamed(world: World, line: Params): Price {
   return addPrice(world, { ...readPrice(world, data), active: false });
 }
 
-function readPrice(world: World, params: Params): NewPrice {
+/** A price that a request describes; `product`: whose it is, where the request cannot say. */
+export function readPrice(world: World, params: Params, product?: string): NewPrice {
   const recurring = params.object('recurring');
   const amount = amountIn(params, 'unit_amount');
   const form = readForm(params);
@@ -149,7 +150,7 @@ function readPrice(world: World, params: Params): NewPrice {
     throw missingParameter(params.name('unit_amount'));
   }
   return {
-    product: productOf(world, params),
+    product: product ?? productOf(world, params),
     currency: params.need('currency'),
     unitAmount: amount ?? null,
     form,

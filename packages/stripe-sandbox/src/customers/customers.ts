@@ -1,3 +1,4 @@
+import { readAddress } from '../api/address.ts';
 import { noSuch } from '../api/errors.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
@@ -6,7 +7,7 @@ import { addDiscount, endDiscount } from '../billing/discounts.ts';
 import { endSubscription } from '../billing/end-subscription.ts';
 import { redeemable } from '../catalog/coupons.ts';
 import { emit } from '../events/emit.ts';
-import type { Address, Customer } from '../shapes.ts';
+import type { Customer } from '../shapes.ts';
 import { newId, type World } from '../world.ts';
 import { attachPaymentMethod, ownPaymentMethod } from './payment-methods.ts';
 
@@ -148,19 +149,6 @@ function readProfile(params: Params): Partial<Customer> {
     changes.preferred_locales = params.texts('preferred_locales');
   }
   return changes;
-}
-
-function readAddress(address: Params | undefined): Address | null {
-  return address === undefined
-    ? null
-    : {
-        city: address.text('city') ?? null,
-        country: address.text('country') ?? null,
-        line1: address.text('line1') ?? null,
-        line2: address.text('line2') ?? null,
-        postal_code: address.text('postal_code') ?? null,
-        state: address.text('state') ?? null,
-      };
 }
 
 function readShipping(shipping: Params | undefined): Customer['shipping'] {

@@ -1,4 +1,5 @@
-import { invalid, missingParameter, noSuch } from '../api/errors.ts';
+import { readAddress } from '../api/address.ts';
+import { ApiError, invalid, missingParameter, noSuch } from '../api/errors.ts';
 import { filtered, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
@@ -152,19 +153,34 @@ export function ownPaymentMethod(
   return made ?? attachPaymentMethod(world, id, customer);
 }
 
+/** The date on the card that was typed. */
+function expiryOf({ card }: PaymentMethod, typed: Params | undefined): Partial<PaymentMethod> {
+  const [month, year] = [typed?.integer('exp_month'), typed?.integer('exp_year')];
+  return card === undefined || month === undefined || year === undefined
+    ? {}
+    : { card: { ...card, exp_month: month, exp_year: year < 100 ? 2000 + year : year } };
+}
+
 /** What a request describes as `type`, `card` and `sepa_debit`. */
 export function createPaymentMethod(world: World, params: Params): PaymentMethod {
   const billing = params.object('billing_details');
   const details = {
+    ...(billing?.object('address') === undefined
+      ? {}
+      : { address: readAddress(billing.object('address')) }),
     email: billing?.text('email') ?? null,
     name: billing?.text('name') ?? null,
     phone: billing?.text('phone') ?? null,
   };
-  const method = addPaymentMethod(world, readBehaviour(params), details);
-  return world.store.put('payment_method', { ...method, metadata: params.metadata() });
+  const method = addPaymentMethod(world, readBehaviour(world, params), details);
+  return world.store.put('payment_method', {
+    ...method,
+    ...expiryOf(method, params.object('card')),
+    metadata: params.metadata(),
+  });
 }
 
-function readBehaviour(params: Params): string {
+function readBehaviour(world: World, params: Params): string {
   const type = params.need('type');
   if (type === 'sepa_debit') {
     return behaviourOfIban(params.object('sepa_debit')?.need('iban') ?? '');
@@ -182,14 +198,41 @@ function readBehaviour(params: Params): string {
   const behaviour =
     token === undefined ? behaviourOfCard(card.need('number')) : behaviourOfToken(token);
   if (behaviour === undefined) {
-    throw invalid(
-      token === undefined
-        ? 'Your card number is incorrect. The sandbox takes the numbers of Stripe’s test cards.'
-        : `No such token: '${token}'`,
-      { param: token === undefined ? 'card[number]' : 'card[token]', code: 'incorrect_number' },
-    );
+    throw token === undefined
+      ? refusedCard('incorrect_number', {
+          message:
+            'Your card number is incorrect. The sandbox takes the numbers of Stripe’s test cards.',
+          param: 'number',
+        })
+      : noSuch('token', token, 'card[token]');
+  }
+  if (token === undefined) {
+    refuseExpiry(world, card);
   }
   return behaviour;
+}
+
+/** A month that is none, and a date that is over. Undefined parts are not looked at. */
+function refuseExpiry(world: World, card: Params): void {
+  const [month, year] = [card.integer('exp_month'), card.integer('exp_year')];
+  if (month !== undefined && (month < 1 || month > 12)) {
+    throw refusedCard('invalid_expiry_month', {
+      message: "Your card's expiration month is invalid.",
+      param: 'exp_month',
+    });
+  }
+  const full = year !== undefined && year < 100 ? 2000 + year : year;
+  if (full !== undefined && Date.UTC(full, month ?? 12) / 1000 <= world.now()) {
+    throw refusedCard('invalid_expiry_year', {
+      message: "Your card's expiration year is invalid.",
+      param: 'exp_year',
+    });
+  }
+}
+
+/** https://docs.stripe.com/error-codes: what is wrong with a card is a card's error. */
+function refusedCard(code: string, told: { message: string; param: string }): ApiError {
+  return new ApiError(402, { type: 'card_error', code, ...told });
 }
 
 export const paymentMethodRoutes: readonly Route[] = [

@@ -32,6 +32,7 @@ export function requestPage(world: World, id: string): Html {
     `${request.method} ${request.path}`,
     html`<p><a href="/sandbox/requests">Requests</a></p><h1>${request.method} ${request.path}</h1>
 <p><span class="${request.status < 400 ? 'good' : 'bad'}">${String(request.status)}</span>, <code>${request.id}</code>, API version ${request.version}${request.idempotencyKey === null ? '' : html`, idempotency key <code>${request.idempotencyKey}</code>`}</p>
+${request.ignored.length === 0 ? '' : html`<p class="notice bad" data-testid="ignored">The sandbox does not play ${request.ignored.join(', ')}: nothing came of it.</p>`}
 <section class="card"><h2>Parameters</h2>${said(request)}</section>
 <section class="card"><h2>Answer</h2><pre class="scroll" role="group" tabindex="0" aria-label="Answer">${request.answer}</pre></section>`,
   );

@@ -11,7 +11,7 @@ import {
 import type { Charge, PaymentMethod } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { addCharge, captureCharge, declineError, needCharge } from './charges.ts';
-import { followCharge } from './intents.ts';
+import { followCharge } from './follow-charge.ts';
 
 /** A charge without a payment intent, as programs older than those make it. https://docs.stripe.com/api/charges/create */
 function createCharge(world: World, params: Params): Charge {

@@ -4,7 +4,11 @@ import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
 import { needCustomer } from '../customers/customers.ts';
-import { createPaymentMethod, refuseForeignMethod } from '../customers/payment-methods.ts';
+import {
+  createPaymentMethod,
+  needPaymentMethod,
+  refuseForeignMethod,
+} from '../customers/payment-methods.ts';
 import type { PaymentIntent } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { addIntent, cancelIntent, captureIntent, confirmIntent } from './intents.ts';
@@ -41,17 +45,22 @@ function createIntent(world: World, params: Params): PaymentIntent {
   });
 }
 
+const UNPAID = ['requires_payment_method', 'requires_confirmation', 'requires_action'];
+
 function confirmAsAsked(world: World, intent: PaymentIntent, params: Params): PaymentIntent {
-  if (
-    !['requires_payment_method', 'requires_confirmation', 'requires_action'].includes(intent.status)
-  ) {
+  if (!UNPAID.includes(intent.status)) {
     throw unexpectedState(intent, 'confirm');
   }
   const data = params.object('payment_method_data');
   const method =
     params.text('payment_method') ??
-    (data === undefined ? intent.payment_method : createPaymentMethod(world, data).id) ??
-    params.need('payment_method');
+    (data === undefined ? intent.payment_method : createPaymentMethod(world, data).id);
+  if (method === null) {
+    throw invalid(
+      "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.",
+      { code: 'payment_intent_unexpected_state' },
+    );
+  }
   refuseForeignMethod(world, method, intent.customer);
   const confirmed = confirmIntent(world, intent, {
     method,
@@ -78,12 +87,35 @@ function unexpectedState(intent: PaymentIntent, verb: string): ApiError {
 }
 
 function updateIntent(world: World, before: PaymentIntent, params: Params): PaymentIntent {
+  const fixed = ['amount', 'currency', 'payment_method', 'customer'].find((key) => params.has(key));
+  if (fixed !== undefined && !UNPAID.includes(before.status)) {
+    throw invalid(
+      `This PaymentIntent's ${fixed} could not be updated because it has a status of ${before.status}. You may only update the ${fixed} of a PaymentIntent with one of the following statuses: ${UNPAID.join(', ')}.`,
+      { param: fixed, code: 'payment_intent_unexpected_state' },
+    );
+  }
+  const customer = params.text('customer') ?? before.customer;
+  const method = params.text('payment_method');
+  const { amount, currency } = readAmount(params, before);
+  if (method !== undefined) {
+    refuseForeignMethod(world, method, customer);
+  }
   return world.store.put('payment_intent', {
     ...before,
-    amount: params.integer('amount') ?? before.amount,
+    amount,
+    currency,
+    ...(method === undefined
+      ? {}
+      : {
+          payment_method: needPaymentMethod(world, method).id,
+          status:
+            before.status === 'requires_payment_method' ? 'requires_confirmation' : before.status,
+        }),
+    receipt_email: params.text('receipt_email') ?? before.receipt_email,
+    setup_future_usage: params.text('setup_future_usage') ?? before.setup_future_usage,
     description: params.text('description') ?? before.description,
     metadata: params.metadata(before.metadata),
-    customer: params.text('customer') ?? before.customer,
+    customer,
   });
 }
 

@@ -1,13 +1,12 @@
 import { behaviourOf, needPaymentMethod } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
-import type { Charge, PaymentIntent, PaymentMethod } from '../shapes.ts';
+import type { PaymentIntent, PaymentMethod } from '../shapes.ts';
 import type { IntentPlan } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
-import { balanceOf } from './balance.ts';
 import type { Behaviour } from './behaviours.ts';
 import { addCharge, captureCharge, declineError, needCharge, settleCharge } from './charges.ts';
-import { disputeCharge } from './disputes.ts';
-import { warnOfFraud } from './fraud-warnings.ts';
+import { followCharge } from './follow-charge.ts';
+import { keepMethod } from './keep-method.ts';
 import { announceOutcome } from './outcome.ts';
 
 export type NewIntent = {
@@ -210,19 +209,6 @@ function pay(world: World, attempt: Attempt): PaymentIntent {
   return paid;
 }
 
-/** What a test card lets follow a charge that succeeded. */
-export function followCharge(world: World, charge: Charge, behaviour: Behaviour): void {
-  if (behaviour.available) {
-    emit(world, 'balance.available', balanceOf(world));
-  }
-  if (behaviour.fraudWarning) {
-    warnOfFraud(world, charge.id);
-  }
-  if (behaviour.disputed !== undefined && charge.captured) {
-    disputeCharge(world, charge.id, behaviour.disputed);
-  }
-}
-
 function succeed(world: World, intent: PaymentIntent, amount = intent.amount): PaymentIntent {
   const paid = world.store.put('payment_intent', {
     ...intent,
@@ -231,6 +217,7 @@ function succeed(world: World, intent: PaymentIntent, amount = intent.amount): P
     amount_capturable: 0,
     next_action: null,
   });
+  keepMethod(world, paid);
   emit(world, 'payment_intent.succeeded', paid);
   announceOutcome(world, 'paid', paid);
   return paid;

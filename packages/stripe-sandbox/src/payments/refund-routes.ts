@@ -11,12 +11,17 @@ import { finishRefund, needRefund, refundCharge } from './refunds.ts';
 
 function createRefund(world: World, params: Params): Refund {
   const intent = params.text('payment_intent');
+  const named = params.text('charge');
+  if (intent === undefined && named === undefined) {
+    throw invalid(
+      'One of the following params should be provided for this request: payment_intent or charge.',
+      { param: 'payment_intent', code: 'parameter_missing' },
+    );
+  }
   const charge =
-    intent === undefined
-      ? params.need('charge')
-      : needIntent(world, intent, 'payment_intent').latest_charge;
+    intent === undefined ? named : needIntent(world, intent, 'payment_intent').latest_charge;
   if (charge == null) {
-    throw invalid('This PaymentIntent does not have a successful charge to refund.', {
+    throw invalid(`This PaymentIntent (${intent}) does not have a successful charge to refund.`, {
       param: 'payment_intent',
     });
   }

@@ -1,4 +1,5 @@
 import { invalid, noSuch } from '../api/errors.ts';
+import { shownAmount } from '../api/money.ts';
 import { behaviourOf } from '../customers/payment-methods.ts';
 import { emit } from '../events/emit.ts';
 import type { Charge, Refund } from '../shapes.ts';
@@ -92,7 +93,7 @@ function assertRefundable(
   }
   if (asked.amount > asked.left) {
     throw invalid(
-      `Refund amount (${asked.amount}) is greater than unrefunded amount on charge (${asked.left})`,
+      `Refund amount (${shownAmount(asked.amount, charge.currency)}) is greater than unrefunded amount on charge (${shownAmount(asked.left, charge.currency)})`,
       { param: 'amount' },
     );
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseCatalog } from '../../../src/catalog/index.ts';
+import { closeAccount } from '../../../src/ledger/index.ts';
 import {
   ADA,
   APP_URL,
@@ -259,6 +260,24 @@ describe('starting a checkout, guarded', () => {
 
 describe('two clicks', () => {
   // Twenty at once make one customer and one session, and a later one returns it.
+  it('is refused to a closed account, which could not be credited, and Stripe hears nothing of it', async () => {
+    const buyer = someone();
+    await closeAccount(service.fresh.db, { accountId: buyer, idempotencyKey: 'close' });
+    for (const priceId of ['price_QUICK_SCAN', 'price_BASIC_MONTHLY']) {
+      for (const [as, body] of [
+        [buyer, { priceId }],
+        ['server', { priceId, userId: buyer }],
+      ] as const) {
+        expect(await start(as, body)).toMatchObject({
+          status: 409,
+          body: { code: 'account_closed' },
+        });
+      }
+    }
+    const customers = await service.stripe.customers.list({ limit: 100 });
+    expect(customers.data.filter(({ metadata }) => metadata['userId'] === buyer)).toEqual([]);
+  });
+
   it('a second click returns the first session', async () => {
     const buyer = someone();
     const body = { priceId: 'price_QUICK_SCAN' };

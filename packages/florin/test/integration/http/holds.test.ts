@@ -81,6 +81,12 @@ describe('a capture, over HTTP, whose request has', () => {
     expect(captured).toMatchObject({ status: 200, body: { captured: 4, posted: 6, held: 0 } });
   });
 
+  it('an empty body of JSON is refused, since an amount may have been lost', async () => {
+    const { hold } = await held();
+    const asked = { method: 'POST', as: 'server', body: '', headers: headers() };
+    expect(await service.ask(path(hold), asked)).toMatchObject({ status: 400 });
+  });
+
   it('a body without a type is refused, and nothing is captured', async () => {
     const { account, hold } = await held();
     const answer = await fetch(`${service.url}${path(hold)}`, {

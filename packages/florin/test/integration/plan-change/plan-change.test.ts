@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CatalogPrice, createPriceDirectory } from '../../../src/catalog/index.ts';
+import { closeAccount } from '../../../src/ledger/index.ts';
 import { changePlan, createConfirmations } from '../../../src/plan-change/index.ts';
 import { createPlanSessions } from '../../../src/plan-session/index.ts';
 import { openPlanService, type PlanService, type Subscriber } from './plan-service.ts';
@@ -62,6 +63,19 @@ async function monthsToCome({ id }: Subscriber): Promise<number> {
 }
 
 describe('changing a plan', () => {
+  it('of a closed account charges nothing, since nothing could be credited', async () => {
+    const buyer = await service.subscribed('price_BASIC_MONTHLY');
+    const { body: shown } = await service.preview(buyer.id, { priceId: 'price_PRO_MONTHLY' });
+    const invoices = await invoicesOf(service, buyer);
+    const close = { accountId: buyer.id, idempotencyKey: 'close' };
+    await closeAccount(service.fresh.db, close);
+    expect(await service.confirm(buyer.id, shown.preview)).toMatchObject({
+      status: 409,
+      body: { code: 'account_closed' },
+    });
+    expect(await invoicesOf(service, buyer)).toEqual(invoices);
+  });
+
   it('up, down and up within a month moves the credits and the money that were shown', async () => {
     const ada = await service.subscribed('price_BASIC_MONTHLY');
     service.sandbox.advance(HALF_A_MONTH);
