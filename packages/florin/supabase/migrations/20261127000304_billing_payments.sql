@@ -68,7 +68,7 @@ create function billing.write_payment(
   p_account_id uuid,
   p_subscription_id text,
   p_next_due_at double precision)
-returns bigint
+returns void
 language plpgsql
 security definer
 set search_path = ''
@@ -127,11 +127,10 @@ begin
        where not exists (
          select from billing.payments p where p.payment_id = n.name and p.same_as = p_id);
   end if;
-  return coalesce(p_version, 0) + 1;
 end;
 $$;
 comment on function billing.write_payment is
-  'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under. Returns the new version. Raises 40001 when it is stale, or 23505 (payments_pkey) where another has a name of it: read again and decide again. Internal: part of apply_event.';
+  'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under. Raises 40001 when it is stale, or 23505 (payments_pkey) where another has a name of it: read again and decide again. Internal: part of apply_event.';
 
 create function billing.write_relatives(p_relatives jsonb, p_kept_under text)
 returns void
