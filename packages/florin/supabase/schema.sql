@@ -255,18 +255,6 @@ ALTER TYPE credits.piece OWNER TO florin_owner;
 
 COMMENT ON TYPE credits.piece IS 'Credits that were moved out of a grant, where they are: not used (some may have lapsed), spent or reserved, and taken back.';
 
-CREATE TYPE credits.spent AS (
-	entry_id uuid,
-	posted bigint,
-	held bigint,
-	available bigint,
-	replayed boolean
-);
-
-ALTER TYPE credits.spent OWNER TO florin_owner;
-
-COMMENT ON TYPE credits.spent IS 'The entry of a spend and the balance after it; replayed when the key had been used before, with what was answered then.';
-
 CREATE DOMAIN credits.zero_or_more AS bigint
 	CONSTRAINT zero_or_more CHECK ((VALUE >= 0));
 
@@ -441,7 +429,7 @@ ALTER FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) O
 
 COMMENT ON FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data jsonb) IS 'Keeps an alert until it is delivered. Internal: called in the transaction of its cause.';
 
-CREATE FUNCTION billing.apply_commands(p_commands jsonb) RETURNS bigint
+CREATE FUNCTION billing.apply_commands(p_commands jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $_$
@@ -450,8 +438,6 @@ declare
   v_account_id uuid;
   v_amount bigint;
   v_locked uuid[];
-  v_known boolean;
-  v_given credits.given;
   v_count integer := jsonb_array_length(p_commands);
 begin
   -- One grant after the other of one account needs no lock beforehand: a purchase.
@@ -463,14 +449,13 @@ begin
   if v_count > 3 and not jsonb_path_exists(p_commands,
        '$[*] ? (!(@.do == "issue" && @.accountId == $[0].accountId))') then
     perform billing.issue_together(p_commands);
-    return v_count;
+    return;
   end if;
   for v_place in 0 .. v_count - 1 loop
     v_command := p_commands -> v_place;
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
-    if v_command ->> 'do' in ('issue', 'rollover') then
-      v_known := billing.check_purchase(v_command);
+    if v_command ->> 'do' in ('issue', 'rollover') and billing.check_purchase(v_command) then
       if v_command ->> 'do' = 'rollover' then
         v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
           v_command #>> '{metadata,stripe_subscription_id}',
@@ -478,7 +463,7 @@ begin
           to_timestamp((v_command ->> 'periodEnd')::double precision)));
         continue when v_amount < 1;
       end if;
-      v_given := credits.give(
+      perform credits.give(
         p_account_id => v_account_id,
         p_amount => v_amount,
         p_idempotency_key => v_command ->> 'key',
@@ -502,15 +487,14 @@ begin
         using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
     end if;
   end loop;
-  return v_count;
 end;
 $_$;
 
 ALTER FUNCTION billing.apply_commands(p_commands jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_commands(p_commands jsonb) IS 'Carries out the commands of one plan on the ledger, in order; how many they are. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
+COMMENT ON FUNCTION billing.apply_commands(p_commands jsonb) IS 'Carries out the commands of one plan on the ledger, in order. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
 
-CREATE FUNCTION billing.apply_event(p_status text, p_event_id text DEFAULT NULL::text, p_payload json DEFAULT NULL::json, p_body bytea DEFAULT NULL::bytea, p_type text DEFAULT NULL::text, p_api_version text DEFAULT NULL::text, p_livemode boolean DEFAULT false, p_stripe_account text DEFAULT NULL::text, p_object_id text DEFAULT NULL::text, p_snapshot_event_id text DEFAULT NULL::text, p_created double precision DEFAULT NULL::double precision, p_retry_in_seconds double precision DEFAULT NULL::double precision, p_reason text DEFAULT NULL::text, p_error_code text DEFAULT NULL::text, p_error text DEFAULT NULL::text, p_needs_attention boolean DEFAULT false, p_unread boolean DEFAULT false, p_account_id uuid DEFAULT NULL::uuid, p_customer_id text DEFAULT NULL::text, p_linked_customer_id text DEFAULT NULL::text, p_linked_account_id uuid DEFAULT NULL::uuid, p_link_origin text DEFAULT NULL::text, p_deleted_customer_id text DEFAULT NULL::text, p_closed_session_id text DEFAULT NULL::text, p_subscription jsonb DEFAULT NULL::jsonb, p_subscription_read jsonb DEFAULT NULL::jsonb, p_payment_id uuid DEFAULT NULL::uuid, p_payment_version bigint DEFAULT NULL::bigint, p_payment_absorbs jsonb DEFAULT NULL::jsonb, p_payment_aliases text[] DEFAULT NULL::text[], p_payment_state jsonb DEFAULT NULL::jsonb, p_payment_status text DEFAULT NULL::text, p_payment_account_id uuid DEFAULT NULL::uuid, p_payment_subscription_id text DEFAULT NULL::text, p_payment_next_due_at double precision DEFAULT NULL::double precision, p_relatives jsonb DEFAULT NULL::jsonb, p_commands jsonb DEFAULT NULL::jsonb) RETURNS text
+CREATE FUNCTION billing.apply_event(p_status text, p_event_id text DEFAULT NULL::text, p_payload json DEFAULT NULL::json, p_body bytea DEFAULT NULL::bytea, p_type text DEFAULT NULL::text, p_api_version text DEFAULT NULL::text, p_livemode boolean DEFAULT false, p_stripe_account text DEFAULT NULL::text, p_object_id text DEFAULT NULL::text, p_snapshot_event_id text DEFAULT NULL::text, p_created double precision DEFAULT NULL::double precision, p_retry_in_seconds double precision DEFAULT NULL::double precision, p_reason text DEFAULT NULL::text, p_error_code text DEFAULT NULL::text, p_error text DEFAULT NULL::text, p_needs_attention boolean DEFAULT false, p_unread boolean DEFAULT false, p_account_id uuid DEFAULT NULL::uuid, p_customer_id text DEFAULT NULL::text, p_linked_customer_id text DEFAULT NULL::text, p_linked_account_id uuid DEFAULT NULL::uuid, p_link_origin text DEFAULT NULL::text, p_deleted_customer_id text DEFAULT NULL::text, p_closed_session_id text DEFAULT NULL::text, p_subscription jsonb DEFAULT NULL::jsonb, p_subscription_read jsonb DEFAULT NULL::jsonb, p_payment_id text DEFAULT NULL::text, p_payment_version bigint DEFAULT NULL::bigint, p_payment_absorbs jsonb DEFAULT NULL::jsonb, p_payment_other_names text[] DEFAULT NULL::text[], p_payment_state jsonb DEFAULT NULL::jsonb, p_payment_status text DEFAULT NULL::text, p_payment_account_id uuid DEFAULT NULL::uuid, p_payment_subscription_id text DEFAULT NULL::text, p_payment_next_due_at double precision DEFAULT NULL::double precision, p_relatives jsonb DEFAULT NULL::jsonb, p_commands jsonb DEFAULT NULL::jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     SET plan_cache_mode TO 'force_generic_plan'
@@ -524,7 +508,6 @@ declare
   v_kept_under text;
   v_owner uuid;
   v_known text;
-  v_done bigint;
 begin
   if v_customer_id is not null and (p_unread or p_linked_customer_id is not null) then
     select c.account_id into v_owner from billing.customers c where c.customer_id = v_customer_id;
@@ -583,8 +566,8 @@ begin
     perform billing.claim_subscriptions(p_subscription_read);
   end if;
   if p_payment_id is not null then
-    v_done := billing.write_payment(p_payment_id, p_payment_version, p_payment_absorbs,
-      p_payment_aliases, p_payment_state, p_payment_status, p_payment_account_id,
+    perform billing.write_payment(p_payment_id, p_payment_version, p_payment_absorbs,
+      p_payment_other_names, p_payment_state, p_payment_status, p_payment_account_id,
       case when p_payment_subscription_id is not null then v_kept_under end, p_payment_next_due_at);
   end if;
   if p_relatives is not null then
@@ -613,15 +596,15 @@ begin
      where o.checkout_session_id = p_closed_session_id;
   end if;
   if p_commands is not null then
-    v_done := billing.apply_commands(p_commands);
+    perform billing.apply_commands(p_commands);
   end if;
   return 'applied';
 end;
 $$;
 
-ALTER FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) OWNER TO florin_owner;
+ALTER FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id text, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_other_names text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The payload is null when the inbox has it already (p_event_id says which), or, with no event id, for a job. Errors: 42883 for a parameter and 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
+COMMENT ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id text, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_other_names text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) IS 'One event and all it brings about, in one transaction: its inbox row, the payment''s state, links, and the ledger''s movements. Returns applied, or duplicate when the event was finished before: then nothing is written. The payload is null when the inbox has it already (p_event_id says which), or, with no event id, for a job. Errors: 42883 for a parameter and 22023 for a key or a verb that is not known, 40001 when the state it was decided from has changed, and the ledger''s own.';
 
 CREATE FUNCTION billing.apply_events(p_deliveries jsonb) RETURNS text[]
     LANGUAGE plpgsql SECURITY DEFINER
@@ -638,7 +621,7 @@ begin
       'object_id', 'snapshot_event_id', 'created', 'retry_in_seconds', 'reason', 'error_code', 'error',
       'needs_attention', 'unread', 'account_id', 'customer_id', 'linked_customer_id',
       'linked_account_id', 'link_origin', 'deleted_customer_id', 'closed_session_id', 'subscription',
-      'subscription_read', 'payment_id', 'payment_version', 'payment_absorbs', 'payment_aliases',
+      'subscription_read', 'payment_id', 'payment_version', 'payment_absorbs', 'payment_other_names',
       'payment_state', 'payment_status', 'payment_account_id', 'payment_subscription_id',
       'payment_next_due_at', 'relatives', 'commands'])
     from jsonb_array_elements(p_deliveries) o;
@@ -649,8 +632,8 @@ begin
       created double precision, retry_in_seconds double precision, reason text, error_code text,
       error text, needs_attention boolean, unread boolean, account_id uuid, customer_id text,
       linked_customer_id text, linked_account_id uuid, link_origin text, deleted_customer_id text,
-      closed_session_id text, subscription jsonb, subscription_read jsonb, payment_id uuid,
-      payment_version bigint, payment_absorbs jsonb, payment_aliases text[], payment_state jsonb,
+      closed_session_id text, subscription jsonb, subscription_read jsonb, payment_id text,
+      payment_version bigint, payment_absorbs jsonb, payment_other_names text[], payment_state jsonb,
       payment_status text, payment_account_id uuid, payment_subscription_id text,
       payment_next_due_at double precision, relatives jsonb, commands jsonb)
   loop
@@ -662,11 +645,12 @@ begin
         d.error_code, d.error, d.needs_attention, d.unread, d.account_id, d.customer_id,
         d.linked_customer_id, d.linked_account_id, d.link_origin, d.deleted_customer_id,
         d.closed_session_id, d.subscription, d.subscription_read, d.payment_id, d.payment_version,
-        d.payment_absorbs, d.payment_aliases, d.payment_state, d.payment_status,
+        d.payment_absorbs, d.payment_other_names, d.payment_state, d.payment_status,
         d.payment_account_id, d.payment_subscription_id, d.payment_next_due_at, d.relatives,
         d.commands);
     exception
-      when serialization_failure then
+      when serialization_failure or unique_violation then
+        -- Written alone: there it is told what it is.
         null;
       when lock_not_available or deadlock_detected then
         -- The rows of those before it are locked: they are not kept waiting again.
@@ -679,7 +663,7 @@ $$;
 
 ALTER FUNCTION billing.apply_events(p_deliveries jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_events(p_deliveries jsonb) IS 'Several deliveries, each an object of billing.apply_event''s parameters, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
+COMMENT ON FUNCTION billing.apply_events(p_deliveries jsonb) IS 'Several deliveries, each an object of billing.apply_event''s parameters, by billing.apply_event in one transaction, in the order given: by account. Answers the outcome of each; null for one that fell out, of which nothing is written: its payment has changed or has come, its rows are locked, or it stands behind one whose rows are. Any other error is that of all.';
 
 CREATE FUNCTION billing.begin_checkout(p_account_id uuid, p_slot text, p_valid_for interval, OUT attempt_id uuid, OUT checkout_session_id text) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1064,7 +1048,7 @@ ALTER FUNCTION billing.consume_plan_session(p_nonce text, p_account_id uuid, p_e
 
 COMMENT ON FUNCTION billing.consume_plan_session(p_nonce text, p_account_id uuid, p_expires_at timestamp with time zone, OUT consumed boolean, OUT account_id uuid, OUT checkout_session_id text) IS 'Uses a plan session''s nonce: consumed is true for exactly one caller; the others learn whose it was and which checkout it became.';
 
-CREATE FUNCTION billing.due_payments(p_limit integer) RETURNS TABLE(payment_id uuid, aliases text[])
+CREATE FUNCTION billing.due_payments(p_limit integer) RETURNS TABLE(payment_id text, aliases text[])
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -1072,7 +1056,7 @@ declare
   v_now timestamptz := clock_timestamp();
 begin
   return query
-    select p.payment_id, p.aliases from billing.payments p
+    select p.payment_id, p.payment_id || p.other_names from billing.payments p
      where p.next_due_at <= v_now
      order by p.next_due_at
      limit p_limit;
@@ -1562,23 +1546,30 @@ ALTER FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) OWNER TO f
 COMMENT ON FUNCTION billing.pause_top_up(p_account_id uuid, p_reason text) IS 'Pauses an active consent until the buyer resumes it, and writes an alert. Internal.';
 
 CREATE TABLE billing.payments (
-    payment_id uuid NOT NULL,
-    version bigint NOT NULL,
+    payment_id text NOT NULL,
+    same_as text,
+    version bigint,
     account_id uuid,
     subscription_id text,
-    status billing.payment_status NOT NULL,
+    status billing.payment_status,
     next_due_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    aliases text[] NOT NULL,
-    state jsonb NOT NULL
+    created_at timestamp with time zone DEFAULT clock_timestamp(),
+    updated_at timestamp with time zone DEFAULT clock_timestamp(),
+    other_names text[],
+    state jsonb
 );
 
 ALTER TABLE billing.payments OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.payments IS 'One row a payment: everything Stripe has said about it joined into one state, and what the ledger holds of it. Written with an expected version, in the same transaction as the ledger''s movements.';
+COMMENT ON TABLE billing.payments IS 'Payments, by the names that Stripe''s objects give them: session, payment intent, charge, invoice. One row a name, so that a name belongs to one payment. The row of the first holds the payment: everything Stripe has said about it joined into one state. It is written with an expected version, in the same transaction as the ledger''s movements.';
+
+COMMENT ON COLUMN billing.payments.payment_id IS 'The name by which the payment was known first, or another one of it.';
+
+COMMENT ON COLUMN billing.payments.same_as IS 'The payment that this is another name of; its row has nothing more. Null: this is a payment.';
 
 COMMENT ON COLUMN billing.payments.next_due_at IS 'When the next part of a dripped price is due.';
+
+COMMENT ON COLUMN billing.payments.other_names IS 'Under which other names it is known; null: none.';
 
 COMMENT ON COLUMN billing.payments.state IS 'src/fulfillment/state.ts describes it, and src/webhooks/stored-state.ts what is left out here; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
 
@@ -1588,7 +1579,7 @@ CREATE FUNCTION billing.payment_as_read(p_payment billing.payments) RETURNS json
     AS $$
 begin
   return jsonb_build_object('id', p_payment.payment_id, 'version', p_payment.version,
-    'aliases', to_jsonb(p_payment.aliases), 'state', p_payment.state);
+    'aliases', to_jsonb(p_payment.payment_id || p_payment.other_names), 'state', p_payment.state);
 end;
 $$;
 
@@ -1670,7 +1661,7 @@ declare
   v_kept text;
   v_account uuid;
   v_others text[] := array[]::text[];
-  v_found uuid[] := array[]::uuid[];
+  v_found text[] := array[]::text[];
 begin
   select e.status, e.attempts into event_status, event_attempts
     from billing.events e where e.event_id = p_event_id;
@@ -1678,7 +1669,7 @@ begin
   if cardinality(p_aliases) > 0 then
     select jsonb_agg(billing.payment_as_read(p) order by p.created_at, p.payment_id),
            coalesce(v_subscription_id, max(p.subscription_id)),
-           coalesce(array_agg(p.payment_id), array[]::uuid[])
+           coalesce(array_agg(p.payment_id), array[]::text[])
       into payments, v_subscription_id, v_found
       from billing.payments p
      where p.payment_id in (
@@ -1864,27 +1855,29 @@ ALTER FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id te
 
 COMMENT ON FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamp with time zone) IS 'The credits of a subscription''s price that expired unspent when a period ended. Writes down what has expired, with the account locked. Internal.';
 
-CREATE FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) RETURNS bigint
+CREATE FUNCTION billing.write_payment(p_id text, p_version bigint, p_absorbs jsonb, p_other_names text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_absorbs jsonb := coalesce(p_absorbs, '[]');
-  v_others uuid[];
+  v_absorbed text[];
   v_found bigint;
 begin
+  if p_state is null or p_status is null then
+    raise exception 'The payment % has no state.', p_id
+      using errcode = '22023', hint = 'Nothing was written. Pass what is known of it, and its status.';
+  end if;
   if p_version is null then
-    insert into billing.payments as p (payment_id, version, account_id, subscription_id, status,
-        next_due_at, aliases, state)
+    insert into billing.payments (payment_id, version, account_id, subscription_id, status,
+        next_due_at, other_names, state)
       values (p_id, 1, p_account_id, p_subscription_id, p_status, to_timestamp(p_next_due_at),
-        p_aliases, p_state);
+        p_other_names, p_state);
   else
+    v_absorbed := array(select o.value ->> 'id' from jsonb_array_elements(p_absorbs) o);
     -- In the order of their ids, as every writer does.
     perform 1 from billing.payments p
-      where p.payment_id = p_id
-         or p.payment_id in (
-           select (o.value ->> 'id')::uuid from jsonb_array_elements(v_absorbs) o)
+      where p.payment_id = p_id or p.payment_id = any (v_absorbed)
       order by p.payment_id for update;
     update billing.payments p
        set version = p.version + 1,
@@ -1893,48 +1886,39 @@ begin
            status = p_status,
            next_due_at = to_timestamp(p_next_due_at),
            updated_at = v_now,
-           aliases = p_aliases,
+           other_names = p_other_names,
            state = p_state
      where p.payment_id = p_id and p.version = p_version;
     if not found then
       perform billing.raise_stale();
     end if;
-    with gone as (
-      delete from billing.payments p
-       using jsonb_array_elements(v_absorbs) o
-       where p.payment_id = (o.value ->> 'id')::uuid
-         and p.version = (o.value ->> 'version')::bigint
-      returning p.payment_id
-    )
-    select array_agg(g.payment_id) into v_others from gone g;
-    if coalesce(cardinality(v_others), 0) <> jsonb_array_length(v_absorbs) then
+    -- What was a payment is another name of this one, and so are its other names.
+    update billing.payments p
+       set same_as = p_id, version = null, account_id = null, subscription_id = null, status = null,
+           next_due_at = null, created_at = null, updated_at = null, other_names = null, state = null
+      from jsonb_array_elements(p_absorbs) o
+     where p.payment_id = o.value ->> 'id' and p.version = (o.value ->> 'version')::bigint;
+    get diagnostics v_found = row_count;
+    if v_found <> cardinality(v_absorbed) then
       perform billing.raise_stale();
     end if;
-    if v_others is not null then
-      update billing.payment_aliases a set payment_id = p_id
-       where a.alias = any (p_aliases) and a.payment_id = any (v_others);
-    end if;
+    update billing.payments p set same_as = p_id
+     where p.payment_id = any (p_other_names) and p.same_as = any (v_absorbed);
   end if;
-
   -- In one order, as every writer does: the caller sorts them.
-  insert into billing.payment_aliases (alias, payment_id)
-    select unnest(p_aliases), p_id
-    on conflict do nothing;
-  get diagnostics v_found = row_count;
-  if v_found < cardinality(p_aliases) then
-    select count(*) into v_found from billing.payment_aliases a
-     where a.alias = any (p_aliases) and a.payment_id = p_id;
-    if v_found < cardinality(p_aliases) then
-      perform billing.raise_stale();
-    end if;
+  if p_other_names is not null then
+    insert into billing.payments (payment_id, same_as, created_at, updated_at)
+      select n.name, p_id, null, null
+        from unnest(p_other_names) n (name)
+       where not exists (
+         select from billing.payments p where p.payment_id = n.name and p.same_as = p_id);
   end if;
-  return coalesce(p_version, 0) + 1;
 end;
 $$;
 
-ALTER FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) OWNER TO florin_owner;
+ALTER FUNCTION billing.write_payment(p_id text, p_version bigint, p_absorbs jsonb, p_other_names text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) IS 'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under. Returns the new version. Raises 40001 when it is stale: read again and decide again. Internal: part of apply_event.';
+COMMENT ON FUNCTION billing.write_payment(p_id text, p_version bigint, p_absorbs jsonb, p_other_names text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) IS 'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under. Raises 40001 when it is stale, or 23505 (payments_pkey) where another has a name of it: read again and decide again. Internal: part of apply_event.';
 
 CREATE FUNCTION billing.write_relatives(p_relatives jsonb, p_kept_under text) RETURNS void
     LANGUAGE plpgsql
@@ -1942,13 +1926,13 @@ CREATE FUNCTION billing.write_relatives(p_relatives jsonb, p_kept_under text) RE
     AS $$
 begin
   perform billing.check_keys('a relative', r.value,
-      array['id', 'version', 'aliases', 'state', 'status', 'accountId', 'subscriptionId', 'nextDueAt'])
+      array['id', 'version', 'otherNames', 'state', 'status', 'accountId', 'subscriptionId', 'nextDueAt'])
     from jsonb_array_elements(p_relatives) r;
   -- In the order of their ids, as every writer does.
-  perform billing.write_payment(r.id, r.version, null, r.aliases, r.state, r.status, r."accountId",
+  perform billing.write_payment(r.id, r.version, null, r."otherNames", r.state, r.status, r."accountId",
       case when r."subscriptionId" is not null then p_kept_under end, r."nextDueAt")
-    from (select * from jsonb_to_recordset(p_relatives) as o (id uuid, version bigint, aliases text[],
-            state jsonb, status text, "accountId" uuid, "subscriptionId" text,
+    from (select * from jsonb_to_recordset(p_relatives) as o (id text, version bigint,
+            "otherNames" text[], state jsonb, status text, "accountId" uuid, "subscriptionId" text,
             "nextDueAt" double precision)
            order by o.id) r;
 end;
@@ -3631,9 +3615,10 @@ declare
   v_entry credits.entries;
   v_grant credits.grants;
   v_seal bytea;
-  v_sound boolean := credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause);
 begin
-  if p_source is null or p_source = '' then
+  -- A condition costs less than a statement of its own (docs/decisions/0174).
+  if not credits.check_input(p_account_id, p_amount, p_idempotency_key, p_cause)
+     or coalesce(p_source, '') = '' then
     raise exception 'The source of the grant is missing.'
       using errcode = '22004', hint = 'Say where the credits come from, for example purchase or bonus.';
   end if;
@@ -5808,7 +5793,7 @@ ALTER FUNCTION credits.soonest_expiry(p_account_id uuid) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.soonest_expiry(p_account_id uuid) IS 'When the next credits of the account expire, taking into account what is burned and not settled yet.';
 
-CREATE FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb) RETURNS credits.spent
+CREATE FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb DEFAULT '{}'::jsonb, p_actor text DEFAULT NULL::text, p_feature text DEFAULT NULL::text, p_meter text DEFAULT NULL::text, p_quantity numeric DEFAULT NULL::numeric, p_pricing jsonb DEFAULT NULL::jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO ''
     AS $$
@@ -5816,8 +5801,6 @@ declare
   v_now timestamptz := clock_timestamp();
   v_metadata jsonb := nullif(p_metadata, '{}');
   v_entry_no bigint;
-  v_posted bigint;
-  v_held bigint;
   v_axis bigint;
   v_chain bytea;
   v_content bytea;
@@ -5826,7 +5809,6 @@ declare
   v_as_user boolean := false;
   v_account credits.accounts;
   v_entry credits.entries;
-  v_spent credits.spent;
 begin
   if p_account_id is null or p_amount is null or p_amount < 1 or p_amount > 9007199254740991
      or p_idempotency_key is null or p_idempotency_key = '' or length(p_idempotency_key) > 255
@@ -5859,19 +5841,20 @@ begin
        and a.closed_at is null
        and (v_counted or not (a.limited or v_as_user))
     returning a.posted, a.held, a.entry_no, a.axis, a.chain
-      into v_posted, v_held, v_entry_no, v_axis, v_chain;
+      into posted, held, v_entry_no, v_axis, v_chain;
     if found then
       insert into credits.entries (
         account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
         idempotency_key, metadata, actor, feature, meter, quantity, pricing, chain)
       values (
-        p_account_id, v_entry_no, -p_amount, v_axis - p_amount, v_posted, v_held, v_now, 'spend',
+        p_account_id, v_entry_no, -p_amount, v_axis - p_amount, posted, held, v_now, 'spend',
         p_idempotency_key, v_metadata, p_actor, p_feature, p_meter, p_quantity, p_pricing, v_chain)
       on conflict (account_id, idempotency_key) do nothing;
       if found then
-        v_spent := row(md5(p_account_id::text || ':' || v_entry_no)::uuid, v_posted, v_held,
-          v_posted - v_held, false);
-        exit;
+        entry_id := md5(p_account_id::text || ':' || v_entry_no)::uuid;
+        available := posted - held;
+        replayed := false;
+        return;
       end if;
       -- The key was there: take the update back, still under its lock.
       select * into v_entry from credits.entries e
@@ -5893,9 +5876,12 @@ begin
          is distinct from (p_actor, p_feature, p_meter, p_quantity, p_pricing -> 'usage') then
         perform credits.raise_key_reused(p_idempotency_key);
       end if;
-      v_spent := row(credits.entry_id(p_account_id, v_entry.entry_no), v_entry.posted_after,
-        v_entry.held_after, v_entry.posted_after - v_entry.held_after, true);
-      exit;
+      entry_id := credits.entry_id(p_account_id, v_entry.entry_no);
+      posted := v_entry.posted_after;
+      held := v_entry.held_after;
+      available := posted - held;
+      replayed := true;
+      return;
     end if;
 
     if v_account.account_id is null then
@@ -5913,13 +5899,12 @@ begin
       v_counted := true;
     end if;
   end loop;
-  return v_spent;
 end;
 $$;
 
-ALTER FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
+ALTER FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. An actor that is a user''s id must be a member where the account has members. Errors: CRINS (also for an unknown account), CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
+COMMENT ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) IS 'Takes credits, from the grants in burn order: priority, then soonest expiry, then oldest. Never overdraws. The entry keeps who used them (actor), for what (feature), and of a charge the meter, the quantity and the pricing; a charge may cost 0. Idempotent by key: the same input returns the first result with replayed true; of a charge the amount and the rate are no input. An actor that is a user''s id must be a member where the account has members. Errors: CRINS (also for an unknown account), CRLIM, CRMEM, CRROL, CRDUP, CRACC, CRAMT, CRKEY, 22004, 22023.';
 
 CREATE FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[] DEFAULT NULL::jsonb[], p_actors text[] DEFAULT NULL::text[], p_features text[] DEFAULT NULL::text[], p_meters text[] DEFAULT NULL::text[], p_quantities numeric[] DEFAULT NULL::numeric[], p_pricings jsonb[] DEFAULT NULL::jsonb[], p_wait boolean DEFAULT true) RETURNS TABLE(item integer, account_id uuid, idempotency_key text, status text, entry_id uuid, posted bigint, held bigint, available bigint, replayed boolean, reached jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -6868,14 +6853,14 @@ ALTER TABLE billing.open_checkouts OWNER TO florin_owner;
 
 COMMENT ON TABLE billing.open_checkouts IS 'The checkout a buyer has open for a choice (slot: a fingerprint of price, quantity and settings, or subscription, which all plans share), so that a second click returns the first session.';
 
-CREATE TABLE billing.payment_aliases (
-    alias text NOT NULL,
-    payment_id uuid NOT NULL
-);
+CREATE VIEW billing.payment_aliases WITH (security_invoker='true') AS
+ SELECT p.payment_id AS alias,
+    COALESCE(p.same_as, p.payment_id) AS payment_id
+   FROM billing.payments p;
 
 ALTER TABLE billing.payment_aliases OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.payment_aliases IS 'The names a payment is known by: session, payment intent, charge, invoice. A name belongs to one payment.';
+COMMENT ON VIEW billing.payment_aliases IS 'Each name that a payment is known by, and the payment.';
 
 CREATE VIEW billing.pending_payments WITH (security_invoker='true') AS
  SELECT p.payment_id,
@@ -7808,9 +7793,6 @@ ALTER TABLE ONLY billing.low_balances
 ALTER TABLE ONLY billing.open_checkouts
     ADD CONSTRAINT open_checkouts_pkey PRIMARY KEY (account_id, slot);
 
-ALTER TABLE ONLY billing.payment_aliases
-    ADD CONSTRAINT payment_aliases_pkey PRIMARY KEY (alias);
-
 ALTER TABLE ONLY billing.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (payment_id);
 
@@ -7903,11 +7885,11 @@ CREATE INDEX events_unfinished_by_customer ON billing.events USING btree (custom
 
 CREATE INDEX open_checkouts_by_session ON billing.open_checkouts USING btree (checkout_session_id);
 
-CREATE INDEX payments_by_account ON billing.payments USING btree (account_id, created_at);
+CREATE INDEX payments_by_account ON billing.payments USING btree (account_id, created_at) WHERE (account_id IS NOT NULL);
 
 CREATE INDEX payments_by_subscription ON billing.payments USING btree (subscription_id) WHERE (subscription_id IS NOT NULL);
 
-CREATE INDEX payments_by_update ON billing.payments USING brin (updated_at);
+CREATE INDEX payments_by_update ON billing.payments USING brin (updated_at) WITH (pages_per_range='16');
 
 CREATE INDEX payments_due ON billing.payments USING btree (next_due_at) WHERE (next_due_at IS NOT NULL);
 
@@ -7994,12 +7976,6 @@ ALTER TABLE billing.open_checkouts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY open_checkouts_service_reads ON billing.open_checkouts FOR SELECT TO service_role USING (true);
 
 COMMENT ON POLICY open_checkouts_service_reads ON billing.open_checkouts IS 'The service reads everything. Writing is for functions alone.';
-
-ALTER TABLE billing.payment_aliases ENABLE ROW LEVEL SECURITY;
-
-CREATE POLICY payment_aliases_service_reads ON billing.payment_aliases FOR SELECT TO service_role USING (true);
-
-COMMENT ON POLICY payment_aliases_service_reads ON billing.payment_aliases IS 'The service reads everything. Writing is for functions alone.';
 
 ALTER TABLE billing.payments ENABLE ROW LEVEL SECURITY;
 
@@ -8155,9 +8131,9 @@ REVOKE ALL ON FUNCTION billing.add_alert(p_account_id uuid, p_type text, p_data 
 
 REVOKE ALL ON FUNCTION billing.apply_commands(p_commands jsonb) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) TO service_role;
-GRANT ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id uuid, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_aliases text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) TO postgres;
+REVOKE ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id text, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_other_names text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id text, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_other_names text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) TO service_role;
+GRANT ALL ON FUNCTION billing.apply_event(p_status text, p_event_id text, p_payload json, p_body bytea, p_type text, p_api_version text, p_livemode boolean, p_stripe_account text, p_object_id text, p_snapshot_event_id text, p_created double precision, p_retry_in_seconds double precision, p_reason text, p_error_code text, p_error text, p_needs_attention boolean, p_unread boolean, p_account_id uuid, p_customer_id text, p_linked_customer_id text, p_linked_account_id uuid, p_link_origin text, p_deleted_customer_id text, p_closed_session_id text, p_subscription jsonb, p_subscription_read jsonb, p_payment_id text, p_payment_version bigint, p_payment_absorbs jsonb, p_payment_other_names text[], p_payment_state jsonb, p_payment_status text, p_payment_account_id uuid, p_payment_subscription_id text, p_payment_next_due_at double precision, p_relatives jsonb, p_commands jsonb) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION billing.apply_events(p_deliveries jsonb) TO service_role;
@@ -8314,7 +8290,7 @@ GRANT ALL ON FUNCTION billing.stop_top_up(p_account_id uuid) TO postgres;
 
 REVOKE ALL ON FUNCTION billing.unspent_of_period(p_account_id uuid, p_subscription_id text, p_price_id text, p_period_end timestamp with time zone) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION billing.write_payment(p_id uuid, p_version bigint, p_absorbs jsonb, p_aliases text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) FROM PUBLIC;
+REVOKE ALL ON FUNCTION billing.write_payment(p_id text, p_version bigint, p_absorbs jsonb, p_other_names text[], p_state jsonb, p_status text, p_account_id uuid, p_subscription_id text, p_next_due_at double precision) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION billing.write_relatives(p_relatives jsonb, p_kept_under text) FROM PUBLIC;
 
@@ -8709,9 +8685,9 @@ GRANT ALL ON FUNCTION credits.soonest_expiry(p_account_id uuid) TO authenticated
 GRANT ALL ON FUNCTION credits.soonest_expiry(p_account_id uuid) TO service_role;
 GRANT ALL ON FUNCTION credits.soonest_expiry(p_account_id uuid) TO postgres;
 
-REVOKE ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) TO service_role;
-GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) TO postgres;
+REVOKE ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO service_role;
+GRANT ALL ON FUNCTION credits.spend(p_account_id uuid, p_amount bigint, p_idempotency_key text, p_metadata jsonb, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb, OUT entry_id uuid, OUT posted bigint, OUT held bigint, OUT available bigint, OUT replayed boolean) TO postgres;
 
 REVOKE ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.spend_batch(p_account_ids uuid[], p_amounts bigint[], p_idempotency_keys text[], p_metadata jsonb[], p_actors text[], p_features text[], p_meters text[], p_quantities numeric[], p_pricings jsonb[], p_wait boolean) TO service_role;

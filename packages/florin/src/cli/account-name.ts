@@ -1,7 +1,9 @@
 import { type AskStripe, findWhereabouts, type SearchText } from '../console/index.ts';
 import type { Database } from '../db/index.ts';
 import { FlorinError } from '../kernel/index.ts';
+import { askCustomers, askRelated } from '../stripe/index.ts';
 import { readEnvironment } from './environment.ts';
+import { requireStripe } from './stripe.ts';
 
 /** An account by its uuid, by an e-mail address that Stripe has, or by any id of Stripe's that leads to it. */
 export async function resolveAccount(db: Database, search: SearchText): Promise<string> {
@@ -40,21 +42,15 @@ function explain(found: {
     : `No account belongs to ${name} yet. \`florin events list --attention\` shows payments whose account is not known.`;
 }
 
-/** Only what the database does not know needs Stripe, whose SDK takes a while to load. */
+/** Only what the database does not know is asked of Stripe, and needs its key. */
 function askStripe(): AskStripe {
-  const load = () => Promise.all([import('./stripe.ts'), import('../stripe/index.ts')]);
   return {
     async related(id) {
       const environment = readEnvironment();
-      if (environment['STRIPE_SECRET_KEY'] === undefined) {
-        return undefined;
-      }
-      const [{ requireStripe }, { askRelated }] = await load();
-      return askRelated(requireStripe(environment).client, id);
+      return environment['STRIPE_SECRET_KEY'] === undefined
+        ? undefined
+        : askRelated(requireStripe(environment).client, id);
     },
-    async customers(email) {
-      const [{ requireStripe }, { askCustomers }] = await load();
-      return askCustomers(requireStripe(readEnvironment()).client, email);
-    },
+    customers: async (email) => askCustomers(requireStripe(readEnvironment()).client, email),
   };
 }

@@ -20,11 +20,14 @@ export function addServe(program: Command, context: CommandContext): void {
     .action(async () => {
       const config = parseConfig(readGivenEnvironment());
       const logger = createLogger(config.logLevel);
-      await refuseUnmigrated(config.databaseUrl, logger);
-      const catalog = await loadCatalog(config.catalogPath);
+      // At once, for none of them needs another: a file is compiled, code is loaded, the database is asked.
+      const [catalog, { startService }] = await Promise.all([
+        loadCatalog(config.catalogPath),
+        import('../main.ts'),
+        refuseUnmigrated(config.databaseUrl, logger),
+      ]);
       await refuseOtherThanKept({ config, catalog, logger });
       const asked = untilAskedToStop();
-      const { startService } = await import('../main.ts');
       const service = await startService({ config, catalog, logger, development: false });
       const shutdown = createShutdown();
       shutdown.add('service', () => service.stop());

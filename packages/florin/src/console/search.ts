@@ -102,7 +102,7 @@ async function findKnown(db: Executor, ids: readonly string[]): Promise<Known> {
        select e.object_id from billing.events e
         where e.event_id = any ($1) and e.object_id is not null
      ), paid as materialized (
-       select p.account_id, p.aliases from billing.payment_aliases a
+       select p.account_id, p.payment_id || p.other_names as aliases from billing.payment_aliases a
          join billing.payments p on p.payment_id = a.payment_id
         where a.alias = any ((select array_agg(g.name) from given g)::text[])
      ), named as materialized (

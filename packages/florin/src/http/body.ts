@@ -87,11 +87,14 @@ function checkJson(value: unknown): unknown {
   return toPlainJson(value, 'body');
 }
 
+/** Throws `invalid_input` for bytes that are no text: replaced by others, they would be kept as what nobody sent. */
 async function readText(c: Context): Promise<string> {
-  refuseReadBody(c);
-  return declaredLength(c, MAX_BODY) === undefined
-    ? Buffer.from(await whole(readCounted(c, MAX_BODY))).toString('utf8')
-    : whole(c.req.text());
+  const bytes = await readBytes(c, MAX_BODY);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new FlorinError('invalid_input', 'The body is not UTF-8.', { cause });
+  }
 }
 
 /**

@@ -57,7 +57,7 @@ const QUERIES = {
                where account_id = $1::uuid order by created_at`,
   subscriptions: `select subscription_id, customer_id, status, current_period_end, fact
                     from billing.subscriptions where account_id = $1::uuid order by subscription_id`,
-  payments: `select payment_id, subscription_id, status, created_at, aliases, state
+  payments: `select payment_id, subscription_id, status, created_at, payment_id || other_names as aliases, state
                from billing.payments where account_id = $1::uuid order by created_at`,
   checkouts: `select checkout_session_id, created_at from billing.checkout_sessions
                where account_id = $1::uuid order by created_at`,

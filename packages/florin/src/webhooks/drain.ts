@@ -109,7 +109,6 @@ async function grantDue(deps: WebhookDeps, aliases: readonly string[]): Promise<
       payments: read.payments,
       relatives: read.relatives,
       subscription: read.subscription,
-      newPaymentId: deps.ids.uuid(),
       closedSessionId: null,
     });
   } catch (error) {

@@ -206,7 +206,6 @@ async function store(
     payments: read?.payments ?? [],
     relatives: read?.relatives ?? [],
     subscription: read?.subscription ?? null,
-    newPaymentId: deps.ids.uuid(),
     closedSessionId: fact?.kind === 'session' ? fact.id : null,
   });
   if (outcome === 'duplicate') {
@@ -252,11 +251,16 @@ function obstacleOf(error: unknown): Obstacle {
   };
 }
 
-/** The payment changed between reading and writing, or two writers met: decide again. */
+/** The payment changed or came between reading and writing, or two writers met: decide again. */
 function isStale(error: unknown): boolean {
+  if (!(error instanceof FlorinError)) {
+    return false;
+  }
+  const { sqlstate, constraint } = error.details;
   return (
-    error instanceof FlorinError &&
-    (error.details['sqlstate'] === '40001' || error.details['sqlstate'] === '40P01')
+    sqlstate === '40001' ||
+    sqlstate === '40P01' ||
+    (sqlstate === '23505' && constraint === 'payments_pkey')
   );
 }
 

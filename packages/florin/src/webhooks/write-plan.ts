@@ -40,7 +40,7 @@ const PARAMETERS: Readonly<Record<string, (parts: Parts) => unknown>> = {
   payment_id: ({ payment }) => payment?.id,
   payment_version: ({ payment }) => payment?.version,
   payment_absorbs: ({ payment }) => payment?.absorbs,
-  payment_aliases: ({ payment }) => payment?.aliases,
+  payment_other_names: ({ payment }) => orNone(payment?.otherNames ?? []),
   payment_state: ({ plan, payment }) => payment && plan.payment && toStored(plan.payment.state),
   payment_status: ({ plan, payment }) => payment && plan.payment?.status,
   payment_account_id: ({ plan, payment }) => payment && plan.payment?.accountId,
@@ -82,7 +82,6 @@ export type PlanWrite = {
   readonly payments: readonly StoredPayment[];
   readonly relatives: readonly StoredPayment[];
   readonly subscription: ReadSubscription | null;
-  readonly newPaymentId: string;
   readonly closedSessionId: string | null;
 };
 
@@ -190,14 +189,14 @@ type PaymentKey = {
   readonly version: number | undefined;
   /** Payments that turned out to be the same one. */
   readonly absorbs: readonly { readonly id: string; readonly version: number }[] | undefined;
-  readonly aliases: readonly string[];
+  readonly otherNames: readonly string[];
 };
 
 /** Another payment that the decision changes, as billing.write_relatives reads it. */
 type RelativeInput = {
   readonly id: string;
   readonly version: number | undefined;
-  readonly aliases: readonly string[];
+  readonly otherNames: readonly string[] | undefined;
   readonly state: StoredState;
   readonly status: PaymentWrite['status'];
   readonly accountId: string | undefined;
@@ -216,7 +215,7 @@ function storableJson(value: unknown): string {
 }
 
 function keyOfPayment(write: PlanWrite): PaymentKey | undefined {
-  const { plan, aliases, payments, newPaymentId } = write;
+  const { plan, aliases, payments } = write;
   if (plan.payment === null) {
     return undefined;
   }
@@ -224,11 +223,17 @@ function keyOfPayment(write: PlanWrite): PaymentKey | undefined {
   if (kept !== undefined && absorbed.length === 0 && saysNothingNew(kept, { plan, aliases })) {
     return undefined;
   }
+  // In one order, as every writer does: two that write the same names do not wait for each other in a circle.
+  const names = [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])].sort();
+  const id = kept?.id ?? names[0];
+  if (id === undefined) {
+    throw new FlorinError('internal', 'A payment without a name cannot be written.');
+  }
   return {
-    id: kept?.id ?? newPaymentId,
+    id,
     version: kept?.version,
-    absorbs: orNone(absorbed.map(({ id, version }) => ({ id, version }))),
-    aliases: [...new Set([...aliases, ...payments.flatMap((one) => one.aliases)])].sort(),
+    absorbs: orNone(absorbed.map((one) => ({ id: one.id, version: one.version }))),
+    otherNames: names.filter((name) => name !== id),
   };
 }
 
@@ -239,7 +244,7 @@ function relativesOf({ plan, relatives }: PlanWrite): RelativeInput[] {
       return {
         id,
         version: read?.version,
-        aliases: read?.aliases ?? [],
+        otherNames: orNone((read?.aliases ?? []).filter((name) => name !== id)),
         state: toStored(state),
         status,
         accountId: accountId ?? undefined,

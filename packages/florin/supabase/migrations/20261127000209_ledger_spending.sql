@@ -2,12 +2,6 @@
 
 call florin.begin_migration();
 
--- Postgres makes the description of output columns anew at each call, 7 % of a spend's CPU; that of a type it keeps.
-create type credits.spent as (
-  entry_id uuid, posted bigint, held bigint, available bigint, replayed boolean);
-comment on type credits.spent is
-  'The entry of a spend and the balance after it; replayed when the key had been used before, with what was answered then.';
-
 create function credits.spend(
   p_account_id uuid,
   p_amount bigint,
@@ -17,8 +11,12 @@ create function credits.spend(
   p_feature text default null,
   p_meter text default null,
   p_quantity numeric default null,
-  p_pricing jsonb default null)
-returns credits.spent
+  p_pricing jsonb default null,
+  out entry_id uuid,
+  out posted bigint,
+  out held bigint,
+  out available bigint,
+  out replayed boolean)
 language plpgsql
 security definer
 set search_path = ''
@@ -27,8 +25,6 @@ declare
   v_now timestamptz := clock_timestamp();
   v_metadata jsonb := nullif(p_metadata, '{}');
   v_entry_no bigint;
-  v_posted bigint;
-  v_held bigint;
   v_axis bigint;
   v_chain bytea;
   v_content bytea;
@@ -37,7 +33,6 @@ declare
   v_as_user boolean := false;
   v_account credits.accounts;
   v_entry credits.entries;
-  v_spent credits.spent;
 begin
   if p_account_id is null or p_amount is null or p_amount < 1 or p_amount > 9007199254740991
      or p_idempotency_key is null or p_idempotency_key = '' or length(p_idempotency_key) > 255
@@ -70,19 +65,20 @@ begin
        and a.closed_at is null
        and (v_counted or not (a.limited or v_as_user))
     returning a.posted, a.held, a.entry_no, a.axis, a.chain
-      into v_posted, v_held, v_entry_no, v_axis, v_chain;
+      into posted, held, v_entry_no, v_axis, v_chain;
     if found then
       insert into credits.entries (
         account_id, entry_no, amount, axis_from, posted_after, held_after, created_at, kind,
         idempotency_key, metadata, actor, feature, meter, quantity, pricing, chain)
       values (
-        p_account_id, v_entry_no, -p_amount, v_axis - p_amount, v_posted, v_held, v_now, 'spend',
+        p_account_id, v_entry_no, -p_amount, v_axis - p_amount, posted, held, v_now, 'spend',
         p_idempotency_key, v_metadata, p_actor, p_feature, p_meter, p_quantity, p_pricing, v_chain)
       on conflict (account_id, idempotency_key) do nothing;
       if found then
-        v_spent := row(md5(p_account_id::text || ':' || v_entry_no)::uuid, v_posted, v_held,
-          v_posted - v_held, false);
-        exit;
+        entry_id := md5(p_account_id::text || ':' || v_entry_no)::uuid;
+        available := posted - held;
+        replayed := false;
+        return;
       end if;
       -- The key was there: take the update back, still under its lock.
       select * into v_entry from credits.entries e
@@ -104,9 +100,12 @@ begin
          is distinct from (p_actor, p_feature, p_meter, p_quantity, p_pricing -> 'usage') then
         perform credits.raise_key_reused(p_idempotency_key);
       end if;
-      v_spent := row(credits.entry_id(p_account_id, v_entry.entry_no), v_entry.posted_after,
-        v_entry.held_after, v_entry.posted_after - v_entry.held_after, true);
-      exit;
+      entry_id := credits.entry_id(p_account_id, v_entry.entry_no);
+      posted := v_entry.posted_after;
+      held := v_entry.held_after;
+      available := posted - held;
+      replayed := true;
+      return;
     end if;
 
     if v_account.account_id is null then
@@ -124,7 +123,6 @@ begin
       v_counted := true;
     end if;
   end loop;
-  return v_spent;
 end;
 $$;
 comment on function credits.spend(uuid, bigint, text, jsonb, text, text, text, numeric, jsonb) is

@@ -9,37 +9,42 @@ comment on domain billing.payment_status is
   'pending: a delayed method has not paid yet. failed: it will not. waiting: money is known, its purchase is not. credited: the ledger holds its grants.';
 
 create table billing.payments (
-  payment_id uuid not null,
-  version bigint not null,
+  payment_id text not null,
+  same_as text,
+  version bigint,
   account_id uuid,
   subscription_id text,
-  status billing.payment_status not null,
+  status billing.payment_status,
   next_due_at timestamptz,
-  created_at timestamptz not null default clock_timestamp(),
-  updated_at timestamptz not null default clock_timestamp(),
-  aliases text[] not null,
-  state jsonb not null,
+  created_at timestamptz default clock_timestamp(),
+  updated_at timestamptz default clock_timestamp(),
+  other_names text[],
+  state jsonb,
   constraint payments_pkey primary key (payment_id)
 );
 create index payments_due on billing.payments (next_due_at) where next_due_at is not null;
-create index payments_by_account on billing.payments (account_id, created_at);
+create index payments_by_account on billing.payments (account_id, created_at)
+  where account_id is not null;
 create index payments_by_subscription on billing.payments (subscription_id)
   where subscription_id is not null;
 create index payments_that_return on billing.payments (subscription_id) where state ? 'returns';
-create index payments_by_update on billing.payments using brin (updated_at);
+-- Short ranges: a payment widens the one it stands in only where that was summed up while it filled.
+create index payments_by_update on billing.payments using brin (updated_at)
+  with (pages_per_range = 16);
 comment on table billing.payments is
-  'One row a payment: everything Stripe has said about it joined into one state, and what the ledger holds of it. Written with an expected version, in the same transaction as the ledger''s movements.';
+  'Payments, by the names that Stripe''s objects give them: session, payment intent, charge, invoice. One row a name, so that a name belongs to one payment. The row of the first holds the payment: everything Stripe has said about it joined into one state. It is written with an expected version, in the same transaction as the ledger''s movements.';
+comment on column billing.payments.payment_id is 'The name by which the payment was known first, or another one of it.';
+comment on column billing.payments.same_as is
+  'The payment that this is another name of; its row has nothing more. Null: this is a payment.';
+comment on column billing.payments.other_names is 'Under which other names it is known; null: none.';
 comment on column billing.payments.state is
   'src/fulfillment/state.ts describes it, and src/webhooks/stored-state.ts what is left out here; the views billing.purchases, billing.refunds and billing.disputes show it as rows.';
 comment on column billing.payments.next_due_at is 'When the next part of a dripped price is due.';
 
-create table billing.payment_aliases (
-  alias text not null,
-  payment_id uuid not null,
-  constraint payment_aliases_pkey primary key (alias)
-);
-comment on table billing.payment_aliases is
-  'The names a payment is known by: session, payment intent, charge, invoice. A name belongs to one payment.';
+create view billing.payment_aliases with (security_invoker = true) as
+  select p.payment_id as alias, coalesce(p.same_as, p.payment_id) as payment_id
+    from billing.payments p;
+comment on view billing.payment_aliases is 'Each name that a payment is known by, and the payment.';
 
 create function billing.raise_stale()
 returns void
@@ -54,37 +59,39 @@ $$;
 comment on function billing.raise_stale() is 'Raises 40001.';
 
 create function billing.write_payment(
-  p_id uuid,
+  p_id text,
   p_version bigint,
   p_absorbs jsonb,
-  p_aliases text[],
+  p_other_names text[],
   p_state jsonb,
   p_status text,
   p_account_id uuid,
   p_subscription_id text,
   p_next_due_at double precision)
-returns bigint
+returns void
 language plpgsql
 security definer
 set search_path = ''
 as $$
 declare
   v_now timestamptz := clock_timestamp();
-  v_absorbs jsonb := coalesce(p_absorbs, '[]');
-  v_others uuid[];
+  v_absorbed text[];
   v_found bigint;
 begin
+  if p_state is null or p_status is null then
+    raise exception 'The payment % has no state.', p_id
+      using errcode = '22023', hint = 'Nothing was written. Pass what is known of it, and its status.';
+  end if;
   if p_version is null then
-    insert into billing.payments as p (payment_id, version, account_id, subscription_id, status,
-        next_due_at, aliases, state)
+    insert into billing.payments (payment_id, version, account_id, subscription_id, status,
+        next_due_at, other_names, state)
       values (p_id, 1, p_account_id, p_subscription_id, p_status, to_timestamp(p_next_due_at),
-        p_aliases, p_state);
+        p_other_names, p_state);
   else
+    v_absorbed := array(select o.value ->> 'id' from jsonb_array_elements(p_absorbs) o);
     -- In the order of their ids, as every writer does.
     perform 1 from billing.payments p
-      where p.payment_id = p_id
-         or p.payment_id in (
-           select (o.value ->> 'id')::uuid from jsonb_array_elements(v_absorbs) o)
+      where p.payment_id = p_id or p.payment_id = any (v_absorbed)
       order by p.payment_id for update;
     update billing.payments p
        set version = p.version + 1,
@@ -93,46 +100,37 @@ begin
            status = p_status,
            next_due_at = to_timestamp(p_next_due_at),
            updated_at = v_now,
-           aliases = p_aliases,
+           other_names = p_other_names,
            state = p_state
      where p.payment_id = p_id and p.version = p_version;
     if not found then
       perform billing.raise_stale();
     end if;
-    with gone as (
-      delete from billing.payments p
-       using jsonb_array_elements(v_absorbs) o
-       where p.payment_id = (o.value ->> 'id')::uuid
-         and p.version = (o.value ->> 'version')::bigint
-      returning p.payment_id
-    )
-    select array_agg(g.payment_id) into v_others from gone g;
-    if coalesce(cardinality(v_others), 0) <> jsonb_array_length(v_absorbs) then
+    -- What was a payment is another name of this one, and so are its other names.
+    update billing.payments p
+       set same_as = p_id, version = null, account_id = null, subscription_id = null, status = null,
+           next_due_at = null, created_at = null, updated_at = null, other_names = null, state = null
+      from jsonb_array_elements(p_absorbs) o
+     where p.payment_id = o.value ->> 'id' and p.version = (o.value ->> 'version')::bigint;
+    get diagnostics v_found = row_count;
+    if v_found <> cardinality(v_absorbed) then
       perform billing.raise_stale();
     end if;
-    if v_others is not null then
-      update billing.payment_aliases a set payment_id = p_id
-       where a.alias = any (p_aliases) and a.payment_id = any (v_others);
-    end if;
+    update billing.payments p set same_as = p_id
+     where p.payment_id = any (p_other_names) and p.same_as = any (v_absorbed);
   end if;
-
   -- In one order, as every writer does: the caller sorts them.
-  insert into billing.payment_aliases (alias, payment_id)
-    select unnest(p_aliases), p_id
-    on conflict do nothing;
-  get diagnostics v_found = row_count;
-  if v_found < cardinality(p_aliases) then
-    select count(*) into v_found from billing.payment_aliases a
-     where a.alias = any (p_aliases) and a.payment_id = p_id;
-    if v_found < cardinality(p_aliases) then
-      perform billing.raise_stale();
-    end if;
+  if p_other_names is not null then
+    insert into billing.payments (payment_id, same_as, created_at, updated_at)
+      select n.name, p_id, null, null
+        from unnest(p_other_names) n (name)
+       where not exists (
+         select from billing.payments p where p.payment_id = n.name and p.same_as = p_id);
   end if;
-  return coalesce(p_version, 0) + 1;
 end;
 $$;
 comment on function billing.write_payment is
-  'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under. Returns the new version. Raises 40001 when it is stale: read again and decide again. Internal: part of apply_event.';
+  'Writes a payment''s state if nobody has written it since it was read; takes in payments that turned out to be the same. One of a subscription is kept under the id that the subscription''s payments are kept under. Raises 40001 when it is stale, or 23505 (payments_pkey) where another has a name of it: read again and decide again. Internal: part of apply_event.';
 
 create function billing.write_relatives(p_relatives jsonb, p_kept_under text)
 returns void
@@ -141,13 +139,13 @@ set search_path = ''
 as $$
 begin
   perform billing.check_keys('a relative', r.value,
-      array['id', 'version', 'aliases', 'state', 'status', 'accountId', 'subscriptionId', 'nextDueAt'])
+      array['id', 'version', 'otherNames', 'state', 'status', 'accountId', 'subscriptionId', 'nextDueAt'])
     from jsonb_array_elements(p_relatives) r;
   -- In the order of their ids, as every writer does.
-  perform billing.write_payment(r.id, r.version, null, r.aliases, r.state, r.status, r."accountId",
+  perform billing.write_payment(r.id, r.version, null, r."otherNames", r.state, r.status, r."accountId",
       case when r."subscriptionId" is not null then p_kept_under end, r."nextDueAt")
-    from (select * from jsonb_to_recordset(p_relatives) as o (id uuid, version bigint, aliases text[],
-            state jsonb, status text, "accountId" uuid, "subscriptionId" text,
+    from (select * from jsonb_to_recordset(p_relatives) as o (id text, version bigint,
+            "otherNames" text[], state jsonb, status text, "accountId" uuid, "subscriptionId" text,
             "nextDueAt" double precision)
            order by o.id) r;
 end;
@@ -156,7 +154,7 @@ comment on function billing.write_relatives(jsonb, text) is
   'Writes the other payments that a decision changes. Internal: part of apply_event.';
 
 create function billing.due_payments(p_limit integer)
-returns table (payment_id uuid, aliases text[])
+returns table (payment_id text, aliases text[])
 language plpgsql
 stable
 security definer
@@ -166,7 +164,7 @@ declare
   v_now timestamptz := clock_timestamp();
 begin
   return query
-    select p.payment_id, p.aliases from billing.payments p
+    select p.payment_id, p.payment_id || p.other_names from billing.payments p
      where p.next_due_at <= v_now
      order by p.next_due_at
      limit p_limit;

@@ -37,10 +37,10 @@ create function billing.apply_event(
   p_closed_session_id text default null,
   p_subscription jsonb default null,
   p_subscription_read jsonb default null,
-  p_payment_id uuid default null,
+  p_payment_id text default null,
   p_payment_version bigint default null,
   p_payment_absorbs jsonb default null,
-  p_payment_aliases text[] default null,
+  p_payment_other_names text[] default null,
   p_payment_state jsonb default null,
   p_payment_status text default null,
   p_payment_account_id uuid default null,
@@ -63,7 +63,6 @@ declare
   v_kept_under text;
   v_owner uuid;
   v_known text;
-  v_done bigint;
 begin
   if v_customer_id is not null and (p_unread or p_linked_customer_id is not null) then
     select c.account_id into v_owner from billing.customers c where c.customer_id = v_customer_id;
@@ -122,8 +121,8 @@ begin
     perform billing.claim_subscriptions(p_subscription_read);
   end if;
   if p_payment_id is not null then
-    v_done := billing.write_payment(p_payment_id, p_payment_version, p_payment_absorbs,
-      p_payment_aliases, p_payment_state, p_payment_status, p_payment_account_id,
+    perform billing.write_payment(p_payment_id, p_payment_version, p_payment_absorbs,
+      p_payment_other_names, p_payment_state, p_payment_status, p_payment_account_id,
       case when p_payment_subscription_id is not null then v_kept_under end, p_payment_next_due_at);
   end if;
   if p_relatives is not null then
@@ -152,7 +151,7 @@ begin
      where o.checkout_session_id = p_closed_session_id;
   end if;
   if p_commands is not null then
-    v_done := billing.apply_commands(p_commands);
+    perform billing.apply_commands(p_commands);
   end if;
   return 'applied';
 end;

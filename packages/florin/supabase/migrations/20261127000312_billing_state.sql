@@ -10,7 +10,7 @@ set search_path = ''
 as $$
 begin
   return jsonb_build_object('id', p_payment.payment_id, 'version', p_payment.version,
-    'aliases', to_jsonb(p_payment.aliases), 'state', p_payment.state);
+    'aliases', to_jsonb(p_payment.payment_id || p_payment.other_names), 'state', p_payment.state);
 end;
 $$;
 comment on function billing.payment_as_read(billing.payments) is
@@ -40,7 +40,7 @@ declare
   v_kept text;
   v_account uuid;
   v_others text[] := array[]::text[];
-  v_found uuid[] := array[]::uuid[];
+  v_found text[] := array[]::text[];
 begin
   select e.status, e.attempts into event_status, event_attempts
     from billing.events e where e.event_id = p_event_id;
@@ -48,7 +48,7 @@ begin
   if cardinality(p_aliases) > 0 then
     select jsonb_agg(billing.payment_as_read(p) order by p.created_at, p.payment_id),
            coalesce(v_subscription_id, max(p.subscription_id)),
-           coalesce(array_agg(p.payment_id), array[]::uuid[])
+           coalesce(array_agg(p.payment_id), array[]::text[])
       into payments, v_subscription_id, v_found
       from billing.payments p
      where p.payment_id in (

@@ -125,7 +125,7 @@ comment on function billing.lock_accounts_of(jsonb) is
   'Locks every account that these commands write to, those that credits were moved to counted in, in the ledger''s order; which they are. Internal: part of apply_commands.';
 
 create function billing.apply_commands(p_commands jsonb)
-returns bigint
+returns void
 language plpgsql
 security definer
 set search_path = ''
@@ -135,8 +135,6 @@ declare
   v_account_id uuid;
   v_amount bigint;
   v_locked uuid[];
-  v_known boolean;
-  v_given credits.given;
   v_count integer := jsonb_array_length(p_commands);
 begin
   -- One grant after the other of one account needs no lock beforehand: a purchase.
@@ -148,14 +146,13 @@ begin
   if v_count > 3 and not jsonb_path_exists(p_commands,
        '$[*] ? (!(@.do == "issue" && @.accountId == $[0].accountId))') then
     perform billing.issue_together(p_commands);
-    return v_count;
+    return;
   end if;
   for v_place in 0 .. v_count - 1 loop
     v_command := p_commands -> v_place;
     v_account_id := (v_command ->> 'accountId')::uuid;
     v_amount := (v_command ->> 'amount')::bigint;
-    if v_command ->> 'do' in ('issue', 'rollover') then
-      v_known := billing.check_purchase(v_command);
+    if v_command ->> 'do' in ('issue', 'rollover') and billing.check_purchase(v_command) then
       if v_command ->> 'do' = 'rollover' then
         v_amount := least(v_amount, billing.unspent_of_period(v_account_id,
           v_command #>> '{metadata,stripe_subscription_id}',
@@ -163,7 +160,7 @@ begin
           to_timestamp((v_command ->> 'periodEnd')::double precision)));
         continue when v_amount < 1;
       end if;
-      v_given := credits.give(
+      perform credits.give(
         p_account_id => v_account_id,
         p_amount => v_amount,
         p_idempotency_key => v_command ->> 'key',
@@ -187,10 +184,9 @@ begin
         using errcode = '22023', hint = 'Nothing was written. See src/fulfillment/command.ts.';
     end if;
   end loop;
-  return v_count;
 end;
 $$;
 comment on function billing.apply_commands(jsonb) is
-  'Carries out the commands of one plan on the ledger, in order; how many they are. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
+  'Carries out the commands of one plan on the ledger, in order. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
 
 call florin.end_migration();

@@ -118,7 +118,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'select stripe_events_raw',
     'execute add_user_credits(uuid,integer,text,text,text,text,text)',
     'execute billing.accept_stripe_account(text,boolean,boolean)',
-    'execute billing.apply_event(text,text,json,bytea,text,text,boolean,text,text,text,double precision,double precision,text,text,text,boolean,boolean,uuid,text,text,uuid,text,text,text,jsonb,jsonb,uuid,bigint,jsonb,text[],jsonb,text,uuid,text,double precision,jsonb,jsonb)',
+    'execute billing.apply_event(text,text,json,bytea,text,text,boolean,text,text,text,double precision,double precision,text,text,text,boolean,boolean,uuid,text,text,uuid,text,text,text,jsonb,jsonb,text,bigint,jsonb,text[],jsonb,text,uuid,text,double precision,jsonb,jsonb)',
     'execute billing.apply_events(jsonb)',
     'execute billing.abandon_checkout(uuid,text,uuid)',
     'execute billing.begin_checkout(uuid,text,interval)',

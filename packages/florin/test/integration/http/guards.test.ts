@@ -234,6 +234,17 @@ describe('bodies', () => {
     expect((await read(await post(PLAN, stream, headers))).status).toBe(413);
   });
 
+  it('that are not UTF-8 are refused, not mended', async () => {
+    const quoted = (bytes: readonly number[]) =>
+      new Blob(['{"priceId":"', new Uint8Array(bytes), '"}']);
+    const headers = { 'content-type': 'application/json' };
+    for (const bytes of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80]]) {
+      const body = new Uint8Array(await quoted(bytes).arrayBuffer());
+      const answer = await read(await post(PLAN, body, headers));
+      expect(answer).toMatchObject({ status: 400, body: { detail: 'The body is not UTF-8.' } });
+    }
+  });
+
   it('of neither kind are answered with both', async () => {
     for (const body of [{}, { priceId: 'price_QUICK_SCAN', token: 'x' }]) {
       const { body: problem } = await service.ask(PLAN, { body });

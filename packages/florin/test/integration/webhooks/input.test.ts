@@ -64,6 +64,7 @@ const REFUSED: readonly [string, string, unknown[] | object, string][] = [
     [[{ status: 'processed' }, { status: 'processed', comands: [ISSUE] }]],
     'a delivery: comands',
   ],
+  ['a payment without a state', 'apply_event', { payment_id: 'cs_1' }, 'cs_1 has no state'],
   [
     'an event that the inbox lacks',
     'apply_event',
@@ -125,6 +126,20 @@ describe('what TypeScript hands to SQL', () => {
     } finally {
       await fresh.close();
     }
+  });
+
+  it('says the same in a batch: each parameter of a call is a key of a delivery, in one order', async () => {
+    const [one] = await database.db.query<{ names: string[]; batch: string }>(
+      `select p.proargnames as names, pg_get_functiondef('billing.apply_events'::regproc) as batch
+         from pg_proc p where p.oid = 'billing.apply_event'::regproc`,
+    );
+    const names = one?.names.map((name) => name.replace(/^p_/, ''));
+    const handedOn = /apply_event\(([^)]+)\)/.exec(one?.batch ?? '')?.[1] ?? '';
+    expect(Array.from(handedOn.matchAll(/d\.(\w+)/g), ([, name]) => name)).toEqual(names);
+    const everyKey = Object.fromEntries(names?.map((name) => [name, null]) ?? []);
+    expect(await call('apply_events', [[{ ...everyKey, status: 'processed' }]])).toEqual([
+      { answer: ['applied'] },
+    ]);
   });
 
   it('has no key of the app in a command', async () => {
