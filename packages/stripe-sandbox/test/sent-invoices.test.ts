@@ -57,6 +57,9 @@ describe('a subscription whose invoices are sent', () => {
     expect(sandbox.events('invoice.sent')).toHaveLength(2);
     expect(sandbox.events('invoice.payment_failed')).toHaveLength(0);
     await stripe.invoices.pay(renewal.id, { paid_out_of_band: true });
+    expect(types(sandbox).slice(-2)).toEqual(['invoice.updated', 'invoice.paid']);
+    const older = await stripe.invoices.retrieve(renewal.id, {}, { apiVersion: '2024-06-20' });
+    expect(older).toMatchObject({ paid: true, paid_out_of_band: true });
     sandbox.advance({ days: 20 });
     expect(await status(id)).toBe('active');
   });

@@ -89,7 +89,10 @@ function invoicePaid(world: World, id: string, intent: PaymentIntent): void {
   }
 }
 
-/** Marks an invoice paid: by a payment, by the customer's balance, or because nothing was due. */
+/**
+ * Marks an invoice paid: by a payment, by the customer's balance, or because nothing was due. Paid out of
+ * band, no attempt to pay has succeeded, and no event says so. https://github.com/stripe/stripe-cli/pull/821
+ */
 export function markInvoicePaid(
   world: World,
   before: Invoice,
@@ -118,7 +121,9 @@ export function markInvoicePaid(
   }
   emit(world, 'invoice.updated', invoice, before);
   emit(world, 'invoice.paid', invoice);
-  emit(world, 'invoice.payment_succeeded', invoice);
+  if (!by.outOfBand) {
+    emit(world, 'invoice.payment_succeeded', invoice);
+  }
   if (payment !== null) {
     announceInvoicePayment(world, payment);
   }
