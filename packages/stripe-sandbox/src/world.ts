@@ -3,7 +3,7 @@ import { type Faults, NO_FAULTS } from './events/faults.ts';
 import { type Bytes, bytesOf, newId, withIds } from './ids.ts';
 import type { SandboxSettings } from './settings.ts';
 import type { PaymentIntent, StripeEvent } from './shapes.ts';
-import type { Records } from './store/records.ts';
+import type { Records, ThinEvent } from './store/records.ts';
 import type { Store } from './store/store.ts';
 import type { Clock, Logger } from './surroundings.ts';
 
@@ -31,7 +31,7 @@ export type World = {
   /** What was asked lately, and answered. */
   readonly requests: RequestLog;
   /** Told of each event once it is kept: the listeners of the Stripe CLI. */
-  readonly told: ((event: StripeEvent) => void)[];
+  readonly told: ((event: StripeEvent | ThinEvent) => void)[];
   /** What hears of payments that were made for it. */
   readonly payees: Payees;
 };

@@ -77,6 +77,24 @@ describe.runIf(hasBrowser)("the sandbox's pages in a browser", () => {
     await page.getByRole('link', { name: 'POST /v1/checkout/sessions' }).click();
     await page.getByText('promotion_codes', { exact: false }).first().waitFor();
     await check('request');
+    const draft = await stripe.invoices.create({
+      customer: customer.id,
+      collection_method: 'send_invoice',
+      days_until_due: 10,
+      footer: 'Thank you for your order.',
+      custom_fields: [{ name: 'Order', value: '4711' }],
+    });
+    const item = { amount: 700, currency: 'usd', description: 'By hand' };
+    await stripe.invoiceItems.create({ ...item, customer: customer.id, invoice: draft.id });
+    const invoice = await stripe.invoices.finalizeInvoice(draft.id);
+    await page.goto(String(invoice.hosted_invoice_url));
+    await page.getByLabel('Card number').fill('4000 0000 0000 0002');
+    await page.getByRole('button', { name: 'Pay $7.00' }).click();
+    await page.getByTestId('error').waitFor();
+    await check('invoice');
+    await page.getByRole('button', { name: 'Pay $7.00' }).click();
+    await page.getByText(/^paid, /).waitFor();
+    await check('paid-invoice');
     await page.goto(portal.url);
     await page.getByTestId('subscription').waitFor();
     await check('portal');

@@ -309,6 +309,33 @@ describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
     });
   });
 
+  it('forwards thin events that have no snapshot, those of faulty usage, to listeners for thin ones only', async () => {
+    const [thin, snapshots] = [await endpointUnderTest(), await endpointUnderTest()];
+    const { sandbox, stripe } = await sandboxUnderTest();
+    const [one, other] = [
+      ['--all-thin', '--forward-to', thin.url],
+      ['--all-snapshot', '--forward-to', snapshots.url],
+    ];
+    for (const options of [one, other]) {
+      const cli = start(sandbox, await homeUnderTest(), ['listen', ...options]);
+      await expect.poll(cli.output, { timeout: 15_000 }).toMatch(/Ready!/);
+    }
+    const { authentication_token } = await stripe.v2.billing.meterEventSession.create();
+    const stream = sdkFor(sandbox, authentication_token).v2.billing.meterEventStream;
+    const payload = { stripe_customer_id: 'cus_none', value: '1' };
+    await stream.create({ events: [{ event_name: 'unknown', payload }] });
+    await stripe.customers.create();
+    await expect
+      .poll(() => thin.types().sort(), { timeout: 15_000 })
+      .toEqual(['v1.billing.meter.no_meter_found', 'v1.customer.created']);
+    await expect.poll(() => snapshots.types(), { timeout: 15_000 }).toEqual(['customer.created']);
+    const [told] = thin.of('v1.billing.meter.no_meter_found');
+    const { id } = JSON.parse(told?.body ?? '{}');
+    expect(await stripe.v2.core.events.retrieve(id)).toMatchObject({
+      type: 'v1.billing.meter.no_meter_found',
+    });
+  });
+
   it('resends an event to whoever listens, and to an endpoint', async () => {
     const [endpoint, forwarded] = [await endpointUnderTest(), await endpointUnderTest()];
     const { sandbox, stripe } = await sandboxUnderTest({

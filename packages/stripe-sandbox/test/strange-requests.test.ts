@@ -35,14 +35,59 @@ describe('a request', () => {
 
   it('may have any word as a key of metadata', async () => {
     const { ask } = await asked();
-    const body = 'metadata[constructor]=a&metadata[toString]=c';
+    const body = 'metadata[constructor]=a&metadata[toString]=c&metadata[__proto__]=d';
     const { status, json } = await ask('/v1/customers', { body });
     expect(status).toBe(200);
     expect(Object.entries(json.metadata)).toEqual([
       ['constructor', 'a'],
       ['toString', 'c'],
+      ['__proto__', 'd'],
     ]);
+    const path = `/v1/customers/${json.id}`;
+    const more = await ask(path, { body: 'metadata[constructor]=&metadata[toString]=e' });
+    const kept = [
+      ['toString', 'e'],
+      ['__proto__', 'd'],
+    ];
+    expect(Object.entries(more.json.metadata)).toEqual(kept);
+    expect(Object.entries((await ask(path)).json.metadata)).toEqual(kept);
+    const { json: events } = await ask('/v1/events?type=customer.updated');
+    expect(Object.entries(events.data[0].data.object.metadata)).toEqual(kept);
+    const query = (key: string) => encodeURIComponent(`metadata["${key}"]~"obj" OR name:"x"`);
+    const found = await ask(`/v1/customers/search?query=${query('__proto__')}`);
+    expect(found.json.data).toEqual([]);
+    const gone = await ask(path, { body: 'metadata[__proto__]=' });
+    expect(Object.keys(gone.json.metadata)).toEqual(['toString']);
+    expect((await ask(`/v1/customers/search?query=${query('__proto__')}`)).json.data).toEqual([]);
   });
+
+  it('may have them in subscriptions of schedules, in destinations and in older versions too', async () => {
+    const { stripe, ask } = await asked();
+    const customer = await stripe.customers.create({ payment_method: 'pm_card_visa' });
+    const body = `customer=${customer.id}&start_date=now&phases[0][items][0][price]=price_BASIC_MONTHLY&phases[0][metadata][__proto__]=a`;
+    const { json: schedule } = await ask('/v1/subscription_schedules', { body });
+    const version = { 'stripe-version': '2022-08-01' };
+    const { json } = await ask(`/v1/subscriptions/${schedule.subscription}`, version);
+    expect(Object.entries(json.metadata)).toEqual([['__proto__', 'a']]);
+    const { json: destination } = await ask('/v2/core/event_destinations', {
+      body: `{"name":"n","type":"webhook_endpoint","event_payload":"thin","enabled_events":["*"],
+        "webhook_endpoint":{"url":"http://127.0.0.1:1/"},"metadata":{"__proto__":"a"}}`,
+      'content-type': 'application/json',
+    });
+    expect(Object.entries(destination.metadata)).toEqual([['__proto__', 'a']]);
+  });
+
+  it.each(['__proto__', 'constructor', 'metadata.constructor'])(
+    'cannot expand “%s”, which is no field of the answer',
+    async (path) => {
+      const { ask } = await asked();
+      const body = `metadata[constructor]=a&expand[]=${path}`;
+      expect(await ask('/v1/customers', { body })).toMatchObject({
+        status: 400,
+        json: { error: { param: 'expand' } },
+      });
+    },
+  );
 
   it('with the key of another endpoint is told of which', async () => {
     const { stripe } = await asked();

@@ -13,3 +13,18 @@ export function readAddress(address: Params | undefined): Address | null {
         state: address.text('state') ?? null,
       };
 }
+
+/** To whom something is sent. */
+export function readRecipient(
+  shipping: Params | undefined,
+): { address?: Address; name: string; phone: string | null } | null {
+  if (shipping === undefined) {
+    return null;
+  }
+  const address = readAddress(shipping.object('address'));
+  return {
+    ...(address === null ? {} : { address }),
+    name: shipping.need('name'),
+    phone: shipping.text('phone') ?? null,
+  };
+}

@@ -72,7 +72,7 @@ function expandAt(world: World, { value, steps, path }: Walk): unknown {
     return value;
   }
   const object = value as Shown;
-  const inside = step in object ? object[step] : includable(world, object, step);
+  const inside = Object.hasOwn(object, step) ? object[step] : includable(world, object, step);
   if (inside === undefined) {
     const hint =
       object['object'] === 'list' && path === steps.join('.')
@@ -91,7 +91,7 @@ function open(world: World, at: { field: string; value: unknown; path: string })
   if (typeof at.value !== 'string') {
     return at.value;
   }
-  const kind = FIELDS[at.field];
+  const kind = Object.hasOwn(FIELDS, at.field) ? FIELDS[at.field] : undefined;
   if (kind === undefined) {
     throw invalid(`This property cannot be expanded (${at.path}).`, { param: 'expand' });
   }

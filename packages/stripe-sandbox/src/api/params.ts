@@ -156,7 +156,8 @@ export class Params {
     if (typeof given === 'string') {
       return {};
     }
-    const merged: Record<string, string> = { ...current };
+    // A map: of an object, `__proto__` would be no key like any other.
+    const merged = new Map(Object.entries(current));
     for (const [name, value] of Object.entries(given)) {
       if (typeof value !== 'string' || value.length > MAX_METADATA_VALUE) {
         throw invalid(
@@ -170,17 +171,17 @@ export class Params {
         });
       }
       if (value === '') {
-        delete merged[name];
+        merged.delete(name);
       } else {
-        merged[name] = value;
+        merged.set(name, value);
       }
     }
-    if (Object.keys(merged).length > MAX_METADATA_KEYS) {
+    if (merged.size > MAX_METADATA_KEYS) {
       throw invalid(`Metadata can have up to ${MAX_METADATA_KEYS} keys.`, {
         param: this.name(key),
       });
     }
-    return merged;
+    return Object.fromEntries(merged);
   }
 
   /** The parameters again as a query, with `more` over them. */

@@ -89,8 +89,8 @@ function readClause(text: string, fields: readonly string[]): Clause {
 }
 
 function matches(object: Record<string, unknown>, clause: Clause): boolean {
-  const metadata = (object['metadata'] ?? {}) as Record<string, unknown>;
-  const found = clause.key === null ? object[clause.field] : metadata[clause.key];
+  const metadata = new Map(Object.entries(object['metadata'] ?? {}));
+  const found = clause.key === null ? object[clause.field] : metadata.get(clause.key);
   const has = compare(found, clause);
   return clause.negative ? !has : has;
 }

@@ -1,3 +1,4 @@
+import { emit } from '../events/emit.ts';
 import type { Invoice, Subscription } from '../shapes.ts';
 import type { World } from '../world.ts';
 import { cycleLines, liveDiscounts } from './cycle-lines.ts';
@@ -27,8 +28,12 @@ export function billNow(
     return needInvoice(world, draft.id);
   }
   const invoice = finalizeInvoice(world, draft);
-  const collects = invoice.collection_method === 'charge_automatically';
-  if (invoice.status === 'open' && collects && methodFor(world, invoice) !== null) {
+  if (invoice.status !== 'open') {
+    return invoice;
+  }
+  if (invoice.collection_method === 'send_invoice') {
+    emit(world, 'invoice.sent', invoice);
+  } else if (methodFor(world, invoice) !== null) {
     payInvoice(world, invoice, { offSession: true });
   }
   return invoice;

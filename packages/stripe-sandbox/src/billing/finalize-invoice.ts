@@ -23,7 +23,7 @@ export function finalizeInvoice(world: World, draft: Invoice): Invoice {
   const balance = owed.amount_due > 0 ? 0 : ending;
   world.store.put('customer', {
     ...customer,
-    next_invoice_sequence: sequence + 1,
+    next_invoice_sequence: draft.number === null ? sequence + 1 : sequence,
     balance,
   });
   if (balance !== customer.balance) {
@@ -42,7 +42,9 @@ export function finalizeInvoice(world: World, draft: Invoice): Invoice {
     ...draft,
     ...owed,
     status: 'open',
-    number: `${customer.invoice_prefix ?? 'SANDBOX'}-${String(sequence).padStart(4, '0')}`,
+    number:
+      draft.number ??
+      `${customer.invoice_prefix ?? 'SANDBOX'}-${String(sequence).padStart(4, '0')}`,
     starting_balance: customer.balance,
     ending_balance: owed.amount_due > 0 ? 0 : ending,
     effective_at: world.now(),

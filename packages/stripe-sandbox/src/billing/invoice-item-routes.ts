@@ -3,6 +3,7 @@ import { filtered, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
 import { amountOf } from '../catalog/amount.ts';
+import { amountIn } from '../catalog/price-forms.ts';
 import { needPrice, priceNamed } from '../catalog/prices.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
@@ -20,9 +21,9 @@ function createItem(world: World, params: Params): InvoiceItem {
   const draft = draftOf(world, params.text('invoice'));
   const subscription = world.store.get('subscription', params.text('subscription') ?? '');
   const asked = params.text('currency')?.toLowerCase() ?? draft?.currency ?? subscription?.currency;
-  const price = priceNamed(world, params, asked) ?? null;
+  const price = priceNamed(world, params, asked, { credits: true }) ?? null;
   const currency = asked ?? price?.currency ?? customer.currency ?? world.settings.currency;
-  const unit = params.decimal('unit_amount_decimal');
+  const unit = amountIn(params, 'unit_amount', { credits: true });
   const amount =
     params.integer('amount') ??
     (unit === undefined ? undefined : Math.round(unit * quantity)) ??
@@ -70,12 +71,12 @@ function updateItem(world: World, before: InvoiceItem, params: Params): InvoiceI
   if (draft !== undefined && draft.status !== 'draft') {
     throw invalid(`Invoice ${draft.id} is no longer editable.`, { code: 'invoice_not_editable' });
   }
-  const named = priceNamed(world, params, before.currency);
+  const named = priceNamed(world, params, before.currency, { credits: true });
   const known = before.pricing?.price_details.price;
   const price = named ?? (known === undefined ? null : needPrice(world, known));
   const quantity = params.integer('quantity') ?? before.quantity;
   const priced = price !== null && (named !== undefined || quantity !== before.quantity);
-  const unit = params.decimal('unit_amount_decimal');
+  const unit = amountIn(params, 'unit_amount', { credits: true });
   const amount =
     params.integer('amount') ??
     (unit === undefined ? undefined : Math.round(unit * quantity)) ??

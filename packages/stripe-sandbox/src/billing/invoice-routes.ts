@@ -9,9 +9,11 @@ import { declined } from '../payments/intent-routes.ts';
 import type { Invoice } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { markUncollectible, voidInvoice } from './close-invoice.ts';
+import { refuseWithoutEmail } from './collection.ts';
 import { addDiscount, readDiscounts } from './discounts.ts';
 import { finalizeInvoice } from './finalize-invoice.ts';
 import { setLines } from './invoice-amounts.ts';
+import { readInvoiceFields, readPayable } from './invoice-fields.ts';
 import { releaseItems, takePendingItems } from './invoice-items.ts';
 import { addLines, removeLines, updateLines } from './invoice-lines.ts';
 import { addInvoice, needInvoice } from './invoices.ts';
@@ -30,6 +32,8 @@ function createInvoice(world: World, params: Params): Invoice {
     customer.currency ??
     world.settings.currency;
   return inTimeOf(world, customer.id, () => {
+    const payable = readPayable(params, { now: world.now(), created: world.now() });
+    refuseWithoutEmail(world, customer.id, payable.collection_method);
     const lines =
       behaviour === 'include' || subscription !== null
         ? takePendingItems(world, {
@@ -49,11 +53,9 @@ function createInvoice(world: World, params: Params): Invoice {
       subscription,
       lines,
       discounts,
-      collectionMethod: params.text('collection_method') ?? 'charge_automatically',
-      daysUntilDue: params.integer('days_until_due') ?? null,
       defaultPaymentMethod: params.text('default_payment_method') ?? null,
       autoAdvance: params.flag('auto_advance') ?? false,
-      description: params.text('description') ?? null,
+      fields: { ...readInvoiceFields(params), ...payable },
       metadata: params.metadata(),
       defaultTaxRates: readTaxRates(world, params, 'default_tax_rates'),
       finalizesAt: params.flag('auto_advance') ? world.now() + world.settings.draftSeconds : null,
@@ -61,15 +63,30 @@ function createInvoice(world: World, params: Params): Invoice {
   });
 }
 
+const FIXED_BY_FINALIZING = [
+  'collection_method',
+  'days_until_due',
+  'default_tax_rates',
+  'due_date',
+  'number',
+];
+
 function updateInvoice(world: World, before: Invoice, params: Params): Invoice {
   const rates = readTaxRates(world, params, 'default_tax_rates');
-  if (rates !== undefined) {
-    mustBe(before, ['draft'], 'change the taxes of');
+  const fixed = FIXED_BY_FINALIZING.find((key) => params.has(key));
+  if (fixed !== undefined) {
+    mustBe(before, ['draft'], `change the ${fixed} of`);
+  }
+  const { created } = before;
+  const payable = readPayable(params, { now: world.now(), created, before });
+  if (payable.collection_method !== before.collection_method) {
+    refuseWithoutEmail(world, before.customer ?? '', payable.collection_method);
   }
   const changed = world.store.put('invoice', {
     ...before,
     metadata: params.metadata(before.metadata ?? {}),
-    description: params.text('description') ?? before.description,
+    ...readInvoiceFields(params),
+    ...payable,
     auto_advance: params.flag('auto_advance') ?? before.auto_advance ?? false,
     default_payment_method: params.text('default_payment_method') ?? before.default_payment_method,
     default_tax_rates: rates ?? before.default_tax_rates,
@@ -112,12 +129,14 @@ function mustBe(invoice: Invoice, statuses: readonly string[], verb: string): In
 
 function listInvoices(world: World, params: Params): Invoice[] {
   const created = momentFilter(params, 'created');
+  const due = momentFilter(params, 'due_date');
   const subscription = params.text('subscription');
   const all = world.store
     .all('invoice')
     .filter(
       (one) =>
         created(one.created) &&
+        due(one.due_date ?? Number.NaN) &&
         (subscription === undefined ||
           one.parent?.subscription_details?.subscription === subscription),
     );

@@ -19,8 +19,9 @@ export type NewInvoice = {
   daysUntilDue?: number | null;
   defaultPaymentMethod?: string | null;
   autoAdvance?: boolean;
-  description?: string | null;
   metadata?: Record<string, string>;
+  /** What it says besides, such as a footer. */
+  fields?: Partial<Invoice>;
   /** Default: the subscription's. */
   defaultTaxRates?: TaxRate[] | undefined;
   period?: { start: number; end: number };
@@ -85,7 +86,7 @@ function blankInvoice(
     default_payment_method: input.defaultPaymentMethod ?? null,
     default_source: null,
     default_tax_rates: [...(input.defaultTaxRates ?? input.subscription?.default_tax_rates ?? [])],
-    description: input.description ?? null,
+    description: null,
     discounts: [...(input.discounts ?? [])],
     due_date: input.daysUntilDue == null ? null : now + input.daysUntilDue * 86_400,
     effective_at: null,
@@ -134,6 +135,7 @@ function blankInvoice(
     total_pretax_credit_amounts: [],
     total_taxes: [],
     webhooks_delivered_at: null,
+    ...input.fields,
   };
 }
 

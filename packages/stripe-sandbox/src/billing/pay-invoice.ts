@@ -89,7 +89,10 @@ function invoicePaid(world: World, id: string, intent: PaymentIntent): void {
   }
 }
 
-/** Marks an invoice paid: by a payment, by the customer's balance, or because nothing was due. */
+/**
+ * Marks an invoice paid: by a payment, by the customer's balance, or because nothing was due. Paid out of
+ * band, no attempt to pay has succeeded, and no event says so. https://github.com/stripe/stripe-cli/pull/821
+ */
 export function markInvoicePaid(
   world: World,
   before: Invoice,
@@ -118,7 +121,9 @@ export function markInvoicePaid(
   }
   emit(world, 'invoice.updated', invoice, before);
   emit(world, 'invoice.paid', invoice);
-  emit(world, 'invoice.payment_succeeded', invoice);
+  if (!by.outOfBand) {
+    emit(world, 'invoice.payment_succeeded', invoice);
+  }
   if (payment !== null) {
     announceInvoicePayment(world, payment);
   }
@@ -142,7 +147,10 @@ function invoicePaymentPending(world: World, id: string): void {
   }
 }
 
-/** The attempt failed; it is repeated after the days that the settings say. */
+/**
+ * The attempt failed; it is repeated after the days that the settings say. An invoice that was sent
+ * waits for its customer until its due date, whatever failed.
+ */
 export function invoicePaymentFailed(world: World, id: string): void {
   const before = world.store.get('invoice', id);
   if (before === undefined || before.status !== 'open') {
@@ -151,7 +159,8 @@ export function invoicePaymentFailed(world: World, id: string): void {
   const attempts = before.attempt_count + 1;
   const isFirst = before.billing_reason === 'subscription_create' && !startedActive(world, before);
   const days = world.settings.dunningDays[attempts - 1];
-  const retries = !isFirst && before.auto_advance && days !== undefined;
+  const isSent = before.collection_method === 'send_invoice';
+  const retries = !isFirst && !isSent && before.auto_advance && days !== undefined;
   const invoice = world.store.put('invoice', {
     ...before,
     attempted: true,
@@ -161,7 +170,7 @@ export function invoicePaymentFailed(world: World, id: string): void {
   emit(world, 'invoice.updated', invoice, before);
   emit(world, 'invoice.payment_failed', invoice);
   const subscription = subscriptionOf(world, invoice);
-  if (subscription !== undefined && !isFirst) {
+  if (subscription !== undefined && !isFirst && !isSent) {
     subscriptionInvoiceFailed(world, subscription, { lastAttempt: !retries });
   }
 }

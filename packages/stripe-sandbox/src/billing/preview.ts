@@ -120,7 +120,7 @@ function addPreviewItems(
 ): void {
   for (const item of params.objects('invoice_items')) {
     const asked = item.text('currency')?.toLowerCase() ?? of.currency;
-    const price = priceNamed(world, item, asked) ?? null;
+    const price = priceNamed(world, item, asked, { credits: true }) ?? null;
     const quantity = item.integer('quantity') ?? 1;
     const currency = asked ?? price?.currency ?? world.settings.currency;
     const amount =

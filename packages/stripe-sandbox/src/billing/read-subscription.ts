@@ -5,6 +5,12 @@ import { readTaxRates } from '../catalog/tax-rates.ts';
 import { ownPaymentMethod } from '../customers/payment-methods.ts';
 import type { Subscription } from '../shapes.ts';
 import type { World } from '../world.ts';
+import {
+  COLLECTION_METHODS,
+  type Collection,
+  refuseWithoutEmail,
+  settleCollection,
+} from './collection.ts';
 import { readDiscounts } from './discounts.ts';
 import { nextPeriodEnd } from './renew.ts';
 import {
@@ -49,7 +55,7 @@ export function readItems(world: World, params: Params, asked?: string): NewSubs
 /** `add_invoice_items`: what the next invoice charges once. */
 export function readOnce(world: World, params: Params, currency: string): NewSubscriptionItem[] {
   return params.objects('add_invoice_items').map((item) => ({
-    price: priceOfLine(world, item, currency),
+    price: priceOfLine(world, item, currency, { credits: true }),
     quantity: readQuantity(item) ?? 1,
     taxRates: readTaxRates(world, item, 'tax_rates'),
     metadata: item.metadata(),
@@ -102,6 +108,13 @@ export function readPaymentSettings(
       given?.oneOf('save_default_payment_method', ['off', 'on_subscription']) ??
       before.save_default_payment_method,
   };
+}
+
+/** `collection_method` and `days_until_due`. */
+export function readCollection(params: Params, before?: Collection): Collection {
+  const param = 'days_until_due';
+  const method = params.oneOf('collection_method', COLLECTION_METHODS);
+  return settleCollection({ method, days: params.integer(param), param }, before);
 }
 
 /** `cancel_at`: seconds since 1970, or which of its periods' ends. */
@@ -180,11 +193,12 @@ function readFields(world: World, before: Subscription, params: Params): Partial
   if (params.has('payment_settings')) {
     fields.payment_settings = readPaymentSettings(params, before.payment_settings ?? undefined);
   }
-  if (params.has('days_until_due')) {
-    fields.days_until_due = params.integer('days_until_due') ?? null;
-  }
-  if (params.has('collection_method')) {
-    fields.collection_method = params.need('collection_method');
+  if (params.has('collection_method') || params.has('days_until_due')) {
+    const { collection_method: method, days_until_due: days } = before;
+    const collection = readCollection(params, { method, days });
+    refuseWithoutEmail(world, before.customer, collection.method);
+    fields.collection_method = collection.method;
+    fields.days_until_due = collection.days;
   }
   const rates = readTaxRates(world, params, 'default_tax_rates');
   if (rates !== undefined) {

@@ -13,6 +13,7 @@ import { tellSchedule } from '../schedules/follow.ts';
 import type { Subscription } from '../shapes.ts';
 import { inTimeOf, type World } from '../world.ts';
 import { billNow } from './bill-now.ts';
+import { refuseWithoutEmail } from './collection.ts';
 import { endDiscount, type Redemption, readDiscounts } from './discounts.ts';
 import { type CancellationDetails, endSubscription } from './end-subscription.ts';
 import { addInvoiceItem } from './invoice-items.ts';
@@ -21,6 +22,7 @@ import { readCycle } from './read-cycle.ts';
 import {
   detailsAfter,
   readCancelAt,
+  readCollection,
   readItems,
   readOnce,
   readPaymentSettings,
@@ -37,6 +39,8 @@ function createSubscription(world: World, params: Params): Subscription {
   return inTimeOf(world, customer.id, () => {
     const currency = params.text('currency')?.toLowerCase();
     const items = readItems(world, params, currency);
+    const collection = readCollection(params);
+    refuseWithoutEmail(world, customer.id, collection.method);
     const made = addSubscription(world, {
       customer: customer.id,
       items,
@@ -54,8 +58,8 @@ function createSubscription(world: World, params: Params): Subscription {
       defaultPaymentMethod:
         method === undefined ? null : ownPaymentMethod(world, method, customer.id).id,
       discounts: readRedeemable(world, params, { customer: customer.id, items, currency }),
-      collectionMethod: params.text('collection_method') ?? 'charge_automatically',
-      daysUntilDue: params.integer('days_until_due') ?? null,
+      collectionMethod: collection.method,
+      daysUntilDue: collection.days,
       cancelAt: readCancelAt(params),
       cancelAtPeriodEnd: params.flag('cancel_at_period_end') ?? false,
       firstPayment: behavior === 'default_incomplete' ? 'wait' : 'now',
@@ -238,12 +242,19 @@ function resume(world: World, before: Subscription): Subscription {
 function list(world: World, params: Params): Subscription[] {
   const status = params.text('status');
   const created = momentFilter(params, 'created');
+  const [starts, ends] = [
+    momentFilter(params, 'current_period_start'),
+    momentFilter(params, 'current_period_end'),
+  ];
   const price = params.text('price');
   const all = world.store
     .all('subscription')
     .filter(
       (one) =>
         created(one.created) &&
+        one.items.data.some(
+          (item) => starts(item.current_period_start) && ends(item.current_period_end),
+        ) &&
         (status === 'all' ||
           (status === undefined ? one.status !== 'canceled' : matches(one, status))) &&
         (price === undefined || one.items.data.some((item) => item.price.id === price)),

@@ -20,12 +20,29 @@ export function subscriptionInvoicePaid(
   invoice: Invoice,
 ): void {
   const kept = { default_payment_method: keptMethod(world, before, invoice) };
-  const waits = ['past_due', 'unpaid'].includes(before.status);
-  if (before.status === 'incomplete' || (waits && before.latest_invoice === invoice.id)) {
+  const waits =
+    ['past_due', 'unpaid'].includes(before.status) && before.latest_invoice === invoice.id;
+  if (before.status === 'incomplete' || waits || owesNothingOverdue(world, before, invoice)) {
     changeSubscription(world, before, { ...kept, status: 'active' });
   } else if (kept.default_payment_method !== before.default_payment_method) {
     changeSubscription(world, before, kept);
   }
+}
+
+/** The last of the sent invoices that were overdue is paid, while a newer one may wait for its day. */
+function owesNothingOverdue(world: World, { id, status }: Subscription, paid: Invoice): boolean {
+  return (
+    status === 'past_due' &&
+    paid.collection_method === 'send_invoice' &&
+    !world.store
+      .where('invoice', 'customer', paid.customer)
+      .some(
+        (one) =>
+          one.status === 'open' &&
+          one.parent?.subscription_details?.subscription === id &&
+          (one.due_date ?? 0) <= world.now(),
+      )
+  );
 }
 
 /** `save_default_payment_method`: what paid is what renewals are charged to. */

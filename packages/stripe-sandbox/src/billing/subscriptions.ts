@@ -61,7 +61,8 @@ export type NewSubscription = {
   prorations?: string | undefined;
   /**
    * `wait`: the first invoice is left open, for a checkout page to pay. `draft`: the subscription is
-   * active at once and its first invoice collects itself as a renewal's does.
+   * active at once and its first invoice collects itself as a renewal's does. It is one whatever is said
+   * here where invoices are sent: https://docs.stripe.com/billing/invoices/subscription#new-subscription-invoices
    */
   firstPayment: 'now' | 'wait' | 'draft';
   offSession?: boolean;
@@ -75,10 +76,11 @@ export function addSubscription(world: World, input: NewSubscription): Subscript
   const currency = input.currency ?? input.items[0]?.price.currency ?? world.settings.currency;
   refuseSecondCurrency(world, input.customer, { currency, asked: input.currency !== undefined });
   settleCurrency(world, input.customer, { currency, changes: true });
-  const isDraft = input.firstPayment === 'draft' && !trialing;
+  const sends = input.collectionMethod === 'send_invoice';
+  const isDraft = (input.firstPayment === 'draft' || sends) && !trialing;
   const made = world.store.put(
     'subscription',
-    buildSubscription(world, { id, input, currency, trialing }),
+    buildSubscription(world, { id, input, currency, trialing, isDraft }),
   );
   world.store.put('subscription_state', {
     id,
@@ -142,6 +144,7 @@ export function sendTrialNotice(world: World, subscription: Subscription): void 
 
 function payFirst(world: World, invoice: Invoice, offSession: boolean): void {
   if (invoice.collection_method === 'send_invoice') {
+    emit(world, 'invoice.sent', invoice);
     return;
   }
   if (methodFor(world, invoice) !== null) {
@@ -151,7 +154,13 @@ function payFirst(world: World, invoice: Invoice, offSession: boolean): void {
 
 function buildSubscription(
   world: World,
-  made: { id: string; input: NewSubscription; currency: string; trialing: boolean },
+  made: {
+    id: string;
+    input: NewSubscription;
+    currency: string;
+    trialing: boolean;
+    isDraft: boolean;
+  },
 ): Subscription {
   const { id, input, currency, trialing } = made;
   const now = world.now();
@@ -214,7 +223,7 @@ function buildSubscription(
     pending_update: null,
     schedule: input.schedule ?? null,
     start_date: began,
-    status: trialing ? 'trialing' : input.firstPayment === 'draft' ? 'active' : 'incomplete',
+    status: trialing ? 'trialing' : made.isDraft ? 'active' : 'incomplete',
     test_clock: customer.test_clock ?? null,
     transfer_data: null,
     trial_end: trialing ? (input.trialEnd ?? null) : null,

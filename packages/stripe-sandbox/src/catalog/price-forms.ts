@@ -84,8 +84,12 @@ function readTier(tier: Params): Tier {
   } as Tier;
 }
 
-/** An amount, whole or with decimals; undefined where none is named. */
-export function amountIn(params: Params, key: string): number | undefined {
+/** An amount, whole or with decimals; undefined where none is named. `credits`: it may be negative. */
+export function amountIn(
+  params: Params,
+  key: string,
+  { credits = false }: { credits?: boolean } = {},
+): number | undefined {
   if (params.has(key) && params.has(`${key}_decimal`)) {
     throw invalid(`You may only specify one of these parameters: ${key}, ${key}_decimal.`, {
       param: params.name(`${key}_decimal`),
@@ -93,7 +97,7 @@ export function amountIn(params: Params, key: string): number | undefined {
   }
   const named = [key, `${key}_decimal`].find((one) => params.text(one) !== undefined) ?? key;
   const amount = params.decimal(named);
-  if (amount !== undefined && amount < 0) {
+  if (amount !== undefined && amount < 0 && !credits) {
     throw invalid('Invalid non-negative integer', {
       param: params.name(named),
       code: 'parameter_invalid_integer',

@@ -107,8 +107,13 @@ export function needPrice(world: World, id: string, param?: string): Price {
 }
 
 /** The price of a line, by id or made from `price_data`; refused where it has no such currency. */
-export function priceOfLine(world: World, line: Params, currency?: string): Price {
-  const price = readNamed(world, line);
+export function priceOfLine(
+  world: World,
+  line: Params,
+  currency?: string,
+  how: { credits?: boolean } = {},
+): Price {
+  const price = readNamed(world, line, how);
   if (currency !== undefined) {
     inCurrency(price, currency, line.name('price'));
   }
@@ -116,13 +121,18 @@ export function priceOfLine(world: World, line: Params, currency?: string): Pric
 }
 
 /** The price that a line names or describes; undefined where it does neither. */
-export function priceNamed(world: World, line: Params, currency?: string): Price | undefined {
+export function priceNamed(
+  world: World,
+  line: Params,
+  currency?: string,
+  how: { credits?: boolean } = {},
+): Price | undefined {
   return ['price', 'plan', 'pricing', 'price_data'].some((key) => line.has(key))
-    ? priceOfLine(world, line, currency)
+    ? priceOfLine(world, line, currency, how)
     : undefined;
 }
 
-function readNamed(world: World, line: Params): Price {
+function readNamed(world: World, line: Params, how: { credits?: boolean }): Price {
   const inside = line.object('pricing');
   const id = line.text('price') ?? line.text('plan') ?? inside?.text('price');
   if (id !== undefined) {
@@ -138,13 +148,20 @@ function readNamed(world: World, line: Params): Price {
   if (data === undefined) {
     throw missingParameter(line.name('price'));
   }
-  return addPrice(world, { ...readPrice(world, data), active: false });
+  return addPrice(world, { ...readPrice(world, data, how), active: false });
 }
 
-/** A price that a request describes; `product`: whose it is, where the request cannot say. */
-export function readPrice(world: World, params: Params, product?: string): NewPrice {
+/**
+ * A price that a request describes. `product`: whose it is, where the request cannot say. `credits`: it
+ * is of an invoice item, which may give its customer money.
+ */
+export function readPrice(
+  world: World,
+  params: Params,
+  { product, credits = false }: { product?: string; credits?: boolean } = {},
+): NewPrice {
   const recurring = params.object('recurring');
-  const amount = amountIn(params, 'unit_amount');
+  const amount = amountIn(params, 'unit_amount', { credits });
   const form = readForm(params);
   if (amount === undefined && form.tiers === undefined && form.custom_unit_amount == null) {
     throw missingParameter(params.name('unit_amount'));

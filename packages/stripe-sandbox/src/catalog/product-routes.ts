@@ -48,7 +48,7 @@ function createProduct(world: World, params: Params): Product {
   if (data === undefined) {
     return product;
   }
-  const price = addPrice(world, readPrice(world, data, product.id));
+  const price = addPrice(world, readPrice(world, data, { product: product.id }));
   const priced = world.store.put('product', { ...product, default_price: price.id });
   emit(world, 'product.updated', priced, product);
   return priced;

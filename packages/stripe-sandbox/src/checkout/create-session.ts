@@ -2,6 +2,7 @@ import { invalid, missingParameter } from '../api/errors.ts';
 import { tooSmall } from '../api/money.ts';
 import type { Params } from '../api/params.ts';
 import { type Redemption, readDiscounts } from '../billing/discounts.ts';
+import { readCustomFields } from '../billing/invoice-fields.ts';
 import { readAnchor } from '../billing/read-cycle.ts';
 import { refuseRestricted } from '../catalog/restrictions.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
@@ -13,7 +14,7 @@ import type { World } from '../world.ts';
 import { refuseBesideCustom } from './custom-amount.ts';
 import { untilAnchor } from './first-period.ts';
 import { discountLines, lineOfOptional, readLines, readOptionalItems, totals } from './lines.ts';
-import { addSession, isTrial, OPEN_SECONDS } from './sessions.ts';
+import { addSession, type InvoiceData, isTrial, OPEN_SECONDS } from './sessions.ts';
 
 const HOSTED = ['hosted_page', 'hosted'];
 const MIN_EXPIRY = 30 * 60;
@@ -72,7 +73,7 @@ export function createSession(world: World, params: Params): CheckoutSession {
     allowPromotionCodes: params.flag('allow_promotion_codes') ?? false,
     discounts,
     methodTypes: types.length > 0 ? types : ['card', 'sepa_debit'],
-    invoiceCreation: params.object('invoice_creation')?.flag('enabled') ?? false,
+    invoiceData: readInvoiceData(params.object('invoice_creation')),
     automaticTax: params.object('automatic_tax')?.flag('enabled') ?? false,
     locale: params.text('locale') ?? null,
     submitType: params.text('submit_type') ?? null,
@@ -147,6 +148,22 @@ function assertExpiry(world: World, expiresAt: number | undefined): void {
       { param: 'expires_at' },
     );
   }
+}
+
+/** What the invoice of a payment says; undefined where none is made. */
+function readInvoiceData(creation: Params | undefined): Partial<InvoiceData> | undefined {
+  if (creation?.flag('enabled') !== true) {
+    return undefined;
+  }
+  const data = creation.object('invoice_data');
+  return data === undefined
+    ? {}
+    : {
+        custom_fields: readCustomFields(data),
+        description: data.text('description') ?? null,
+        footer: data.text('footer') ?? null,
+        metadata: data.has('metadata') ? data.metadata() : null,
+      };
 }
 
 function readReference(params: Params): string | null {

@@ -71,6 +71,7 @@ function submitSetup(world: World, session: CheckoutSession, given: Submission):
 function submitInvoiced(world: World, session: CheckoutSession, given: Submission): Submitted {
   const plan = sessionPlan(world, session.id);
   const existing = session.invoice === null ? undefined : needInvoice(world, session.invoice);
+  const said = session.invoice_creation?.invoice_data;
   const discounts = existing === undefined ? redeemForGood(world, session) : [];
   const invoice =
     existing ??
@@ -94,7 +95,12 @@ function submitInvoiced(world: World, session: CheckoutSession, given: Submissio
           taxRates: (line.taxes ?? []).map(({ rate }) => rate),
         })),
         discounts,
-        metadata: session.metadata ?? {},
+        metadata: said?.metadata ?? session.metadata ?? {},
+        fields: {
+          custom_fields: said?.custom_fields ?? null,
+          description: said?.description ?? null,
+          footer: said?.footer ?? null,
+        },
       }),
     );
   const intent = openIntentOf(world, invoice);

@@ -9,7 +9,7 @@ import { discountLines, type OptionalItem, totals } from './lines.ts';
 /** How long a session is open, unless it says less. */
 export const OPEN_SECONDS = 86_400;
 
-const NO_INVOICE_DATA = {
+const NO_INVOICE_DATA: InvoiceData = {
   account_tax_ids: null,
   custom_fields: null,
   description: null,
@@ -18,6 +18,8 @@ const NO_INVOICE_DATA = {
   metadata: null,
   rendering_options: null,
 };
+
+export type InvoiceData = NonNullable<CheckoutSession['invoice_creation']>['invoice_data'];
 
 export type NewSession = {
   mode: string;
@@ -39,7 +41,8 @@ export type NewSession = {
   discounts: readonly Redemption[];
   methodTypes: string[];
   paymentLink?: string | null;
-  invoiceCreation?: boolean;
+  /** Absent: no invoice is made. */
+  invoiceData?: Partial<InvoiceData> | undefined;
   automaticTax?: boolean;
   locale?: string | null;
   submitType?: string | null;
@@ -131,7 +134,10 @@ function buildSession(
     invoice: null,
     invoice_creation:
       input.mode === 'payment'
-        ? { enabled: input.invoiceCreation ?? false, invoice_data: NO_INVOICE_DATA }
+        ? {
+            enabled: input.invoiceData !== undefined,
+            invoice_data: { ...NO_INVOICE_DATA, ...input.invoiceData },
+          }
         : null,
     livemode: false,
     locale: input.locale ?? null,

@@ -4,6 +4,7 @@ import { WebSocketServer } from 'ws';
 import type { Route } from '../api/route.ts';
 import { SANDBOX_API_VERSION } from '../settings.ts';
 import type { StripeEvent } from '../shapes.ts';
+import type { ThinEvent } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 import { listenSecret, type Message, messagesOf } from './messages.ts';
 
@@ -44,7 +45,7 @@ export function createListening(world: World): {
   mount(app: Hono): void;
 } {
   const sessions = new Map<string, Session>();
-  const tell = (event: StripeEvent) => {
+  const tell = (event: StripeEvent | ThinEvent) => {
     forgetGone(sessions, world.wall.now().getTime());
     for (const session of sessions.values()) {
       owe(session, messagesOf(world, event, session.features));

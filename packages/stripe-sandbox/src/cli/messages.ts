@@ -3,6 +3,7 @@ import { signatureHeader } from '../events/sign.ts';
 import { thinOf } from '../events/thin.ts';
 import { SANDBOX_API_VERSION } from '../settings.ts';
 import type { StripeEvent } from '../shapes.ts';
+import type { ThinEvent } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
 
 const SECRET = 'listen_secret';
@@ -22,18 +23,21 @@ export function listenSecret(world: World): string {
 }
 
 /**
- * An event for a session that wants snapshots (`webhooks`), thin events (`v2_events`) or both. Each
+ * An event for a session that wants snapshots (`webhooks`), thin events (`v2_events`) or both; some are
+ * thin only. Each
  * snapshot is sent twice, as Stripe does: in the account's version (`endpoint.api_version` null) and in
  * the newest (for `--latest`). The CLI takes its one.
  */
 export function messagesOf(
   world: World,
-  event: StripeEvent,
+  event: StripeEvent | ThinEvent,
   features: readonly string[],
 ): Message[] {
+  const snapshot = event.object === 'event' ? event : undefined;
+  const told = event.object === 'event' ? thinOf(event) : event;
   return [
-    ...(features.includes('webhooks') ? snapshots(world, event) : []),
-    ...(features.includes('v2_events') ? [thin(world, event)] : []),
+    ...(features.includes('webhooks') && snapshot !== undefined ? snapshots(world, snapshot) : []),
+    ...(features.includes('v2_events') ? [thin(world, told)] : []),
   ];
 }
 
@@ -56,8 +60,7 @@ function snapshots(world: World, event: StripeEvent): Message[] {
   });
 }
 
-function thin(world: World, event: StripeEvent): Message {
-  const told = thinOf(event);
+function thin(world: World, told: ThinEvent): Message {
   const payload = JSON.stringify(told);
   return {
     key: told.id,

@@ -1,3 +1,4 @@
+import { duesOfSent } from '../billing/overdue.ts';
 import { advanceDraft, collect } from '../billing/renew.ts';
 import { expireSession } from '../checkout/sessions.ts';
 import { settleIntent } from '../payments/intents.ts';
@@ -121,8 +122,11 @@ function dueOfInvoice(world: World, id: string): ReturnType<DueOf> {
     const dues = at == null ? [] : [{ at, happen: () => advanceDraft(world, invoice) }];
     return { customer: invoice.customer, dues };
   }
-  if (invoice?.status !== 'open' || invoice.next_payment_attempt === null) {
+  if (invoice?.status !== 'open') {
     return null;
+  }
+  if (invoice.next_payment_attempt === null) {
+    return { customer: invoice.customer, dues: duesOfSent(world, invoice) };
   }
   const again = () => {
     const tried = world.store.put('invoice', { ...invoice, next_payment_attempt: null });

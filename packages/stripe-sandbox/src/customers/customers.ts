@@ -1,4 +1,4 @@
-import { readAddress } from '../api/address.ts';
+import { readAddress, readRecipient } from '../api/address.ts';
 import { noSuch } from '../api/errors.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
@@ -143,24 +143,12 @@ function readProfile(params: Params): Partial<Customer> {
     changes.address = readAddress(params.object('address'));
   }
   if (params.has('shipping')) {
-    changes.shipping = readShipping(params.object('shipping'));
+    changes.shipping = readRecipient(params.object('shipping'));
   }
   if (params.has('preferred_locales')) {
     changes.preferred_locales = params.texts('preferred_locales');
   }
   return changes;
-}
-
-function readShipping(shipping: Params | undefined): Customer['shipping'] {
-  if (shipping === undefined) {
-    return null;
-  }
-  const address = readAddress(shipping.object('address'));
-  return {
-    ...(address === null ? {} : { address }),
-    name: shipping.need('name'),
-    phone: shipping.text('phone') ?? null,
-  };
 }
 
 function updateCustomer(world: World, before: Customer, params: Params): Customer {

@@ -1,5 +1,6 @@
 import { present, type Shown } from '../api/present.ts';
 import type { StripeEvent } from '../shapes.ts';
+import type { ThinEvent } from '../store/records.ts';
 import { newId, readOffset, type World } from '../world.ts';
 import { destinationsFor } from './destinations.ts';
 import { isOldShape, toVersion } from './versions.ts';
@@ -62,7 +63,7 @@ function record(world: World, { type, shown, previous }: Happened): void {
 export function tellOnceKept(world: World, id: string): void {
   if (world.told.length > 0) {
     setImmediate(() => {
-      const event = world.store.get('event', id);
+      const event = world.store.get('event', id) ?? world.store.get('thin_event', id);
       if (event !== undefined) {
         tellAll(world, event);
       }
@@ -70,7 +71,7 @@ export function tellOnceKept(world: World, id: string): void {
   }
 }
 
-function tellAll(world: World, event: StripeEvent): void {
+function tellAll(world: World, event: StripeEvent | ThinEvent): void {
   for (const tell of world.told) {
     tell(event);
   }

@@ -1,9 +1,9 @@
 import type { ThinEvent } from '../store/records.ts';
 import { newId, type World } from '../world.ts';
-import { schedule } from './emit.ts';
+import { schedule, tellOnceKept } from './emit.ts';
 import { THIN_ID } from './thin.ts';
 
-/** Tells what has no snapshot to the destinations that want it. */
+/** Tells what has no snapshot to the destinations that want it, and to whoever listens with the CLI. */
 export function tellThin(world: World, told: Pick<ThinEvent, 'type' | 'related_object' | 'data'>) {
   const event = world.store.put('thin_event', {
     id: `${THIN_ID}${newId('x', 40).slice(2)}`,
@@ -12,6 +12,7 @@ export function tellThin(world: World, told: Pick<ThinEvent, 'type' | 'related_o
     created: new Date(world.now() * 1000).toISOString(),
     ...told,
   });
+  tellOnceKept(world, event.id);
   for (const { id, status, ...one } of world.store.all('event_destination')) {
     const wants = one.enabled_events.includes(told.type) || one.enabled_events.includes('*');
     if (status === 'enabled' && one.event_payload === 'thin' && wants) {

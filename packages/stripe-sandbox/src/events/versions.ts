@@ -66,7 +66,7 @@ function olderInvoice(world: World, object: Shown, date: string): Shown {
     payment_intent: intent?.id ?? null,
     charge: intent?.latest_charge ?? null,
     paid: (object as unknown as Invoice).status === 'paid',
-    paid_out_of_band: false,
+    paid_out_of_band: Number(object['amount_paid_off_stripe'] ?? 0) > 0,
     quote: (parent as InvoiceParent | null)?.quote_details?.quote ?? null,
     discount: null,
     tax: isTaxed ? sumOf(taxes as Tax[]) : null,

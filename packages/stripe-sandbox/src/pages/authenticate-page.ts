@@ -38,7 +38,8 @@ export function answerAuthentication(world: World, id: string, approved: boolean
     const session =
       plan.session === null ? undefined : world.store.get('checkout_session', plan.session);
     if (session === undefined) {
-      return plan.returnUrl ?? `${world.baseUrl()}/sandbox`;
+      const page = plan.invoice === null ? '/sandbox' : `/invoices/${plan.invoice}`;
+      return plan.returnUrl ?? `${world.baseUrl()}${page}`;
     }
     return session.status === 'complete'
       ? afterwards(world, session)

@@ -97,7 +97,7 @@ ${cancelForm(session.id)}`,
   );
 }
 
-function errorNotice({ error }: { error?: string | undefined }): Html | '' {
+export function errorNotice({ error }: { error?: string | undefined }): Html | '' {
   return error === undefined
     ? ''
     : html`<p class="notice bad" role="alert" data-testid="error">${error}</p>`;

@@ -14,14 +14,17 @@ import {
   pressPay,
   type Step,
 } from './checkout-actions.ts';
-import { checkoutPage } from './checkout-page.ts';
+import { type CheckoutNotice, checkoutPage } from './checkout-page.ts';
 import { document, type Html, PAGE_HEADERS } from './html.ts';
+import { pressPayInvoice } from './invoice-actions.ts';
 import { invoicePage, receiptPage } from './invoice-page.ts';
 import { confirmFlow, portalOrFlowPage } from './portal-flow-page.ts';
 import { portalAction } from './portal-page.ts';
 
 /** The pages that buyers see: checkout, 3-D Secure, portal, invoices. */
 export function mountPages(app: Hono, world: World): void {
+  const step = (context: Context, act: Form['act']) =>
+    stepped(context, { act, page: (id, notice) => checkoutPage(world, id, notice) });
   app.get('/c/pay/:id', (context) =>
     shown(context, () =>
       checkoutPage(world, context.req.param('id'), {
@@ -32,23 +35,21 @@ export function mountPages(app: Hono, world: World): void {
       }),
     ),
   );
-  app.post('/c/pay/:id', (context) =>
-    stepped(world, context, (id, fields) => pressPay(world, id, fields)),
-  );
+  app.post('/c/pay/:id', (context) => step(context, (id, fields) => pressPay(world, id, fields)));
   app.post('/c/pay/:id/promotion', (context) =>
-    stepped(world, context, (id, fields) => applyPromotion(world, id, fields['code'] ?? '')),
+    step(context, (id, fields) => applyPromotion(world, id, fields['code'] ?? '')),
   );
   app.post('/c/pay/:id/quantity', (context) =>
-    stepped(world, context, (id, fields) => changeQuantity(world, id, fields)),
+    step(context, (id, fields) => changeQuantity(world, id, fields)),
   );
   app.post('/c/pay/:id/amount', (context) =>
-    stepped(world, context, (id, fields) => changeAmount(world, id, fields)),
+    step(context, (id, fields) => changeAmount(world, id, fields)),
   );
   app.post('/c/pay/:id/optional', (context) =>
-    stepped(world, context, (id, fields) => chooseOptional(world, id, fields)),
+    step(context, (id, fields) => chooseOptional(world, id, fields)),
   );
   app.post('/c/pay/:id/cancel', (context) =>
-    stepped(world, context, (id) => ({ to: pressCancel(world, id) })),
+    step(context, (id) => ({ to: pressCancel(world, id) })),
   );
   app.get('/link/:id', (context) =>
     redirected(context, () => {
@@ -92,6 +93,12 @@ function mountBillingPages(app: Hono, world: World): void {
   app.get('/invoices/:id', (context) =>
     shown(context, () => invoicePage(world, context.req.param('id'))),
   );
+  app.post('/invoices/:id', (context) =>
+    stepped(context, {
+      act: (id, fields) => pressPayInvoice(world, id, fields),
+      page: (id, notice) => invoicePage(world, id, notice),
+    }),
+  );
   app.get('/invoices/:id/pdf', (context) =>
     context.redirect(`/invoices/${context.req.param('id')}`),
   );
@@ -100,19 +107,21 @@ function mountBillingPages(app: Hono, world: World): void {
   );
 }
 
-async function stepped(
-  world: World,
-  context: Context,
-  act: (id: string, fields: Record<string, string>) => Step,
-): Promise<Response> {
+/** A form of a page: what it does, and the page again where that was refused. */
+type Form = {
+  act: (id: string, fields: Record<string, string>) => Step;
+  page: (id: string, notice: CheckoutNotice) => Html;
+};
+
+async function stepped(context: Context, form: Form): Promise<Response> {
   const fields = await readFields(context);
   const id = context.req.param('id') ?? '';
   try {
-    const step = act(id, fields);
+    const step = form.act(id, fields);
     if ('to' in step) {
       return context.redirect(step.to, 303);
     }
-    return shown(context, () => checkoutPage(world, id, step));
+    return shown(context, () => form.page(id, step));
   } catch (error) {
     return failed(context, error);
   }

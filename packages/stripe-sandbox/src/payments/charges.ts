@@ -53,7 +53,7 @@ export type Charged = Pick<
   | 'metadata'
   | 'receipt_email'
   | 'presentment_details'
-> & { id: string | null };
+> & { id: string | null; shipping?: PaymentIntent['shipping'] };
 
 /** Charges the method once for the intent, and tells what came of it. */
 export function addCharge(
@@ -103,7 +103,7 @@ export function addCharge(
     receipt_url: outcome === 'failed' ? null : `${world.baseUrl()}/receipts/${id}`,
     refunded: false,
     review: null,
-    shipping: null,
+    shipping: intent.shipping ?? null,
     source: null,
     source_transfer: null,
     statement_descriptor: null,

@@ -1,3 +1,4 @@
+import { readRecipient } from '../api/address.ts';
 import { ApiError, invalid, noSuch, type StripeErrorBody } from '../api/errors.ts';
 import { readAmount } from '../api/money.ts';
 import { filtered, momentFilter, page } from '../api/page.ts';
@@ -39,10 +40,24 @@ function createIntent(world: World, params: Params): PaymentIntent {
       setupFutureUsage: params.text('setup_future_usage') ?? null,
       ...(types.length > 0 ? { methodTypes: types } : {}),
       receiptEmail: params.text('receipt_email') ?? null,
+      shipping: readShipping(params),
       plan: { returnUrl: params.text('return_url') ?? null },
     });
     return params.flag('confirm') ? confirmAsAsked(world, intent, params) : intent;
   });
+}
+
+/** To whom, and by whom, what is paid for is sent. */
+function readShipping(params: Params): PaymentIntent['shipping'] {
+  const given = params.object('shipping');
+  const recipient = readRecipient(given);
+  return recipient === null
+    ? null
+    : {
+        ...recipient,
+        carrier: given?.text('carrier') ?? null,
+        tracking_number: given?.text('tracking_number') ?? null,
+      };
 }
 
 const UNPAID = ['requires_payment_method', 'requires_confirmation', 'requires_action'];
@@ -62,7 +77,8 @@ function confirmAsAsked(world: World, intent: PaymentIntent, params: Params): Pa
     );
   }
   refuseForeignMethod(world, method, intent.customer);
-  const confirmed = confirmIntent(world, intent, {
+  const sent = params.has('shipping') ? { ...intent, shipping: readShipping(params) } : intent;
+  const confirmed = confirmIntent(world, sent, {
     method,
     offSession: params.flag('off_session') ?? false,
     returnUrl: params.text('return_url'),
@@ -112,6 +128,7 @@ function updateIntent(world: World, before: PaymentIntent, params: Params): Paym
             before.status === 'requires_payment_method' ? 'requires_confirmation' : before.status,
         }),
     receipt_email: params.text('receipt_email') ?? before.receipt_email,
+    ...(params.has('shipping') ? { shipping: readShipping(params) } : {}),
     setup_future_usage: params.text('setup_future_usage') ?? before.setup_future_usage,
     description: params.text('description') ?? before.description,
     metadata: params.metadata(before.metadata),

@@ -19,6 +19,7 @@ export type NewIntent = {
   setupFutureUsage?: string | null;
   methodTypes?: string[];
   receiptEmail?: string | null;
+  shipping?: PaymentIntent['shipping'];
   /** What the buyer is shown, where it is another currency. */
   presentment?: PaymentIntent['presentment_details'];
   plan?: Partial<IntentPlan>;
@@ -74,7 +75,7 @@ export function addIntent(world: World, input: NewIntent): PaymentIntent {
     receipt_email: input.receiptEmail ?? null,
     review: null,
     setup_future_usage: input.setupFutureUsage ?? null,
-    shipping: null,
+    shipping: input.shipping ?? null,
     source: null,
     statement_descriptor: null,
     statement_descriptor_suffix: null,

@@ -12,6 +12,7 @@ import {
   finalizeQuote,
   mustBe,
   needQuote,
+  readCollection,
 } from './quotes.ts';
 
 const PATH = '/v1/quotes';
@@ -31,7 +32,13 @@ function updateQuote(world: World, before: Quote, params: Params): Quote {
     world.store.put('quote_plan', { ...plan, lines });
   }
   const sums = totals(lines, { trial: false });
+  const { method, days } = readCollection(params, {
+    method: before.collection_method,
+    days: before.invoice_settings.days_until_due,
+  });
   return changeQuote(world, before, {
+    collection_method: method,
+    invoice_settings: { ...before.invoice_settings, days_until_due: days },
     amount_subtotal: sums.amount_subtotal,
     amount_total: sums.amount_total,
     description: params.text('description') ?? before.description,

@@ -1,5 +1,6 @@
 import { invalid, missingParameter, noSuch } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
+import { COLLECTION_METHODS, type Collection, settleCollection } from '../billing/collection.ts';
 import { readDiscounts } from '../billing/discounts.ts';
 import { discountLines, readLines, totals } from '../checkout/lines.ts';
 import { runningCurrency } from '../customers/currency.ts';
@@ -19,6 +20,7 @@ export function createQuote(world: World, params: Params): Quote {
   if (first === undefined) {
     throw missingParameter('line_items');
   }
+  const collection = readCollection(params);
   const id = newId('qt');
   const redemptions = readDiscounts(world, params);
   const discounted = discountLines(world, lines, redemptions);
@@ -34,9 +36,7 @@ export function createQuote(world: World, params: Params): Quote {
     application_fee_amount: null,
     application_fee_percent: null,
     automatic_tax: { enabled: false, liability: null, provider: null, status: null },
-    collection_method:
-      params.oneOf('collection_method', ['charge_automatically', 'send_invoice']) ??
-      'charge_automatically',
+    collection_method: collection.method,
     computed: computedOf(discounted),
     created: world.now(),
     currency: first.currency,
@@ -52,7 +52,7 @@ export function createQuote(world: World, params: Params): Quote {
     invoice: null,
     invoice_settings: {
       custom_fields: null,
-      days_until_due: params.object('invoice_settings')?.integer('days_until_due') ?? null,
+      days_until_due: collection.days,
       description: null,
       footer: null,
       issuer: { type: 'self' },
@@ -78,6 +78,18 @@ export function createQuote(world: World, params: Params): Quote {
   });
   emit(world, 'quote.created', quote);
   return quote;
+}
+
+/** `collection_method` and `invoice_settings[days_until_due]`. */
+export function readCollection(params: Params, before?: Collection): Collection {
+  return settleCollection(
+    {
+      method: params.oneOf('collection_method', COLLECTION_METHODS),
+      days: params.object('invoice_settings')?.integer('days_until_due'),
+      param: 'invoice_settings[days_until_due]',
+    },
+    before,
+  );
 }
 
 /** What is due at once, and what each period. */

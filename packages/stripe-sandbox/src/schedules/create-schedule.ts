@@ -1,5 +1,6 @@
 import { invalid, missingParameter } from '../api/errors.ts';
 import { Params } from '../api/params.ts';
+import { COLLECTION_METHODS, type Collection, settleCollection } from '../billing/collection.ts';
 import { periodEnd } from '../billing/periods.ts';
 import { needSubscription } from '../billing/subscriptions.ts';
 import { refuseSecondCurrency } from '../customers/currency.ts';
@@ -10,7 +11,7 @@ import type { Price, SchedulePhase, Subscription, SubscriptionSchedule } from '.
 import { inTimeOf, newId, type World } from '../world.ts';
 import { changeSchedule } from './change-schedule.ts';
 import { spanOf, startSchedule } from './follow.ts';
-import { phaseOf, readPhases } from './phases.ts';
+import { phaseOf, readPhases, refuseWithoutDays } from './phases.ts';
 
 export const ENDS = ['release', 'cancel'] as const;
 const ALONE = ['phases', 'customer', 'start_date', 'end_behavior', 'default_settings'];
@@ -70,6 +71,7 @@ function createFrom(world: World, id: string, params: Params): SubscriptionSched
       phases: [phase],
       subscription: subscription.id,
       current: phase,
+      collection: { method: subscription.collection_method, days: subscription.days_until_due },
       ends: subscription.cancel_at === null ? 'release' : 'cancel',
     });
     const bound = world.store.put('subscription', { ...subscription, schedule: schedule.id });
@@ -120,9 +122,12 @@ type Made = {
   subscription?: string;
   current?: SchedulePhase;
   ends?: string;
+  collection?: Collection;
 };
 
 function addSchedule(world: World, params: Params, made: Made): SubscriptionSchedule {
+  const defaults = readDefaults(world, params, { ...made, before: null });
+  refuseWithoutDays(made.phases, defaults, params.name('phases'));
   const schedule = world.store.put('subscription_schedule', {
     id: newId('sub_sched'),
     object: 'subscription_schedule',
@@ -134,7 +139,7 @@ function addSchedule(world: World, params: Params, made: Made): SubscriptionSche
     current_phase: made.current === undefined ? null : spanOf(made.current),
     customer: made.customer,
     customer_account: null,
-    default_settings: readDefaults(world, params, { customer: made.customer, before: null }),
+    default_settings: defaults,
     end_behavior: params.oneOf('end_behavior', ENDS) ?? made.ends ?? 'release',
     livemode: false,
     metadata: params.metadata(),
@@ -153,11 +158,27 @@ function addSchedule(world: World, params: Params, made: Made): SubscriptionSche
 export function readDefaults(
   world: World,
   params: Params,
-  of: { customer: string; before: SubscriptionSchedule['default_settings'] | null },
+  of: {
+    customer: string;
+    before: SubscriptionSchedule['default_settings'] | null;
+    /** That of the subscription that it is made from. */
+    collection?: Collection;
+  },
 ): SubscriptionSchedule['default_settings'] {
   const given = params.object('default_settings');
   const { before } = of;
   const method = given?.text('default_payment_method');
+  const days = given?.object('invoice_settings')?.integer('days_until_due');
+  const collection = settleCollection(
+    {
+      method: given?.oneOf('collection_method', COLLECTION_METHODS),
+      days,
+      param: `${params.name('default_settings')}[invoice_settings][days_until_due]`,
+    },
+    before?.collection_method == null
+      ? of.collection
+      : { method: before.collection_method, days: before.invoice_settings.days_until_due },
+  );
   return {
     application_fee_percent: null,
     automatic_tax: { disabled_reason: null, enabled: false, liability: null },
@@ -166,10 +187,7 @@ export function readDefaults(
       before?.billing_cycle_anchor ??
       'automatic',
     billing_thresholds: null,
-    collection_method:
-      given?.oneOf('collection_method', ['charge_automatically', 'send_invoice']) ??
-      before?.collection_method ??
-      'charge_automatically',
+    collection_method: collection.method,
     default_payment_method:
       method === undefined
         ? (before?.default_payment_method ?? null)
@@ -178,10 +196,7 @@ export function readDefaults(
     invoice_settings: {
       account_tax_ids: null,
       custom_fields: null,
-      days_until_due:
-        given?.object('invoice_settings')?.integer('days_until_due') ??
-        before?.invoice_settings.days_until_due ??
-        null,
+      days_until_due: collection.days,
       description: null,
       footer: null,
       issuer: { type: 'self' },

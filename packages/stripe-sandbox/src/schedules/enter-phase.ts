@@ -7,6 +7,7 @@ import { amountOf } from '../catalog/amount.ts';
 import { needPrice } from '../catalog/prices.ts';
 import type { SchedulePhase, Subscription, SubscriptionSchedule } from '../shapes.ts';
 import type { World } from '../world.ts';
+import { collectionOf } from './phases.ts';
 
 /** Makes the subscription that a schedule's first phase describes. */
 export function beginSubscription(
@@ -15,6 +16,7 @@ export function beginSubscription(
   phase: SchedulePhase,
 ): Subscription {
   const settings = schedule.default_settings;
+  const collection = collectionOf(phase, settings);
   return addSubscription(world, {
     customer: schedule.customer,
     currency: phase.currency,
@@ -29,10 +31,8 @@ export function beginSubscription(
     trialEnd: phase.trial_end,
     defaultPaymentMethod: phase.default_payment_method ?? methodOf(settings.default_payment_method),
     discounts: redemptionsOf(world, phase),
-    collectionMethod:
-      phase.collection_method ?? settings.collection_method ?? 'charge_automatically',
-    daysUntilDue:
-      phase.invoice_settings?.days_until_due ?? settings.invoice_settings.days_until_due,
+    collectionMethod: collection.method,
+    daysUntilDue: collection.days,
     cancelAt: schedule.end_behavior === 'cancel' ? lastEnd(schedule) : null,
     schedule: schedule.id,
     startDate: phase.start_date,
@@ -60,7 +60,7 @@ export function applyPhase(
   { phase, prorations, begins }: { phase: SchedulePhase; prorations: string; begins: boolean },
 ): void {
   const subscription = begins ? withExtras(world, before, phase) : before;
-  const fields = fieldsOf(subscription, phase);
+  const fields = fieldsOf(world, subscription, phase);
   const items = itemUpdates(world, subscription, phase);
   const discounts = discountsOf(world, subscription, phase);
   const restarts = begins && phase.billing_cycle_anchor === 'phase_start';
@@ -113,17 +113,23 @@ function changesCycle(world: World, subscription: Subscription, phase: ScheduleP
 }
 
 /** An empty value in a phase's metadata takes the key off; the others are added or replaced. */
-function fieldsOf(subscription: Subscription, phase: SchedulePhase): Partial<Subscription> {
+function fieldsOf(
+  world: World,
+  subscription: Subscription,
+  phase: SchedulePhase,
+): Partial<Subscription> {
+  const schedule = world.store.get('subscription_schedule', subscription.schedule ?? '');
+  const collection =
+    schedule === undefined ? undefined : collectionOf(phase, schedule.default_settings);
   return {
     metadata: { ...subscription.metadata, ...phase.metadata },
     ...(phase.default_payment_method === null
       ? {}
       : { default_payment_method: phase.default_payment_method }),
-    ...(phase.collection_method === null ? {} : { collection_method: phase.collection_method }),
-    ...(phase.description === null ? {} : { description: phase.description }),
-    ...(phase.invoice_settings?.days_until_due == null
+    ...(collection === undefined
       ? {}
-      : { days_until_due: phase.invoice_settings.days_until_due }),
+      : { collection_method: collection.method, days_until_due: collection.days }),
+    ...(phase.description === null ? {} : { description: phase.description }),
   };
 }
 

@@ -1,10 +1,11 @@
 import { invalid, missingParameter } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
+import { COLLECTION_METHODS, type Collection, settleCollection } from '../billing/collection.ts';
 import { addIntervals } from '../billing/periods.ts';
 import { needCoupon, needPromotionCode } from '../catalog/coupons.ts';
 import { needPrice, priceOfLine } from '../catalog/prices.ts';
 import { ownPaymentMethod } from '../customers/payment-methods.ts';
-import type { SchedulePhase, Subscription } from '../shapes.ts';
+import type { SchedulePhase, Subscription, SubscriptionSchedule } from '../shapes.ts';
 import type { World } from '../world.ts';
 
 const PRORATIONS = ['create_prorations', 'always_invoice', 'none'] as const;
@@ -157,28 +158,54 @@ function readPhase(
     ...blankPhase({ start: at.start, end: at.end, currency }),
     add_invoice_items: readExtras(world, phase, currency),
     billing_cycle_anchor: phase.oneOf('billing_cycle_anchor', ANCHORS) ?? null,
-    collection_method:
-      phase.oneOf('collection_method', ['charge_automatically', 'send_invoice']) ?? null,
+    collection_method: phase.oneOf('collection_method', COLLECTION_METHODS) ?? null,
     default_payment_method:
       method === undefined ? null : ownPaymentMethod(world, method, at.customer).id,
     description: phase.text('description') ?? null,
     discounts: readDiscounts(world, phase),
-    invoice_settings:
-      days === undefined
-        ? null
-        : {
-            account_tax_ids: null,
-            custom_fields: null,
-            days_until_due: days,
-            description: null,
-            footer: null,
-            issuer: null,
-          },
+    invoice_settings: days === undefined ? null : dueIn(days),
     items: at.items,
     metadata: phase.metadata(),
     proration_behavior: phase.oneOf('proration_behavior', PRORATIONS) ?? 'create_prorations',
     trial_end: trialEnd,
   };
+}
+
+function dueIn(days: number): NonNullable<SchedulePhase['invoice_settings']> {
+  return {
+    account_tax_ids: null,
+    custom_fields: null,
+    days_until_due: days,
+    description: null,
+    footer: null,
+    issuer: null,
+  };
+}
+
+/** How a phase is collected: what it does not say, the schedule's default settings do. */
+export function collectionOf(
+  { collection_method: method, invoice_settings: settings }: SchedulePhase,
+  defaults: SubscriptionSchedule['default_settings'],
+  param = 'days_until_due',
+): Collection {
+  return settleCollection(
+    { method: method ?? undefined, days: settings?.days_until_due ?? undefined, param },
+    {
+      method: defaults.collection_method ?? 'charge_automatically',
+      days: defaults.invoice_settings.days_until_due,
+    },
+  );
+}
+
+/** Raises a 400 for a phase that sends invoices without saying when they are due. */
+export function refuseWithoutDays(
+  phases: readonly SchedulePhase[],
+  defaults: SubscriptionSchedule['default_settings'],
+  param: string,
+): void {
+  for (const [nth, phase] of phases.entries()) {
+    collectionOf(phase, defaults, `${param}[${nth}][invoice_settings][days_until_due]`);
+  }
 }
 
 function readExtras(
@@ -191,7 +218,7 @@ function readExtras(
     discounts: [],
     metadata: extra.metadata(),
     period: { start: { type: 'phase_start' }, end: { type: 'phase_end' } },
-    price: priceOfLine(world, extra, currency).id,
+    price: priceOfLine(world, extra, currency, { credits: true }).id,
     quantity: extra.integer('quantity') ?? 1,
     tax_rates: [],
   }));
@@ -257,6 +284,8 @@ export function phaseOf(subscription: Subscription): SchedulePhase {
       discount,
       promotion_code: null,
     })),
+    invoice_settings:
+      subscription.days_until_due === null ? null : dueIn(subscription.days_until_due),
     items: phaseItems(subscription),
     metadata: { ...subscription.metadata },
     trial_end: subscription.status === 'trialing' ? subscription.trial_end : null,

@@ -10,7 +10,7 @@ import { changeSchedule } from './change-schedule.ts';
 import { createSchedule, ENDS, readDefaults, refusePauses } from './create-schedule.ts';
 import { applyPhase } from './enter-phase.ts';
 import { currentPhase, enterPhase, planTheEnd, releaseSchedule, spanOf } from './follow.ts';
-import { readPhases } from './phases.ts';
+import { readPhases, refuseWithoutDays } from './phases.ts';
 
 function mustRun(schedule: SubscriptionSchedule, verb: string): SubscriptionSchedule {
   if (schedule.status !== 'not_started' && schedule.status !== 'active') {
@@ -35,11 +35,13 @@ export function updateSchedule(
   const phases = params.has('phases') ? phasesAfter(world, before, params) : before.phases;
   const current = before.status === 'active' ? needCurrent(world, before, phases) : undefined;
   const isSame = current?.start_date === before.current_phase?.start_date;
+  const defaults = readDefaults(world, params, {
+    customer: before.customer,
+    before: before.default_settings,
+  });
+  refuseWithoutDays(phases, defaults, params.name('phases'));
   const schedule = changeSchedule(world, before, {
-    default_settings: readDefaults(world, params, {
-      customer: before.customer,
-      before: before.default_settings,
-    }),
+    default_settings: defaults,
     end_behavior: params.oneOf('end_behavior', ENDS) ?? before.end_behavior,
     metadata: params.metadata(before.metadata ?? {}),
     phases,

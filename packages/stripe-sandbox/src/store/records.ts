@@ -109,7 +109,13 @@ export type DraftLine = {
 };
 
 /** `drafts`: the lines of an invoice that is still a draft, for adding to them. */
-export type InvoicePlan = { id: string; finalizesAt: number | null; drafts: DraftLine[] };
+export type InvoicePlan = {
+  id: string;
+  finalizesAt: number | null;
+  drafts: DraftLine[];
+  /** Of one that is sent: 1 once it was overdue, 2 after the additional deadline. */
+  overdueSteps?: number;
+};
 export type SubscriptionState = {
   id: string;
   trialWillEndSent: boolean;
