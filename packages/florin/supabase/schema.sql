@@ -1672,8 +1672,9 @@ begin
            coalesce(array_agg(p.payment_id), array[]::text[])
       into payments, v_subscription_id, v_found
       from billing.payments p
-     where p.payment_id in (
-       select a.payment_id from billing.payment_aliases a where a.alias = any (p_aliases));
+     -- An array, not a join: planned while the table is small, a join would go on reading all of it.
+     where p.payment_id = any (array(
+       select a.payment_id from billing.payment_aliases a where a.alias = any (p_aliases)));
   end if;
   if p_customer_id is not null then
     select c.account_id into customer_account_id
@@ -1910,8 +1911,9 @@ begin
     insert into billing.payments (payment_id, same_as, created_at, updated_at)
       select n.name, p_id, null, null
         from unnest(p_other_names) n (name)
-       where not exists (
-         select from billing.payments p where p.payment_id = n.name and p.same_as = p_id);
+       -- A subquery, not a join: planned while the table is small, a join would go on reading all of it.
+       where (select p.same_as from billing.payments p where p.payment_id = n.name)
+             is distinct from p_id;
   end if;
 end;
 $$;

@@ -124,8 +124,9 @@ begin
     insert into billing.payments (payment_id, same_as, created_at, updated_at)
       select n.name, p_id, null, null
         from unnest(p_other_names) n (name)
-       where not exists (
-         select from billing.payments p where p.payment_id = n.name and p.same_as = p_id);
+       -- A subquery, not a join: planned while the table is small, a join would go on reading all of it.
+       where (select p.same_as from billing.payments p where p.payment_id = n.name)
+             is distinct from p_id;
   end if;
 end;
 $$;

@@ -51,8 +51,9 @@ begin
            coalesce(array_agg(p.payment_id), array[]::text[])
       into payments, v_subscription_id, v_found
       from billing.payments p
-     where p.payment_id in (
-       select a.payment_id from billing.payment_aliases a where a.alias = any (p_aliases));
+     -- An array, not a join: planned while the table is small, a join would go on reading all of it.
+     where p.payment_id = any (array(
+       select a.payment_id from billing.payment_aliases a where a.alias = any (p_aliases)));
   end if;
   if p_customer_id is not null then
     select c.account_id into customer_account_id
