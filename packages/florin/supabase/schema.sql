@@ -1655,6 +1655,7 @@ COMMENT ON FUNCTION billing.read_seats(p_prices text[], p_account_id uuid) IS 'T
 CREATE FUNCTION billing.read_state(p_event_id text, p_aliases text[], p_customer_id text, p_subscription_id text, p_joined_subscriptions text[], p_whole_subscription boolean, OUT event_status text, OUT event_attempts integer, OUT customer_account_id uuid, OUT subscription jsonb, OUT subscription_read jsonb, OUT payments jsonb, OUT relatives jsonb) RETURNS record
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
+    SET enable_seqscan TO 'off'
     AS $$
 declare
   v_subscription_id text := p_subscription_id;
@@ -1672,7 +1673,6 @@ begin
            coalesce(array_agg(p.payment_id), array[]::text[])
       into payments, v_subscription_id, v_found
       from billing.payments p
-     -- An array, not a join: planned while the table is small, a join would go on reading all of it.
      where p.payment_id = any (array(
        select a.payment_id from billing.payment_aliases a where a.alias = any (p_aliases)));
   end if;

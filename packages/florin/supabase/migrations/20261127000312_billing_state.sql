@@ -34,6 +34,8 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+-- Planned while the tables are small, it would go on reading all of them.
+set enable_seqscan = off
 as $$
 declare
   v_subscription_id text := p_subscription_id;
@@ -51,7 +53,6 @@ begin
            coalesce(array_agg(p.payment_id), array[]::text[])
       into payments, v_subscription_id, v_found
       from billing.payments p
-     -- An array, not a join: planned while the table is small, a join would go on reading all of it.
      where p.payment_id = any (array(
        select a.payment_id from billing.payment_aliases a where a.alias = any (p_aliases)));
   end if;
