@@ -44,6 +44,7 @@ export {
   type JsonLimits,
   type JsonObject,
   type StorableJson,
+  stringifyStorable,
   toPlainJson,
   toStorableJson,
 } from './json.ts';

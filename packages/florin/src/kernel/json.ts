@@ -117,6 +117,12 @@ export function toStorableJson(text: string): StorableJson | undefined {
   return { value: storable, json: JSON.stringify(storable), changed: true };
 }
 
+/** `value` as JSON that jsonb holds. */
+export function stringifyStorable(value: unknown): string {
+  const json = JSON.stringify(value);
+  return ESCAPED_UNSTORABLE.test(json) ? (toStorableJson(json)?.json ?? json) : json;
+}
+
 function isStorable(
   value: unknown,
   { depth, areTextsStorable }: { depth: number; areTextsStorable: boolean },

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Executor, Row, SqlValue, Statement } from '../db/index.ts';
 import type { Command, PaymentWrite, Plan } from '../fulfillment/index.ts';
-import { FlorinError, toStorableJson, toStorableText } from '../kernel/index.ts';
+import { FlorinError, stringifyStorable, toStorableText } from '../kernel/index.ts';
 import type { EventInHand } from './in-hand.ts';
 import type { EventStatus } from './inbox.ts';
 import type { ReadSubscription, StoredPayment } from './read-state.ts';
@@ -67,8 +67,6 @@ const APPLY_COMMANDS: Statement = {
 };
 
 const LOCK_NOT_AVAILABLE = '55P03';
-/** NUL and half surrogate pairs, as JSON.stringify writes them. */
-const UNSTORABLE_ESCAPE = /\\u(?:0000|d[89a-f])/;
 
 export type PlanWrite = {
   /** The event that was decided on; null for a job. */
@@ -126,7 +124,7 @@ export function isLocked(error: unknown): boolean {
  * moves credits once.
  */
 export async function applyCommands(db: Executor, commands: readonly Command[]): Promise<void> {
-  await db.query(APPLY_COMMANDS, [storableJson(commands)], { lane: commands[0]?.accountId });
+  await db.query(APPLY_COMMANDS, [stringifyStorable(commands)], { lane: commands[0]?.accountId });
 }
 
 /** What the parameters are read from. */
@@ -155,6 +153,7 @@ function toValues(write: PlanWrite): SqlValue[] {
   return READERS.map((read) => toValue(read(parts)));
 }
 
+/** Texts of Stripe's come along with answers too, not in the event alone. */
 function toValue(value: unknown): SqlValue {
   if (typeof value === 'string') {
     return toStorableText(value);
@@ -162,7 +161,7 @@ function toValue(value: unknown): SqlValue {
   if (typeof value !== 'object' || value === null) {
     return (value ?? null) as number | boolean | null;
   }
-  return isTexts(value) ? value.map(toStorableText) : storableJson(value);
+  return isTexts(value) ? value.map(toStorableText) : stringifyStorable(value);
 }
 
 function isTexts(value: object): value is string[] {
@@ -176,7 +175,7 @@ function toJson(write: PlanWrite): string {
   for (const [index, read] of READERS.entries()) {
     const value = read(parts);
     if (value !== undefined && value !== null) {
-      fields.push(`"${NAMES[index]}":${storableJson(value)}`);
+      fields.push(`"${NAMES[index]}":${stringifyStorable(value)}`);
     }
   }
   return `{${fields.join(',')}}`;
@@ -206,12 +205,6 @@ type RelativeInput = {
 
 function orNone<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length === 0 ? undefined : list;
-}
-
-/** Texts of Stripe's come along with answers too, not in the event alone. */
-function storableJson(value: unknown): string {
-  const json = JSON.stringify(value);
-  return UNSTORABLE_ESCAPE.test(json) ? (toStorableJson(json)?.json ?? json) : json;
 }
 
 function keyOfPayment(write: PlanWrite): PaymentKey | undefined {
