@@ -165,6 +165,11 @@ describe('a preview of an invoice', () => {
       invoice_items: [{ amount: 300, currency: 'usd' }],
     });
     expect(alone.total).toBe(300);
+    const counted = await stripe.invoices.createPreview({
+      customer,
+      invoice_items: [{ unit_amount: 150, quantity: 2, currency: 'usd' }],
+    });
+    expect(counted.total).toBe(300);
     await expect(stripe.invoices.createPreview({ customer })).rejects.toMatchObject({
       code: 'invoice_upcoming_none',
     });

@@ -2,8 +2,6 @@ import { invalid, noSuch } from '../api/errors.ts';
 import { filtered, page } from '../api/page.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
-import { amountOf } from '../catalog/amount.ts';
-import { amountIn } from '../catalog/price-forms.ts';
 import { needPrice, priceNamed } from '../catalog/prices.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { needCustomer } from '../customers/customers.ts';
@@ -13,6 +11,7 @@ import { inTimeOf, type World } from '../world.ts';
 import { appendLine, dropLine, setLines } from './invoice-amounts.ts';
 import { addInvoiceItem, lineOfItem } from './invoice-items.ts';
 import { needInvoice } from './invoices.ts';
+import { readItemAmount } from './item-amount.ts';
 import { pricingOf } from './lines.ts';
 
 function createItem(world: World, params: Params): InvoiceItem {
@@ -23,11 +22,7 @@ function createItem(world: World, params: Params): InvoiceItem {
   const asked = params.text('currency')?.toLowerCase() ?? draft?.currency ?? subscription?.currency;
   const price = priceNamed(world, params, asked, { credits: true }) ?? null;
   const currency = asked ?? price?.currency ?? customer.currency ?? world.settings.currency;
-  const unit = amountIn(params, 'unit_amount', { credits: true });
-  const amount =
-    params.integer('amount') ??
-    (unit === undefined ? undefined : Math.round(unit * quantity)) ??
-    (price === null ? undefined : amountOf(price, { quantity, currency }));
+  const amount = readItemAmount(params, { price, quantity, currency });
   if (amount === undefined) {
     throw invalid('You must pass either amount or pricing.', { param: 'amount' });
   }
@@ -76,20 +71,16 @@ function updateItem(world: World, before: InvoiceItem, params: Params): InvoiceI
   const price = named ?? (known === undefined ? null : needPrice(world, known));
   const quantity = params.integer('quantity') ?? before.quantity;
   const priced = price !== null && (named !== undefined || quantity !== before.quantity);
-  const unit = amountIn(params, 'unit_amount', { credits: true });
+  const { currency } = before;
   const amount =
-    params.integer('amount') ??
-    (unit === undefined ? undefined : Math.round(unit * quantity)) ??
-    (priced ? amountOf(price, { quantity, currency: before.currency }) : before.amount);
+    readItemAmount(params, { price: priced ? price : null, quantity, currency }) ?? before.amount;
   const item = world.store.put('invoice_item', {
     ...before,
     amount,
     quantity,
     quantity_decimal: String(quantity),
     pricing:
-      price === null
-        ? null
-        : pricingOf(price, { amount, quantity, currency: before.currency, proration: false }),
+      price === null ? null : pricingOf(price, { amount, quantity, currency, proration: false }),
     description: params.text('description') ?? before.description,
     discountable: params.flag('discountable') ?? before.discountable,
     period: readPeriod(params) ?? before.period,

@@ -1,6 +1,5 @@
 import { invalid, missingParameter } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
-import { amountOf } from '../catalog/amount.ts';
 import { priceNamed } from '../catalog/prices.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { emit } from '../events/emit.ts';
@@ -10,6 +9,7 @@ import type { World } from '../world.ts';
 import { setLines } from './invoice-amounts.ts';
 import { addInvoiceItem, lineOfItem } from './invoice-items.ts';
 import { needInvoice } from './invoices.ts';
+import { readItemAmount } from './item-amount.ts';
 
 function mustBeDraft(invoice: Invoice): Invoice {
   if (invoice.status !== 'draft') {
@@ -54,9 +54,7 @@ function draftOf(world: World, invoice: Invoice, line: Params): DraftLine {
   const { currency } = invoice;
   const price = priceNamed(world, line, currency) ?? null;
   const quantity = line.integer('quantity') ?? 1;
-  const amount =
-    line.integer('amount') ??
-    (price === null ? undefined : amountOf(price, { quantity, currency }));
+  const amount = readItemAmount(line, { price, quantity, currency });
   if (amount === undefined) {
     throw missingParameter(line.name('amount'));
   }
@@ -104,8 +102,11 @@ function changedDraft(world: World, draft: DraftLine, asked: Params): DraftLine 
     price,
     quantity,
     amount:
-      asked.integer('amount') ??
-      (priced ? amountOf(price, { quantity, currency: draft.currency }) : draft.amount),
+      readItemAmount(asked, {
+        price: priced ? price : null,
+        quantity,
+        currency: draft.currency,
+      }) ?? draft.amount,
     description: asked.text('description') ?? draft.description,
     discountable: asked.flag('discountable') ?? draft.discountable ?? !draft.proration,
     period: {

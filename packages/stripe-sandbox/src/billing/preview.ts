@@ -1,7 +1,6 @@
 import { ApiError, invalid, missingParameter } from '../api/errors.ts';
 import type { Params } from '../api/params.ts';
 import type { Route } from '../api/route.ts';
-import { amountOf } from '../catalog/amount.ts';
 import { priceNamed } from '../catalog/prices.ts';
 import { readTaxRates } from '../catalog/tax-rates.ts';
 import { runningCurrency } from '../customers/currency.ts';
@@ -19,6 +18,7 @@ import { readDiscounts } from './discounts.ts';
 import { endSubscription } from './end-subscription.ts';
 import { addInvoiceItem, takePendingItems } from './invoice-items.ts';
 import { addInvoice } from './invoices.ts';
+import { readItemAmount } from './item-amount.ts';
 import { prorate } from './proration.ts';
 import { readCycle } from './read-cycle.ts';
 import { readItems, readUpdate } from './read-subscription.ts';
@@ -123,9 +123,7 @@ function addPreviewItems(
     const price = priceNamed(world, item, asked, { credits: true }) ?? null;
     const quantity = item.integer('quantity') ?? 1;
     const currency = asked ?? price?.currency ?? world.settings.currency;
-    const amount =
-      item.integer('amount') ??
-      (price === null ? undefined : amountOf(price, { quantity, currency }));
+    const amount = readItemAmount(item, { price, quantity, currency });
     if (amount === undefined) {
       throw missingParameter(item.name('amount'));
     }
