@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
-import { endpointUnderTest, sandboxUnderTest, sdkFor } from './sandbox-under-test.ts';
+import { endpointUnderTest, meteredPrice, sandboxUnderTest, sdkFor } from './sandbox-under-test.ts';
 
 // https://docs.stripe.com/billing/subscriptions/usage-based/recording-usage-api
 
@@ -8,17 +8,7 @@ const DAY = 86_400;
 
 async function metered() {
   const { sandbox, stripe } = await sandboxUnderTest();
-  const meter = await stripe.billing.meters.create({
-    display_name: 'Pages',
-    event_name: 'pages',
-    default_aggregation: { formula: 'sum' },
-  });
-  const price = await stripe.prices.create({
-    product: 'prod_PRO_MONTHLY',
-    currency: 'usd',
-    unit_amount: 3,
-    recurring: { interval: 'month', usage_type: 'metered', meter: meter.id },
-  });
+  const { meter, price } = await meteredPrice(stripe, 'pages');
   const { id: customer } = await stripe.customers.create({
     payment_method: 'pm_card_visa',
     invoice_settings: { default_payment_method: 'pm_card_visa' },

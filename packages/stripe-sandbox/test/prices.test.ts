@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import { describe, expect, it } from 'vitest';
-import { sandboxUnderTest, types } from './sandbox-under-test.ts';
+import { meteredPrice, sandboxUnderTest, types } from './sandbox-under-test.ts';
 
 const TIERS: Stripe.PriceCreateParams.Tier[] = [
   { up_to: 10, unit_amount: 100 },
@@ -133,17 +133,7 @@ describe('a price', () => {
 describe('metered usage', () => {
   async function metered() {
     const { sandbox, stripe } = await sandboxUnderTest();
-    const meter = await stripe.billing.meters.create({
-      display_name: 'Minutes',
-      event_name: 'minutes',
-      default_aggregation: { formula: 'sum' },
-    });
-    const price = await stripe.prices.create({
-      product: 'prod_PRO_MONTHLY',
-      currency: 'usd',
-      unit_amount: 3,
-      recurring: { interval: 'month', usage_type: 'metered', meter: meter.id },
-    });
+    const { meter, price } = await meteredPrice(stripe, 'minutes');
     const customer = await customerWithCard(stripe);
     const subscription = await stripe.subscriptions.create({
       customer: customer.id,

@@ -79,6 +79,22 @@ export async function endpointUnderTest(answer: (nth: number) => number = () => 
   };
 }
 
+/** A meter that adds up `event`, and a price of 3 cents for each unit a month. */
+export async function meteredPrice(stripe: Stripe, event: string) {
+  const meter = await stripe.billing.meters.create({
+    display_name: event,
+    event_name: event,
+    default_aggregation: { formula: 'sum' },
+  });
+  const price = await stripe.prices.create({
+    product: 'prod_PRO_MONTHLY',
+    currency: 'usd',
+    unit_amount: 3,
+    recurring: { interval: 'month', usage_type: 'metered', meter: meter.id },
+  });
+  return { meter, price };
+}
+
 /** The types of all events, oldest first. */
 export function types(sandbox: Sandbox): string[] {
   return sandbox.events().map((event) => event.type);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { verifyLedger } from '../../../src/ledger/index.ts';
 import { ACCOUNT } from './objects.ts';
-import { shopOnSandbox, URLS } from './sandbox-shop.ts';
+import { shopOnSandbox, URLS, upgradeInMidMonth } from './sandbox-shop.ts';
 
 /** Basic costs 9 dollars or 8 euros, Pro 29 dollars or 20 euros: the shares differ between the currencies. */
 const EUROS = { price_BASIC_MONTHLY: 800, price_PRO_MONTHLY: 2000 };
@@ -37,18 +37,7 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
       await settle();
       expect(await shop.balance()).toBe(175);
 
-      const [subscription] = (await stripe.subscriptions.list()).data;
-      const item = subscription?.items.data[0];
-      if (subscription === undefined || item === undefined) {
-        throw new Error('There is no subscription.');
-      }
-      const half = Math.floor((item.current_period_start + item.current_period_end) / 2);
-      sandbox.advance({ seconds: half - sandbox.now() });
-      await stripe.subscriptions.update(subscription.id, {
-        items: [{ id: item.id, price: 'price_PRO_MONTHLY' }],
-        proration_behavior: 'always_invoice',
-        proration_date: half,
-      });
+      await upgradeInMidMonth({ sandbox, stripe });
       await settle();
       expect(await shop.balance()).toBe(175 - 50 + 250);
       const [upgrade] = (await stripe.invoices.list({ limit: 1 })).data;

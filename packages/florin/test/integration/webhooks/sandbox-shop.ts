@@ -76,6 +76,28 @@ export async function buyPack(
   return (paid.payment_intent as Stripe.PaymentIntent).latest_charge as Stripe.Charge;
 }
 
+/** Changes the only subscription to Pro, half a month from its start to its next, and has the rest invoiced. */
+export async function upgradeInMidMonth({
+  sandbox,
+  stripe,
+}: {
+  sandbox: Sandbox;
+  stripe: Stripe;
+}): Promise<Stripe.Subscription> {
+  const [subscription] = (await stripe.subscriptions.list()).data;
+  const item = subscription?.items.data[0];
+  if (subscription === undefined || item === undefined) {
+    throw new Error('There is no subscription.');
+  }
+  const half = Math.floor((item.current_period_start + item.current_period_end) / 2);
+  sandbox.advance({ seconds: half - sandbox.now() });
+  return stripe.subscriptions.update(subscription.id, {
+    items: [{ id: item.id, price: 'price_PRO_MONTHLY' }],
+    proration_behavior: 'always_invoice',
+    proration_date: half,
+  });
+}
+
 /** A subscription of one, paid for, half a month from its start to its next. */
 export async function subscribe(on: {
   sandbox: Sandbox;

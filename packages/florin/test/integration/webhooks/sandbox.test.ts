@@ -3,7 +3,7 @@ import { verifyLedger } from '../../../src/ledger/index.ts';
 import { dismissFraudWarning } from '../../../src/webhooks/index.ts';
 import { testCatalog } from './catalog.ts';
 import { ACCOUNT } from './objects.ts';
-import { buyPack, shopOnSandbox, subscribe, URLS } from './sandbox-shop.ts';
+import { buyPack, shopOnSandbox, subscribe, URLS, upgradeInMidMonth } from './sandbox-shop.ts';
 
 describe.each(['2026-10-28.endive', '2020-03-02'])(
   'the sandbox, delivering in %s, last events first and each twice',
@@ -54,18 +54,7 @@ describe.each(['2026-10-28.endive', '2020-03-02'])(
       await settle();
       expect(await shop.balance()).toBe(200);
 
-      const [subscription] = (await stripe.subscriptions.list()).data;
-      const item = subscription?.items.data[0];
-      if (subscription === undefined || item === undefined) {
-        throw new Error('There is no subscription.');
-      }
-      const half = Math.floor((item.current_period_start + item.current_period_end) / 2);
-      sandbox.advance({ seconds: half - sandbox.now() });
-      await stripe.subscriptions.update(subscription.id, {
-        items: [{ id: item.id, price: 'price_PRO_MONTHLY' }],
-        proration_behavior: 'always_invoice',
-        proration_date: half,
-      });
+      const subscription = await upgradeInMidMonth({ sandbox, stripe });
       await settle();
       expect(await shop.balance()).toBe(400);
 
