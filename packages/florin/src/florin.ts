@@ -118,8 +118,7 @@ export type FlorinLedger = {
   /** Right to the instant, whether or not a job ran; zeros for an unknown account. Writes nothing. */
   balance(accountId: string): ReturnType<typeof readBalance>;
   /**
-   * Why the balance is what it is: one item a grant; their `contributes` add up to available. Writes down
-   * which grants paid since the last time, once for each change.
+   * Why the balance is what it is: one item a grant; their `contributes` add up to available. Writes nothing.
    */
   explain(accountId: string): ReturnType<typeof explainBalance>;
   /** Many spends in one call and one commit, each accepted or refused on its own. */

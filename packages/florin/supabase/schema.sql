@@ -2152,9 +2152,12 @@ begin
   -- (docs/scale.md).
   select array_agg(e.entry_no), array_agg(e.axis_from), array_agg(-e.amount)
     into v_numbers, v_places, v_amounts
-    from credits.entries e
-   where e.account_id = p_account_id and e.entry_no between p_from_no and p_to_no
-     and e.axis_from is not null and e.amount < 0;
+    from (
+      -- Why it is ordered: ledger_tables.
+      select n.entry_no, n.axis_from, n.amount from credits.entries n
+       where n.account_id = p_account_id and n.entry_no between p_from_no and p_to_no
+         and n.axis_from is not null and n.amount < 0
+       order by n.entry_no) e;
   return query
     with paid as (
       select e.entry_no, e.needed, p.grant_id, p.amount
@@ -2762,9 +2765,12 @@ begin
     select to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD'),
            coalesce(-sum(e.amount) filter (where e.kind in ('spend', 'capture')), 0)::bigint,
            coalesce(sum(e.amount) filter (where e.kind = 'grant'), 0)::bigint
-      from credits.entries e
-     where e.account_id = p_account_id and e.created_at >= p_from and e.created_at < p_to
-       and e.entry_no >= v_first and e.entry_no < v_last
+      from (
+        -- Why it is ordered: ledger_tables.
+        select n.created_at, n.kind, n.amount from credits.entries n
+         where n.account_id = p_account_id and n.entry_no >= v_first and n.entry_no < v_last
+         order by n.entry_no) e
+     where e.created_at >= p_from and e.created_at < p_to
      group by 1
      order by 1;
 end;
@@ -3285,7 +3291,11 @@ begin
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
              g.voided, g.reversed, g.moved, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
-        join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
+        -- Why it is ordered: ledger_tables.
+       cross join lateral (
+               select n.metadata, n.idempotency_key from credits.entries n
+                where n.account_id = p_account_id and n.entry_no >= g.issued_no
+                order by n.entry_no limit 1) e
         left join due d on d.grant_id = g.grant_id
         left join unnest(v_reserved) r on r.grant_id = g.grant_id
        where g.account_id = p_account_id),
@@ -3501,8 +3511,10 @@ declare
 begin
   while v_low < v_high loop
     v_middle := (v_low + v_high) / 2;
+    -- Why it is ordered: ledger_tables.
     if (select e.created_at from credits.entries e
-         where e.account_id = p_account_id and e.entry_no = v_middle) >= p_at then
+         where e.account_id = p_account_id and e.entry_no >= v_middle
+         order by e.entry_no limit 1) >= p_at then
       v_high := v_middle;
     else
       v_low := v_middle + 1;
@@ -4220,19 +4232,16 @@ CREATE FUNCTION credits.look_ahead(INOUT p_account credits.accounts) RETURNS cre
     SET search_path TO ''
     AS $$
 begin
-  select coalesce(min(t.at), 'infinity'), min(t.expiry)
+  select coalesce(least(g.at, h.at), 'infinity'), g.expiry
     into p_account.next_change_at, p_account.next_expiry_at
     from (
-      select g.expires_at as at, case when g.effective then g.expires_at end as expiry
-        from credits.grants g
-       where g.account_id = p_account.account_id and g.remaining > 0
-      union all
-      select g.effective_at, null from credits.grants g
-       where g.account_id = p_account.account_id and g.remaining > 0 and not g.effective
-      union all
-      select h.expires_at, null from credits.holds h
-       where h.account_id = p_account.account_id and h.status = 'open'
-    ) t;
+      select min(least(n.expires_at, case when not n.effective then n.effective_at end)) as at,
+             min(n.expires_at) filter (where n.effective) as expiry
+        from credits.grants n
+       where n.account_id = p_account.account_id and n.remaining > 0) g
+   cross join (
+      select min(n.expires_at) as at from credits.holds n
+       where n.account_id = p_account.account_id and n.status = 'open') h;
 end;
 $$;
 
@@ -6430,6 +6439,7 @@ COMMENT ON FUNCTION credits.used_by(p_account_id uuid, p_actors text[], p_from d
 CREATE FUNCTION credits.verify_ledger(p_account_id uuid DEFAULT NULL::uuid) RETURNS TABLE(account_id uuid, invariant text, detail text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
+    SET plan_cache_mode TO 'force_custom_plan'
     AS $$
 #variable_conflict use_column
 begin

@@ -170,9 +170,12 @@ begin
   -- (docs/scale.md).
   select array_agg(e.entry_no), array_agg(e.axis_from), array_agg(-e.amount)
     into v_numbers, v_places, v_amounts
-    from credits.entries e
-   where e.account_id = p_account_id and e.entry_no between p_from_no and p_to_no
-     and e.axis_from is not null and e.amount < 0;
+    from (
+      -- Why it is ordered: ledger_tables.
+      select n.entry_no, n.axis_from, n.amount from credits.entries n
+       where n.account_id = p_account_id and n.entry_no between p_from_no and p_to_no
+         and n.axis_from is not null and n.amount < 0
+       order by n.entry_no) e;
   return query
     with paid as (
       select e.entry_no, e.needed, p.grant_id, p.amount

@@ -48,19 +48,16 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  select coalesce(min(t.at), 'infinity'), min(t.expiry)
+  select coalesce(least(g.at, h.at), 'infinity'), g.expiry
     into p_account.next_change_at, p_account.next_expiry_at
     from (
-      select g.expires_at as at, case when g.effective then g.expires_at end as expiry
-        from credits.grants g
-       where g.account_id = p_account.account_id and g.remaining > 0
-      union all
-      select g.effective_at, null from credits.grants g
-       where g.account_id = p_account.account_id and g.remaining > 0 and not g.effective
-      union all
-      select h.expires_at, null from credits.holds h
-       where h.account_id = p_account.account_id and h.status = 'open'
-    ) t;
+      select min(least(n.expires_at, case when not n.effective then n.effective_at end)) as at,
+             min(n.expires_at) filter (where n.effective) as expiry
+        from credits.grants n
+       where n.account_id = p_account.account_id and n.remaining > 0) g
+   cross join (
+      select min(n.expires_at) as at from credits.holds n
+       where n.account_id = p_account.account_id and n.status = 'open') h;
 end;
 $$;
 comment on function credits.look_ahead(credits.accounts) is

@@ -183,7 +183,11 @@ begin
              (g.expired + coalesce(d.expired, 0))::bigint as expired,
              g.voided, g.reversed, g.moved, coalesce(r.amount, 0)::bigint as reserved
         from credits.grants g
-        join credits.entries e on e.account_id = g.account_id and e.entry_no = g.issued_no
+        -- Why it is ordered: ledger_tables.
+       cross join lateral (
+               select n.metadata, n.idempotency_key from credits.entries n
+                where n.account_id = p_account_id and n.entry_no >= g.issued_no
+                order by n.entry_no limit 1) e
         left join due d on d.grant_id = g.grant_id
         left join unnest(v_reserved) r on r.grant_id = g.grant_id
        where g.account_id = p_account_id),
@@ -254,8 +258,10 @@ declare
 begin
   while v_low < v_high loop
     v_middle := (v_low + v_high) / 2;
+    -- Why it is ordered: ledger_tables.
     if (select e.created_at from credits.entries e
-         where e.account_id = p_account_id and e.entry_no = v_middle) >= p_at then
+         where e.account_id = p_account_id and e.entry_no >= v_middle
+         order by e.entry_no limit 1) >= p_at then
       v_high := v_middle;
     else
       v_low := v_middle + 1;

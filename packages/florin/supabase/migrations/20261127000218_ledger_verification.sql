@@ -76,6 +76,8 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+-- Planned for the tables as they are: a plan of a smaller ledger joins each row with all of the account's.
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 begin

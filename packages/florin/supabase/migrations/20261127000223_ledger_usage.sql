@@ -157,9 +157,12 @@ begin
     select to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD'),
            coalesce(-sum(e.amount) filter (where e.kind in ('spend', 'capture')), 0)::bigint,
            coalesce(sum(e.amount) filter (where e.kind = 'grant'), 0)::bigint
-      from credits.entries e
-     where e.account_id = p_account_id and e.created_at >= p_from and e.created_at < p_to
-       and e.entry_no >= v_first and e.entry_no < v_last
+      from (
+        -- Why it is ordered: ledger_tables.
+        select n.created_at, n.kind, n.amount from credits.entries n
+         where n.account_id = p_account_id and n.entry_no >= v_first and n.entry_no < v_last
+         order by n.entry_no) e
+     where e.created_at >= p_from and e.created_at < p_to
      group by 1
      order by 1;
 end;
