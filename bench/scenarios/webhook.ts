@@ -5,7 +5,7 @@ import { connect } from '../../packages/florin/src/db/index.ts';
 import { randomIds, silentLogger, systemClock } from '../../packages/florin/src/kernel/index.ts';
 import { verifySignature } from '../../packages/florin/src/stripe/index.ts';
 import {
-  createPlanWriter,
+  createEventWriter,
   receiveWebhook,
   type WebhookDeps,
 } from '../../packages/florin/src/webhooks/index.ts';
@@ -113,7 +113,7 @@ export async function openWebhook(cluster: Cluster, seedRows: number): Promise<S
 export function depsOver(db: WebhookDeps['db']): WebhookDeps {
   return {
     db,
-    write: createPlanWriter(db),
+    write: createEventWriter(db),
     catalog: defineCatalog({
       prices: {
         [PRICE]: OCR_CATALOG.prices[PRICE],

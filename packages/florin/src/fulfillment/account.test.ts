@@ -10,7 +10,7 @@ import {
   subscription,
   withLines,
 } from '../../test/integration/webhooks/objects.ts';
-import { type Given, needOf, planOf } from '../../test/support/decisions.ts';
+import { effectsOf, type Given, needOf } from '../../test/support/decisions.ts';
 import {
   readCustomer,
   readSession,
@@ -45,47 +45,47 @@ const linked = (origin: string, accountId = ACCOUNT) => ({
 
 describe('whose the credits are', () => {
   it('is what our own mapping of the customer says, before anything the buyer could write', () => {
-    const plan = planOf(sold({ client_reference_id: OTHER_ACCOUNT }), {
+    const effects = effectsOf(sold({ client_reference_id: OTHER_ACCOUNT }), {
       customerAccountId: ACCOUNT,
     });
-    expect(plan).toMatchObject({ accountId: ACCOUNT, customer: null });
+    expect(effects).toMatchObject({ accountId: ACCOUNT, customer: null });
   });
 
   it('is the client_reference_id before the metadata', () => {
     const payload = sold({ client_reference_id: ACCOUNT, metadata: { userId: OTHER_ACCOUNT } });
-    expect(planOf(payload)).toMatchObject(linked('client_reference_id'));
+    expect(effectsOf(payload)).toMatchObject(linked('client_reference_id'));
   });
 
   it('is metadata.userId when the reference is no uuid', () => {
     const payload = sold({ client_reference_id: 'bob', metadata: { userId: ACCOUNT } });
-    expect(planOf(payload)).toMatchObject(linked('metadata'));
+    expect(effectsOf(payload)).toMatchObject(linked('metadata'));
   });
 
   it('is written in lower case, however the reference was typed', () => {
     const payload = sold({ client_reference_id: ACCOUNT.toUpperCase() });
-    expect(planOf(payload)).toMatchObject(linked('client_reference_id'));
+    expect(effectsOf(payload)).toMatchObject(linked('client_reference_id'));
   });
 
   it('links no customer when the buyer checked out without one', () => {
-    const plan = planOf(sold({ client_reference_id: ACCOUNT, customer: null }));
-    expect(plan).toMatchObject({ accountId: ACCOUNT, customer: null, status: 'processed' });
+    const effects = effectsOf(sold({ client_reference_id: ACCOUNT, customer: null }));
+    expect(effects).toMatchObject({ accountId: ACCOUNT, customer: null, status: 'processed' });
   });
 
   it("is the subscription's metadata that the invoice carries", () => {
     const payload = renewed({ metadataOfSubscription: { userId: ACCOUNT } });
-    expect(planOf(payload)).toMatchObject(linked('subscription'));
+    expect(effectsOf(payload)).toMatchObject(linked('subscription'));
   });
 
   it('is the account of the subscription that we stored, else its stored metadata', () => {
     const named = { id: 'sub_1', accountId: ACCOUNT, fact: null };
-    expect(planOf(renewed(), { subscription: named })).toMatchObject(linked('subscription'));
+    expect(effectsOf(renewed(), { subscription: named })).toMatchObject(linked('subscription'));
     const said = { id: 'sub_1', accountId: null, fact: subscriptionOf({ userId: ACCOUNT }) };
-    expect(planOf(renewed(), { subscription: said })).toMatchObject(linked('subscription'));
+    expect(effectsOf(renewed(), { subscription: said })).toMatchObject(linked('subscription'));
   });
 
   it('is who was credited for this payment already, when this event could not say', () => {
-    const payment = planOf(sold({ client_reference_id: ACCOUNT })).payment?.state;
-    const again = planOf(sold(), payment === undefined ? {} : { payment });
+    const payment = effectsOf(sold({ client_reference_id: ACCOUNT })).payment?.state;
+    const again = effectsOf(sold(), payment === undefined ? {} : { payment });
     expect(again).toMatchObject({ accountId: ACCOUNT, customer: null, status: 'processed' });
   });
 });
@@ -96,7 +96,7 @@ describe('when the event does not say whose it is, Stripe is asked', () => {
   it('for the subscription first', () => {
     expect(needOf(renewed())).toEqual({ ask: 'subscription', id: 'sub_1' });
     const answers = { 'subscription:sub_1': subscriptionOf({ userId: ACCOUNT }) };
-    expect(planOf(renewed(), { answers })).toMatchObject(linked('subscription'));
+    expect(effectsOf(renewed(), { answers })).toMatchObject(linked('subscription'));
   });
 
   it('then for the checkout session that made the subscription', () => {
@@ -107,14 +107,14 @@ describe('when the event does not say whose it is, Stripe is asked', () => {
     });
     const referenced = readSession(session({ mode: 'subscription' }), { asOf: 1 });
     expect(
-      planOf(renewed(), given({ ...silent, 'sessionOfSubscription:sub_1': referenced })),
+      effectsOf(renewed(), given({ ...silent, 'sessionOfSubscription:sub_1': referenced })),
     ).toMatchObject(linked('client_reference_id'));
     const described = readSession(
       session({ client_reference_id: null, metadata: { userId: ACCOUNT } }),
       { asOf: 1 },
     );
     expect(
-      planOf(renewed(), given({ ...silent, 'sessionOfSubscription:sub_1': described })),
+      effectsOf(renewed(), given({ ...silent, 'sessionOfSubscription:sub_1': described })),
     ).toMatchObject(linked('client_reference_id'));
   });
 
@@ -127,25 +127,25 @@ describe('when the event does not say whose it is, Stripe is asked', () => {
     };
     expect(needOf(renewed(), given(silent))).toEqual({ ask: 'customer', id: 'cus_1' });
     const answers = { ...silent, 'customer:cus_1': customerOf({ userId: ACCOUNT }) };
-    expect(planOf(renewed(), { answers })).toMatchObject(linked('metadata'));
+    expect(effectsOf(renewed(), { answers })).toMatchObject(linked('metadata'));
   });
 
   it('for the customer only, when there is no subscription', () => {
     expect(needOf(sold())).toEqual({ ask: 'customer', id: 'cus_1' });
     const answers = { 'customer:cus_1': customerOf({ userId: ACCOUNT }) };
-    expect(planOf(sold(), { answers })).toMatchObject(linked('metadata'));
+    expect(effectsOf(sold(), { answers })).toMatchObject(linked('metadata'));
   });
 
   it('and nobody is credited when nothing names an account', () => {
-    const plan = planOf(renewed(), {
+    const effects = effectsOf(renewed(), {
       answers: {
         'subscription:sub_1': null,
         'sessionOfSubscription:sub_1': null,
         'customer:cus_1': customerOf({ userId: 'bob' }),
       },
     });
-    expect(plan).toMatchObject({ status: 'failed', commands: [], payment: null });
-    expect(plan.obstacle).toEqual({
+    expect(effects).toMatchObject({ status: 'failed', commands: [], payment: null });
+    expect(effects.obstacle).toEqual({
       code: 'account_unknown',
       message:
         'Paid, and no account to credit: customer cus_1, there is no client_reference_id, and no metadata.userId. ' +
@@ -155,8 +155,8 @@ describe('when the event does not say whose it is, Stripe is asked', () => {
   });
 
   it('and a customer that Stripe does not know names nobody', () => {
-    const plan = planOf(sold(), { answers: { 'customer:cus_1': null } });
-    expect(plan.obstacle?.message).not.toContain('could not be asked');
+    const effects = effectsOf(sold(), { answers: { 'customer:cus_1': null } });
+    expect(effects.obstacle?.message).not.toContain('could not be asked');
   });
 
   it.each([
@@ -169,36 +169,36 @@ describe('when the event does not say whose it is, Stripe is asked', () => {
       },
     ],
   ])('and the operator is told when %s could not be asked for', (_, answers) => {
-    const plan = planOf(renewed(), {
+    const effects = effectsOf(renewed(), {
       answers: { ...answers, 'customer:cus_1': customerOf({}) },
     });
-    expect(plan.reason).toContain('no metadata.userId (Stripe could not be asked for more). ');
+    expect(effects.reason).toContain('no metadata.userId (Stripe could not be asked for more). ');
   });
 
   it('and the operator is told when the customer could not be asked for', () => {
-    const plan = planOf(sold(), { answers: { 'customer:cus_1': 'unavailable' } });
-    expect(plan.reason).toContain('no metadata.userId (Stripe could not be asked for more). ');
+    const effects = effectsOf(sold(), { answers: { 'customer:cus_1': 'unavailable' } });
+    expect(effects.reason).toContain('no metadata.userId (Stripe could not be asked for more). ');
   });
 
   it('and a payment of a customer without a subscription is mended on the customer', () => {
-    const plan = planOf(sold(), { answers: { 'customer:cus_1': null } });
-    expect(plan.reason).toContain('on the customer or the subscription at Stripe');
+    const effects = effectsOf(sold(), { answers: { 'customer:cus_1': null } });
+    expect(effects.reason).toContain('on the customer or the subscription at Stripe');
   });
 
   it('and a payment without customer or subscription is mended on itself', () => {
-    const plan = planOf(sold({ customer: null, client_reference_id: 'x'.repeat(200) }));
-    expect(plan.reason).toBe(
+    const effects = effectsOf(sold({ customer: null, client_reference_id: 'x'.repeat(200) }));
+    expect(effects.reason).toBe(
       `Paid, and no account to credit: no customer, client_reference_id is "${'x'.repeat(64)}", not an account's uuid, and no metadata.userId. ` +
         'Set metadata.userId on the checkout session or the invoice at Stripe, then run `florin reconcile --repair`.',
     );
   });
 
   it('and a subscription without a customer is mended on the subscription', () => {
-    const plan = planOf(renewed({ customer: null }), {
+    const effects = effectsOf(renewed({ customer: null }), {
       answers: { 'subscription:sub_1': null },
     });
-    expect(plan.reason).toContain('no customer');
-    expect(plan.reason).toContain('on the customer or the subscription at Stripe');
+    expect(effects.reason).toContain('no customer');
+    expect(effects.reason).toContain('on the customer or the subscription at Stripe');
   });
 });
 
@@ -212,8 +212,8 @@ describe("a subscription's word", () => {
   });
 
   it('moves no credits, and is kept for whom it belongs to', () => {
-    const plan = planOf(told('active', { metadata: { userId: ACCOUNT.toUpperCase() } }));
-    expect(plan).toMatchObject({
+    const effects = effectsOf(told('active', { metadata: { userId: ACCOUNT.toUpperCase() } }));
+    expect(effects).toMatchObject({
       status: 'processed',
       reason: 'The subscription is active; what was bought stays.',
       ...linked('subscription'),
@@ -231,19 +231,21 @@ describe("a subscription's word", () => {
 
   it("belongs to the customer's account, else to the one stored, else to nobody yet", () => {
     const metadata = { userId: OTHER_ACCOUNT };
-    expect(planOf(told('active', { metadata }, 1), { customerAccountId: ACCOUNT })).toMatchObject({
+    expect(
+      effectsOf(told('active', { metadata }, 1), { customerAccountId: ACCOUNT }),
+    ).toMatchObject({
       accountId: ACCOUNT,
       customer: null,
     });
     expect(
-      planOf(told('active', { metadata }, 1), { subscription: stored({}, ACCOUNT) }),
+      effectsOf(told('active', { metadata }, 1), { subscription: stored({}, ACCOUNT) }),
     ).toMatchObject(linked('subscription'));
-    expect(planOf(told('active'))).toMatchObject({ accountId: null, customer: null });
+    expect(effectsOf(told('active'))).toMatchObject({ accountId: null, customer: null });
   });
 
   it('without a customer links none', () => {
-    const plan = planOf(told('active', { customer: null, metadata: { userId: ACCOUNT } }));
-    expect(plan).toMatchObject({ accountId: ACCOUNT, customer: null });
+    const effects = effectsOf(told('active', { customer: null, metadata: { userId: ACCOUNT } }));
+    expect(effects).toMatchObject({ accountId: ACCOUNT, customer: null });
   });
 
   it.each([
@@ -254,8 +256,8 @@ describe("a subscription's word", () => {
     ['an end by its date stays too', { endedAt: 1_790_000_005 }, 'past_due', 10, 'active'],
     ['of two ends the later counts', { status: 'canceled', endedAt: 5 }, 'unpaid', -10, 'canceled'],
   ])('is the newest: %s', (_, before, status, at, kept) => {
-    const plan = planOf(told(status, {}, at), { subscription: stored(before) });
-    expect(plan.subscription?.fact?.status).toBe(kept);
+    const effects = effectsOf(told(status, {}, at), { subscription: stored(before) });
+    expect(effects.subscription?.fact?.status).toBe(kept);
   });
 });
 
@@ -264,7 +266,7 @@ describe('a customer', () => {
     event(type, { id: 'cus_1', object: 'customer', metadata });
 
   it('is linked to the account that its metadata names', () => {
-    expect(planOf(told({ userId: ACCOUNT.toUpperCase() }))).toMatchObject({
+    expect(effectsOf(told({ userId: ACCOUNT.toUpperCase() }))).toMatchObject({
       status: 'processed',
       reason: 'Linked the customer to the account in its metadata.',
       customerId: 'cus_1',
@@ -273,7 +275,9 @@ describe('a customer', () => {
   });
 
   it('stays with the account that it is linked to', () => {
-    expect(planOf(told({ userId: OTHER_ACCOUNT }), { customerAccountId: ACCOUNT })).toMatchObject({
+    expect(
+      effectsOf(told({ userId: OTHER_ACCOUNT }), { customerAccountId: ACCOUNT }),
+    ).toMatchObject({
       status: 'skipped',
       reason: 'The customer is linked to its account already.',
       accountId: ACCOUNT,
@@ -283,7 +287,7 @@ describe('a customer', () => {
   });
 
   it('that names no account is left alone', () => {
-    expect(planOf(told({ userId: 'bob' }))).toMatchObject({
+    expect(effectsOf(told({ userId: 'bob' }))).toMatchObject({
       status: 'skipped',
       reason: 'The customer names no account.',
       accountId: null,
@@ -293,10 +297,10 @@ describe('a customer', () => {
   });
 
   it('that was deleted is marked, and its ledger stays', () => {
-    const plan = planOf(told({ userId: ACCOUNT }, 'customer.deleted'), {
+    const effects = effectsOf(told({ userId: ACCOUNT }, 'customer.deleted'), {
       customerAccountId: ACCOUNT,
     });
-    expect(plan).toMatchObject({
+    expect(effects).toMatchObject({
       status: 'processed',
       reason: 'The customer was deleted at Stripe; the ledger stays.',
       accountId: ACCOUNT,

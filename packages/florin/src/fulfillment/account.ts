@@ -1,6 +1,6 @@
 import { isUuid } from '../kernel/index.ts';
 import type { Metadata } from '../stripe/index.ts';
-import type { CustomerLink, Details, KnownState, Need, Obstacle } from './plan.ts';
+import type { CustomerLink, Details, KnownState, Need, Obstacle } from './decision.ts';
 
 export type AccountClues = {
   readonly customerId: string | null;

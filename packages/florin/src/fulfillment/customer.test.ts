@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { event, type Json, subscription } from '../../test/integration/webhooks/objects.ts';
-import { decideOn, factIn, type Given, needOf, planOf } from '../../test/support/decisions.ts';
+import { decideOn, effectsOf, factIn, type Given, needOf } from '../../test/support/decisions.ts';
 import type { SubscriptionFact } from '../stripe/index.ts';
 
 type Word = { readonly type: 'created' | 'updated' | 'deleted'; readonly told: Json };
@@ -72,9 +72,9 @@ function live(words: readonly Word[], choices: readonly number[]) {
     if ('need' in decision) {
       asked += 1;
       const answers = { 'subscription:sub_1': { ...factOf(now.told), asMade: undefined, asOf: 7 } };
-      stored = planOf(word, { ...known, answers }).subscription?.fact ?? null;
+      stored = effectsOf(word, { ...known, answers }).subscription?.fact ?? null;
     } else {
-      stored = decision.plan.subscription?.fact ?? null;
+      stored = decision.effects.subscription?.fact ?? null;
     }
   }
   return { stored, asked };
@@ -114,11 +114,11 @@ describe('what is stored of a subscription', () => {
   it('is what Stripe answers now where two changes fall into one second', () => {
     expect(needOf(pastDue, stored(active))).toEqual({ ask: 'subscription', id: 'sub_1' });
     const now = { ...factOf(told('updated', 'unpaid')), asOf: 5 };
-    const plan = planOf(pastDue, {
+    const effects = effectsOf(pastDue, {
       ...stored(active),
       answers: { 'subscription:sub_1': now },
     });
-    expect(plan.subscription).toMatchObject({
+    expect(effects.subscription).toMatchObject({
       fact: { status: 'unpaid', asOf: 1_790_000_000 },
       replaces: { status: 'active' },
     });
@@ -126,7 +126,7 @@ describe('what is stored of a subscription', () => {
 
   it('waits where Stripe cannot be asked, and needs a person where Stripe does not know it', () => {
     const answered = (answer: unknown) =>
-      planOf(pastDue, { ...stored(active), answers: { 'subscription:sub_1': answer } });
+      effectsOf(pastDue, { ...stored(active), answers: { 'subscription:sub_1': answer } });
     expect(answered('unavailable')).toMatchObject({
       status: 'failed',
       subscription: null,
@@ -140,9 +140,9 @@ describe('what is stored of a subscription', () => {
   });
 
   it('is asked for by no repetition, and not by how it was made', () => {
-    expect(planOf(active, stored(active)).subscription?.fact?.status).toBe('active');
+    expect(effectsOf(active, stored(active)).subscription?.fact?.status).toBe('active');
     const made = told('created', 'incomplete');
-    expect(planOf(active, stored(made)).subscription?.fact?.status).toBe('active');
-    expect(planOf(made, stored(active)).subscription?.fact?.status).toBe('active');
+    expect(effectsOf(active, stored(made)).subscription?.fact?.status).toBe('active');
+    expect(effectsOf(made, stored(active)).subscription?.fact?.status).toBe('active');
   });
 });

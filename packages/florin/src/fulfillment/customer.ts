@@ -11,7 +11,7 @@ import {
   processed,
   skipped,
   stripeUnavailable,
-} from './plan.ts';
+} from './decision.ts';
 
 /**
  * A subscription's word grants nothing and takes nothing: what was bought stays, and the end of the

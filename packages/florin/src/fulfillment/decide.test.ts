@@ -11,7 +11,7 @@ import {
   session,
   subscription,
 } from '../../test/integration/webhooks/objects.ts';
-import { detailsOf, factIn, type Given, planOf } from '../../test/support/decisions.ts';
+import { detailsOf, effectsOf, factIn, type Given } from '../../test/support/decisions.ts';
 import { aliasesOf, subjectsOf } from './decide.ts';
 import { addDuration, monthsIn } from './period.ts';
 
@@ -100,8 +100,8 @@ describe('the subscription and the customer that are read before deciding', () =
 
 describe('an event that means nothing for credits', () => {
   it('is skipped, writes nothing, and says why', () => {
-    const plan = planOf(EVENTS.unknown);
-    expect(plan).toEqual({
+    const effects = effectsOf(EVENTS.unknown);
+    expect(effects).toEqual({
       status: 'skipped',
       reason: expect.stringMatching(/./),
       obstacle: null,

@@ -1,5 +1,6 @@
 import type { Fact } from '../stripe/index.ts';
 import { decideCustomer, decideSubscription } from './customer.ts';
+import { type Decision, type DecisionInput, type Details, skipped } from './decision.ts';
 import { decideInvoice, decideInvoicePayment, subscriptionsOf } from './invoice.ts';
 import {
   decideCharge,
@@ -8,11 +9,10 @@ import {
   decideFraudWarning,
   decideRefund,
 } from './money-back-facts.ts';
-import { type Decision, type DecisionInput, type Details, skipped } from './plan.ts';
 import { decideSession } from './session.ts';
 
 /**
- * What one fact means for the ledger: the whole plan, or what has to be asked first. Pure: the time,
+ * What one fact means for the ledger: its effects, or what has to be asked first. Pure: the time,
  * the catalogue, what the database knows and what Stripe has answered are all arguments.
  */
 export function decide(input: DecisionInput): Decision {

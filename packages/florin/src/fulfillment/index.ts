@@ -1,7 +1,5 @@
 export type { Command, CommandMetadata } from './command.ts';
 export { aliasesOf, decide, subjectsOf } from './decide.ts';
-export type { MoneyBack } from './money-back.ts';
-export { convergePayment } from './payment.ts';
 export {
   type Answer,
   type Answers,
@@ -9,14 +7,16 @@ export {
   type Decision,
   type DecisionInput,
   type Details,
-  emptyPlan,
+  type Effects,
   type KnownState,
   type Need,
   type Obstacle,
   type PaymentWrite,
-  type Plan,
   type StoredSubscription,
   type SubscriptionLink,
-} from './plan.ts';
+  toEffects,
+} from './decision.ts';
+export type { MoneyBack } from './money-back.ts';
+export { convergePayment } from './payment.ts';
 export { mayReturn, takenByReturns } from './returns.ts';
 export { EMPTY_PAYMENT, mergePayments, type PaymentState, type Purchase } from './state.ts';

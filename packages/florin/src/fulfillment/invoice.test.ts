@@ -12,7 +12,7 @@ import {
   subscription,
   withLines,
 } from '../../test/integration/webhooks/objects.ts';
-import { factIn, type Given, needOf, planOf } from '../../test/support/decisions.ts';
+import { effectsOf, factIn, type Given, needOf } from '../../test/support/decisions.ts';
 import type { CatalogPrice } from '../catalog/index.ts';
 import { type InvoiceFact, readPrice, readSubscription } from '../stripe/index.ts';
 import type { Purchase } from './index.ts';
@@ -33,7 +33,7 @@ const price = (id: string, more: Partial<CatalogPrice>): CatalogPrice => ({
 });
 const selling = (...prices: CatalogPrice[]): Given => ({ ...OURS, catalog: testCatalog(prices) });
 const grantsOf = (payload: Json, given: Given = OURS) =>
-  inOrder(planOf(payload, given).payment?.state.purchases);
+  inOrder(effectsOf(payload, given).payment?.state.purchases);
 const inOrder = (purchases: Readonly<Record<string, Purchase>> = {}) =>
   Object.values(purchases).sort((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0));
 const stored = (more: Json = {}) => ({
@@ -44,8 +44,8 @@ const stored = (more: Json = {}) => ({
 
 describe('a paid invoice', () => {
   it('grants its period, and says what the grant is for', () => {
-    const plan = planOf(paid([{ priceId: 'price_BASIC_MONTHLY' }], {}, 'old'), OURS);
-    expect(plan).toMatchObject({
+    const effects = effectsOf(paid([{ priceId: 'price_BASIC_MONTHLY' }], {}, 'old'), OURS);
+    expect(effects).toMatchObject({
       status: 'processed',
       reason: 'Credited 100, taken back 0.',
       accountId: ACCOUNT,
@@ -63,7 +63,7 @@ describe('a paid invoice', () => {
         },
       },
     });
-    expect(plan.commands).toEqual([
+    expect(effects.commands).toEqual([
       {
         do: 'issue',
         cause: 'payment',
@@ -90,7 +90,7 @@ describe('a paid invoice', () => {
 
   it('written by hand names neither a subscription nor a reason that it does not have', () => {
     const lines = [{ priceId: 'price_QUICK_SCAN', subscription: null }];
-    const [command] = planOf(
+    const [command] = effectsOf(
       paid(lines, { subscription: null, billing_reason: null }),
       OURS,
     ).commands;
@@ -108,19 +108,24 @@ describe('a paid invoice', () => {
     ['open', 'The invoice is open; credits follow when it is paid.'],
     [null, 'The invoice is not paid; credits follow when it is paid.'],
   ])('that is %s grants nothing yet', (status, reason) => {
-    const plan = planOf(paid([{ priceId: 'price_BASIC_MONTHLY' }], { status }), OURS);
-    expect(plan).toMatchObject({ status: 'skipped', reason, customerId: 'cus_1', payment: null });
+    const effects = effectsOf(paid([{ priceId: 'price_BASIC_MONTHLY' }], { status }), OURS);
+    expect(effects).toMatchObject({
+      status: 'skipped',
+      reason,
+      customerId: 'cus_1',
+      payment: null,
+    });
   });
 
   it('of a checkout session grants nothing once the session has', () => {
-    const sold = planOf(
+    const sold = effectsOf(
       event('checkout.session.completed', session(withLines([sessionLine('price_QUICK_SCAN')]))),
     ).payment?.state;
     const own = paid([{ priceId: 'price_QUICK_SCAN', subscription: null }], { subscription: null });
-    const byHand = planOf(own, OURS).payment?.state;
+    const byHand = effectsOf(own, OURS).payment?.state;
     const paidBefore = byHand ? { payment: byHand } : {};
-    const plan = planOf(own, sold ? { payment: sold } : {});
-    expect(plan).toMatchObject({
+    const effects = effectsOf(own, sold ? { payment: sold } : {});
+    expect(effects).toMatchObject({
       status: 'processed',
       reason: 'The checkout session of this invoice has granted already.',
       accountId: ACCOUNT,
@@ -128,9 +133,9 @@ describe('a paid invoice', () => {
       commands: [],
       payment: { status: 'credited', state: { invoices: { in_1: { value: 1000 } } } },
     });
-    const again = planOf(own, { ...OURS, ...paidBefore });
+    const again = effectsOf(own, { ...OURS, ...paidBefore });
     expect(again.reason).toBe('Credited 50, taken back 0.');
-    const renewal = planOf(paid([{ priceId: 'price_BASIC_MONTHLY' }]), {
+    const renewal = effectsOf(paid([{ priceId: 'price_BASIC_MONTHLY' }]), {
       ...OURS,
       ...(sold ? { payment: sold } : {}),
     });
@@ -141,7 +146,7 @@ describe('a paid invoice', () => {
     ['names no price', [{ priceId: null }]],
     ['only gives money back', [{ priceId: 'price_BASIC_MONTHLY', amount: -500 }]],
   ])('whose every line %s is not for credits', (_, lines) => {
-    expect(planOf(paid(lines))).toMatchObject({
+    expect(effectsOf(paid(lines))).toMatchObject({
       status: 'skipped',
       reason: 'No line of this invoice names a price: nothing here is for credits.',
       customerId: 'cus_1',
@@ -154,7 +159,7 @@ describe('a paid invoice', () => {
       { id: 'il_1', priceId: 'price_BASIC_MONTHLY' },
       { id: 'il_2', priceId: 'price_PRO_MONTHLY', amount: -300 },
     ];
-    expect(planOf(paid(lines), OURS).commands).toMatchObject([
+    expect(effectsOf(paid(lines), OURS).commands).toMatchObject([
       { amount: 100, key: 'florin:invoice:in_1:line:il_1' },
     ]);
   });
@@ -167,26 +172,28 @@ describe('a paid invoice', () => {
       customerId: 'cus_1',
       payment: null,
     };
-    expect(planOf(paid([{ priceId: 'price_SEAT' }]), { ...OURS, catalog })).toMatchObject(skipped);
+    expect(effectsOf(paid([{ priceId: 'price_SEAT' }]), { ...OURS, catalog })).toMatchObject(
+      skipped,
+    );
     const none = [{ priceId: 'price_BASIC_MONTHLY', quantity: 0 }];
-    expect(planOf(paid(none), OURS)).toMatchObject(skipped);
+    expect(effectsOf(paid(none), OURS)).toMatchObject(skipped);
   });
 
   it('grants what it knows beside a price that it does not, and stays failed', () => {
     const lines = [{ priceId: 'price_BASIC_MONTHLY' }, { id: 'il_2', priceId: 'price_NEW' }];
-    const plan = planOf(paid(lines), OURS);
-    expect(plan).toMatchObject({
+    const effects = effectsOf(paid(lines), OURS);
+    expect(effects).toMatchObject({
       status: 'failed',
       obstacle: { code: 'price_unknown', needsAttention: true },
       accountId: ACCOUNT,
       customerId: 'cus_1',
       payment: { status: 'credited' },
     });
-    expect(plan.commands).toMatchObject([{ amount: 100 }]);
+    expect(effects.commands).toMatchObject([{ amount: 100 }]);
   });
 
   it('of unknown prices only writes no payment', () => {
-    expect(planOf(paid([{ priceId: 'price_NEW' }]), OURS)).toMatchObject({
+    expect(effectsOf(paid([{ priceId: 'price_NEW' }]), OURS)).toMatchObject({
       status: 'failed',
       accountId: ACCOUNT,
       customerId: 'cus_1',
@@ -201,7 +208,7 @@ describe('a paid invoice', () => {
       'customer:cus_1': null,
     };
     const unknown = (id: string) =>
-      planOf(paid([{ priceId: id }]), { answers: silent }).obstacle?.code;
+      effectsOf(paid([{ priceId: id }]), { answers: silent }).obstacle?.code;
     expect(unknown('price_NEW')).toBe('price_unknown');
     expect(unknown('price_BASIC_MONTHLY')).toBe('account_unknown');
   });
@@ -209,16 +216,16 @@ describe('a paid invoice', () => {
   it('would rather fail than grant more credits than a number holds', () => {
     const most = price('price_MOST', { credits: Number.MAX_SAFE_INTEGER });
     const one = [{ priceId: 'price_MOST' }];
-    expect(planOf(paid(one), selling(most)).commands).toMatchObject([
+    expect(effectsOf(paid(one), selling(most)).commands).toMatchObject([
       { amount: Number.MAX_SAFE_INTEGER },
     ]);
-    const plan = planOf(paid([{ priceId: 'price_MOST', quantity: 2 }]), selling(most));
-    expect(plan).toMatchObject({
+    const effects = effectsOf(paid([{ priceId: 'price_MOST', quantity: 2 }]), selling(most));
+    expect(effects).toMatchObject({
       status: 'failed',
       obstacle: { code: 'amount_not_allowed', needsAttention: true },
       commands: [],
     });
-    expect(plan.reason).toMatch(
+    expect(effects.reason).toMatch(
       /^Line il_1 would grant \d+ credits, above the limit of 9007199254740991\./,
     );
   });
@@ -231,14 +238,14 @@ describe("an invoice's lines", () => {
   it('are asked for when the event carries only the first of them', () => {
     expect(needOf(paid([], first([])), OURS)).toEqual({ ask: 'invoiceLines', id: 'in_1' });
     const answers = { 'invoiceLines:in_1': facts };
-    expect(planOf(paid([], first([])), { ...OURS, answers }).commands).toMatchObject([
+    expect(effectsOf(paid([], first([])), { ...OURS, answers }).commands).toMatchObject([
       { amount: 100 },
     ]);
   });
 
   it('wait for Stripe while it cannot be asked', () => {
     const answers = { 'invoiceLines:in_1': 'unavailable' };
-    expect(planOf(paid([], first([])), { ...OURS, answers })).toMatchObject({
+    expect(effectsOf(paid([], first([])), { ...OURS, answers })).toMatchObject({
       status: 'failed',
       reason:
         'Stripe could not be asked for all lines of invoice in_1; the event is tried again by itself.',
@@ -248,19 +255,22 @@ describe("an invoice's lines", () => {
   });
 
   it('need a person when Stripe does not know the invoice', () => {
-    const plan = planOf(paid([], first([])), { ...OURS, answers: { 'invoiceLines:in_1': null } });
-    expect(plan).toMatchObject({
+    const effects = effectsOf(paid([], first([])), {
+      ...OURS,
+      answers: { 'invoiceLines:in_1': null },
+    });
+    expect(effects).toMatchObject({
       status: 'failed',
       customerId: 'cus_1',
       obstacle: { code: 'object_unknown', needsAttention: true },
     });
-    expect(plan.reason).toContain('invoice in_1, whose event carries only its first 0 lines');
+    expect(effects.reason).toContain('invoice in_1, whose event carries only its first 0 lines');
   });
 });
 
 describe('the link between a payment and its invoice', () => {
   it('grants nothing by itself', () => {
-    expect(planOf(event('invoice_payment.paid', invoicePayment()))).toMatchObject({
+    expect(effectsOf(event('invoice_payment.paid', invoicePayment()))).toMatchObject({
       status: 'processed',
       reason: 'Linked the payment to its invoice; invoice.paid grants.',
       accountId: null,
@@ -279,7 +289,7 @@ describe('which price a line is of', () => {
       data: [{ price: { id: 'price_REPLACED', lookup_key: 'basic', unit_amount: 1000 } }],
     };
     const given = { ...selling(keyed), subscription: stored({ items }) };
-    expect(planOf(paid(line), given).commands).toMatchObject([{ amount: 70 }]);
+    expect(effectsOf(paid(line), given).commands).toMatchObject([{ amount: 70 }]);
   });
 
   it('is not that of another item of the subscription', () => {
@@ -290,7 +300,7 @@ describe('which price a line is of', () => {
       ],
     };
     const given = { ...selling(keyed), subscription: stored({ items }) };
-    expect(planOf(paid(line), given)).toMatchObject({
+    expect(effectsOf(paid(line), given)).toMatchObject({
       obstacle: { code: 'price_unknown' },
       commands: [],
     });
@@ -308,7 +318,7 @@ describe('which price a line is of', () => {
     const payload = invoice(line, 'old');
     const [priced] = (payload['lines'] as { data: { price: Json }[] }).data;
     Object.assign(priced?.price ?? {}, { lookup_key: 'basic' });
-    expect(planOf(event('invoice.paid', payload), selling(keyed)).commands).toMatchObject([
+    expect(effectsOf(event('invoice.paid', payload), selling(keyed)).commands).toMatchObject([
       { amount: 70, metadata: { stripe_price_id: 'price_REPLACED' } },
     ]);
   });
@@ -317,7 +327,7 @@ describe('which price a line is of', () => {
     expect(needOf(paid(line), selling(keyed))).toEqual({ ask: 'price', id: 'price_REPLACED' });
     const named = readPrice({ id: 'price_REPLACED', lookup_key: 'basic' });
     const answered = (answer: unknown) =>
-      planOf(paid(line), { ...selling(keyed), answers: { 'price:price_REPLACED': answer } });
+      effectsOf(paid(line), { ...selling(keyed), answers: { 'price:price_REPLACED': answer } });
     expect(answered(named).commands).toMatchObject([{ amount: 70 }]);
     for (const answer of [null, readPrice({ id: 'price_REPLACED' })]) {
       expect(answered(answer)).toMatchObject({ obstacle: { code: 'price_unknown' }, commands: [] });
@@ -330,7 +340,7 @@ describe('which price a line is of', () => {
   });
 
   it('is not asked for when the line says that it has no lookup key', () => {
-    expect(planOf(paid(line, {}, 'old'), selling(keyed)).obstacle?.code).toBe('price_unknown');
+    expect(effectsOf(paid(line, {}, 'old'), selling(keyed)).obstacle?.code).toBe('price_unknown');
   });
 });
 
@@ -355,7 +365,7 @@ describe('a line for nothing', () => {
 
   it('grants nothing in the trial of a price without trial credits', () => {
     const lines = [{ priceId: 'price_BASIC_MONTHLY', amount: 0, unitAmount: 1000 }];
-    expect(planOf(paid(lines, {}, 'old'), OURS).status).toBe('skipped');
+    expect(effectsOf(paid(lines, {}, 'old'), OURS).status).toBe('skipped');
   });
 
   it('of a one-time price is no trial', () => {
@@ -383,7 +393,7 @@ describe('a line for nothing', () => {
     const answered = { ...given, answers: costs(unitAmount) };
     expect(grantsOf(paid(free()), answered)).toMatchObject([{ source }]);
     const unavailable = { ...given, answers: { 'price:price_TRIAL': 'unavailable' } };
-    expect(planOf(paid(free()), unavailable)).toMatchObject({
+    expect(effectsOf(paid(free()), unavailable)).toMatchObject({
       status: 'failed',
       obstacle: {
         message:
@@ -402,7 +412,7 @@ describe('a line for nothing', () => {
     });
     expect(grantsOf(paid(free()), given(fact))).toMatchObject([{ source: 'trial' }]);
     expect(grantsOf(paid(free()), given(null))).toMatchObject([{ source: 'subscription' }]);
-    expect(planOf(paid(free()), given('unavailable'))).toMatchObject({
+    expect(effectsOf(paid(free()), given('unavailable'))).toMatchObject({
       status: 'failed',
       obstacle: {
         code: 'stripe_unavailable',
@@ -477,7 +487,7 @@ describe('a part of a period', () => {
 
   it('whose whole price is not known needs a person, or waits for Stripe', () => {
     const told = (answer: unknown) =>
-      planOf(paid(part()), { ...OURS, answers: { 'price:price_BASIC_MONTHLY': answer } });
+      effectsOf(paid(part()), { ...OURS, answers: { 'price:price_BASIC_MONTHLY': answer } });
     const byHand = {
       code: 'price_unknown',
       message:
@@ -522,7 +532,7 @@ describe('when granted credits expire', () => {
 
   it('is counted from the payment where the catalogue says a duration', () => {
     const given = selling(price('price_90', { expiresAfter: 'P90D', priority: 7 }));
-    expect(planOf(paid([{ priceId: 'price_90' }]), given).commands).toMatchObject([
+    expect(effectsOf(paid([{ priceId: 'price_90' }]), given).commands).toMatchObject([
       { expiresAt: '2026-12-20T14:15:00.000Z', priority: 7 },
     ]);
   });
@@ -533,7 +543,7 @@ describe('what is carried over', () => {
   const renewal = (more: Partial<LineInput> = {}) => paid([{ priceId: 'price_OVER', ...more }]);
 
   it('is what the ended period leaves, up to the most that the catalogue says', () => {
-    const { commands } = planOf(renewal(), selling(over));
+    const { commands } = effectsOf(renewal(), selling(over));
     expect(commands).toMatchObject([
       { do: 'issue', amount: 100, key: 'florin:invoice:in_1:line:il_1' },
       {
@@ -560,8 +570,8 @@ describe('what is carried over', () => {
   });
 
   it('is not touched by the refund of the period after it', () => {
-    const payment = planOf(renewal(), selling(over)).payment?.state;
-    const refunded = planOf(
+    const payment = effectsOf(renewal(), selling(over)).payment?.state;
+    const refunded = effectsOf(
       event('charge.refunded', {
         id: 'ch_1',
         amount: 1000,
@@ -584,13 +594,13 @@ describe('a year that is granted by the month', () => {
     paid([{ priceId: 'price_ANNUAL', amount: 10_000, period: year, ...more }]);
 
   it('gives the first month at once and says when the next is due', () => {
-    const plan = planOf(bought(), OURS);
-    expect(plan.commands).toMatchObject([
+    const effects = effectsOf(bought(), OURS);
+    expect(effects.commands).toMatchObject([
       { amount: 100, key: 'florin:invoice:in_1:line:il_1:month:1', expiresAt: null },
     ]);
-    expect(plan.reason).toBe('Credited 100, taken back 0.');
-    expect(plan.payment?.nextDueAt).toBe(1_792_592_000);
-    const months = inOrder(plan.payment?.state.purchases);
+    expect(effects.reason).toBe('Credited 100, taken back 0.');
+    expect(effects.payment?.nextDueAt).toBe(1_792_592_000);
+    const months = inOrder(effects.payment?.state.purchases);
     expect(months).toHaveLength(12);
     expect(months.map((month) => month.standing).slice(0, 2)).toEqual(['issued', 'planned']);
     expect(months[1]).toMatchObject({
@@ -623,22 +633,22 @@ describe('a year that is granted by the month', () => {
   ])('lets parts that come late last as long from now: %s', (_what, more, days) => {
     const sold = price('price_ANNUAL_2', { credits: 1200, drip: 'monthly', ...more });
     const now = new Date((START + 100 * DAY) * 1000);
-    const plan = planOf(bought({ priceId: sold.id }), { ...selling(sold), now });
-    const issued = inOrder(plan.payment?.state.purchases).slice(0, 4);
+    const effects = effectsOf(bought({ priceId: sold.id }), { ...selling(sold), now });
+    const issued = inOrder(effects.payment?.state.purchases).slice(0, 4);
     expect(issued.map(({ standing }) => standing)).toEqual(Array(4).fill('issued'));
     const lasts = issued.map(
       ({ expiresAt }) => (Date.parse(expiresAt ?? '') - now.getTime()) / (DAY * 1000),
     );
     expect(lasts.slice(0, 2)).toEqual([days, days === 30 ? 31 : days]);
     expect(lasts.every((one) => one > 0)).toBe(true);
-    expect(plan.commands.map((one) => 'expiresAt' in one && one.expiresAt)).toEqual(
+    expect(effects.commands.map((one) => 'expiresAt' in one && one.expiresAt)).toEqual(
       expect.arrayContaining(issued.map(({ expiresAt }) => expiresAt)),
     );
   });
 
   it('gives the first month though the subscription has ended as the event comes', () => {
     const subscription = stored({ status: 'canceled', ended_at: START });
-    expect(planOf(bought(), { ...OURS, subscription })).toMatchObject({
+    expect(effectsOf(bought(), { ...OURS, subscription })).toMatchObject({
       commands: [{ amount: 100, key: 'florin:invoice:in_1:line:il_1:month:1' }],
       payment: { nextDueAt: null },
     });

@@ -1,6 +1,5 @@
 import type { InvoiceFact, InvoicePaymentFact, LineFact } from '../stripe/index.ts';
 import { findAccount } from './account.ts';
-import { addPurchases, type ConvergedPayment, convergePayment } from './payment.ts';
 import {
   type Decision,
   type DecisionInput,
@@ -9,7 +8,8 @@ import {
   processed,
   skipped,
   stripeUnavailable,
-} from './plan.ts';
+} from './decision.ts';
+import { addPurchases, type ConvergedPayment, convergePayment } from './payment.ts';
 import { purchasesOf } from './purchase.ts';
 import { returnsOf } from './returns.ts';
 import { joinInvoice, joinReturns, type PaymentState } from './state.ts';

@@ -5,7 +5,6 @@ import type {
   FraudWarningFact,
   RefundFact,
 } from '../stripe/index.ts';
-import { convergePayment } from './payment.ts';
 import {
   type Decision,
   type DecisionInput,
@@ -15,7 +14,8 @@ import {
   processed,
   skipped,
   stripeUnavailable,
-} from './plan.ts';
+} from './decision.ts';
+import { convergePayment } from './payment.ts';
 import {
   joinCharge,
   joinCreditNote,

@@ -13,9 +13,9 @@ import {
   sessionLine,
   withLines,
 } from '../../test/integration/webhooks/objects.ts';
-import { type Given, needOf, planOf } from '../../test/support/decisions.ts';
+import { effectsOf, type Given, needOf } from '../../test/support/decisions.ts';
 import { readRefund } from '../stripe/index.ts';
-import type { Plan } from './index.ts';
+import type { Effects } from './index.ts';
 import { type MoneyBack, moneyBack } from './money-back.ts';
 import { EMPTY_PAYMENT, type PaymentState } from './state.ts';
 
@@ -26,11 +26,11 @@ const SCAN = event(
 const FREEZE = testCatalog([], 'freeze');
 
 /** What the events of one payment mean, each decided on what the ones before it left. */
-function told(payloads: readonly Json[], given: Given = {}): Plan {
+function told(payloads: readonly Json[], given: Given = {}): Effects {
   let payment = EMPTY_PAYMENT;
-  let last: Plan | undefined;
+  let last: Effects | undefined;
   for (const payload of payloads) {
-    last = planOf(payload, { ...given, payment });
+    last = effectsOf(payload, { ...given, payment });
     payment = last.payment?.state ?? payment;
   }
   if (last === undefined) {
@@ -48,14 +48,14 @@ const warned = (actionable = true) =>
 
 describe('money that goes back', () => {
   it('takes back its share of the credits, rounded down, and says why', () => {
-    const plan = told([SCAN, refunded(333)]);
-    expect(plan).toMatchObject({
+    const effects = told([SCAN, refunded(333)]);
+    expect(effects).toMatchObject({
       status: 'processed',
       reason: 'Of 50 credits, 33 are taken back now.',
       accountId: ACCOUNT,
       payment: { status: 'credited', accountId: ACCOUNT },
     });
-    expect(plan.commands).toEqual([
+    expect(effects.commands).toEqual([
       {
         do: 'reverse',
         cause: 'payment',
@@ -76,8 +76,8 @@ describe('money that goes back', () => {
   });
 
   it('and comes again gives the credits back, under the next number', () => {
-    const plan = told([SCAN, refunded(500), refunded(500, 'failed')]);
-    expect(plan.commands).toMatchObject([
+    const effects = told([SCAN, refunded(500), refunded(500, 'failed')]);
+    expect(effects.commands).toMatchObject([
       {
         do: 'restore',
         cause: 'payment',
@@ -88,12 +88,12 @@ describe('money that goes back', () => {
         metadata: { reason: 'refund_quick_scan_purchase' },
       },
     ]);
-    expect(plan.reason).toBe('Of 50 credits, 0 are taken back now.');
+    expect(effects.reason).toBe('Of 50 credits, 0 are taken back now.');
   });
 
   it('moves nothing when the same fact is decided a second time', () => {
-    const plan = told([SCAN, refunded(333), refunded(333)]);
-    expect(plan).toMatchObject({
+    const effects = told([SCAN, refunded(333), refunded(333)]);
+    expect(effects).toMatchObject({
       reason: 'Nothing to move: 33 of 50 credits are taken back.',
       commands: [],
     });
@@ -131,19 +131,23 @@ describe('money that goes back', () => {
 
   it('asks for no invoice where the object or the payment names it, or no payment intent does', () => {
     const kept = { status: 'processed', commands: [] };
-    expect(planOf(event('charge.refunded', charge(333, { invoice: 'in_1' })))).toMatchObject(kept);
-    expect(planOf(refunded(333, 'succeeded', { payment_intent: null }))).toMatchObject(kept);
-    expect(planOf(event('credit_note.created', creditNote(300)))).toMatchObject(kept);
+    expect(effectsOf(event('charge.refunded', charge(333, { invoice: 'in_1' })))).toMatchObject(
+      kept,
+    );
+    expect(effectsOf(refunded(333, 'succeeded', { payment_intent: null }))).toMatchObject(kept);
+    expect(effectsOf(event('credit_note.created', creditNote(300)))).toMatchObject(kept);
     const payment = {
       ...EMPTY_PAYMENT,
       invoices: { in_1: { value: 1000, currency: 'usd', subscriptionId: null } },
     };
-    expect(planOf(refunded(333), { payment })).toMatchObject(kept);
+    expect(effectsOf(refunded(333), { payment })).toMatchObject(kept);
   });
 
   it('is kept, and tried again, while Stripe cannot say which invoice was paid', () => {
-    const plan = planOf(refunded(333), { answers: { 'invoiceOfPayment:pi_1': 'unavailable' } });
-    expect(plan).toMatchObject({
+    const effects = effectsOf(refunded(333), {
+      answers: { 'invoiceOfPayment:pi_1': 'unavailable' },
+    });
+    expect(effects).toMatchObject({
       status: 'failed',
       reason:
         'Stripe could not be asked for the invoice that pi_1 paid; the event is tried again by itself.',
@@ -167,8 +171,8 @@ describe('a refund that is announced as failed', () => {
     event('refund.failed', refund('re_1', 500, status), { at: 20 });
 
   it('is believed when the object says so too', () => {
-    const plan = told([SCAN, refunded(500), announced('failed')]);
-    expect(plan.commands).toMatchObject([{ do: 'restore', amount: 50 }]);
+    const effects = told([SCAN, refunded(500), announced('failed')]);
+    expect(effects.commands).toMatchObject([{ do: 'restore', amount: 50 }]);
   });
 
   it('is asked about when the object says otherwise', () => {
@@ -257,7 +261,7 @@ describe('an early fraud warning', () => {
 
   it('gives back what was frozen, though the catalogue freezes no more', () => {
     const payment = told([SCAN, warned()], { catalog: FREEZE }).payment?.state ?? EMPTY_PAYMENT;
-    expect(planOf(warned(false), { payment }).commands).toMatchObject([
+    expect(effectsOf(warned(false), { payment }).commands).toMatchObject([
       { do: 'restore', amount: 50 },
     ]);
   });

@@ -1,12 +1,12 @@
 import type { Command } from './command.ts';
 import { type Converged, converge } from './converge.ts';
+import type { KnownState, PaymentWrite, RelativeWrite } from './decision.ts';
 import { moneyBack } from './money-back.ts';
-import type { KnownState, PaymentWrite, RelativeWrite } from './plan.ts';
 import { takenByReturns } from './returns.ts';
 import type { PaymentState, Purchase } from './state.ts';
 
 export type ConvergedPayment = {
-  /** All that a plan writes of it. Whose credits they are: who was credited, else nobody. */
+  /** All that is written of it. Whose credits they are: who was credited, else nobody. */
   readonly writes: {
     readonly accountId: string | null;
     readonly payment: PaymentWrite;

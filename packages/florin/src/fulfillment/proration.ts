@@ -1,6 +1,6 @@
 import type { CatalogPrice } from '../catalog/index.ts';
 import type { LineFact } from '../stripe/index.ts';
-import type { Details, KnownState, Need, Obstacle } from './plan.ts';
+import type { Details, KnownState, Need, Obstacle } from './decision.ts';
 
 type ProrationContext = { readonly known: KnownState; readonly details: Details };
 

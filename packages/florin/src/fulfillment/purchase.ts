@@ -1,15 +1,15 @@
 import type { Catalog, CatalogPrice } from '../catalog/index.ts';
 import { MAX_CREDITS } from '../kernel/index.ts';
 import type { LineFact } from '../stripe/index.ts';
-import { drip } from './drip.ts';
-import { addDuration, notOver } from './period.ts';
 import {
   type Details,
   type KnownState,
   type Need,
   type Obstacle,
   stripeUnavailable,
-} from './plan.ts';
+} from './decision.ts';
+import { drip } from './drip.ts';
+import { addDuration, notOver } from './period.ts';
 import { proratedCredits, unitAmountOf } from './proration.ts';
 import type { Purchase } from './state.ts';
 

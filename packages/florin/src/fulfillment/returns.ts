@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/index.ts';
 import type { InvoiceFact, LineFact } from '../stripe/index.ts';
+import type { KnownState } from './decision.ts';
 import { creditsBack, moneyBack } from './money-back.ts';
-import type { KnownState } from './plan.ts';
 import type { PaymentState, Purchase, ReturnState } from './state.ts';
 
 /** What returns take of each purchase, by its key, and the returning lines that credit nothing known. */

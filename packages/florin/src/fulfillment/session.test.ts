@@ -9,7 +9,7 @@ import {
   sessionLine,
   withLines,
 } from '../../test/integration/webhooks/objects.ts';
-import { factIn, needOf, planOf } from '../../test/support/decisions.ts';
+import { effectsOf, factIn, needOf } from '../../test/support/decisions.ts';
 import type { CatalogPrice } from '../catalog/index.ts';
 import type { SessionFact } from '../stripe/index.ts';
 
@@ -18,8 +18,8 @@ const completed = (more: Json = {}) => event('checkout.session.completed', sessi
 
 describe('a paid checkout session', () => {
   it('grants what its lines bought, links the customer and says what the grant is for', () => {
-    const plan = planOf(completed(SCAN));
-    expect(plan).toMatchObject({
+    const effects = effectsOf(completed(SCAN));
+    expect(effects).toMatchObject({
       status: 'processed',
       reason: 'Credited 50, taken back 0.',
       obstacle: null,
@@ -29,7 +29,7 @@ describe('a paid checkout session', () => {
       deletedCustomerId: null,
       subscription: null,
     });
-    expect(plan.commands).toEqual([
+    expect(effects.commands).toEqual([
       {
         do: 'issue',
         cause: 'payment',
@@ -50,7 +50,7 @@ describe('a paid checkout session', () => {
         },
       },
     ]);
-    expect(plan.payment).toMatchObject({
+    expect(effects.payment).toMatchObject({
       accountId: ACCOUNT,
       subscriptionId: null,
       status: 'credited',
@@ -76,12 +76,14 @@ describe('a paid checkout session', () => {
 
   it('grants for a price of nothing too, when Stripe says that no payment is required', () => {
     const free = { payment_status: 'no_payment_required', payment_intent: null, amount_total: 0 };
-    const plan = planOf(completed({ ...SCAN, ...free }));
-    expect(plan.commands).toMatchObject([{ amount: 50, metadata: { stripe_payment_id: 'cs_1' } }]);
+    const effects = effectsOf(completed({ ...SCAN, ...free }));
+    expect(effects.commands).toMatchObject([
+      { amount: 50, metadata: { stripe_payment_id: 'cs_1' } },
+    ]);
   });
 
   it('grants quantity times over, and writes down what was paid after the coupon', () => {
-    const plan = planOf(
+    const effects = effectsOf(
       completed(
         withLines([
           sessionLine('price_QUICK_SCAN', {
@@ -93,23 +95,23 @@ describe('a paid checkout session', () => {
         ]),
       ),
     );
-    expect(plan.commands).toMatchObject([{ amount: 150 }]);
-    expect(plan.payment?.state.purchases['florin:checkout:cs_1:line:li_1']).toMatchObject({
+    expect(effects.commands).toMatchObject([{ amount: 150 }]);
+    expect(effects.payment?.state.purchases['florin:checkout:cs_1:line:li_1']).toMatchObject({
       quantity: 3,
       amountMinor: 1200,
     });
   });
 
   it('writes nothing a second time for what it has granted', () => {
-    const payment = planOf(completed(SCAN)).payment?.state;
-    const again = planOf(completed(SCAN), payment === undefined ? {} : { payment });
+    const payment = effectsOf(completed(SCAN)).payment?.state;
+    const again = effectsOf(completed(SCAN), payment === undefined ? {} : { payment });
     expect(again.commands).toEqual([]);
     expect(again.payment?.state).toEqual(payment);
   });
 
   it('is not for credits when every line is of an ignored or no price', () => {
-    const plan = planOf(completed(withLines([sessionLine('price_X', { price: null })])));
-    expect(plan).toMatchObject({
+    const effects = effectsOf(completed(withLines([sessionLine('price_X', { price: null })])));
+    expect(effects).toMatchObject({
       status: 'skipped',
       reason: 'No line of this session is for credits.',
       customerId: 'cus_1',
@@ -122,23 +124,23 @@ describe('a paid checkout session', () => {
       sessionLine('price_QUICK_SCAN'),
       sessionLine('price_NEW', { id: 'li_2', description: 'A new thing' }),
     ];
-    const plan = planOf(completed(withLines(lines)));
-    expect(plan.status).toBe('failed');
-    expect(plan.obstacle).toEqual({
+    const effects = effectsOf(completed(withLines(lines)));
+    expect(effects.status).toBe('failed');
+    expect(effects.obstacle).toEqual({
       code: 'price_unknown',
       message:
         'Paid for price price_NEW (A new thing), which the catalogue does not know. ' +
         'Add it to the catalogue with its credits, or to its ignored prices if it grants none, then replay the event.',
       needsAttention: true,
     });
-    expect(plan.commands).toMatchObject([{ amount: 50 }]);
-    expect(plan.customer).not.toBeNull();
+    expect(effects.commands).toMatchObject([{ amount: 50 }]);
+    expect(effects.customer).not.toBeNull();
   });
 
   it('with nothing but unknown prices writes no payment and links nobody', () => {
     const line = sessionLine('price_NEW', { description: null });
-    const plan = planOf(completed(withLines([line])));
-    expect(plan).toMatchObject({
+    const effects = effectsOf(completed(withLines([line])));
+    expect(effects).toMatchObject({
       status: 'failed',
       accountId: ACCOUNT,
       customerId: 'cus_1',
@@ -146,20 +148,20 @@ describe('a paid checkout session', () => {
       customer: null,
       commands: [],
     });
-    expect(plan.reason).toContain('(no description)');
+    expect(effects.reason).toContain('(no description)');
   });
 
   it('without an account to credit fails, and says how to name one', () => {
-    const plan = planOf(completed({ ...SCAN, client_reference_id: 'bob' }), {
+    const effects = effectsOf(completed({ ...SCAN, client_reference_id: 'bob' }), {
       answers: { 'customer:cus_1': null },
     });
-    expect(plan).toMatchObject({
+    expect(effects).toMatchObject({
       status: 'failed',
       customerId: 'cus_1',
       payment: null,
       commands: [],
     });
-    expect(plan.obstacle).toMatchObject({ code: 'account_unknown', needsAttention: true });
+    expect(effects.obstacle).toMatchObject({ code: 'account_unknown', needsAttention: true });
   });
 
   it('asks for the customer before it gives up on the account', () => {
@@ -168,7 +170,7 @@ describe('a paid checkout session', () => {
   });
 
   it('grants nothing when its own invoice has granted, and keeps what it says', () => {
-    const payment = planOf(
+    const payment = effectsOf(
       event(
         'invoice.paid',
         invoice([{ priceId: 'price_QUICK_SCAN', amount: 500, subscription: null }], 'new', {
@@ -177,8 +179,8 @@ describe('a paid checkout session', () => {
         }),
       ),
     ).payment?.state;
-    const plan = planOf(completed(SCAN), payment === undefined ? {} : { payment });
-    expect(plan).toMatchObject({
+    const effects = effectsOf(completed(SCAN), payment === undefined ? {} : { payment });
+    expect(effects).toMatchObject({
       status: 'processed',
       reason: 'The invoice of this session has granted already.',
       accountId: ACCOUNT,
@@ -189,12 +191,12 @@ describe('a paid checkout session', () => {
   });
 
   it('grants for itself beside an invoice of a subscription', () => {
-    const payment = planOf(
+    const payment = effectsOf(
       event('invoice.paid', invoice([{ priceId: 'price_BASIC_MONTHLY' }], 'new')),
       { customerAccountId: ACCOUNT },
     ).payment?.state;
-    const plan = planOf(completed(SCAN), payment === undefined ? {} : { payment });
-    expect(plan.commands).toMatchObject([{ amount: 50, key: 'florin:checkout:cs_1:line:li_1' }]);
+    const effects = effectsOf(completed(SCAN), payment === undefined ? {} : { payment });
+    expect(effects.commands).toMatchObject([{ amount: 50, key: 'florin:checkout:cs_1:line:li_1' }]);
   });
 });
 
@@ -203,7 +205,7 @@ describe("a session's lines", () => {
 
   it('are asked for when the event does not carry them', () => {
     expect(needOf(completed())).toEqual({ ask: 'sessionLines', id: 'cs_1' });
-    const listed = planOf(completed(), { answers: { 'sessionLines:cs_1': scan } });
+    const listed = effectsOf(completed(), { answers: { 'sessionLines:cs_1': scan } });
     expect(listed.commands).toMatchObject([{ amount: 50, key: 'florin:checkout:cs_1:line:li_1' }]);
   });
 
@@ -213,9 +215,9 @@ describe("a session's lines", () => {
   });
 
   it('wait for Stripe while it cannot be asked', () => {
-    const plan = planOf(completed(), { answers: { 'sessionLines:cs_1': 'unavailable' } });
-    expect(plan).toMatchObject({ status: 'failed', customerId: 'cus_1', commands: [] });
-    expect(plan.obstacle).toEqual({
+    const effects = effectsOf(completed(), { answers: { 'sessionLines:cs_1': 'unavailable' } });
+    expect(effects).toMatchObject({ status: 'failed', customerId: 'cus_1', commands: [] });
+    expect(effects.obstacle).toEqual({
       code: 'stripe_unavailable',
       message:
         'Stripe could not be asked for the lines of session cs_1; the event is tried again by itself.',
@@ -224,17 +226,17 @@ describe("a session's lines", () => {
   });
 
   it('need a person when Stripe does not know the session', () => {
-    const plan = planOf(completed(), { answers: { 'sessionLines:cs_1': null } });
-    expect(plan).toMatchObject({ status: 'failed', customerId: 'cus_1', commands: [] });
-    expect(plan.obstacle).toMatchObject({ code: 'object_unknown', needsAttention: true });
-    expect(plan.reason).toContain('session cs_1');
+    const effects = effectsOf(completed(), { answers: { 'sessionLines:cs_1': null } });
+    expect(effects).toMatchObject({ status: 'failed', customerId: 'cus_1', commands: [] });
+    expect(effects.obstacle).toMatchObject({ code: 'object_unknown', needsAttention: true });
+    expect(effects.reason).toContain('session cs_1');
   });
 
   it('are read from what Florin wrote when it made the session, without asking', () => {
     const own = { florin_price: 'price_QUICK_SCAN', florin_quantity: '2' };
-    const plan = planOf(completed({ metadata: own, amount_total: 1000 }));
-    expect(plan.commands).toMatchObject([{ amount: 100, key: 'florin:checkout:cs_1:line:1' }]);
-    expect(plan.payment?.state.purchases['florin:checkout:cs_1:line:1']).toMatchObject({
+    const effects = effectsOf(completed({ metadata: own, amount_total: 1000 }));
+    expect(effects.commands).toMatchObject([{ amount: 100, key: 'florin:checkout:cs_1:line:1' }]);
+    expect(effects.payment?.state.purchases['florin:checkout:cs_1:line:1']).toMatchObject({
       priceId: 'price_QUICK_SCAN',
       quantity: 2,
       amountMinor: 1000,
@@ -253,8 +255,8 @@ describe("a session's lines", () => {
       kind: 'one_time',
     } as const;
     const own = { florin_price: 'price_NEW', florin_quantity: '1', florin_lookup_key: 'scan' };
-    const plan = planOf(completed({ metadata: own }), { catalog: testCatalog([keyed]) });
-    expect(plan.commands).toMatchObject([{ amount: 60 }]);
+    const effects = effectsOf(completed({ metadata: own }), { catalog: testCatalog([keyed]) });
+    expect(effects.commands).toMatchObject([{ amount: 60 }]);
   });
 
   it('have their price asked for when nothing else can tell which it is', () => {
@@ -283,8 +285,8 @@ describe('a session that is not paid', () => {
     event(type, session({ ...SCAN, payment_status: 'unpaid', ...more }));
 
   it('waits for its delayed payment under the account that will be credited', () => {
-    const plan = planOf(unpaid('checkout.session.completed'));
-    expect(plan).toMatchObject({
+    const effects = effectsOf(unpaid('checkout.session.completed'));
+    expect(effects).toMatchObject({
       status: 'processed',
       reason: 'Completed, not paid yet: credits follow when the delayed payment succeeds.',
       accountId: ACCOUNT,
@@ -296,8 +298,8 @@ describe('a session that is not paid', () => {
   });
 
   it('that failed says so', () => {
-    const plan = planOf(unpaid('checkout.session.async_payment_failed'));
-    expect(plan).toMatchObject({
+    const effects = effectsOf(unpaid('checkout.session.async_payment_failed'));
+    expect(effects).toMatchObject({
       status: 'processed',
       reason: 'The delayed payment failed; nothing was credited.',
       payment: { status: 'failed' },
@@ -306,8 +308,8 @@ describe('a session that is not paid', () => {
   });
 
   it('is kept though nobody knows yet whose it is', () => {
-    const plan = planOf(unpaid('checkout.session.completed', { client_reference_id: null }));
-    expect(plan).toMatchObject({
+    const effects = effectsOf(unpaid('checkout.session.completed', { client_reference_id: null }));
+    expect(effects).toMatchObject({
       status: 'processed',
       accountId: null,
       payment: { status: 'pending', accountId: null },
@@ -315,8 +317,8 @@ describe('a session that is not paid', () => {
   });
 
   it('that expired before anything was heard of it leaves no payment', () => {
-    const plan = planOf(unpaid('checkout.session.expired'));
-    expect(plan).toMatchObject({
+    const effects = effectsOf(unpaid('checkout.session.expired'));
+    expect(effects).toMatchObject({
       status: 'skipped',
       reason: 'The session expired unpaid.',
       customerId: 'cus_1',
@@ -325,15 +327,15 @@ describe('a session that is not paid', () => {
   });
 
   it('that expired after it was pending has failed', () => {
-    const payment = planOf(unpaid('checkout.session.completed')).payment?.state;
-    const plan = planOf(unpaid('checkout.session.expired'), payment ? { payment } : {});
-    expect(plan).toMatchObject({ status: 'processed', payment: { status: 'failed' } });
+    const payment = effectsOf(unpaid('checkout.session.completed')).payment?.state;
+    const effects = effectsOf(unpaid('checkout.session.expired'), payment ? { payment } : {});
+    expect(effects).toMatchObject({ status: 'processed', payment: { status: 'failed' } });
   });
 
   it('takes nothing back when the word of its failing is older than its payment', () => {
-    const payment = planOf(completed(SCAN)).payment?.state;
-    const plan = planOf(unpaid('checkout.session.completed'), payment ? { payment } : {});
-    expect(plan).toMatchObject({
+    const payment = effectsOf(completed(SCAN)).payment?.state;
+    const effects = effectsOf(unpaid('checkout.session.completed'), payment ? { payment } : {});
+    expect(effects).toMatchObject({
       reason: 'An older update about a session that is paid by now.',
       payment: { status: 'credited' },
       commands: [],
@@ -343,7 +345,7 @@ describe('a session that is not paid', () => {
 
 describe('a session that sells nothing itself', () => {
   it('in setup mode is skipped', () => {
-    expect(planOf(completed({ mode: 'setup' }))).toMatchObject({
+    expect(effectsOf(completed({ mode: 'setup' }))).toMatchObject({
       status: 'skipped',
       reason: 'A session in setup mode sells nothing.',
       customerId: 'cus_1',
@@ -351,8 +353,8 @@ describe('a session that sells nothing itself', () => {
   });
 
   it('in subscription mode says whose the subscription is, and grants nothing', () => {
-    const plan = planOf(completed({ mode: 'subscription', subscription: 'sub_1' }));
-    expect(plan).toMatchObject({
+    const effects = effectsOf(completed({ mode: 'subscription', subscription: 'sub_1' }));
+    expect(effects).toMatchObject({
       status: 'processed',
       reason: "The subscription's invoice grants, not the session.",
       accountId: ACCOUNT,
@@ -370,16 +372,16 @@ describe('a session that sells nothing itself', () => {
   });
 
   it('in subscription mode without a subscription links the customer only', () => {
-    const plan = planOf(completed({ mode: 'subscription', subscription: null }));
-    expect(plan.subscription).toBeNull();
-    expect(plan.customer).not.toBeNull();
+    const effects = effectsOf(completed({ mode: 'subscription', subscription: null }));
+    expect(effects.subscription).toBeNull();
+    expect(effects.customer).not.toBeNull();
   });
 
   it('in subscription mode leaves the question of whose it is to the invoice', () => {
-    const plan = planOf(
+    const effects = effectsOf(
       completed({ mode: 'subscription', subscription: 'sub_1', client_reference_id: null }),
     );
-    expect(plan).toMatchObject({
+    expect(effects).toMatchObject({
       status: 'processed',
       reason: "The subscription's invoice grants; the account is not known yet.",
       customerId: 'cus_1',
@@ -389,10 +391,10 @@ describe('a session that sells nothing itself', () => {
   });
 
   it('in subscription mode that ended unpaid is skipped', () => {
-    const plan = planOf(
+    const effects = effectsOf(
       event('checkout.session.expired', session({ mode: 'subscription', subscription: 'sub_1' })),
     );
-    expect(plan).toMatchObject({
+    expect(effects).toMatchObject({
       status: 'skipped',
       reason: 'The session expired; no money came.',
       customerId: 'cus_1',

@@ -1,6 +1,5 @@
 import type { LineFact, SessionFact } from '../stripe/index.ts';
 import { type AccountFound, findAccount } from './account.ts';
-import { addPurchases, convergePayment } from './payment.ts';
 import {
   type Decision,
   type DecisionInput,
@@ -10,7 +9,8 @@ import {
   processed,
   skipped,
   stripeUnavailable,
-} from './plan.ts';
+} from './decision.ts';
+import { addPurchases, convergePayment } from './payment.ts';
 import { purchasesOf } from './purchase.ts';
 import { isSettled, joinSession, type PaymentState } from './state.ts';
 

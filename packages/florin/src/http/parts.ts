@@ -7,7 +7,7 @@ import { createSpender } from '../ledger/index.ts';
 import { readRole } from '../members/index.ts';
 import { type Confirmations, createConfirmations } from '../plan-change/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
-import { createCatchUp, createPlanWriter, type WebhookDeps } from '../webhooks/index.ts';
+import { createCatchUp, createEventWriter, type WebhookDeps } from '../webhooks/index.ts';
 import type { RoleOf } from './acting.ts';
 import { type BalanceFeed, createBalanceFeed } from './balance-feed.ts';
 import { createStripeFor, type StripeFor } from './buyer-stripe.ts';
@@ -67,7 +67,7 @@ export function createParts(deps: AppDeps): Parts {
   const spender = createSpender(db);
   return {
     ...deps,
-    deliveries: { ...webhooks, db: reserved, write: createPlanWriter(reserved) },
+    deliveries: { ...webhooks, db: reserved, write: createEventWriter(reserved) },
     callers,
     roleOf,
     rateLimits,

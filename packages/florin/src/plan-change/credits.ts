@@ -1,4 +1,4 @@
-import type { Command, KnownState, PaymentState, Plan, Purchase } from '../fulfillment/index.ts';
+import type { Command, Effects, KnownState, PaymentState, Purchase } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import { lapsedOf, readBalance } from '../ledger/index.ts';
 import { readInvoice } from '../stripe/index.ts';
@@ -46,11 +46,11 @@ async function movedBy(
   const { invoice, accountId, subscriptionId } = asked;
   const asOf = Math.floor(clock.now().getTime() / 1000);
   const fact = readInvoice(invoice, { asOf });
-  const { plan, known } = await previewInvoice(webhooks, {
+  const { effects, known } = await previewInvoice(webhooks, {
     ...fact,
     amountPaid: invoice.amount_due,
   });
-  const { commands, obstacle } = plan;
+  const { commands, obstacle } = effects;
   if (obstacle?.code === 'stripe_unavailable') {
     throw new FlorinError('stripe_unavailable', obstacle.message);
   }
@@ -74,13 +74,13 @@ async function movedBy(
   return {
     added: commands.reduce((sum, command) => sum + givenBy(command), 0),
     back: taken - (await lapsedOf(db, { accountId, taking })),
-    ...movedLater(plan, known),
+    ...movedLater(effects, known),
   };
 }
 
 /** The months of dripped prices that are planned by this invoice, and those of others that it stops. */
 function movedLater(
-  { payment, relatives = [] }: Plan,
+  { payment, relatives = [] }: Effects,
   known: KnownState,
 ): Pick<CreditsMoved, 'laterAdded' | 'laterStopped'> {
   const before = new Map(known.relatives?.map(({ id, state }) => [id, state]));

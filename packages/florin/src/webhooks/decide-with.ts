@@ -4,10 +4,10 @@ import {
   aliasesOf,
   type Details,
   decide,
+  type Effects,
   type KnownState,
   mayReturn,
   type Need,
-  type Plan,
   subjectsOf,
 } from '../fulfillment/index.ts';
 import type { Clock } from '../kernel/index.ts';
@@ -39,7 +39,7 @@ export type Deciding<Read> = {
 };
 
 export type DecidedWith<Read> = {
-  readonly plan: Plan;
+  readonly effects: Effects;
   readonly aliases: readonly string[];
   /** What the decision was made from: the write must find it unchanged. */
   readonly read: Read;
@@ -58,8 +58,8 @@ export async function decideWith<Read extends { readonly known: KnownState }>(
   while (read !== undefined) {
     const { known } = read;
     const decision = decide({ fact, details, eventId, catalog, known, now: clock.now(), mend });
-    if ('plan' in decision) {
-      return { plan: decision.plan, aliases: request.aliases, read };
+    if ('effects' in decision) {
+      return { effects: decision.effects, aliases: request.aliases, read };
     }
     await details.ask(decision.need);
     const named = requestFor(fact, details, mend);

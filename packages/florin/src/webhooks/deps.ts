@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/index.ts';
 import type { Context } from '../db/index.ts';
 import type { StripeLookups } from '../stripe/index.ts';
-import type { PlanOutcome, PlanWrite } from './write-plan.ts';
+import type { EventOutcome, EventWrite } from './apply-event.ts';
 
 /** What processing an event needs from outside. */
 export type WebhookDeps = Context & {
@@ -14,8 +14,8 @@ export type WebhookDeps = Context & {
   readonly stripeAccount?: string | null;
   /** Told of each account whose balance an event has changed, after its commit. */
   readonly announce?: (accountId: string) => void;
-  /** Writes a plan, perhaps with others' in one commit (`createPlanWriter`); default: each in its own. */
-  readonly write?: (write: PlanWrite) => Promise<PlanOutcome>;
+  /** Writes an event's effects, in one commit with others' that wait (`together.ts`); default: in its own. */
+  readonly write?: (write: EventWrite) => Promise<EventOutcome>;
   /** Completes what was written before lines were kept: reconcile's, where it was told to repair. */
   readonly mend?: boolean;
   /** 0 to 1: the jitter between attempts. */

@@ -1,11 +1,11 @@
 import { convergePayment } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
+import { applyEvent } from './apply-event.ts';
 import type { WebhookDeps } from './deps.ts';
 import { takeFromInbox } from './in-hand.ts';
 import { claimEvents } from './inbox.ts';
 import { type ProcessOutcome, processEvent } from './process.ts';
 import { readState } from './read-state.ts';
-import { applyPlan } from './write-plan.ts';
 
 /** Longer than one event can take: then its worker is gone and another may have it. */
 const LEASE_SECONDS = 300;
@@ -90,9 +90,9 @@ async function grantDue(deps: WebhookDeps, aliases: readonly string[]): Promise<
     eventId: null,
   });
   try {
-    await applyPlan(deps.db, {
+    await applyEvent(deps.db, {
       event: null,
-      plan: {
+      effects: {
         status: 'processed',
         reason: 'drip',
         obstacle: null,

@@ -1,3 +1,4 @@
+export { applyCommands } from './apply-event.ts';
 export { createCatchUp } from './catch-up.ts';
 export { decideWith, type StateRequest } from './decide-with.ts';
 export type { WebhookDeps } from './deps.ts';
@@ -23,6 +24,5 @@ export {
   type WebhookRequest,
 } from './receive.ts';
 export { type ReplayOutcome, replayEvent } from './replay.ts';
-export { createPlanWriter } from './together.ts';
+export { createEventWriter } from './together.ts';
 export { listUnmatchedReturns, type UnmatchedReturn } from './unmatched-returns.ts';
-export { applyCommands } from './write-plan.ts';

@@ -1,10 +1,10 @@
 import {
+  type Effects,
   EMPTY_PAYMENT,
-  emptyPlan,
   type KnownState,
   mergePayments,
   type PaymentState,
-  type Plan,
+  toEffects,
 } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import type { InvoiceFact, StripeEvent } from '../stripe/index.ts';
@@ -27,7 +27,7 @@ export async function previewEvent(
   deps: WebhookDeps,
   event: StripeEvent,
   previewed: PreviewedStates = new Map(),
-): Promise<Plan | undefined> {
+): Promise<Effects | undefined> {
   if (notOurs(deps, event) !== undefined) {
     return undefined;
   }
@@ -36,7 +36,7 @@ export async function previewEvent(
     ? await fetchNamedObject(event, { stripe: deps.stripe, details })
     : { event };
   if ('obstacle' in named) {
-    return emptyPlan({ status: 'failed', reason: '', obstacle: named.obstacle });
+    return toEffects({ status: 'failed', reason: '', obstacle: named.obstacle });
   }
   const fact = factOf(named.event);
   if (fact.kind === 'nothing') {
@@ -56,15 +56,15 @@ export async function previewEvent(
   if (decided === undefined) {
     return undefined;
   }
-  const { plan, read } = decided;
+  const { effects, read } = decided;
   const [kept] = read.payments;
-  if (kept !== undefined && plan.payment !== null) {
-    previewed.set(kept.id, plan.payment.state);
+  if (kept !== undefined && effects.payment !== null) {
+    previewed.set(kept.id, effects.payment.state);
   }
-  for (const { id, state } of plan.relatives ?? []) {
+  for (const { id, state } of effects.relatives ?? []) {
     previewed.set(id, state);
   }
-  return plan;
+  return effects;
 }
 
 /** What was read, with payments as earlier previews left them. */
@@ -86,7 +86,7 @@ function aheadOf(read: StateRead, previewed: PreviewedStates): StateRead {
 export async function previewInvoice(
   deps: WebhookDeps,
   invoice: InvoiceFact,
-): Promise<{ readonly plan: Plan; readonly known: KnownState }> {
+): Promise<{ readonly effects: Effects; readonly known: KnownState }> {
   const fact: InvoiceFact = { ...invoice, paid: true, status: 'paid' };
   const details = collectDetails(deps.stripe, deps.logger);
   const decided = await decideWith({
@@ -100,5 +100,5 @@ export async function previewInvoice(
   if (decided === undefined) {
     throw new FlorinError('internal', 'No event can have finished an invoice that does not exist.');
   }
-  return { plan: decided.plan, known: decided.read.known };
+  return { effects: decided.effects, known: decided.read.known };
 }

@@ -3,13 +3,14 @@ import { ZodError } from 'zod';
 import {
   aliasesOf,
   decide,
+  type Effects,
   EMPTY_PAYMENT,
-  emptyPlan,
   type Obstacle,
-  type Plan,
+  toEffects,
 } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import type { Fact, StripeEvent } from '../stripe/index.ts';
+import { applyEvent, type EventWrite, isLocked } from './apply-event.ts';
 import { type DecidedWith, decideWith, requestFor, type StateRequest } from './decide-with.ts';
 import type { WebhookDeps } from './deps.ts';
 import { factOf } from './handlers.ts';
@@ -20,7 +21,6 @@ import { fetchNamedObject, needsObject } from './named-object.ts';
 import { notOurs } from './not-ours.ts';
 import { readState, type StateRead } from './read-state.ts';
 import { MAX_ATTEMPTS, secondsUntilRetry } from './retry.ts';
-import { applyPlan, isLocked, type PlanWrite } from './write-plan.ts';
 
 export type ProcessOutcome = {
   readonly status: EventStatus | 'duplicate';
@@ -53,7 +53,7 @@ async function attempt(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessO
   try {
     return foreign === undefined
       ? await decideAndStore(deps, inHand)
-      : await store(deps, inHand, { plan: emptyPlan({ status: 'skipped', reason: foreign }) });
+      : await store(deps, inHand, { effects: toEffects({ status: 'skipped', reason: foreign }) });
   } catch (error) {
     return keep(deps, inHand, error);
   }
@@ -68,14 +68,14 @@ async function keep(
   if (isUnavailable(error)) {
     throw error;
   }
-  const plan = emptyPlan({ status: 'failed', obstacle: obstacleOf(error), reason: '' });
+  const effects = toEffects({ status: 'failed', obstacle: obstacleOf(error), reason: '' });
   try {
-    return await store(deps, inHand, { plan });
+    return await store(deps, inHand, { effects });
   } catch (again) {
     if (isUnavailable(again) || isBusy(again) || inHand.json === null) {
       throw again;
     }
-    return store(deps, inEnvelope(inHand), { plan });
+    return store(deps, inEnvelope(inHand), { effects });
   }
 }
 
@@ -89,14 +89,14 @@ async function decideAndStore(deps: WebhookDeps, inHand: EventInHand): Promise<P
     }
     const named = await fetchNamedObject(event, { stripe: deps.stripe, details });
     if ('obstacle' in named) {
-      const plan = emptyPlan({ status: 'failed', reason: '', obstacle: named.obstacle });
-      return store(deps, inHand, { plan, read });
+      const effects = toEffects({ status: 'failed', reason: '', obstacle: named.obstacle });
+      return store(deps, inHand, { effects, read });
     }
     event = named.event;
   }
   const fact = factOf(event);
   if (fact.kind === 'nothing') {
-    return store(deps, inHand, { plan: emptyPlan({ status: 'skipped', reason: fact.reason }) });
+    return store(deps, inHand, { effects: toEffects({ status: 'skipped', reason: fact.reason }) });
   }
   const atOnce = await decideUnread(deps, inHand, fact);
   if (atOnce !== undefined) {
@@ -142,12 +142,12 @@ async function decideUnread(
     known: { payment: EMPTY_PAYMENT, customerAccountId: null, subscription: null },
     now: deps.clock.now(),
   });
-  if ('need' in decision || decision.plan.status !== 'processed') {
+  if ('need' in decision || decision.effects.status !== 'processed') {
     return undefined;
   }
   try {
     const aliases = aliasesOf(fact, details);
-    return await store(deps, inHand, { plan: decision.plan, fact, aliases, unread: true });
+    return await store(deps, inHand, { effects: decision.effects, fact, aliases, unread: true });
   } catch (error) {
     if (isStale(error)) {
       return undefined;
@@ -157,7 +157,7 @@ async function decideUnread(
 }
 
 type Decided = {
-  plan: Plan;
+  effects: Effects;
   fact?: Fact;
   aliases?: readonly string[];
   read?: StateRead;
@@ -189,15 +189,15 @@ async function readUnfinished(
 async function store(
   deps: WebhookDeps,
   inHand: EventInHand,
-  { plan, fact, aliases, read, unread }: Decided,
+  { effects, fact, aliases, read, unread }: Decided,
 ): Promise<ProcessOutcome> {
   const attempts = inHand.claimedAttempt ?? (read?.attempts ?? 0) + 1;
   const status =
-    plan.status === 'failed' && attempts >= MAX_ATTEMPTS ? ('dead' as const) : plan.status;
-  const write = deps.write ?? ((one: PlanWrite) => applyPlan(deps.db, one));
+    effects.status === 'failed' && attempts >= MAX_ATTEMPTS ? ('dead' as const) : effects.status;
+  const write = deps.write ?? ((one: EventWrite) => applyEvent(deps.db, one));
   const outcome = await write({
     event: inHand,
-    plan,
+    effects,
     status,
     retryInSeconds:
       status === 'failed' ? secondsUntilRetry(attempts, deps.random ?? Math.random) : null,
@@ -211,10 +211,10 @@ async function store(
   if (outcome === 'duplicate') {
     return FINISHED_BEFORE;
   }
-  for (const { accountId } of plan.commands) {
+  for (const { accountId } of effects.commands) {
     deps.announce?.(accountId);
   }
-  return { status, reason: plan.obstacle?.message ?? plan.reason };
+  return { status, reason: effects.obstacle?.message ?? effects.reason };
 }
 
 /** Nothing can be stored now: the sender keeps the event, and comes again. */

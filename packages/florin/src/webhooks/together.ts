@@ -1,10 +1,16 @@
 import type { Executor } from '../db/index.ts';
 import { isRetryable } from '../kernel/index.ts';
-import { applyPlan, applyPlans, isLocked, type PlanOutcome, type PlanWrite } from './write-plan.ts';
+import {
+  applyEvent,
+  applyEvents,
+  type EventOutcome,
+  type EventWrite,
+  isLocked,
+} from './apply-event.ts';
 
 type Waiting = {
-  readonly write: PlanWrite;
-  readonly resolve: (outcome: PlanOutcome) => void;
+  readonly write: EventWrite;
+  readonly resolve: (outcome: EventOutcome) => void;
   readonly reject: (error: unknown) => void;
 };
 
@@ -16,16 +22,16 @@ const MAX_COMMITS = 2;
 const PATIENCE_MS = 50;
 
 /**
- * Writes plans: one alone at once, by `applyPlan`, and those that wait at the same time in one commit.
+ * Writes effects: those of one event alone at once, by `applyEvent`, and those that wait at the same time in one commit.
  * What falls out of a commit goes alone (docs/decisions/0155), outside the count: its lock or its fault
  * holds up no other.
  */
-export function createPlanWriter(db: Executor): (write: PlanWrite) => Promise<PlanOutcome> {
+export function createEventWriter(db: Executor): (write: EventWrite) => Promise<EventOutcome> {
   const queue: Waiting[] = [];
   let commits = 0;
 
   function alone({ write, resolve, reject }: Waiting): Promise<void> {
-    return applyPlan(db, write).then(resolve, reject);
+    return applyEvent(db, write).then(resolve, reject);
   }
 
   function patiently(waiting: Waiting): Promise<void> {
@@ -40,7 +46,7 @@ export function createPlanWriter(db: Executor): (write: PlanWrite) => Promise<Pl
 
   async function together(batch: readonly Waiting[]): Promise<void> {
     try {
-      const outcomes = await applyPlans(
+      const outcomes = await applyEvents(
         db,
         batch.map(({ write }) => write),
       );
@@ -81,6 +87,6 @@ function byAccount(a: Waiting, b: Waiting): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-function accountOf({ write: { plan } }: Waiting): string {
-  return plan.commands[0]?.accountId ?? plan.accountId ?? '';
+function accountOf({ write: { effects } }: Waiting): string {
+  return effects.commands[0]?.accountId ?? effects.accountId ?? '';
 }

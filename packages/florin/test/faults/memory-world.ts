@@ -1,12 +1,12 @@
 import type { Catalog } from '../../src/catalog/index.ts';
 import {
   type Command,
+  type Effects,
   EMPTY_PAYMENT,
   type KnownState,
   mergePayments,
   type Need,
   type PaymentState,
-  type Plan,
   type StoredSubscription,
 } from '../../src/fulfillment/index.ts';
 import { readEvent } from '../../src/stripe/index.ts';
@@ -50,7 +50,7 @@ export class MemoryWorld {
     this.#answer = answer;
   }
 
-  async deliver(payload: unknown): Promise<Plan['status'] | 'duplicate'> {
+  async deliver(payload: unknown): Promise<Effects['status'] | 'duplicate'> {
     const event = readEvent(payload);
     if (event === undefined) {
       throw new Error('not an event');
@@ -75,14 +75,14 @@ export class MemoryWorld {
     if (decided === undefined) {
       throw new Error('a read that is never finished was');
     }
-    this.#write(decided.plan, { ...decided.read, aliases: decided.aliases });
-    if (decided.plan.status === 'failed') {
+    this.#write(decided.effects, { ...decided.read, aliases: decided.aliases });
+    if (decided.effects.status === 'failed') {
       this.unfinished.set(event.id, payload);
     } else {
       this.unfinished.delete(event.id);
       this.#finished.add(event.id);
     }
-    return decided.plan.status;
+    return decided.effects.status;
   }
 
   /** Tries unfinished events again until none makes progress, as the inbox does. */
@@ -160,34 +160,34 @@ export class MemoryWorld {
   }
 
   #write(
-    plan: Plan,
+    effects: Effects,
     { found, aliases, joins }: Pick<Read, 'found' | 'joins'> & { aliases: readonly string[] },
   ): void {
-    if (plan.payment !== null) {
+    if (effects.payment !== null) {
       for (const [one, under] of joins) {
         this.#keptUnder.set(one, under);
       }
       const names = new Set([...aliases, ...found.flatMap((one) => [...one.aliases])]);
       this.#payments = this.#payments.filter((one) => !found.includes(one));
       // Through JSON, as the database keeps it.
-      const state = JSON.parse(JSON.stringify(plan.payment.state)) as PaymentState;
-      const { status, subscriptionId } = plan.payment;
+      const state = JSON.parse(JSON.stringify(effects.payment.state)) as PaymentState;
+      const { status, subscriptionId } = effects.payment;
       this.#made += 1;
       const id = found[0]?.id ?? `payment ${this.#made}`;
       this.#payments.push({ id, subscriptionId, aliases: names, state, status });
     }
-    for (const { id, state } of plan.relatives ?? []) {
+    for (const { id, state } of effects.relatives ?? []) {
       const relative = this.#payments.find((one) => one.id === id);
       if (relative === undefined) {
         throw new Error(`no such payment: ${id}`);
       }
       relative.state = JSON.parse(JSON.stringify(state)) as PaymentState;
     }
-    if (plan.customer !== null && !this.#customers.has(plan.customer.customerId)) {
-      this.#customers.set(plan.customer.customerId, plan.customer.accountId);
+    if (effects.customer !== null && !this.#customers.has(effects.customer.customerId)) {
+      this.#customers.set(effects.customer.customerId, effects.customer.accountId);
     }
-    if (plan.subscription !== null) {
-      const { subscriptionId, accountId, fact } = plan.subscription;
+    if (effects.subscription !== null) {
+      const { subscriptionId, accountId, fact } = effects.subscription;
       const known = this.#subscriptions.get(subscriptionId);
       this.#subscriptions.set(subscriptionId, {
         id: subscriptionId,
@@ -195,7 +195,7 @@ export class MemoryWorld {
         fact: fact ?? known?.fact ?? null,
       });
     }
-    for (const command of plan.commands) {
+    for (const command of effects.commands) {
       this.#run(command);
     }
   }

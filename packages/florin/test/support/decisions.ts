@@ -2,10 +2,10 @@ import type { Catalog } from '../../src/catalog/index.ts';
 import {
   type Decision,
   decide,
+  type Effects,
   EMPTY_PAYMENT,
   type KnownState,
   type Need,
-  type Plan,
 } from '../../src/fulfillment/index.ts';
 import { type Fact, readEvent } from '../../src/stripe/index.ts';
 import { factOf } from '../../src/webhooks/index.ts';
@@ -49,18 +49,18 @@ export function detailsOf(answers: Given['answers'] = {}) {
   return { get: (ask: string, id: string) => answers[`${ask}:${id}`] as never };
 }
 
-export function planOf(payload: unknown, given: Given = {}): Plan {
+export function effectsOf(payload: unknown, given: Given = {}): Effects {
   const decision = decideOn(payload, given);
   if ('need' in decision) {
     throw new Error(`asks Stripe for ${decision.need.ask} ${decision.need.id}`);
   }
-  return decision.plan;
+  return decision.effects;
 }
 
 export function needOf(payload: unknown, given: Given = {}): Need {
   const decision = decideOn(payload, given);
-  if ('plan' in decision) {
-    throw new Error(`asks nothing: ${decision.plan.reason}`);
+  if ('effects' in decision) {
+    throw new Error(`asks nothing: ${decision.effects.reason}`);
   }
   return decision.need;
 }

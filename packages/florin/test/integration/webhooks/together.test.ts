@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../../src/db/index.ts';
 import { verifyLedger } from '../../../src/ledger/index.ts';
-import { createPlanWriter } from '../../../src/webhooks/index.ts';
+import { createEventWriter } from '../../../src/webhooks/index.ts';
 import { isOnCluster } from '../../support/postgres.ts';
 import { event, type Json, session, sessionLine, withLines } from './objects.ts';
 import { openShop, type Shop } from './shop.ts';
@@ -84,7 +84,7 @@ describe('deliveries that wait at the same time', () => {
     shops.push(whole);
     const commits: Commits = { together: [], alone: 0 };
     const db = watched(over(whole.deps.db), commits);
-    return { shop: whole.with({ db, write: createPlanWriter(db) }), whole, commits };
+    return { shop: whole.with({ db, write: createEventWriter(db) }), whole, commits };
   }
 
   const statuses = (shop: Shop) =>

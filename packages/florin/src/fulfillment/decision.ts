@@ -95,7 +95,7 @@ export type SubscriptionLink = {
 };
 
 /** Everything that one event writes, in one transaction. */
-export type Plan = {
+export type Effects = {
   readonly status: 'processed' | 'skipped' | 'failed';
   /** What was done, or why nothing was: shown beside the event. */
   readonly reason: string;
@@ -133,9 +133,9 @@ export type DecisionInput<F extends Fact = Fact> = {
   readonly mend?: boolean;
 };
 
-export type Decision = { readonly need: Need } | { readonly plan: Plan };
+export type Decision = { readonly need: Need } | { readonly effects: Effects };
 
-const NOTHING: Plan = {
+const NOTHING: Effects = {
   status: 'processed',
   reason: '',
   obstacle: null,
@@ -148,21 +148,21 @@ const NOTHING: Plan = {
   commands: [],
 };
 
-/** A plan that moves nothing beyond what is given. */
-export function emptyPlan(given: Pick<Plan, 'status' | 'reason'> & Partial<Plan>): Plan {
+/** Effects that move nothing beyond what is given. */
+export function toEffects(given: Pick<Effects, 'status' | 'reason'> & Partial<Effects>): Effects {
   return { ...NOTHING, ...given };
 }
 
-export function skipped(reason: string, more: Partial<Plan> = {}): Decision {
-  return { plan: emptyPlan({ ...more, status: 'skipped', reason }) };
+export function skipped(reason: string, more: Partial<Effects> = {}): Decision {
+  return { effects: toEffects({ ...more, status: 'skipped', reason }) };
 }
 
-export function processed(reason: string, more: Partial<Plan> = {}): Decision {
-  return { plan: emptyPlan({ ...more, status: 'processed', reason }) };
+export function processed(reason: string, more: Partial<Effects> = {}): Decision {
+  return { effects: toEffects({ ...more, status: 'processed', reason }) };
 }
 
-export function failed(obstacle: Obstacle, more: Partial<Plan> = {}): Decision {
-  return { plan: emptyPlan({ ...more, status: 'failed', reason: obstacle.message, obstacle }) };
+export function failed(obstacle: Obstacle, more: Partial<Effects> = {}): Decision {
+  return { effects: toEffects({ ...more, status: 'failed', reason: obstacle.message, obstacle }) };
 }
 
 export function stripeUnavailable(what: string): Obstacle {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Executor, Row, SqlValue, Statement } from '../db/index.ts';
-import type { Command, PaymentWrite, Plan } from '../fulfillment/index.ts';
+import type { Command, Effects, PaymentWrite } from '../fulfillment/index.ts';
 import { FlorinError, stringifyStorable, toStorableText } from '../kernel/index.ts';
 import type { EventInHand } from './in-hand.ts';
 import type { EventStatus } from './inbox.ts';
@@ -21,19 +21,19 @@ const PARAMETERS: Readonly<Record<string, (parts: Parts) => unknown>> = {
   snapshot_event_id: ({ told }) => told?.event.snapshotEventId,
   created: ({ told }) => told?.event.happened,
   retry_in_seconds: ({ write }) => write.retryInSeconds,
-  reason: ({ plan }) => (plan.obstacle === null ? plan.reason : undefined),
-  error_code: ({ plan }) => plan.obstacle?.code,
-  error: ({ plan }) => plan.obstacle?.message,
-  needs_attention: ({ plan }) => plan.obstacle?.needsAttention,
+  reason: ({ effects }) => (effects.obstacle === null ? effects.reason : undefined),
+  error_code: ({ effects }) => effects.obstacle?.code,
+  error: ({ effects }) => effects.obstacle?.message,
+  needs_attention: ({ effects }) => effects.obstacle?.needsAttention,
   unread: ({ write }) => write.unread,
-  account_id: ({ plan }) => plan.accountId,
-  customer_id: ({ plan }) => plan.customerId,
-  linked_customer_id: ({ plan }) => plan.customer?.customerId,
-  linked_account_id: ({ plan }) => plan.customer?.accountId,
-  link_origin: ({ plan }) => plan.customer?.origin,
-  deleted_customer_id: ({ plan }) => plan.deletedCustomerId,
+  account_id: ({ effects }) => effects.accountId,
+  customer_id: ({ effects }) => effects.customerId,
+  linked_customer_id: ({ effects }) => effects.customer?.customerId,
+  linked_account_id: ({ effects }) => effects.customer?.accountId,
+  link_origin: ({ effects }) => effects.customer?.origin,
+  deleted_customer_id: ({ effects }) => effects.deletedCustomerId,
   closed_session_id: ({ write }) => write.closedSessionId,
-  subscription: ({ plan }) => plan.subscription,
+  subscription: ({ effects }) => effects.subscription,
   // Only where a payment is written that is of a subscription.
   subscription_read: ({ write, payment, relatives }) =>
     payment === undefined && relatives === undefined ? undefined : write.subscription,
@@ -41,13 +41,14 @@ const PARAMETERS: Readonly<Record<string, (parts: Parts) => unknown>> = {
   payment_version: ({ payment }) => payment?.version,
   payment_absorbs: ({ payment }) => payment?.absorbs,
   payment_other_names: ({ payment }) => orNone(payment?.otherNames ?? []),
-  payment_state: ({ plan, payment }) => payment && plan.payment && toStored(plan.payment.state),
-  payment_status: ({ plan, payment }) => payment && plan.payment?.status,
-  payment_account_id: ({ plan, payment }) => payment && plan.payment?.accountId,
-  payment_subscription_id: ({ plan, payment }) => payment && plan.payment?.subscriptionId,
-  payment_next_due_at: ({ plan, payment }) => payment && plan.payment?.nextDueAt,
+  payment_state: ({ effects, payment }) =>
+    payment && effects.payment && toStored(effects.payment.state),
+  payment_status: ({ effects, payment }) => payment && effects.payment?.status,
+  payment_account_id: ({ effects, payment }) => payment && effects.payment?.accountId,
+  payment_subscription_id: ({ effects, payment }) => payment && effects.payment?.subscriptionId,
+  payment_next_due_at: ({ effects, payment }) => payment && effects.payment?.nextDueAt,
   relatives: ({ relatives }) => relatives,
-  commands: ({ plan }) => orNone(plan.commands),
+  commands: ({ effects }) => orNone(effects.commands),
 };
 const NAMES = Object.keys(PARAMETERS);
 const READERS = Object.values(PARAMETERS);
@@ -68,10 +69,10 @@ const APPLY_COMMANDS: Statement = {
 
 const LOCK_NOT_AVAILABLE = '55P03';
 
-export type PlanWrite = {
+export type EventWrite = {
   /** The event that was decided on; null for a job. */
   readonly event: Pick<EventInHand, 'event' | 'json' | 'body'> | null;
-  readonly plan: Plan;
+  readonly effects: Effects;
   readonly status: EventStatus;
   readonly retryInSeconds: number | null;
   /** Decided without reading: refused when the customer turns out to be linked to another account. */
@@ -84,31 +85,31 @@ export type PlanWrite = {
 };
 
 /** `duplicate`: the event was finished before. */
-export type PlanOutcome = 'applied' | 'duplicate';
+export type EventOutcome = 'applied' | 'duplicate';
 
 /**
- * Writes a plan in one statement and one commit. Throws `account_busy` when too much waits for the
+ * Writes an event's effects in one statement and one commit. Throws `account_busy` when too much waits for the
  * account that it is about.
  */
-export async function applyPlan(db: Executor, write: PlanWrite): Promise<PlanOutcome> {
-  const rows = await db.query<Row & { outcome: PlanOutcome }>(
+export async function applyEvent(db: Executor, write: EventWrite): Promise<EventOutcome> {
+  const rows = await db.query<Row & { outcome: EventOutcome }>(
     APPLY_EVENT,
     toValues(write),
     // Only what moves credits waits for the account's row.
-    { lane: write.plan.commands[0]?.accountId },
+    { lane: write.effects.commands[0]?.accountId },
   );
   return rows[0]?.outcome ?? 'duplicate';
 }
 
 /**
- * Writes the plans of several deliveries in one statement and one commit, in the order of their
+ * Writes the effects of several deliveries in one statement and one commit, in the order of their
  * accounts. Null for one that fell out: it has to be written alone.
  */
-export async function applyPlans(
+export async function applyEvents(
   db: Executor,
-  writes: readonly PlanWrite[],
-): Promise<readonly (PlanOutcome | null)[]> {
-  const rows = await db.query<Row & { outcomes: (PlanOutcome | null)[] }>(APPLY_EVENTS, [
+  writes: readonly EventWrite[],
+): Promise<readonly (EventOutcome | null)[]> {
+  const rows = await db.query<Row & { outcomes: (EventOutcome | null)[] }>(APPLY_EVENTS, [
     `[${writes.map(toJson).join(',')}]`,
   ]);
   return rows[0]?.outcomes ?? [];
@@ -129,26 +130,26 @@ export async function applyCommands(db: Executor, commands: readonly Command[]):
 
 /** What the parameters are read from. */
 type Parts = {
-  readonly write: PlanWrite;
-  readonly plan: Plan;
+  readonly write: EventWrite;
+  readonly effects: Effects;
   /** The event, where the inbox does not have it yet. */
-  readonly told: NonNullable<PlanWrite['event']> | undefined;
+  readonly told: NonNullable<EventWrite['event']> | undefined;
   readonly payment: PaymentKey | undefined;
   readonly relatives: readonly RelativeInput[] | undefined;
 };
 
-function toParts(write: PlanWrite): Parts {
-  const { plan, event } = write;
+function toParts(write: EventWrite): Parts {
+  const { effects, event } = write;
   return {
     write,
-    plan,
+    effects,
     told: event === null || event.json === null ? undefined : event,
     payment: keyOfPayment(write),
     relatives: orNone(relativesOf(write)),
   };
 }
 
-function toValues(write: PlanWrite): SqlValue[] {
+function toValues(write: EventWrite): SqlValue[] {
   const parts = toParts(write);
   return READERS.map((read) => toValue(read(parts)));
 }
@@ -169,7 +170,7 @@ function isTexts(value: object): value is string[] {
 }
 
 /** One delivery as billing.apply_events reads it. Written out: an object of so many fields is slow. */
-function toJson(write: PlanWrite): string {
+function toJson(write: EventWrite): string {
   const parts = toParts(write);
   const fields: string[] = [];
   for (const [index, read] of READERS.entries()) {
@@ -207,13 +208,13 @@ function orNone<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length === 0 ? undefined : list;
 }
 
-function keyOfPayment(write: PlanWrite): PaymentKey | undefined {
-  const { plan, aliases, payments } = write;
-  if (plan.payment === null) {
+function keyOfPayment(write: EventWrite): PaymentKey | undefined {
+  const { effects, aliases, payments } = write;
+  if (effects.payment === null) {
     return undefined;
   }
   const [kept, ...absorbed] = payments;
-  if (kept !== undefined && absorbed.length === 0 && saysNothingNew(kept, { plan, aliases })) {
+  if (kept !== undefined && absorbed.length === 0 && saysNothingNew(kept, { effects, aliases })) {
     return undefined;
   }
   // In one order, as every writer does: two that write the same names do not wait for each other in a circle.
@@ -230,8 +231,8 @@ function keyOfPayment(write: PlanWrite): PaymentKey | undefined {
   };
 }
 
-function relativesOf({ plan, relatives }: PlanWrite): RelativeInput[] {
-  return (plan.relatives ?? []).map(
+function relativesOf({ effects, relatives }: EventWrite): RelativeInput[] {
+  return (effects.relatives ?? []).map(
     ({ id, state, status, accountId, subscriptionId, nextDueAt }) => {
       const read = relatives.find((one) => one.id === id);
       return {
@@ -251,11 +252,11 @@ function relativesOf({ plan, relatives }: PlanWrite): RelativeInput[] {
 /** A repetition: no need to write, and so no need to be refused when others write at the same time. */
 function saysNothingNew(
   kept: StoredPayment,
-  { plan, aliases }: Pick<PlanWrite, 'plan' | 'aliases'>,
+  { effects, aliases }: Pick<EventWrite, 'effects' | 'aliases'>,
 ): boolean {
   return (
-    plan.commands.length === 0 &&
+    effects.commands.length === 0 &&
     aliases.every((alias) => kept.aliases.includes(alias)) &&
-    isDeepStrictEqual(plan.payment?.state, kept.state)
+    isDeepStrictEqual(effects.payment?.state, kept.state)
   );
 }
