@@ -73,13 +73,15 @@ import { drainInbox, type WebhookDeps } from './webhooks/index.ts';
 
 /**
  * The ledger's part of the library: credits in, credits out, and proof. Amounts are credits above 0,
- * whole ones, at most 2^53 - 1; with decimals in the catalogue (`credit.decimals`) a number or a decimal text
- * of at most so many, and answered as a number where they are whole, else as a text. An `accountId` is a uuid, by default the Supabase user's. An `idempotencyKey` (1 to 255
- * characters, not beginning with `florin:`) names one intent of the account's: the same key with the same
+ * whole numbers up to 2^53 - 1; with `credit.decimals` in the catalogue, a number or a text with at most
+ * so many decimals, and answers are numbers where they are whole, else texts. An `accountId` is a uuid, by
+ * default the Supabase user's. An `idempotencyKey` (1 to 255 characters, not beginning with `florin:`)
+ * names one intent of the account's: the same key with the same
  * input answers with the first result and `replayed` true, with other input it throws
- * `idempotency_key_reused`. Every function may throw `database_unavailable`: nothing is known then, so
- * repeat the call with the same key; a write also `account_busy`: nothing was done, repeat it likewise.
- * What is not in its shape throws `invalid_input`, which names the field, before it reaches the database. Errors are FlorinError with a stable `code` (docs/errors.md).
+ * `idempotency_key_reused`. Every function may throw `database_unavailable`: the outcome is unknown then,
+ * so repeat the call with the same key. A write may throw `account_busy`: nothing was done, repeat it too.
+ * Malformed input throws `invalid_input`, which names the field, before it reaches the database.
+ * Errors are FlorinError with a stable `code` (docs/errors.md).
  */
 export type FlorinLedger = {
   /**
@@ -103,10 +105,10 @@ export type FlorinLedger = {
    */
   placeHold(request: PlaceHold): ReturnType<typeof placeHold>;
   /**
-   * Charges all of a hold, or `amount` of it, and gives the rest back; more than it reserves by `overage`
-   * alone, debt at most up to the catalogue's `debtLimit`. Named by the hold: repeating with the same amount
-   * and overage replays. Throws `hold_not_open`, `amount_not_allowed`, `insufficient_credits` (more debt
-   * than allowed), `limit_reached`.
+   * Charges all of a hold, or `amount` of it, and gives the rest back; more than it reserves only
+   * with `overage`, and debt only up to the catalogue's `debtLimit`. The hold is the key: repeating with
+   * the same amount and overage replays. Throws `hold_not_open`, `amount_not_allowed`,
+   * `insufficient_credits` (more debt than allowed), `limit_reached`.
    */
   captureHold(hold: CaptureHold): ReturnType<typeof captureHold>;
   /** Gives a hold more time, at most 30 days from now. */
@@ -124,7 +126,7 @@ export type FlorinLedger = {
   /** Many spends in one call and one commit, each accepted or refused on its own. */
   spendBatch(items: readonly BatchItem[]): ReturnType<typeof spendBatch>;
   /**
-   * Takes credits of a grant back whose money went back: from what is left of it, then from other grants,
+   * Takes back credits of a grant whose money went back: from what is left of it, then from other grants,
    * then as debt, which the next grant settles first. Stripe's refunds do this by themselves. Throws
    * `grant_not_found`, and `amount_not_allowed` above what is left to take.
    */
@@ -232,16 +234,17 @@ export type Florin = FlorinLedger &
      */
     fetchMetrics(request: Request): Promise<Response>;
     /**
-     * Works off events that wait for another attempt, at most `limit` (1 to 10,000, default 100): for a cron
-     * call where nothing runs on. Throws `invalid_input` for another limit.
+     * Processes events that wait for another attempt, at most `limit` (1 to 10,000, default 100): for a cron
+     * call where no process keeps running. Throws `invalid_input` for any other limit.
      */
     drain(limit?: number): Promise<void>;
     /**
      * Runs once whatever is due of all background jobs (drain, expire, drip, usage, forget, top-up, alert,
      * reconcile):
-     * for a cron call, once a minute, where nothing runs on. Takes about `forMs` milliseconds (default
-     * 25 000), a comparison with Stripe that has begun as long as it needs. Any number of instances may
-     * call it at once, also through a transaction-mode pooler: each piece of work is done by one of them.
+     * for a cron call, once a minute, where no process keeps running. Takes about `forMs` milliseconds
+     * (default 25 000); a comparison with Stripe that has begun takes as long as it needs. Any number of
+     * instances may call it at once, also through a transaction-mode pooler: each piece of work is done by
+     * one of them.
      * Repeating it does what has become due since. `failure` in an outcome names the error of a job, which
      * the next call makes again. Throws only `invalid_input`, for a `forMs` that is not from 0 to a day.
      */

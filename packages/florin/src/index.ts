@@ -1,7 +1,7 @@
 /**
  * `florin`: the server library. Amounts are credits, whole unless the catalogue says `credit.decimals`; instants are the
- * database's. Every write takes an idempotency key, and repeated with the same input answers with the
- * first result. What fails throws a `FlorinError` with a stable `code` (docs/errors.md); after
+ * database's. Every write takes an idempotency key and, when it is repeated with the same input, answers with
+ * the first result. A failure throws a `FlorinError` with a stable `code` (docs/errors.md); after
  * `database_unavailable` repeat with the same key.
  */
 export { type Alert, isAlert, type TellAlert } from './alerts/index.ts';

@@ -27,7 +27,7 @@ export type FlorinOptions = {
   logger?: Logger;
   /**
    * Hears of low balances (catalogue: `lowBalance`) and of top-ups that wait for their buyer, at least
-   * once each; what it throws is tried again. Default: posted to ALERT_URL, where that is set.
+   * once each; if it throws, the alert is tried again. Default: posted to ALERT_URL, where that is set.
    */
   onAlert?: TellAlert;
   /** True in `florin dev` only: pages may offer what is only for show. */

@@ -285,7 +285,7 @@ COMMENT ON TABLE credits.accounts IS 'One row an account: its balance, its place
 
 COMMENT ON COLUMN credits.accounts.debt_limit IS 'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
 
-COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits or members: its spends are then checked against them, and no other account pays for it.';
+COMMENT ON COLUMN credits.accounts.limited IS 'Whether it has limits or members: its spends are then checked against them; other accounts are spared that check.';
 
 COMMENT ON COLUMN credits.accounts.next_change_at IS 'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
 
@@ -1465,7 +1465,7 @@ $$;
 
 ALTER FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) IS 'Writes an alert for each customer''s account that has fallen below, once until it has been above again; how many. Any number of callers write one.';
+COMMENT ON FUNCTION billing.note_low_balances(p_below bigint, p_limit integer) IS 'Writes an alert for each customer''s account that has fallen below p_below, once until it has risen above again; returns how many. Concurrent callers write only one.';
 
 CREATE FUNCTION billing.note_passed_limits(p_limit integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5424,7 +5424,7 @@ $$;
 
 ALTER FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) IS 'Adds up to p_limit entries that come behind the account''s mark, up to the entry p_last_no, to its days; returns how many it looked at. Locks the mark, never the account''s row.';
+COMMENT ON FUNCTION credits.roll_up_account(p_account_id uuid, p_last_no bigint, p_limit bigint) IS 'Adds at most p_limit entries that come after the account''s mark, as far as the entry p_last_no, to its days; returns how many it looked at. Locks the mark, never the account''s row.';
 
 CREATE FUNCTION credits.roll_up_usage(p_limit bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -5450,7 +5450,7 @@ $$;
 
 ALTER FUNCTION credits.roll_up_usage(p_limit bigint) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION credits.roll_up_usage(p_limit bigint) IS 'Adds up to p_limit new entries of any accounts to credits.usage_days; returns how many. Repeatable; overlapping runs count nothing twice.';
+COMMENT ON FUNCTION credits.roll_up_usage(p_limit bigint) IS 'Adds at most p_limit new entries of any accounts to credits.usage_days; returns how many. Repeatable; overlapping runs count nothing twice.';
 
 CREATE FUNCTION credits.room_above(p_account credits.accounts, p_hold credits.holds, p_excess bigint, p_debt_limit bigint, p_at timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -6850,7 +6850,7 @@ CREATE TABLE billing.low_balances (
 
 ALTER TABLE billing.low_balances OWNER TO florin_owner;
 
-COMMENT ON TABLE billing.low_balances IS 'Accounts that an alert balance_low was written for and that have not been above since: one alert a fall.';
+COMMENT ON TABLE billing.low_balances IS 'Accounts that got an alert balance_low and have not risen above lowBalance since: one alert per fall.';
 
 CREATE TABLE billing.open_checkouts (
     account_id uuid NOT NULL,

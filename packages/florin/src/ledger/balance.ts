@@ -15,8 +15,8 @@ const READ_DUE: Statement = {
 type Found = Omit<Balance, 'available'> & { readonly nextExpiryAt: Date | null };
 
 /**
- * Credits of the account in this instant, however old the last sweep, by primary key whatever the
- * history; `nextExpiryAt` is when the next of them expire. Zeros for an unknown account. Writes nothing.
+ * The account's credits at this instant, however long ago the last sweep was; read by primary key, whatever
+ * the history; `nextExpiryAt` is when the next of them expire. Zeros for an unknown account. Writes nothing.
  */
 export async function readBalance(
   db: Executor,

@@ -64,7 +64,7 @@ const REVERSE: Statement = {
 };
 
 /**
- * Takes credits of a grant back whose money went back: first what it has left, then what of it expired or
+ * Takes back credits of a grant whose money went back: first what it has left, then what of it expired or
  * was voided, then from other live grants in burn order, then as debt (`posted` below 0). Works on a
  * closed account. The same key and input again returns the first result with `replayed` true. Throws
  * `amount_not_allowed` beyond what is left to take of the grant, `grant_not_found`,

@@ -73,8 +73,8 @@ const CAPTURE: Statement = {
 };
 
 /**
- * Spends all of a hold, or `amount` credits of it, and releases the rest. More than it reserves only
- * by `overage`: `up_to_available` takes what is available and answers how much was left `uncovered`,
+ * Spends all of a hold, or `amount` credits of it, and releases the rest. It takes more than is held only
+ * with `overage`: `up_to_available` takes what is available and answers how much was left `uncovered`,
  * `debt` takes all as long as the debt stays within the account's limit (`credits.set_debt_limit`), or
  * within `debtLimit`, the catalogue's, where the account has none. A repeat with the same amount and overage returns the
  * first result with `replayed` true. Throws `hold_not_open` (released, expired or unknown),
@@ -123,7 +123,7 @@ const EXTEND: Statement = {
 };
 
 /**
- * Moves the expiry of an open hold to `expiresInSeconds` from now, at most 30 days; never nearer than
+ * Moves the expiry of an open hold to `expiresInSeconds` from now, at most 30 days; never earlier than
  * it was. The same key and input again returns the first balance with `replayed` true, and the expiry
  * as it is now. Throws `hold_not_open`, `idempotency_key_reused`, `idempotency_key_invalid`.
  */

@@ -7,9 +7,9 @@ export type LimitScope = {
   accountId: string;
   /** A calendar hour, day or month of the time zone, or for ever. */
   window: LimitRule['window'];
-  /** Of this actor alone; `*`: of each actor on its own. Absent: whoever it is. */
+  /** Only this actor; `*`: each actor on its own. Absent: all actors together. */
   actor?: string | undefined;
-  /** Of this feature alone; `*`: of each feature on its own. Absent: whatever for. */
+  /** Only this feature; `*`: each feature on its own. Absent: all features together. */
   feature?: string | undefined;
   /** True: passing it writes an alert (`limit_passed`) and refuses nothing. */
   soft?: boolean | undefined;

@@ -138,7 +138,7 @@ const ROLL_UP: Statement = {
   text: 'select credits.roll_up_usage($1) as seen',
 };
 
-/** Adds up to `limit` new entries to the days that usage is read from; returns how many. Repeatable. */
+/** Adds at most `limit` new entries to the days that usage is read from; returns how many. Repeatable. */
 export async function rollUpUsage(db: Executor, limit: number): Promise<number> {
   const [row] = await db.query<{ seen: number }>(ROLL_UP, [limit]);
   return row?.seen ?? 0;

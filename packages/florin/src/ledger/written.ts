@@ -29,8 +29,8 @@ export type Metered = {
 };
 
 /**
- * Calls a function that locks the account's row and takes its id first. Throws `account_busy` when the
- * writes of this account that wait take longer than a caller should.
+ * Calls a function that locks the account's row and takes its id first. Throws `account_busy` when
+ * the account's waiting writes take longer than a caller should wait.
  */
 export async function writeTo<R extends Row>(
   db: Executor,

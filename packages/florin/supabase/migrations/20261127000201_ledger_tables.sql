@@ -71,7 +71,7 @@ comment on table credits.accounts is
 comment on column credits.accounts.debt_limit is
   'How far below 0 a capture with the overage debt may take what is available; null: as far as the caller allows, by default not at all.';
 comment on column credits.accounts.limited is
-  'Whether it has limits or members: its spends are then checked against them, and no other account pays for it.';
+  'Whether it has limits or members: its spends are then checked against them; other accounts are spared that check.';
 comment on column credits.accounts.next_change_at is
   'The next instant at which time alone changes the balance: a grant expires or becomes effective, a hold expires. Never later than the truth.';
 comment on column credits.accounts.next_expiry_at is

@@ -74,7 +74,7 @@ begin
 end;
 $$;
 comment on function credits.roll_up_account(uuid, bigint, bigint) is
-  'Adds up to p_limit entries that come behind the account''s mark, up to the entry p_last_no, to its days; returns how many it looked at. Locks the mark, never the account''s row.';
+  'Adds at most p_limit entries that come after the account''s mark, as far as the entry p_last_no, to its days; returns how many it looked at. Locks the mark, never the account''s row.';
 
 create function credits.roll_up_usage(p_limit bigint)
 returns bigint
@@ -100,7 +100,7 @@ begin
 end;
 $$;
 comment on function credits.roll_up_usage(bigint) is
-  'Adds up to p_limit new entries of any accounts to credits.usage_days; returns how many. Repeatable; overlapping runs count nothing twice.';
+  'Adds at most p_limit new entries of any accounts to credits.usage_days; returns how many. Repeatable; overlapping runs count nothing twice.';
 
 create function credits.read_usage(
   p_account_id uuid, p_from date, p_to date, p_by text[], p_limit integer default 10000)

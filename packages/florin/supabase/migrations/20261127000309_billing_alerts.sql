@@ -32,7 +32,7 @@ create table billing.low_balances (
   constraint low_balances_pkey primary key (account_id)
 );
 comment on table billing.low_balances is
-  'Accounts that an alert balance_low was written for and that have not been above since: one alert a fall.';
+  'Accounts that got an alert balance_low and have not risen above lowBalance since: one alert per fall.';
 
 create function billing.add_alert(p_account_id uuid, p_type text, p_data jsonb)
 returns void
@@ -90,7 +90,7 @@ begin
 end;
 $$;
 comment on function billing.note_low_balances(bigint, integer) is
-  'Writes an alert for each customer''s account that has fallen below, once until it has been above again; how many. Any number of callers write one.';
+  'Writes an alert for each customer''s account that has fallen below p_below, once until it has risen above again; returns how many. Concurrent callers write only one.';
 
 create function billing.note_passed_limits(p_limit integer)
 returns bigint
