@@ -265,7 +265,7 @@ const REQUESTS = {
 const RESERVED_CONNECTIONS = 2;
 
 /**
- * Wires the parts together: the only place where all of them meet. Connects on first use. Throws
+ * Wires the parts together; `http/parts.ts` makes what only routes need. Connects on first use. Throws
  * `invalid_configuration`, which names each fault.
  */
 export function createFlorin(options: FlorinOptions): Florin {
@@ -312,8 +312,7 @@ export function createFlorin(options: FlorinOptions): Florin {
     reserved: db.reserved,
     stripe,
     development,
-    spend: ledger.spend,
-    charges,
+    spender,
     runJobs: due,
   });
   return {

@@ -73,7 +73,9 @@ export function aliasesOf(fact: Fact, details: Details): string[] {
       ]);
     case 'credit_note':
       return [fact.invoiceId];
-    default:
+    case 'subscription':
+    case 'customer':
+    case 'nothing':
       return [];
   }
 }
@@ -103,7 +105,12 @@ export function subjectsOf(
       return { customerId: fact.id, subscriptionId: null, joinedSubscriptions };
     case 'charge':
       return { customerId: fact.customerId, subscriptionId: null, joinedSubscriptions };
-    default:
+    case 'invoice_payment':
+    case 'refund':
+    case 'dispute':
+    case 'fraud_warning':
+    case 'credit_note':
+    case 'nothing':
       return { customerId: null, subscriptionId: null, joinedSubscriptions };
   }
 }

@@ -3,7 +3,6 @@ import type { ErrorCode } from '../kernel/index.ts';
 import type {
   CustomerFact,
   Fact,
-  InvoiceFact,
   LineFact,
   PriceFact,
   RefundFact,
@@ -55,7 +54,6 @@ export type Answers = {
   readonly customer: CustomerFact;
   readonly price: PriceFact;
   readonly refund: RefundFact;
-  readonly invoice: InvoiceFact;
 };
 
 /** An answer, `null` where Stripe knows no such thing, or `unavailable` where Stripe cannot be asked now. */

@@ -12,10 +12,10 @@ import {
 } from './decision.ts';
 import { addPurchases, convergePayment } from './payment.ts';
 import { purchasesOf } from './purchase.ts';
-import { isSettled, joinSession, type PaymentState } from './state.ts';
+import { isPaid, joinSession, type PaymentState } from './state.ts';
 
 /**
- * A checkout session. In payment mode it grants once it is settled; in subscription mode it never
+ * A checkout session. In payment mode it grants once it is paid; in subscription mode it never
  * grants, since its invoice does, and only says whose subscription it is.
  */
 export function decideSession(input: DecisionInput<SessionFact>): Decision {
@@ -29,7 +29,7 @@ export function decideSession(input: DecisionInput<SessionFact>): Decision {
     });
   }
   const state = joinSession(input.known.payment, fact);
-  return isSettled(fact) ? decideSettled(input, state) : decideUnsettled(input, state);
+  return isPaid(fact) ? decidePaid(input, state) : decideUnpaid(input, state);
 }
 
 function decideSubscriptionSession(input: DecisionInput<SessionFact>): Decision {
@@ -60,7 +60,7 @@ function decideSubscriptionSession(input: DecisionInput<SessionFact>): Decision 
   });
 }
 
-function decideUnsettled(input: DecisionInput<SessionFact>, state: PaymentState): Decision {
+function decideUnpaid(input: DecisionInput<SessionFact>, state: PaymentState): Decision {
   const { fact, known, now, eventId } = input;
   if (fact.ended === 'expired' && known.payment.sessions[fact.id] === undefined) {
     return skipped('The session expired unpaid.', { customerId: fact.customerId });
@@ -83,7 +83,7 @@ function decideUnsettled(input: DecisionInput<SessionFact>, state: PaymentState)
   );
 }
 
-function decideSettled(input: DecisionInput<SessionFact>, state: PaymentState): Decision {
+function decidePaid(input: DecisionInput<SessionFact>, state: PaymentState): Decision {
   const { fact, known, catalog, details, now, eventId } = input;
   const invoiced = Object.values(state.purchases).some(
     (purchase) => purchase.via === 'invoice' && purchase.subscriptionId === null,

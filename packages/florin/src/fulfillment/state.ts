@@ -156,7 +156,7 @@ export const EMPTY_PAYMENT: PaymentState = {
 };
 
 export function joinSession(state: PaymentState, fact: SessionFact): PaymentState {
-  const standing = isSettled(fact) ? 'paid' : fact.ended !== null ? 'failed' : 'pending';
+  const standing = isPaid(fact) ? 'paid' : fact.ended !== null ? 'failed' : 'pending';
   const next: SessionState = {
     standing,
     amount: fact.amountTotal ?? 0,
@@ -274,7 +274,7 @@ export function mergePayments(a: PaymentState, b: PaymentState): PaymentState {
 }
 
 /** Money counts once it has come: `paid`, or nothing to pay. */
-export function isSettled(fact: SessionFact): boolean {
+export function isPaid(fact: SessionFact): boolean {
   return fact.paymentStatus === 'paid' || fact.paymentStatus === 'no_payment_required';
 }
 

@@ -1,10 +1,9 @@
 import type { Catalog } from '../catalog/index.ts';
-import type { Charges } from '../charge/index.ts';
 import type { CatchUpSession } from '../checkout/index.ts';
 import type { Config } from '../config.ts';
 import type { Context, Database } from '../db/index.ts';
 import type { JobOutcome } from '../jobs/index.ts';
-import type { Spend, Written } from '../ledger/index.ts';
+import type { Spender } from '../ledger/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
 import type { WebhookDeps } from '../webhooks/index.ts';
 import type { Limits } from './limits.ts';
@@ -20,10 +19,8 @@ export type AppDeps = Context & {
   readonly stripe: StripeClient;
   /** True in `florin dev`, where pages may offer what is only for show. */
   readonly development: boolean;
-  /** Takes credits; default: the ledger's own, one call a spend. */
-  readonly spend?: (request: Spend) => Promise<Written>;
-  /** Charges by the rate card; default: the catalogue's. */
-  readonly charges?: Charges;
+  /** Takes credits, those that wait in one call; default: one of the app's own. */
+  readonly spender?: Spender;
   /** Runs what is due of the background jobs; default: all but alerts, which have an address of their own. */
   readonly runJobs?: () => Promise<readonly JobOutcome[]>;
   /** Processes a paid checkout whose webhook is late; default: asks Stripe for its events. */

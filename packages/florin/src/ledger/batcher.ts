@@ -21,6 +21,12 @@ import type { Written } from './written.ts';
 
 /** The spends of a process: those that wait share a call and a commit. */
 export type Spender = {
+  /**
+   * Takes credits, from the grants in burn order. The same key and input again returns the first result
+   * with `replayed` true. Throws `insufficient_credits` (also for an unknown account), `limit_reached`,
+   * `idempotency_key_reused`, `account_closed`, `amount_not_allowed`, `not_a_member` and `role_too_low` (its
+   * actor), `account_busy`, and `database_unavailable` when the ledger is down: then retry with the same key.
+   */
   spend(request: Spend): Promise<Written>;
   /**
    * A spend that keeps in its entry what was metered. `amount` may be 0. The same key, meter, quantity and
@@ -35,20 +41,20 @@ type Waiting = {
   readonly reject: (error: unknown) => void;
 };
 
-/** Calls under way until the next spends wait: some work in the database while others’ answers are read. */
+/** So many calls are under way before spends wait: some work in the database while others' answers are read. */
 const MAX_CALLS = 3;
 /** The most spends in one call: larger ones gain little and hold their accounts' rows longer. */
 const MAX_BATCH = 200;
-/** The most of one account that was waited for: they wait for one row. */
+/** The most spends of one account in a call that waits for its row. */
 const MAX_LINE = 1_000;
-/** Milliseconds after which a call that has not come back keeps nobody from going any more. */
+/** A call that takes more milliseconds no longer counts as under way. */
 const PATIENCE_MS = 50;
 
 /**
  * Group commit. A spend goes at once while few calls are under way; what comes meanwhile, of whatever
  * accounts, goes together when one has come back. One call at a time is about an account, so its spends
- * keep their order. A batch waits for no account: those that are locked, or that time has changed, go on
- * by themselves, each with all that waits for it. When a batch is refused as a whole, each account is
+ * keep their order. A batch waits for no account: those whose row is locked, or of which a grant or hold is
+ * due, are answered `busy` and go on by themselves, each with all that waits for it. When a batch is refused as a whole, each account is
  * tried alone, then each spend, so that each gets its own error; when the database is out of reach, so it
  * would be for each. On a cluster, where no statement passes over a locked row, the first batch is refused;
  * from then on a call is about one account, and only spends of the same account wait for each other.
@@ -224,7 +230,7 @@ function answer({ request, resolve, reject }: Waiting, outcome: Outcome): boolea
       );
       break;
     default:
-      // Held, to be settled, or refused for a reason that it is told by itself.
+      // Busy, or its actor was refused: tried alone, where an error of the database says why.
       return false;
   }
   return true;

@@ -28,7 +28,7 @@ const PLACE: Statement = {
  * expire with their grant. The same key and input again returns the first result with `replayed`
  * true, also when that hold has ended since: `readHold` tells. Throws `insufficient_credits` (also for
  * an unknown account), `limit_reached`, `idempotency_key_reused`, `idempotency_key_invalid`, `account_closed`,
- * `amount_not_allowed`, and `database_unavailable`: then retry with the same key.
+ * `amount_not_allowed`, `not_a_member` and `role_too_low` (its actor), and `database_unavailable`: then retry with the same key.
  */
 export async function placeHold(
   db: Executor,
@@ -78,7 +78,8 @@ const CAPTURE: Statement = {
  * `debt` takes all as long as the debt stays within the account's limit (`credits.set_debt_limit`), or
  * within `debtLimit`, the catalogue's, where the account has none. A repeat with the same amount and overage returns the
  * first result with `replayed` true. Throws `hold_not_open` (released, expired or unknown),
- * `amount_not_allowed` (0, or more than is held), `insufficient_credits` (more debt than allowed) and
+ * `amount_not_allowed` (0, or more than is held), `insufficient_credits` (more debt than allowed),
+ * `limit_reached` (what it takes beyond the hold) and
  * `idempotency_key_reused` (captured before with another amount or overage).
  */
 export async function captureHold(

@@ -58,7 +58,6 @@ export {
   type BatchResult,
   type MeteredSpend,
   type Spend,
-  spend,
   spendBatch,
 } from './spend.ts';
 export {

@@ -32,16 +32,7 @@ const METERED: Statement = {
   text: 'select * from credits.spend($1, $2, $3, $4, $5, $6, $7, $8, $9)',
 };
 
-/**
- * Takes credits, from the grants in burn order, in one round trip. The same key and input again
- * returns the first result with `replayed` true. Throws `insufficient_credits` (also for an unknown
- * account), `limit_reached`, `idempotency_key_reused`, `account_closed`, `amount_not_allowed`, and
- * `database_unavailable` when the ledger is down: then retry with the same key.
- */
-export async function spend(db: Executor, request: Spend): Promise<Written> {
-  return spendChecked(db, read(REQUESTS.spend, request));
-}
-
+/** One spend that has been checked, in a call of its own. `createSpender` says what it throws. */
 export function spendChecked(db: Executor, request: CheckedSpend): Promise<Written> {
   const { accountId, amount, idempotencyKey, metadata = {} } = request;
   const values = [accountId, amount, idempotencyKey, metadata] as const;

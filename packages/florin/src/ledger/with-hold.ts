@@ -70,7 +70,7 @@ type HoldDeps = {
 };
 
 type Reserved = Omit<OpenHold, 'capture'>;
-type Settled = { readonly used: number; readonly available: number; readonly replayed: boolean };
+type Ended = { readonly used: number; readonly available: number; readonly replayed: boolean };
 
 const REQUEST = z.object({
   work: z.custom<(hold: OpenHold) => unknown>((given) => typeof given === 'function', {
@@ -81,7 +81,7 @@ const ANSWER = z.object(
   { result: z.unknown().optional(), used: z.unknown().optional() },
   { error: 'The work must return { result, used }.' },
 );
-const SETTLE_ATTEMPTS = 5;
+const END_ATTEMPTS = 5;
 /** Runs of one piece of work that reserved and were not charged; after them its key is used up. */
 const MAX_RUNS = 100;
 
@@ -110,11 +110,11 @@ export async function withHold<T>(
   check(REQUEST, { work });
   const reserved = await reserve(deps.db, request);
   const { holdId, amount, chargedBefore } = reserved;
-  let charged: Promise<Settled> | undefined;
+  let charged: Promise<Ended> | undefined;
   const charge = (used: unknown) => {
     charged ??=
       chargedBefore === null
-        ? settle(deps, { accountId, holdId, used: checkUsed(used, amount) })
+        ? end(deps, { accountId, holdId, used: checkUsed(used, amount) })
         : chargedAlready(deps.db, { accountId, used: chargedBefore });
     return charged;
   };
@@ -129,8 +129,8 @@ export async function withHold<T>(
   };
   try {
     const { result, used } = check(ANSWER, await work({ ...reserved, capture }));
-    const settled = await (charged ?? charge(used));
-    return { result: result as T, ...settled };
+    const ended = await (charged ?? charge(used));
+    return { result: result as T, ...ended };
   } catch (error) {
     // Once the charge was tried its outcome may be unknown: then only time may end the hold.
     if (charged === undefined && chargedBefore === null) {
@@ -175,10 +175,10 @@ function checkUsed(used: unknown, amount: number): number {
 }
 
 /** Captures or releases; both may be repeated, so a database that was away is asked again. */
-async function settle(
+async function end(
   deps: HoldDeps,
   hold: { accountId: string; holdId: string; used: number },
-): Promise<Settled> {
+): Promise<Ended> {
   const { accountId, holdId, used } = hold;
   let unsure = false;
   for (let attempt = 1; ; attempt += 1) {
@@ -195,7 +195,7 @@ async function settle(
         // Another run of the same work was quicker: one piece of work is charged once.
         return chargedAlready(deps.db, { accountId, used: captured });
       }
-      if (!isRetryable(error) || attempt === SETTLE_ATTEMPTS) {
+      if (!isRetryable(error) || attempt === END_ATTEMPTS) {
         throw error;
       }
       unsure = true;
@@ -218,7 +218,7 @@ async function howItEnded(
 async function chargedAlready(
   db: Executor,
   charge: { accountId: string; used: number },
-): Promise<Settled> {
+): Promise<Ended> {
   const { available } = await readBalance(db, charge.accountId);
   return { used: charge.used, available, replayed: true };
 }

@@ -5,7 +5,7 @@ import { type Credits, FlorinError } from '../kernel/index.ts';
 export type Balance = {
   readonly posted: Credits;
   readonly held: Credits;
-  /** posted − held; below 0 only while money that went back has left a debt. */
+  /** posted − held; below 0 only in debt: money went back, or a capture took more than there was. */
   readonly available: Credits;
 };
 

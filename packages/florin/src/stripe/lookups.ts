@@ -3,13 +3,11 @@ import { FlorinError } from '../kernel/index.ts';
 import { NOT_ASKED, type StripeClient } from './client.ts';
 import {
   type CustomerFact,
-  type InvoiceFact,
   invoiceLineFact,
   type LineFact,
   type PriceFact,
   type RefundFact,
   readCustomer,
-  readInvoice,
   readPrice,
   readRefund,
   readSession,
@@ -29,8 +27,6 @@ export type StripeLookups = {
   sessionLines(sessionId: string): Promise<readonly LineFact[] | null>;
   sessionOf(found: { subscriptionId: string }): Promise<SessionFact | null>;
   invoiceLines(invoiceId: string): Promise<readonly LineFact[] | null>;
-  /** The invoice with its payments, as it is now. */
-  invoice(invoiceId: string): Promise<InvoiceFact | null>;
   /** Which invoice a payment intent paid. */
   invoiceOfPayment(paymentIntentId: string): Promise<string | null>;
   subscription(subscriptionId: string): Promise<SubscriptionFact | null>;
@@ -72,12 +68,6 @@ export function createStripeLookups(stripe: StripeClient): StripeLookups {
           .autoPagingToArray({ limit: MAX_LINES });
         return lines.map((line) => invoiceLineFact.parse(line));
       }),
-    invoice: (id) =>
-      asked(async () =>
-        readInvoice(await stripe.invoices.retrieve(id, { expand: ['payments'] }), {
-          asOf: seconds(),
-        }),
-      ),
     invoiceOfPayment: (paymentIntentId) =>
       asked(async () => {
         const found = await stripe.invoicePayments.list({

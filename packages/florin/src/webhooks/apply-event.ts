@@ -75,7 +75,7 @@ export type EventWrite = {
   readonly effects: Effects;
   readonly status: EventStatus;
   readonly retryInSeconds: number | null;
-  /** Decided without reading: refused when the customer turns out to be linked to another account. */
+  /** Decided without reading: refused when the payment is known, or the customer linked to another account. */
   readonly unread: boolean;
   readonly aliases: readonly string[];
   readonly payments: readonly StoredPayment[];

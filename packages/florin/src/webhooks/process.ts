@@ -59,7 +59,10 @@ async function attempt(deps: WebhookDeps, inHand: EventInHand): Promise<ProcessO
   }
 }
 
-/** Stores an event that could not be processed, whatever is in it and alone, so that it is tried again. */
+/**
+ * Stores an event that could not be processed, whatever is in it, so that it is tried again; in a commit of its
+ * own, so that no other delivery fails by it.
+ */
 async function keep(
   { write: _shared, ...deps }: WebhookDeps,
   inHand: EventInHand,
@@ -121,7 +124,7 @@ async function decideAndStore(deps: WebhookDeps, inHand: EventInHand): Promise<P
 }
 
 /**
- * Most events are the first about a new payment. Then nothing needs to be read: the decision is
+ * A one-time checkout is mostly the first event about its payment. Then nothing needs to be read: the decision is
  * made as if nothing were known and written on that condition, in one round trip. Undefined when
  * something is known after all, or more is needed: nothing was written, and the long way is taken.
  */

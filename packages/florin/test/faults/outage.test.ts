@@ -7,7 +7,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from 'florin-dev';
 import { afterAll, describe, expect, it } from 'vitest';
 import { connect, migrate } from '../../src/db/index.ts';
-import { spend } from '../../src/ledger/index.ts';
+
+import type { Spend } from '../../src/ledger/index.ts';
 import { drainInbox } from '../../src/webhooks/index.ts';
 import {
   openService,
@@ -17,6 +18,7 @@ import {
   WEBHOOK_SECRET,
 } from '../integration/http/florin-service.ts';
 import { event, session, sessionLine, withLines } from '../integration/webhooks/objects.ts';
+import { spend } from '../support/spend.ts';
 
 /** A proof run names a longer outage, and is then held to B14's five seconds: `FLORIN_OUTAGE_SECONDS=60`. */
 const PROOF_SECONDS = Number(process.env['FLORIN_OUTAGE_SECONDS'] ?? 0);
@@ -50,7 +52,7 @@ type Shop = {
 
 /** The service over HTTP on a durable cluster of its own, which can be ended and started again. */
 async function openShop(
-  options: Pick<ServiceOptions, 'spend'> & { folder?: string } = {},
+  options: Pick<ServiceOptions, 'spender'> & { folder?: string } = {},
 ): Promise<Shop> {
   const folder = options.folder ?? (await newFolder());
   const start = (port?: number) =>
@@ -238,13 +240,14 @@ describe('the database goes away under load', () => {
     timeout: 120_000 + OUTAGE_MS,
   }, async () => {
     const broken: { db?: TestService['fresh']['db'] } = {};
+    const answerAtOnce = async (request: Spend) => {
+      if (broken.db !== undefined) {
+        spend(broken.db, request).catch(() => undefined);
+      }
+      return { entryId: '', posted: 0, held: 0, available: 0, replayed: false };
+    };
     const shop = await openShop({
-      spend: async (request) => {
-        if (broken.db !== undefined) {
-          spend(broken.db, request).catch(() => undefined);
-        }
-        return { entryId: '', posted: 0, held: 0, available: 0, replayed: false };
-      },
+      spender: { spend: answerAtOnce, spendMetered: answerAtOnce },
     });
     broken.db = shop.service.fresh.db;
     try {

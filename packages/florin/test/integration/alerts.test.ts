@@ -11,8 +11,9 @@ import {
   tellAlerts,
 } from '../../src/alerts/index.ts';
 import { silentLogger, systemClock } from '../../src/kernel/index.ts';
-import { issueGrant, spend } from '../../src/ledger/index.ts';
+import { issueGrant } from '../../src/ledger/index.ts';
 import { freshDatabase } from '../support/postgres.ts';
+import { spend } from '../support/spend.ts';
 import { openTopUp } from './top-up/top-up-service.ts';
 import { asOwner } from './webhooks/shop.ts';
 

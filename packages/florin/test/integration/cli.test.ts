@@ -7,9 +7,9 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runFlorin as runProgram } from '../../src/cli/program.ts';
 import { connect, listMigrations } from '../../src/db/index.ts';
-import { spend } from '../../src/ledger/index.ts';
 import { ensureBuilt, runFlorin } from '../support/florin-process.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
+import { spend } from '../support/spend.ts';
 
 describe('the command line', { timeout: 120_000 }, () => {
   let fresh: FreshDatabase;

@@ -19,13 +19,13 @@ import {
   placeHold,
   readBalance,
   reverseGrant,
-  spend,
   verifyLedger,
 } from '../../src/ledger/index.ts';
 import { isInstalled, POSTGRES_15 } from '../support/installed.ts';
 import { type Pooler, startPgBouncer } from '../support/pgbouncer.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
 import { startPostgres15 } from '../support/postgres-15.ts';
+import { spend } from '../support/spend.ts';
 
 const run = promisify(execFile);
 

@@ -10,7 +10,6 @@ import {
   readUsage,
   rollUpUsage,
   setLimit,
-  spend,
   verifyLedger,
 } from '../../src/ledger/index.ts';
 import { readRole, setMember } from '../../src/members/index.ts';
@@ -18,6 +17,7 @@ import { erasePerson, exportPerson } from '../../src/person/index.ts';
 import { buyCredits, moneyMoves } from '../support/bought.ts';
 import { runFlorin } from '../support/florin-process.ts';
 import { type FreshDatabase, freshDatabase, LOCK_WAITS } from '../support/postgres.ts';
+import { spend } from '../support/spend.ts';
 
 const SECRET = 'ada.lovelace@example.com';
 

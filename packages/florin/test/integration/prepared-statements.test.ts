@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect, type Database } from '../../src/db/index.ts';
-import { issueGrant, placeHold, readBalance, spend, verifyLedger } from '../../src/ledger/index.ts';
+import { issueGrant, placeHold, readBalance, verifyLedger } from '../../src/ledger/index.ts';
 import { type FreshDatabase, freshDatabase, isPooled } from '../support/postgres.ts';
+import { spend } from '../support/spend.ts';
 import { widen } from '../support/widen.ts';
 
 const ADD = { name: 'florin_test_add', text: 'select $1::bigint + 1 as sum' };

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { FlorinError } from '../../src/kernel/index.ts';
-import { adjust, issueGrant, keepDecimals, spend, verifyLedger } from '../../src/ledger/index.ts';
+import { adjust, issueGrant, keepDecimals, verifyLedger } from '../../src/ledger/index.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
+import { spend } from '../support/spend.ts';
 
 /** The seed's tables and functions, as code written against it calls them. */
 describe('the seed’s names in public', () => {

@@ -14,12 +14,12 @@ import {
   releaseHold,
   restoreGrant,
   reverseGrant,
-  spend,
   spendBatch,
   verifyLedger,
   voidGrant,
 } from '../../src/ledger/index.ts';
 import { freshDatabase } from '../support/postgres.ts';
+import { spend } from '../support/spend.ts';
 import { type Answer, LedgerModel } from './ledger-model.ts';
 import { installVirtualClock, type VirtualClock } from './virtual-clock.ts';
 

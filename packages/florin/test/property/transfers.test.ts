@@ -8,12 +8,12 @@ import {
   placeHold,
   readBalance,
   releaseHold,
-  spend,
   transfer,
   verifyLedger,
 } from '../../src/ledger/index.ts';
 import { type Bought, buyCredits, moneyMoves } from '../support/bought.ts';
 import { freshDatabase } from '../support/postgres.ts';
+import { spend } from '../support/spend.ts';
 import { installVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 /** `npm run proof` asks for more. */

@@ -9,12 +9,12 @@ import {
   listEntries,
   readBalance,
   setLimit,
-  spend,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
 import { setMember } from '../../../src/members/index.ts';
 import { creditsOf, type Pricing } from '../../../src/usage/index.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 const cardOf = (usage: Record<string, MeterInput>) => defineCatalog({ prices: {}, usage }).usage;
 const tokens = (input: number): MeterInput => ({

@@ -164,8 +164,9 @@ describe('without the database', () => {
 
 describe('an error that nobody foresaw', () => {
   it('is a problem without its words, and a line in the log with them', async () => {
+    const fail = () => Promise.reject(new Error('secret internals at 10.0.0.1'));
     const own = await openService({
-      spend: () => Promise.reject(new Error('secret internals at 10.0.0.1')),
+      spender: { spend: fail, spendMetered: fail },
     });
     try {
       const answer = await own.ask(`/api/accounts/${crypto.randomUUID()}/spend`, {

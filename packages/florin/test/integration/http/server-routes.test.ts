@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { spend } from '../../../src/ledger/index.ts';
+
+import { createSpender } from '../../../src/ledger/index.ts';
 import { applyCommands } from '../../../src/webhooks/index.ts';
 import { event, session, sessionLine, withLines } from '../webhooks/objects.ts';
 import { signed } from '../webhooks/shop.ts';
@@ -214,15 +215,19 @@ describe('the idempotency key', () => {
   it('has its effect once though the service ended between the effect and its answer', async () => {
     const account = await granted(10);
     let isCrashing = true;
+    const spender = createSpender(service.fresh.db);
     const own = await openService({
       deliver: false,
       database: { ...service.fresh, close: async () => {} },
-      spend: async (request) => {
-        const written = await spend(service.fresh.db, request);
-        if (isCrashing) {
-          throw new Error('the process ended here');
-        }
-        return written;
+      spender: {
+        ...spender,
+        spend: async (request) => {
+          const written = await spender.spend(request);
+          if (isCrashing) {
+            throw new Error('the process ended here');
+          }
+          return written;
+        },
       },
     });
     const ask = () =>

@@ -8,12 +8,12 @@ import {
   issueGrant,
   placeHold,
   readBalance,
-  spend,
   spendBatch,
   verifyLedger,
   voidGrant,
 } from '../../../src/ledger/index.ts';
 import { freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 const MOST = Number.MAX_SAFE_INTEGER;
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';

@@ -12,7 +12,6 @@ import {
   readBalance,
   type Spend,
   setLimit,
-  spend,
   spendBatch,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
@@ -23,6 +22,7 @@ import {
   isPooled,
   LOCK_WAITS,
 } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 describe('spends that wait', () => {
   let database: FreshDatabase;

@@ -10,10 +10,10 @@ import {
   placeHold,
   readBalance,
   readStatement,
-  spend,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
 import { freshDatabase, isOnCluster } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 const DAY_MS = 86_400_000;
 const SMALL = 3;

@@ -12,11 +12,11 @@ import {
   releaseHold,
   restoreGrant,
   reverseGrant,
-  spend,
   spendBatch,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
 import { freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 type Fresh = Awaited<ReturnType<typeof freshDatabase>>;
 

@@ -13,11 +13,11 @@ import {
   removeLimit,
   type SetLimit,
   setLimit,
-  spend,
   spendBatch,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 describe('a limit', () => {
   let database: FreshDatabase;

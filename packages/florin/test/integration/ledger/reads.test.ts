@@ -12,9 +12,9 @@ import {
   readBalance,
   readHold,
   reverseGrant,
-  spend,
 } from '../../../src/ledger/index.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 /** Everything must be written before it is over, also on a busy machine. */
 const SOON_MS = 3_000;

@@ -14,12 +14,12 @@ import {
   releaseHold,
   restoreGrant,
   reverseGrant,
-  spend,
   spendBatch,
   verifyLedger,
   voidGrant,
 } from '../../../src/ledger/index.ts';
 import { freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 const CALLERS = 24;
 const ROUNDS = Number(process.env['FLORIN_STORM_ROUNDS'] ?? 15);

@@ -9,12 +9,12 @@ import {
   releaseHold,
   restoreGrant,
   reverseGrant,
-  spend,
   transfer,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
 import { buyCredits } from '../../support/bought.ts';
 import { freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 /** Columns that no edit of may stay unseen, with what the edit writes. */
 const EDITS: Readonly<Record<string, readonly string[]>> = {

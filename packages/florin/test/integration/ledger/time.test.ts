@@ -11,13 +11,13 @@ import {
   releaseHold,
   restoreGrant,
   reverseGrant,
-  spend,
   spendBatch,
   verifyLedger,
   voidGrant,
 } from '../../../src/ledger/index.ts';
 import { installVirtualClock, type VirtualClock } from '../../property/virtual-clock.ts';
 import { freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 const START = Date.UTC(2030, 0, 1);
 const at = (seconds: number) => new Date(START + seconds * 1000);

@@ -9,13 +9,13 @@ import {
   placeHold,
   readBalance,
   reverseGrant,
-  spend,
   type Transfer,
   transfer,
   verifyLedger,
 } from '../../../src/ledger/index.ts';
 import { type Bought, buyCredits, moneyMoves } from '../../support/bought.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 const CONNECTIONS = 16;
 

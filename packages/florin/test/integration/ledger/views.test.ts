@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { issueGrant, spend } from '../../../src/ledger/index.ts';
+import { issueGrant } from '../../../src/ledger/index.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 describe('the views of the ledger', () => {
   let database: FreshDatabase;

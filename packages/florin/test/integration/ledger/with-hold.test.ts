@@ -10,12 +10,12 @@ import {
   placeHold,
   readBalance,
   readHold,
-  spend,
   verifyLedger,
   withHold,
 } from '../../../src/ledger/index.ts';
 import { installVirtualClock, type VirtualClock } from '../../property/virtual-clock.ts';
 import { freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 const START = Date.UTC(2030, 0, 1);
 

@@ -5,11 +5,11 @@ import {
   issueGrant,
   placeHold,
   setLimit,
-  spend,
   spendBatch,
 } from '../../../src/ledger/index.ts';
 import { createMembers, type Members } from '../../../src/members/index.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 let fresh: FreshDatabase;
 let members: Members;

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { issueGrant, placeHold, spend } from '../../../src/ledger/index.ts';
+import { issueGrant, placeHold } from '../../../src/ledger/index.ts';
 import { createMembers } from '../../../src/members/index.ts';
 import { freshDatabase, isOnCluster } from '../../support/postgres.ts';
+import { spend } from '../../support/spend.ts';
 
 const TABLES = ['accounts', 'entries', 'grants', 'holds', 'allocations', 'balances'];
 const VIEWS = ['credits_transactions', 'credits_balance_mv'];

@@ -1,8 +1,9 @@
 // Books that were written before a change of plan took anything back (docs/decisions/0075).
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WHOLE_CREDITS } from '../../../src/credit/index.ts';
-import { spend, verifyLedger } from '../../../src/ledger/index.ts';
+import { verifyLedger } from '../../../src/ledger/index.ts';
 import { type ReconcileOptions, reconcile } from '../../../src/reconcile/index.ts';
+import { spend } from '../../support/spend.ts';
 import { testCatalog } from '../webhooks/catalog.ts';
 import { ACCOUNT, type Json } from '../webhooks/objects.ts';
 import { shopOnSandbox, subscribe } from '../webhooks/sandbox-shop.ts';

@@ -1,8 +1,9 @@
 import { onTestFinished } from 'vitest';
 import { parseCatalog } from '../../../src/catalog/index.ts';
-import { issueGrant, readBalance, spend } from '../../../src/ledger/index.ts';
+import { issueGrant, readBalance } from '../../../src/ledger/index.ts';
 import { type ChargeDeps, runTopUps } from '../../../src/top-up/index.ts';
 import { drainInbox } from '../../../src/webhooks/index.ts';
+import { spend } from '../../support/spend.ts';
 import { ADA, CATALOG, openService, type ServiceOptions } from '../http/florin-service.ts';
 import { asOwner } from '../webhooks/shop.ts';
 

@@ -1,7 +1,8 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { connect } from '../../../src/db/index.ts';
-import { closeAccount, issueGrant, spend } from '../../../src/ledger/index.ts';
+import { closeAccount, issueGrant } from '../../../src/ledger/index.ts';
 import { forgetExpired } from '../../../src/webhooks/index.ts';
+import { spend } from '../../support/spend.ts';
 import { ACCOUNT, dispute, event, refund, session, sessionLine, withLines } from './objects.ts';
 import { asOwner, eventId, openShop } from './shop.ts';
 

@@ -146,7 +146,6 @@ function lookups(known: Partial<StripeLookups>): StripeLookups {
     sessionLines: nothing,
     sessionOf: nothing,
     invoiceLines: nothing,
-    invoice: nothing,
     invoiceOfPayment: nothing,
     subscription: nothing,
     price: nothing,
