@@ -3647,8 +3647,7 @@ begin
     select * into v_grant from credits.grants g
      where g.account_id = p_account_id and g.grant_id = v_entry.grant_id;
     if v_entry.kind not in ('grant', 'schedule')
-       or coalesce(v_entry.metadata_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')))
-          is distinct from sha256(convert_to(v_metadata::text, 'UTF8'))
+       or not credits.has_metadata(v_entry, v_metadata)
        or v_grant.amount <> p_amount
        or v_grant.source <> p_source
        or v_grant.priority <> v_priority
@@ -3895,6 +3894,36 @@ $$;
 ALTER FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) OWNER TO florin_owner;
 
 COMMENT ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) IS 'What the ledger holds of a purchase: the grant under its key, and the sums of all grants for it, corrections counted in. Zeros when there is none. A function, so that billing''s tables are not joined with the ledger''s (docs/scale.md).';
+
+CREATE FUNCTION credits.has_metadata(p_entry credits.entries, p_metadata jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return coalesce(p_entry.metadata_digest, sha256(convert_to(p_entry.metadata::text, 'UTF8')))
+    is not distinct from sha256(convert_to(nullif(p_metadata, '{}')::text, 'UTF8'));
+end;
+$$;
+
+ALTER FUNCTION credits.has_metadata(p_entry credits.entries, p_metadata jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.has_metadata(p_entry credits.entries, p_metadata jsonb) IS 'Whether the entry was written with this metadata, also where a person was erased from it since.';
+
+CREATE FUNCTION credits.has_usage(p_entry credits.entries, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO ''
+    AS $$
+begin
+  return (coalesce(p_entry.actor_digest, sha256(convert_to(p_entry.actor, 'UTF8'))), p_entry.feature,
+          p_entry.meter, p_entry.quantity, p_entry.pricing -> 'usage')
+    is not distinct from (sha256(convert_to(p_actor, 'UTF8')), p_feature, p_meter, p_quantity,
+          p_pricing -> 'usage');
+end;
+$$;
+
+ALTER FUNCTION credits.has_usage(p_entry credits.entries, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) OWNER TO florin_owner;
+
+COMMENT ON FUNCTION credits.has_usage(p_entry credits.entries, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) IS 'Whether the entry was written by this actor for this use, also where the actor was erased since. What was metered is compared, not what it cost: that follows from the card of that day.';
 
 CREATE FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) RETURNS uuid[]
     LANGUAGE plpgsql STABLE
@@ -4548,7 +4577,7 @@ begin
     select * into v_hold from credits.holds h
      where h.account_id = p_account_id and h.hold_id = v_entry.hold_id;
     if v_hold.amount <> p_amount or v_hold.placed_until <> v_hold.created_at + p_expires_in
-       or (v_hold.actor, v_hold.feature) is distinct from (p_actor, p_feature) then
+       or not credits.has_usage(v_entry, p_actor, p_feature, null, null, null) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;
@@ -5146,8 +5175,7 @@ begin
   select * into v_entry from credits.entries e
    where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
   if found and (v_entry.kind <> p_kind
-       or coalesce(v_entry.metadata_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')))
-          is distinct from sha256(convert_to(nullif(p_metadata, '{}')::text, 'UTF8'))
+       or not credits.has_metadata(v_entry, p_metadata)
        or v_entry.grant_id <> p_grant_id or v_entry.grant_delta <> p_grant_delta
        or v_entry.amount <> p_amount) then
     perform credits.raise_key_reused(p_idempotency_key);
@@ -5879,12 +5907,10 @@ begin
     end if;
 
     v_account := credits.lock_account(p_account_id, p_amount = 0);
-    -- What was metered is the input, and what it cost follows from the card of that day.
     v_entry := credits.replayed(p_account_id, p_idempotency_key, 'spend', v_metadata,
       p_amount => case when p_meter is null then -p_amount end);
     if v_entry.entry_no is not null then
-      if (v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity, v_entry.pricing -> 'usage')
-         is distinct from (p_actor, p_feature, p_meter, p_quantity, p_pricing -> 'usage') then
+      if not credits.has_usage(v_entry, p_actor, p_feature, p_meter, p_quantity, p_pricing) then
         perform credits.raise_key_reused(p_idempotency_key);
       end if;
       entry_id := credits.entry_id(p_account_id, v_entry.entry_no);
@@ -6058,11 +6084,10 @@ begin
       else
         select * into v_entry from credits.entries e
          where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n];
-        -- As credits.spend: what was metered is the input, and what it cost follows from the card of that day.
         if v_entry.kind = 'spend' and (p_meters[v_n] is not null or v_entry.amount = -p_amounts[v_n])
-           and (v_entry.metadata, v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity,
-             v_entry.pricing -> 'usage') is not distinct from (v_metadata, p_actors[v_n],
-             p_features[v_n], p_meters[v_n], p_quantities[v_n], p_pricings[v_n] -> 'usage') then
+           and credits.has_metadata(v_entry, v_metadata)
+           and credits.has_usage(v_entry, p_actors[v_n], p_features[v_n], p_meters[v_n],
+             p_quantities[v_n], p_pricings[v_n]) then
           v_result :=
             row('replayed', v_entry.entry_no, v_entry.posted_after, v_entry.held_after, null);
         else
@@ -6231,7 +6256,7 @@ begin
   v_giver := credits.lock_account(p_account_id, false);
   v_entry := credits.replayed(p_account_id, p_idempotency_key, 'transfer', v_metadata);
   if v_entry.entry_no is not null then
-    if v_entry.actor is distinct from p_actor then
+    if not credits.has_usage(v_entry, p_actor, null, null, null, null) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;
@@ -8489,6 +8514,10 @@ REVOKE ALL ON FUNCTION credits.give_batch(p_account_id uuid, p_amounts bigint[],
 REVOKE ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO service_role;
 GRANT ALL ON FUNCTION credits.granted_for(p_account_id uuid, p_purchase_key text, OUT grant_id uuid, OUT granted bigint, OUT taken_back bigint, OUT grants bigint) TO postgres;
+
+REVOKE ALL ON FUNCTION credits.has_metadata(p_entry credits.entries, p_metadata jsonb) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION credits.has_usage(p_entry credits.entries, p_actor text, p_feature text, p_meter text, p_quantity numeric, p_pricing jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION credits.holders_of(p_account_id uuid, p_grant_id uuid) FROM PUBLIC;
 

@@ -203,6 +203,38 @@ $$;
 comment on function credits.append(credits.accounts, credits.entries) is
   'Writes the next entry of a locked account and moves its number, posted balance and chain, in the variable. The caller sets held beforehand and saves afterwards.';
 
+create function credits.has_metadata(p_entry credits.entries, p_metadata jsonb)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return coalesce(p_entry.metadata_digest, sha256(convert_to(p_entry.metadata::text, 'UTF8')))
+    is not distinct from sha256(convert_to(nullif(p_metadata, '{}')::text, 'UTF8'));
+end;
+$$;
+comment on function credits.has_metadata(credits.entries, jsonb) is
+  'Whether the entry was written with this metadata, also where a person was erased from it since.';
+
+create function credits.has_usage(
+  p_entry credits.entries, p_actor text, p_feature text, p_meter text, p_quantity numeric,
+  p_pricing jsonb)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return (coalesce(p_entry.actor_digest, sha256(convert_to(p_entry.actor, 'UTF8'))), p_entry.feature,
+          p_entry.meter, p_entry.quantity, p_entry.pricing -> 'usage')
+    is not distinct from (sha256(convert_to(p_actor, 'UTF8')), p_feature, p_meter, p_quantity,
+          p_pricing -> 'usage');
+end;
+$$;
+comment on function credits.has_usage(credits.entries, text, text, text, numeric, jsonb) is
+  'Whether the entry was written by this actor for this use, also where the actor was erased since. What was metered is compared, not what it cost: that follows from the card of that day.';
+
 create function credits.replayed(
   p_account_id uuid,
   p_idempotency_key text,
@@ -222,8 +254,7 @@ begin
   select * into v_entry from credits.entries e
    where e.account_id = p_account_id and e.idempotency_key = p_idempotency_key;
   if found and (v_entry.kind <> p_kind
-       or coalesce(v_entry.metadata_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')))
-          is distinct from sha256(convert_to(nullif(p_metadata, '{}')::text, 'UTF8'))
+       or not credits.has_metadata(v_entry, p_metadata)
        or v_entry.grant_id <> p_grant_id or v_entry.grant_delta <> p_grant_delta
        or v_entry.amount <> p_amount) then
     perform credits.raise_key_reused(p_idempotency_key);

@@ -65,8 +65,7 @@ begin
     select * into v_grant from credits.grants g
      where g.account_id = p_account_id and g.grant_id = v_entry.grant_id;
     if v_entry.kind not in ('grant', 'schedule')
-       or coalesce(v_entry.metadata_digest, sha256(convert_to(v_entry.metadata::text, 'UTF8')))
-          is distinct from sha256(convert_to(v_metadata::text, 'UTF8'))
+       or not credits.has_metadata(v_entry, v_metadata)
        or v_grant.amount <> p_amount
        or v_grant.source <> p_source
        or v_grant.priority <> v_priority

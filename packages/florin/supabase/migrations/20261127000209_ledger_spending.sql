@@ -92,12 +92,10 @@ begin
     end if;
 
     v_account := credits.lock_account(p_account_id, p_amount = 0);
-    -- What was metered is the input, and what it cost follows from the card of that day.
     v_entry := credits.replayed(p_account_id, p_idempotency_key, 'spend', v_metadata,
       p_amount => case when p_meter is null then -p_amount end);
     if v_entry.entry_no is not null then
-      if (v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity, v_entry.pricing -> 'usage')
-         is distinct from (p_actor, p_feature, p_meter, p_quantity, p_pricing -> 'usage') then
+      if not credits.has_usage(v_entry, p_actor, p_feature, p_meter, p_quantity, p_pricing) then
         perform credits.raise_key_reused(p_idempotency_key);
       end if;
       entry_id := credits.entry_id(p_account_id, v_entry.entry_no);

@@ -40,7 +40,7 @@ begin
     select * into v_hold from credits.holds h
      where h.account_id = p_account_id and h.hold_id = v_entry.hold_id;
     if v_hold.amount <> p_amount or v_hold.placed_until <> v_hold.created_at + p_expires_in
-       or (v_hold.actor, v_hold.feature) is distinct from (p_actor, p_feature) then
+       or not credits.has_usage(v_entry, p_actor, p_feature, null, null, null) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;

@@ -55,7 +55,7 @@ begin
   v_giver := credits.lock_account(p_account_id, false);
   v_entry := credits.replayed(p_account_id, p_idempotency_key, 'transfer', v_metadata);
   if v_entry.entry_no is not null then
-    if v_entry.actor is distinct from p_actor then
+    if not credits.has_usage(v_entry, p_actor, null, null, null, null) then
       perform credits.raise_key_reused(p_idempotency_key);
     end if;
     replayed := true;

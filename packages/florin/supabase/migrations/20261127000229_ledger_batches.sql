@@ -162,11 +162,10 @@ begin
       else
         select * into v_entry from credits.entries e
          where e.account_id = v_group.account_id and e.idempotency_key = p_idempotency_keys[v_n];
-        -- As credits.spend: what was metered is the input, and what it cost follows from the card of that day.
         if v_entry.kind = 'spend' and (p_meters[v_n] is not null or v_entry.amount = -p_amounts[v_n])
-           and (v_entry.metadata, v_entry.actor, v_entry.feature, v_entry.meter, v_entry.quantity,
-             v_entry.pricing -> 'usage') is not distinct from (v_metadata, p_actors[v_n],
-             p_features[v_n], p_meters[v_n], p_quantities[v_n], p_pricings[v_n] -> 'usage') then
+           and credits.has_metadata(v_entry, v_metadata)
+           and credits.has_usage(v_entry, p_actors[v_n], p_features[v_n], p_meters[v_n],
+             p_quantities[v_n], p_pricings[v_n]) then
           v_result :=
             row('replayed', v_entry.entry_no, v_entry.posted_after, v_entry.held_after, null);
         else

@@ -10,6 +10,7 @@ import {
   readUsage,
   rollUpUsage,
   setLimit,
+  spendBatch,
   verifyLedger,
 } from '../../src/ledger/index.ts';
 import { readRole, setMember } from '../../src/members/index.ts';
@@ -180,7 +181,7 @@ describe('a person', () => {
 
   it('is erased once: repeating finds nothing, and a retry of their spend still replays', async () => {
     const { db } = database;
-    const { userId } = await ada();
+    const { userId, team } = await ada();
     await erasePerson(db, { userId });
     const entries = await listEntries(db, { accountId: userId, limit: 50 });
     const again = await erasePerson(db, { userId });
@@ -193,6 +194,20 @@ describe('a person', () => {
     await expect(issueGrant(db, { ...gift, metadata: { reason: 'other' } })).rejects.toMatchObject({
       code: 'idempotency_key_reused',
     });
+    const own = { accountId: userId, metadata: { file: SECRET } };
+    const scan = { ...own, idempotencyKey: 'scan', amount: 5, actor: SECRET };
+    expect(await spend(db, scan)).toMatchObject({ replayed: true });
+    const hold = placeHold(db, { ...own, amount: 3, idempotencyKey: 'hold' });
+    expect(await hold).toMatchObject({ replayed: true });
+    const used = { accountId: team, actor: userId, feature: 'scan', metadata: { file: SECRET } };
+    const job = { ...used, amount: 7, idempotencyKey: 'team:1' };
+    const others = [scan, { ...scan, actor: 'bob' }, { ...job, metadata: { file: 'other' } }];
+    expect((await spendBatch(db, [job, ...others])).map(({ status }) => status)).toEqual([
+      'replayed',
+      'replayed',
+      'idempotency_key_reused',
+      'idempotency_key_reused',
+    ]);
   });
 
   it('cannot be used to forge: whatever is put in place of erased words is found', async () => {
