@@ -87,7 +87,7 @@ export function weaknessOf(secret: string, leastBytes: number): string | undefin
     : 'holds spaces, control characters or other than ASCII';
 }
 
-/** How long JWT_SECRET, FLORIN_SECRET_KEY and SUPABASE_JWT_SECRET must at least be, in bytes. */
+/** How long each secret must at least be, in bytes. */
 export const MIN_SECRET_BYTES: Readonly<Record<string, number>> = {
   JWT_SECRET: MIN_SIGNING_SECRET_BYTES,
   SUPABASE_JWT_SECRET: MIN_SIGNING_SECRET_BYTES,

@@ -94,7 +94,7 @@ const config = z
       trustedProxies: wholeFrom(0, 10),
       buyerStripeCalls: wholeFrom(1, 10_000),
       alertUrl: address.optional(),
-    },
+    } satisfies { readonly [Key in keyof Required<Config>]: unknown },
     { error: 'must be an object of settings' },
   )
   .transform((given) => given as Config);

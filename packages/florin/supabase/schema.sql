@@ -30,7 +30,7 @@ CREATE DOMAIN billing.event_status AS text
 
 ALTER DOMAIN billing.event_status OWNER TO florin_owner;
 
-COMMENT ON DOMAIN billing.event_status IS 'received → processed, skipped, failed (tried again) or dead (given up; replay it).';
+COMMENT ON DOMAIN billing.event_status IS 'processed, skipped, failed (tried again) or dead (given up; replay it). received: put back by a replay, until it is processed.';
 
 CREATE DOMAIN billing.payment_status AS text
 	CONSTRAINT payment_status CHECK ((VALUE = ANY (ARRAY['pending'::text, 'failed'::text, 'waiting'::text, 'credited'::text])));

@@ -132,7 +132,7 @@ $$;
 comment on function credits.erased_seal(uuid, jsonb, bytea, text, bytea) is
   'Hash of what is left in a row after a person in it was erased.';
 
--- credits.spend and credits.spend_batch write these two hashes out by hand: a call costs more than
+-- credits.spend, spend_batch and give write these two hashes out by hand: a call costs more than
 -- the hash. What depends on the account's row is hashed by immutable functions alone (docs/scale.md).
 create function credits.content_hash(p_entry credits.entries)
 returns bytea
@@ -172,7 +172,8 @@ comment on function credits.chain_after(credits.entries, bytea) is
 create type credits.step as (account credits.accounts, entry credits.entries);
 comment on type credits.step is 'What appending leaves: the account, not saved yet, and the entry as it was written.';
 
--- Everything but the spend works on a locked account in a variable: append entries to it, then save.
+-- credits.spend, spend_batch, give and give_batch insert their entries themselves. Everything else
+-- works on a locked account in a variable: append entries to it, then save.
 create function credits.append(p_account credits.accounts, p_entry credits.entries)
 returns credits.step
 language plpgsql

@@ -6,7 +6,7 @@ call florin.begin_migration();
 create domain billing.event_status as text constraint event_status
   check (value in ('received', 'processed', 'skipped', 'failed', 'dead'));
 comment on domain billing.event_status is
-  'received → processed, skipped, failed (tried again) or dead (given up; replay it).';
+  'processed, skipped, failed (tried again) or dead (given up; replay it). received: put back by a replay, until it is processed.';
 
 create table billing.events (
   event_id text not null,

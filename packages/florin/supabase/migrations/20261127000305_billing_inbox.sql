@@ -3,7 +3,9 @@
 -- Billing's tables stay local (docs/scale.md): the inbox is claimed with `skip locked`. The ledger's
 -- tables are reached through the ledger's functions only.
 --
--- Lock order: the event's row, then the subscription's, then payments by id, then the ledger's account rows by id.
+-- Lock order: the event's row; the subscriptions that were read, by id; the payment and those that it
+-- takes in, by id; its relatives, by id; the subscription that the event is about; the customer, and
+-- the events that waited for it; the open checkout; last the ledger's account rows, by id.
 
 call florin.begin_migration();
 

@@ -1,6 +1,8 @@
 -- The seed's names in public, for code written against it with supabase-js or plain SQL: views over
 -- the ledger under row level security, and thin functions. Nothing here is executable by anon.
 --
+-- Made by whoever migrates, without florin.begin_migration: florin_owner may not create in public.
+--
 -- Credits are whole numbers here. Where they have decimals, a balance is rounded down to what can be
 -- spent, and a movement is by how much that changed: the deltas of a user add up to their balance.
 

@@ -6,7 +6,7 @@ import { createMetrics } from '../../src/http/observe.ts';
 import { issueGrant } from '../../src/ledger/index.ts';
 import { type FreshDatabase, freshDatabase } from '../support/postgres.ts';
 
-const GROUPS = new Set(['events', 'catalog', 'account']);
+const GROUPS = new Set(['events', 'catalog', 'account', 'person']);
 const ACCOUNT = '6b3c0a52-7c1e-4f0f-9a55-0d8a5f0e7c11';
 
 async function documents(): Promise<{ name: string; text: string }[]> {
