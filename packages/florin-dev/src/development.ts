@@ -68,10 +68,12 @@ export async function startDevelopment(options: DevelopmentOptions): Promise<Dev
   const issuer = await startIssuer({ ...parts, port: ports.issuer });
   shutdown.add('sign-in', issuer.stop);
   const sandbox = await startSandbox({ ...parts, port: ports.sandbox, service });
-  // Stopped before the service, so that a delivery under way still gets its answer.
+  // The newest is stopped first: jobs while the sandbox still answers them, and the sandbox while the service
+  // still answers a delivery under way.
   const running = await startService(parts);
   shutdown.add('service', running.stop);
   shutdown.add('sandbox', sandbox.stop);
+  shutdown.add('jobs', running.stopJobs);
   await untilAllAnswer([issuer, sandbox, running]);
   const isOwn = given['DATABASE_URL'] !== undefined;
   return { environment, summary: summarize({ service, environment, folder, isOwn }) };

@@ -27,7 +27,7 @@ export type FlorinParts = {
   readonly startService: (
     environment: Readonly<Record<string, string>>,
     logger: Logger,
-  ) => Promise<{ readonly url: string; stop(): Promise<void> }>;
+  ) => Promise<{ readonly url: string; stopJobs(): Promise<void>; stop(): Promise<void> }>;
 };
 
 /** One running part: how to end it, and the addresses that answer once it is up. */
@@ -88,9 +88,14 @@ export async function startSandbox(
 }
 
 /** The service and its pages. */
-export async function startService({ florin, environment, logger }: PartOptions): Promise<Part> {
+export async function startService({
+  florin,
+  environment,
+  logger,
+}: PartOptions): Promise<Part & { readonly stopJobs: () => Promise<void> }> {
   const service = await florin.startService(environment, logger);
   return {
+    stopJobs: () => service.stopJobs(),
     stop: () => service.stop(),
     probes: ['/readyz', '/pricing.html', '/api/plans'].map((path) => service.url + path),
   };

@@ -7,6 +7,8 @@ import { listen } from './server.ts';
 /** A running service, in `florin serve` and in `florin dev`. */
 export type Service = {
   readonly url: string;
+  /** Finishes the jobs' runs and starts no more; requests are still answered. Part of `stop`. */
+  stopJobs(): Promise<void>;
   /** Answers what is under way, finishes the jobs' runs, and closes the database. */
   stop(): Promise<void>;
 };
@@ -36,6 +38,7 @@ export async function startService(options: {
     const jobs = florin.startJobs();
     return {
       url: server.url,
+      stopJobs: () => jobs.stop(),
       async stop() {
         florin.endStreams();
         await Promise.all([server.close(), metrics?.close()]);
