@@ -492,7 +492,7 @@ $_$;
 
 ALTER FUNCTION billing.apply_commands(p_commands jsonb) OWNER TO florin_owner;
 
-COMMENT ON FUNCTION billing.apply_commands(p_commands jsonb) IS 'Carries out the commands of one plan on the ledger, in order. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
+COMMENT ON FUNCTION billing.apply_commands(p_commands jsonb) IS 'Carries out the commands of one event on the ledger, in order. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
 
 CREATE FUNCTION billing.apply_event(p_status text, p_event_id text DEFAULT NULL::text, p_payload json DEFAULT NULL::json, p_body bytea DEFAULT NULL::bytea, p_type text DEFAULT NULL::text, p_api_version text DEFAULT NULL::text, p_livemode boolean DEFAULT false, p_stripe_account text DEFAULT NULL::text, p_object_id text DEFAULT NULL::text, p_snapshot_event_id text DEFAULT NULL::text, p_created double precision DEFAULT NULL::double precision, p_retry_in_seconds double precision DEFAULT NULL::double precision, p_reason text DEFAULT NULL::text, p_error_code text DEFAULT NULL::text, p_error text DEFAULT NULL::text, p_needs_attention boolean DEFAULT false, p_unread boolean DEFAULT false, p_account_id uuid DEFAULT NULL::uuid, p_customer_id text DEFAULT NULL::text, p_linked_customer_id text DEFAULT NULL::text, p_linked_account_id uuid DEFAULT NULL::uuid, p_link_origin text DEFAULT NULL::text, p_deleted_customer_id text DEFAULT NULL::text, p_closed_session_id text DEFAULT NULL::text, p_subscription jsonb DEFAULT NULL::jsonb, p_subscription_read jsonb DEFAULT NULL::jsonb, p_payment_id text DEFAULT NULL::text, p_payment_version bigint DEFAULT NULL::bigint, p_payment_absorbs jsonb DEFAULT NULL::jsonb, p_payment_other_names text[] DEFAULT NULL::text[], p_payment_state jsonb DEFAULT NULL::jsonb, p_payment_status text DEFAULT NULL::text, p_payment_account_id uuid DEFAULT NULL::uuid, p_payment_subscription_id text DEFAULT NULL::text, p_payment_next_due_at double precision DEFAULT NULL::double precision, p_relatives jsonb DEFAULT NULL::jsonb, p_commands jsonb DEFAULT NULL::jsonb) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -557,7 +557,7 @@ begin
     perform 1 from billing.subscriptions s
       where s.subscription_id = p_payment_subscription_id and s.kept_under = v_kept_under;
     if not found then
-      raise exception 'The plan writes a payment of subscription %, which was not read.',
+      raise exception 'The effects write a payment of subscription %, which was not read.',
           p_payment_subscription_id
         using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
     end if;
@@ -2136,6 +2136,7 @@ COMMENT ON FUNCTION credits.allocation_seal(p_account_id uuid, p_axis_from bigin
 CREATE FUNCTION credits.allocations_now(p_account_id uuid, p_from_no bigint, p_to_no bigint) RETURNS TABLE(entry_no bigint, grant_id uuid, amount bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
+    SET enable_seqscan TO 'off'
     AS $$
 #variable_conflict use_column
 declare
@@ -2755,6 +2756,7 @@ COMMENT ON FUNCTION credits.current_accounts() IS 'The accounts whose rows the s
 CREATE FUNCTION credits.daily_usage(p_account_id uuid, p_from timestamp with time zone, p_to timestamp with time zone) RETURNS TABLE(day text, spent bigint, granted bigint)
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
+    SET enable_seqscan TO 'off'
     AS $$
 declare
   -- An entry's time may be out of order by as long as it waited for its account's lock.
@@ -3249,6 +3251,7 @@ COMMENT ON FUNCTION credits.expire_grant(INOUT p_account credits.accounts, p_gra
 CREATE FUNCTION credits.explain_balance(p_account_id uuid) RETURNS TABLE(item text, grant_id uuid, source text, amount bigint, spent bigint, reserved bigint, expired bigint, voided bigint, reversed bigint, moved bigint, contributes bigint, expires_at timestamp with time zone, issued_at timestamp with time zone, metadata jsonb, priority integer, effective_at timestamp with time zone, idempotency_key text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO ''
+    SET enable_seqscan TO 'off'
     AS $$
 #variable_conflict use_column
 declare
@@ -3502,6 +3505,7 @@ COMMENT ON FUNCTION credits.find_home(p_account_id uuid, p_grant_id uuid) IS 'Th
 CREATE FUNCTION credits.first_entry_at(p_account_id uuid, p_at timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET search_path TO ''
+    SET enable_seqscan TO 'off'
     AS $$
 declare
   v_low bigint := 1;

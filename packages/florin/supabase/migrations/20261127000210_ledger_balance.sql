@@ -141,6 +141,7 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -249,6 +250,7 @@ returns bigint
 language plpgsql
 stable
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
   v_low bigint := 1;

@@ -147,6 +147,7 @@ returns table (day text, spent bigint, granted bigint)
 language plpgsql
 stable
 set search_path = ''
+set enable_seqscan = off
 as $$
 declare
   -- An entry's time may be out of order by as long as it waited for its account's lock.

@@ -114,7 +114,7 @@ begin
     perform 1 from billing.subscriptions s
       where s.subscription_id = p_payment_subscription_id and s.kept_under = v_kept_under;
     if not found then
-      raise exception 'The plan writes a payment of subscription %, which was not read.',
+      raise exception 'The effects write a payment of subscription %, which was not read.',
           p_payment_subscription_id
         using errcode = '22023', hint = 'Nothing was written. Read the subscription and decide again.';
     end if;

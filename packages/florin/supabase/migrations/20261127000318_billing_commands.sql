@@ -1,4 +1,4 @@
--- What a plan does to the ledger: each command, through the ledger's functions only.
+-- What an event does to the ledger: each command, through the ledger's functions only.
 
 call florin.begin_migration();
 
@@ -187,6 +187,6 @@ begin
 end;
 $$;
 comment on function billing.apply_commands(jsonb) is
-  'Carries out the commands of one plan on the ledger, in order. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
+  'Carries out the commands of one event on the ledger, in order. Raises 22023 for a verb or a key that is not known. Internal: called in the transaction of its event.';
 
 call florin.end_migration();
