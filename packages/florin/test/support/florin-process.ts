@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { inject } from 'vitest';
+import { SETTINGS } from '../../src/config.ts';
 
 const ROOT = process.cwd();
 const PROGRAM = join(ROOT, 'packages', 'florin', 'dist', 'cli', 'main.js');
 const BUILD_TIMEOUT_MS = 180_000;
 /** Settings of whoever runs the tests must not reach the process under test. */
-const OWN_SETTINGS =
-  /^(DATABASE_URL|STRIPE_|SUPABASE_|JWT_SECRET|FLORIN_|APP_URL|ALLOWED_ORIGINS|COOKIE_DOMAIN|PORT$|HOST$|LOG_LEVEL)/;
+const isOwn = (name: string) => SETTINGS.includes(name) || /^(STRIPE|SUPABASE|FLORIN)_/.test(name);
 
 export type Finished = {
   readonly code: number | null;
@@ -75,7 +75,7 @@ export async function startFlorin(
 ): Promise<FlorinProcess> {
   await ensureBuilt();
   const inherited = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !OWN_SETTINGS.test(name)),
+    Object.entries(process.env).filter(([name]) => !isOwn(name)),
   );
   const child = spawn(process.execPath, [options.program ?? PROGRAM, ...args], {
     cwd: options.cwd ?? inject('runFolder'),

@@ -45,7 +45,6 @@ async function scheduleFromHalf(
   });
 }
 
-/** A customer of the account with a card on file. */
 /** Noon of the next such day, in seconds since 1970: `02-29 of a leap year`. Any date written out is past some day. */
 function nextNoon(wanted: string): number {
   const day = wanted.slice(0, 5);
@@ -58,6 +57,7 @@ function nextNoon(wanted: string): number {
   }
 }
 
+/** A customer of the account with a card on file. */
 async function customerOf({ sandbox, stripe }: OnSandbox, card = 'visa') {
   const { id } = await stripe.customers.create({ metadata: { userId: ACCOUNT } });
   sandbox.setCard(id, card);
