@@ -105,7 +105,7 @@ export type FlorinLedger = {
    */
   placeHold(request: PlaceHold): ReturnType<typeof placeHold>;
   /**
-   * Charges all of a hold, or `amount` of it, and gives the rest back; more than it reserves only
+   * Captures all of a hold, or `amount` of it, and gives the rest back; more than it reserves only
    * with `overage`, and debt only up to the catalogue's `debtLimit`. The hold is the key: repeating with
    * the same amount and overage replays. Throws `hold_not_open`, `amount_not_allowed`,
    * `insufficient_credits` (more debt than allowed), `limit_reached`.

@@ -440,7 +440,7 @@ declare
   v_locked uuid[];
   v_count integer := jsonb_array_length(p_commands);
 begin
-  -- One grant after the other of one account needs no lock beforehand: a purchase.
+  -- Where all are issues for one account, as of a purchase, credits.give locks it.
   if (v_count > 1 or p_commands #>> '{0,do}' <> 'issue') and jsonb_path_exists(p_commands,
        '$[*] ? (@.do == "reverse" || @.do == "restore" || @.accountId != $[0].accountId)') then
     v_locked := billing.lock_accounts_of(p_commands);
@@ -5866,7 +5866,7 @@ begin
     v_as_user := coalesce(length(p_actor) = 36 and credits.app_keeps_members(), false);
   end if;
   v_content := sha256(record_send(row(
-    p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
+    p_account_id, -p_amount, v_now, '\x7370656e64'::bytea /* spend */, null::bytea, null::uuid, null::bigint,
     null::uuid, convert_to(p_idempotency_key, 'UTF8'), null::bytea,
     sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage);
   loop
@@ -6065,7 +6065,7 @@ begin
         v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
           || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
           || int8send(v_account.held::bigint) || sha256(record_send(row(
-            v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea, null::bytea,
+            v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea /* spend */, null::bytea,
             null::uuid, null::bigint, null::uuid, convert_to(p_idempotency_keys[v_n], 'UTF8'),
             null::bytea, sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage));
         insert into credits.entries (

@@ -103,7 +103,7 @@ export const ACCOUNTS = {
   captureHold: {
     method: 'post',
     path: '/api/accounts/{id}/holds/{holdId}/capture',
-    summary: 'Charges all of a hold, or `amount` of it, and gives the rest back',
+    summary: 'Captures all of a hold, or `amount` of it, and gives the rest back',
     tag,
     callers,
     params: ofHold,

@@ -17,8 +17,8 @@ export type AccountFound =
 
 /**
  * Whose credits they are, in this order: our own mapping of the customer; `client_reference_id`;
- * `metadata.userId`; the subscription's account or metadata; who was credited for this payment
- * already; the customer's metadata. The reference may be written by the buyer (a payment link's
+ * `metadata.userId`; the subscription's account; who was credited for this payment already; at Stripe the
+ * subscription's metadata, its checkout session, the customer's metadata. The reference may be written by the buyer (a payment link's
  * address): it chooses who is credited and nothing else, and must be a uuid.
  */
 export function findAccount(

@@ -54,9 +54,9 @@ const PATIENCE_MS = 50;
  * Group commit. A spend goes at once while few calls are under way; what comes meanwhile, of whatever
  * accounts, goes together when one has come back. One call at a time is about an account, so its spends
  * keep their order. A batch waits for no account: those whose row is locked, or of which a grant or hold is
- * due, are answered `busy` and go on by themselves, each with all that waits for it. When a batch is refused as a whole, each account is
- * tried alone, then each spend, so that each gets its own error; when the database is out of reach, so it
- * would be for each. On a cluster, where no statement passes over a locked row, the first batch is refused;
+ * due, are answered `busy` and go on by themselves, each with all that waits for it. When a batch is refused
+ * as a whole, each account is tried alone, then each spend, so that each gets its own error; when the
+ * database is out of reach, so it would be for each. On a cluster, where no statement passes over a locked row, the first batch is refused;
  * from then on a call is about one account, and only spends of the same account wait for each other.
  */
 export function createSpender(db: Executor): Spender {

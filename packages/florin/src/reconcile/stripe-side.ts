@@ -46,7 +46,7 @@ export async function readStripeSide(
   const objects: Told[] = [];
   const paid = new Set<string>();
   const add = (type: string, object: { id?: string }) => {
-    const told = announce(type, object, window);
+    const told = toEvent(type, object, window);
     if (told !== undefined) {
       objects.push(told);
     }
@@ -86,7 +86,7 @@ export async function paidInvoicesOf(
 ): Promise<readonly Told[]> {
   const told: Told[] = [];
   for await (const invoice of stripe.invoices.list({ subscription, status: 'paid', limit: PAGE })) {
-    const one = announce('invoice.paid', invoice, at);
+    const one = toEvent('invoice.paid', invoice, at);
     if (one !== undefined) {
       told.push(one);
     }
@@ -111,7 +111,7 @@ export async function paidStandingOf(stripe: StripeClient, id: string): Promise<
 }
 
 /** The same state of an object has the same id, so that telling it twice is one event. */
-function announce(
+function toEvent(
   type: string,
   object: { id?: string },
   window: Pick<Window, 'livemode' | 'now'>,

@@ -30,7 +30,7 @@ export type Deciding<Read> = {
   readonly eventId: string;
   readonly catalog: Catalog;
   readonly clock: Clock;
-  /** Take what lines of books written before decision 0072 still owe: only `reconcile --repair` does. */
+  /** Completes what was written before lines were kept (docs/decisions/0075): only `reconcile --repair` does. */
   readonly mend?: boolean;
   /** Stripe's answers so far; `ask` adds one. */
   readonly details: Details & { ask(need: Need): Promise<void> };

@@ -16,7 +16,7 @@ export type WebhookDeps = Context & {
   readonly announce?: (accountId: string) => void;
   /** Writes an event's effects, in one commit with others' that wait (`together.ts`); default: in its own. */
   readonly write?: (write: EventWrite) => Promise<EventOutcome>;
-  /** Completes what was written before lines were kept: reconcile's, where it was told to repair. */
+  /** Completes what was written before lines were kept (docs/decisions/0075): only `reconcile --repair` does. */
   readonly mend?: boolean;
   /** 0 to 1: the jitter between attempts. */
   readonly random?: () => number;

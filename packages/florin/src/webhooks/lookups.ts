@@ -2,7 +2,7 @@ import type { Answer, Answers, Details, Need } from '../fulfillment/index.ts';
 import { FlorinError, type Logger } from '../kernel/index.ts';
 import type { StripeLookups } from '../stripe/index.ts';
 
-/** Questions to Stripe for one event at most; an invoice of thousands of unknown prices ends here. */
+/** At most so many questions to Stripe for one event: an invoice of thousands of unknown prices ends here. */
 const MAX_QUESTIONS = 40;
 
 /** Milliseconds that Stripe may take for all answers together: the delivery itself waits for ours. */

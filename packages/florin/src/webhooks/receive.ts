@@ -3,7 +3,7 @@ import type { WebhookDeps } from './deps.ts';
 import { takeInHand } from './in-hand.ts';
 import { type ProcessOutcome, processEvent } from './process.ts';
 
-/** Bodies above this are refused unread; Stripe's largest events are far below it. */
+/** Larger bodies are refused: over HTTP before they are read (`http/body.ts`). Stripe's largest events are far below it. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
 export type WebhookRequest = {

@@ -18,12 +18,12 @@ type Waiting = {
 const MAX_TOGETHER = 32;
 /** Commits under way at a time: while one waits for the disk, another computes. */
 const MAX_COMMITS = 2;
-/** Milliseconds after which one alone keeps nobody from going any more: something holds its rows. */
+/** A write alone that takes more milliseconds no longer counts as under way: something holds its rows. */
 const PATIENCE_MS = 50;
 
 /**
- * Writes effects: those of one event alone at once, by `applyEvent`, and those that wait at the same time in one commit.
- * What falls out of a commit goes alone (docs/decisions/0155), outside the count: its lock or its fault
+ * Writes effects: those of one event alone at once, by `applyEvent`, and those that wait at the same time in
+ * one commit. What falls out of a commit goes alone (docs/decisions/0155), outside the count: its lock or its fault
  * holds up no other.
  */
 export function createEventWriter(db: Executor): (write: EventWrite) => Promise<EventOutcome> {
@@ -81,7 +81,7 @@ export function createEventWriter(db: Executor): (write: EventWrite) => Promise<
     });
 }
 
-/** As all batches lock accounts, those of spends too: none waits for another in a circle. */
+/** The order in which batches of spends lock accounts too, so that none waits for another in a circle. */
 function byAccount(a: Waiting, b: Waiting): number {
   const [one, other] = [accountOf(a), accountOf(b)];
   return one < other ? -1 : one > other ? 1 : 0;

@@ -12,7 +12,7 @@ create type credits.given as (
 comment on type credits.given is
   'A grant as credits.give wrote it, or found it under its key (replayed), and the balance after its entry.';
 
--- Every purchase ends here, so it is written out: calls that pass whole rows on cost three times as
+-- Nearly every purchase ends here, so it is written out: calls that pass whole rows on cost three times as
 -- much. test/property/grants.test.ts compares each row with what the ledger's general steps would leave.
 create function credits.give(
   p_account_id uuid,

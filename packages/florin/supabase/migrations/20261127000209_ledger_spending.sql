@@ -47,7 +47,7 @@ begin
     v_as_user := coalesce(length(p_actor) = 36 and credits.app_keeps_members(), false);
   end if;
   v_content := sha256(record_send(row(
-    p_account_id, -p_amount, v_now, '\x7370656e64'::bytea, null::bytea, null::uuid, null::bigint,
+    p_account_id, -p_amount, v_now, '\x7370656e64'::bytea /* spend */, null::bytea, null::uuid, null::bigint,
     null::uuid, convert_to(p_idempotency_key, 'UTF8'), null::bytea,
     sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage);
   loop

@@ -139,7 +139,7 @@ begin
         v_chain := sha256(v_account.chain || int8send(v_account.entry_no + 1)
           || int8send(v_account.axis) || int8send(v_account.posted - p_amounts[v_n])
           || int8send(v_account.held::bigint) || sha256(record_send(row(
-            v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea, null::bytea,
+            v_account.account_id, -p_amounts[v_n], v_now, '\x7370656e64'::bytea /* spend */, null::bytea,
             null::uuid, null::bigint, null::uuid, convert_to(p_idempotency_keys[v_n], 'UTF8'),
             null::bytea, sha256(convert_to(v_metadata::text, 'UTF8')))) || v_usage));
         insert into credits.entries (

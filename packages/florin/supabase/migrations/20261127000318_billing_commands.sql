@@ -137,7 +137,7 @@ declare
   v_locked uuid[];
   v_count integer := jsonb_array_length(p_commands);
 begin
-  -- One grant after the other of one account needs no lock beforehand: a purchase.
+  -- Where all are issues for one account, as of a purchase, credits.give locks it.
   if (v_count > 1 or p_commands #>> '{0,do}' <> 'issue') and jsonb_path_exists(p_commands,
        '$[*] ? (@.do == "reverse" || @.do == "restore" || @.accountId != $[0].accountId)') then
     v_locked := billing.lock_accounts_of(p_commands);
