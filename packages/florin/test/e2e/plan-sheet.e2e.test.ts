@@ -93,17 +93,31 @@ describe.skipIf(!hasBrowser)('the sheet that changes a plan, in every state', ()
     await sheet().waitFor({ state: 'hidden' });
   });
 
+  const changed = {
+    subscriptionId: 'sub_1',
+    to: planPreview().to,
+    payment: 'paid',
+    invoiceId: 'in_1',
+    credits: { added: 250, back: 50 },
+    replayed: false,
+  };
+
+  it('says that credits are there when they came before the answer', async () => {
+    await openSheet();
+    await choose('Vision Pro');
+    mock.answers.set('POST /api/change-plan', { body: changed });
+    await page.route('**/api/change-plan', async (route) => {
+      mock.pushBalance({ posted: 512, held: 12, available: 500, nextExpiryAt: null });
+      await page.getByText('500', { exact: true }).first().waitFor({ state: 'attached' });
+      await route.continue();
+    });
+    await sheet().getByRole('button', { name: 'Pay $10 and change to Vision Pro' }).click();
+    await page.getByText('250 credits added, 50 back.').waitFor();
+  });
+
   it('changes once for a double click, and says that credits follow until they are there', async () => {
     await openSheet();
     await choose('Vision Pro');
-    const changed = {
-      subscriptionId: 'sub_1',
-      to: planPreview().to,
-      payment: 'paid',
-      invoiceId: 'in_1',
-      credits: { added: 250, back: 50 },
-      replayed: false,
-    };
     mock.answers.set('POST /api/change-plan', { body: changed });
     await sheet().getByRole('button', { name: 'Pay $10 and change to Vision Pro' }).dblclick();
     await sheet().waitFor({ state: 'hidden' });

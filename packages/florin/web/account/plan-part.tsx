@@ -29,6 +29,7 @@ export function PlanPart({
   const plans = usePlans();
   const [changing, setChanging] = useState<CurrentPlan | null>(null);
   const [done, setDone] = useState<Done | null>(null);
+  const before = useRef(version);
   const { reload } = subscriptions;
   const wanted = useWanted(subscriptions.data, setChanging);
 
@@ -66,9 +67,12 @@ export function PlanPart({
         wanted={wanted}
         plans={all}
         onClose={() => setChanging(null)}
+        onConfirm={() => {
+          before.current = version;
+        }}
         onChanged={(changed, preview) => {
           setChanging(null);
-          setDone({ changed, preview, version });
+          setDone({ changed, preview, version: before.current });
           reload();
           onChanged();
         }}
@@ -136,7 +140,7 @@ function Part({ children }: { children: ReactNode }) {
 type Done = {
   readonly changed: PlanChanged;
   readonly preview: PlanChangePreview;
-  /** The balance's version when it was done: another one means that the credits came. */
+  /** The balance's version before it was asked for: another one means that the credits came. */
   readonly version: string | null;
 };
 

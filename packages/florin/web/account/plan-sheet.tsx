@@ -25,6 +25,8 @@ export function PlanSheet(props: {
   wanted: string | null;
   plans: readonly Plan[];
   onClose: () => void;
+  /** The change is asked for now. */
+  onConfirm: () => void;
   onChanged: Changed;
 }) {
   const { current, plans, onClose } = props;
@@ -50,10 +52,11 @@ type ChooseProps = {
   wanted: string | null;
   plans: readonly Plan[];
   onClose: () => void;
+  onConfirm: () => void;
   onChanged: Changed;
 };
 
-function Choose({ current, wanted, plans, onClose, onChanged }: ChooseProps) {
+function Choose({ current, wanted, plans, onClose, onConfirm, onChanged }: ChooseProps) {
   const change = usePlanChange();
   const { changed, preview } = change;
   const mine = plans.find(({ priceId }) => priceId === current.priceId);
@@ -101,7 +104,10 @@ function Choose({ current, wanted, plans, onClose, onChanged }: ChooseProps) {
               primary
               busy={change.state === 'changing'}
               disabled={change.state === 'looking'}
-              onClick={() => void change.confirm()}
+              onClick={() => {
+                onConfirm();
+                void change.confirm();
+              }}
             >
               {agreeText(preview, plans)}
             </Button>
