@@ -253,6 +253,24 @@ describe('edits behind the ledger', () => {
     );
   });
 
+  it('finds a place on the axis that an entry was given, whatever its number', async () => {
+    const accountId = randomUUID();
+    const grant = { accountId, amount: 100, source: 'purchase', idempotencyKey: 'one' };
+    await issueGrant(database.db, grant);
+    for (const place of [-2, -1, 0, 1]) {
+      const undo = new Error('undo');
+      const tampered = database.db.transaction(async (tx) => {
+        await tx.query('set local role florin_owner');
+        const edit = { table: 'entries', accountId, set: `axis_from = ${place}` };
+        const { edited } = await tamper((sql, values) => tx.query(sql, values), edit);
+        expect(edited).toBe(1);
+        expect(await verifyLedger(tx, accountId), `at ${place}`).not.toEqual([]);
+        throw undo;
+      });
+      await expect(tampered).rejects.toBe(undo);
+    }
+  });
+
   it(`finds each of ${RANDOM_EDITS} random edits made by a superuser with triggers off`, {
     timeout: 60_000 + RANDOM_EDITS * 1_000,
   }, async ({ skip }) => {
