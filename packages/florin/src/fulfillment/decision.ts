@@ -65,12 +65,7 @@ export type Details = {
 
 /** Why an event cannot be finished yet. */
 export type Obstacle = {
-  readonly code:
-    | ErrorCode
-    | 'price_unknown'
-    | 'account_unknown'
-    | 'object_unknown'
-    | 'payload_malformed';
+  readonly code: ErrorCode | 'account_unknown' | 'object_unknown' | 'payload_malformed';
   /** What is wrong and what to do about it, for the operator. */
   readonly message: string;
   /** A person has to do something; retrying alone may never help. */

@@ -88,8 +88,8 @@ export type EventWrite = {
 export type EventOutcome = 'applied' | 'duplicate';
 
 /**
- * Writes an event's effects in one statement and one commit. Throws `account_busy` when too much waits for the
- * account that it is about.
+ * Writes an event's effects in one statement and one commit. Throws `account_busy` when too much waits
+ * for the account that it is about.
  */
 export async function applyEvent(db: Executor, write: EventWrite): Promise<EventOutcome> {
   const rows = await db.query<Row & { outcome: EventOutcome }>(

@@ -1,4 +1,4 @@
-import { convergePayment } from '../fulfillment/index.ts';
+import { convergePayment, toEffects } from '../fulfillment/index.ts';
 import { FlorinError } from '../kernel/index.ts';
 import { applyEvent } from './apply-event.ts';
 import type { WebhookDeps } from './deps.ts';
@@ -92,16 +92,7 @@ async function grantDue(deps: WebhookDeps, aliases: readonly string[]): Promise<
   try {
     await applyEvent(deps.db, {
       event: null,
-      effects: {
-        status: 'processed',
-        reason: 'drip',
-        obstacle: null,
-        customerId: null,
-        customer: null,
-        deletedCustomerId: null,
-        subscription: null,
-        ...writes,
-      },
+      effects: toEffects({ status: 'processed', reason: 'drip', ...writes }),
       status: 'processed',
       retryInSeconds: null,
       unread: false,
