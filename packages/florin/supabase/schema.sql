@@ -3409,6 +3409,7 @@ CREATE TABLE credits.grants (
     voided credits.zero_or_more DEFAULT 0 NOT NULL,
     reversed credits.zero_or_more DEFAULT 0 NOT NULL,
     moved credits.zero_or_more DEFAULT 0 NOT NULL,
+    taken_from_voided credits.zero_or_more DEFAULT 0 NOT NULL,
     home_account_id uuid,
     home_grant_id uuid,
     CONSTRAINT grants_every_credit_is_somewhere CHECK ((((((((remaining)::bigint + (burned)::bigint) + (expired)::bigint) + (voided)::bigint) + (reversed)::bigint) + (moved)::bigint) = (amount)::bigint))
@@ -3429,6 +3430,8 @@ COMMENT ON COLUMN credits.grants.remaining IS 'Neither spent, reserved, expired,
 COMMENT ON COLUMN credits.grants.burned IS 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
 
 COMMENT ON COLUMN credits.grants.moved IS 'In other accounts now, by credits.transfer.';
+
+COMMENT ON COLUMN credits.grants.taken_from_voided IS 'Voided credits that reversals counted as taken: when money comes back, they are voided again.';
 
 COMMENT ON COLUMN credits.grants.home_account_id IS 'Of credits that were moved here: the account that bought them, where the grant home_grant_id counts them as moved. Money that goes back is reversed there.';
 
@@ -3767,13 +3770,12 @@ begin
     v_left := v_left - v_take;
   end loop;
   -- Voided credits that the reversal counted as taken become voided again: see take_back.
-  select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
-   where v_left > 0 and e.account_id = p_account.account_id and e.grant_id = p_grant.grant_id
-     and e.kind = 'void' and e.cause = 'reversal';
+  v_voided := least(v_left, p_grant.taken_from_voided);
   update credits.grants g
      set reversed = g.reversed - p_amount,
          burned = g.burned + (p_amount - v_left),
          voided = g.voided + v_voided,
+         taken_from_voided = g.taken_from_voided - v_voided,
          remaining = g.remaining + v_left - v_voided
    where g.account_id = p_account.account_id and g.grant_id = p_grant.grant_id;
   if v_voided > 0 then
@@ -6203,6 +6205,7 @@ begin
      set remaining = g.remaining - v_from_remaining,
          expired = g.expired - v_from_expired,
          voided = g.voided - v_from_voided,
+         taken_from_voided = g.taken_from_voided + v_from_voided,
          burned = g.burned - v_displaced,
          reversed = g.reversed + p_amount
    where g.account_id = p_account.account_id and g.grant_id = p_grant.grant_id;
@@ -7178,12 +7181,13 @@ CREATE VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries WITH (securi
             (sum(e.amount))::bigint AS posted,
             (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'expiry'::credits.entry_kind))), (0)::numeric))::bigint AS expired,
             (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'void'::credits.entry_kind))), (0)::numeric))::bigint AS voided,
+            (COALESCE(sum(e.grant_delta) FILTER (WHERE ((e.kind = 'void'::credits.entry_kind) AND (e.cause = 'reversal'::credits.cause))), (0)::numeric))::bigint AS taken_from_voided,
             (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'reversal'::credits.entry_kind))), (0)::numeric))::bigint AS reversed,
             (COALESCE((- sum(e.grant_delta) FILTER (WHERE (e.kind = 'transfer'::credits.entry_kind))), (0)::numeric))::bigint AS moved
            FROM credits.entries e
           WHERE (e.grant_id IS NOT NULL)
           GROUP BY e.account_id, e.grant_id) m ON (((m.account_id = g.account_id) AND (m.grant_id = g.grant_id))))
-  WHERE ((m.claim IS DISTINCT FROM ((g.remaining)::bigint + (g.burned)::bigint)) OR (m.expired <> (g.expired)::bigint) OR (m.voided <> (g.voided)::bigint) OR (m.reversed <> (g.reversed)::bigint) OR (m.moved <> ((g.moved)::bigint -
+  WHERE ((m.claim IS DISTINCT FROM ((g.remaining)::bigint + (g.burned)::bigint)) OR (m.expired <> (g.expired)::bigint) OR (m.voided <> (g.voided)::bigint) OR (m.taken_from_voided <> (g.taken_from_voided)::bigint) OR (m.reversed <> (g.reversed)::bigint) OR (m.moved <> ((g.moved)::bigint -
         CASE
             WHEN (g.home_grant_id IS NULL) THEN (0)::bigint
             ELSE (g.amount)::bigint
@@ -7352,7 +7356,7 @@ CREATE VIEW credits.broken_grants_are_unaltered WITH (security_invoker='true') A
    FROM credits.grants g
   WHERE (NOT (EXISTS ( SELECT
            FROM credits.entries e
-          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.seal_in_view(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.purchase_key, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved, g.home_account_id, g.home_grant_id)::credits.grants))))))
+          WHERE ((e.account_id = g.account_id) AND (e.entry_no = g.issued_no) AND (e.grant_id = g.grant_id) AND (e.subject_seal = credits.seal_in_view(ROW(g.account_id, g.grant_id, g.issued_no, g.source, g.priority, g.amount, g.effective_at, g.expires_at, g.created_at, g.purchase_key, g.effective, g.remaining, g.burned, g.expired, g.voided, g.reversed, g.moved, g.taken_from_voided, g.home_account_id, g.home_grant_id)::credits.grants))))))
 UNION ALL
  SELECT DISTINCT e.account_id,
     format('grant %s'::text, e.grant_id) AS detail

@@ -30,6 +30,7 @@ begin
      set remaining = g.remaining - v_from_remaining,
          expired = g.expired - v_from_expired,
          voided = g.voided - v_from_voided,
+         taken_from_voided = g.taken_from_voided + v_from_voided,
          burned = g.burned - v_displaced,
          reversed = g.reversed + p_amount
    where g.account_id = p_account.account_id and g.grant_id = p_grant.grant_id;
@@ -185,13 +186,12 @@ begin
     v_left := v_left - v_take;
   end loop;
   -- Voided credits that the reversal counted as taken become voided again: see take_back.
-  select least(v_left, coalesce(sum(e.grant_delta), 0)) into v_voided from credits.entries e
-   where v_left > 0 and e.account_id = p_account.account_id and e.grant_id = p_grant.grant_id
-     and e.kind = 'void' and e.cause = 'reversal';
+  v_voided := least(v_left, p_grant.taken_from_voided);
   update credits.grants g
      set reversed = g.reversed - p_amount,
          burned = g.burned + (p_amount - v_left),
          voided = g.voided + v_voided,
+         taken_from_voided = g.taken_from_voided - v_voided,
          remaining = g.remaining + v_left - v_voided
    where g.account_id = p_account.account_id and g.grant_id = p_grant.grant_id;
   if v_voided > 0 then

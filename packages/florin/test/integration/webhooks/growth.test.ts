@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { freshDatabase } from '../../support/postgres.ts';
+import { rowsRead } from '../../support/rows-read.ts';
 
 /** Enough for a plan that reads all of them to show. */
 const BEFORE = 200;
@@ -8,18 +9,17 @@ const BEFORE = 200;
 const YOUNG = 60;
 
 it('a payment reads no more rows of others, however many came since its session planned', async () => {
-  const fresh = await freshDatabase();
-  const client = new pg.Client({ connectionString: fresh.url });
+  const fresh = await freshDatabase({ maxConnections: 1 });
   const admin = new pg.Client({ connectionString: fresh.adminUrl || fresh.url });
-  await Promise.all([client.connect(), admin.connect()]);
+  await admin.connect();
   // Read and written as of a checkout session with its payment intent.
   const pay = async (n: number) => {
     const names = [`cs_${n}`, `pi_${n}`];
-    await client.query('select payments from billing.read_state($1, $2, null, null, null, false)', [
-      `evt_${n}`,
-      names,
-    ]);
-    await client.query(
+    await fresh.db.query(
+      'select payments from billing.read_state($1, $2, null, null, null, false)',
+      [`evt_${n}`, names],
+    );
+    await fresh.db.query(
       `select billing.apply_event(p_status => 'processed', p_event_id => $1, p_payload => '{}',
          p_type => 'checkout.session.completed', p_livemode => false, p_created => 0,
          p_payment_id => $2, p_payment_other_names => array[$3], p_payment_state => '{}',
@@ -27,13 +27,7 @@ it('a payment reads no more rows of others, however many came since its session 
       [`evt_${n}`, ...names],
     );
   };
-  const rowsRead = async () => {
-    const { rows } = await client.query<{ read: string }>(
-      `select seq_tup_read + idx_tup_fetch as read
-         from pg_stat_xact_user_tables where schemaname = 'billing' and relname = 'payments'`,
-    );
-    return Number(rows[0]?.read);
-  };
+  const read = () => rowsRead(fresh.db, ['billing.payments']);
   try {
     for (let n = 0; n < BEFORE; n += 1) {
       if (n === YOUNG) {
@@ -41,12 +35,13 @@ it('a payment reads no more rows of others, however many came since its session 
       }
       await pay(n);
     }
-    await client.query('begin');
-    const before = await rowsRead();
+    await fresh.db.query('begin');
+    const before = await read();
     await pay(BEFORE);
-    expect((await rowsRead()) - before).toBeLessThan(10);
+    expect((await read()) - before).toBeLessThan(10);
+    await fresh.db.query('rollback');
   } finally {
-    await Promise.all([client.end(), admin.end()]);
+    await admin.end();
     await fresh.close();
   }
 });
