@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import type { Cluster } from './cluster.ts';
-import { median } from './load.ts';
+import { median, percentile } from './load.ts';
 import { renderMachine } from './report.ts';
-import { KINDS, type Kind, type Phase, percentile } from './traffic.ts';
+import { KINDS, type Kind, type Phase } from './traffic.ts';
 
 const DOCUMENT = new URL('../docs/load.md', import.meta.url);
 
@@ -28,7 +28,7 @@ export type Soak = {
 /** Whether all limits were held. */
 export function holds({ answers }: Phase): boolean {
   return KINDS.every(
-    (kind) => answers[kind].failed === 0 && percentile(answers[kind], 0.99) <= LIMIT_MS[kind],
+    (kind) => answers[kind].failed === 0 && percentile(answers[kind].times, 0.99) <= LIMIT_MS[kind],
   );
 }
 
@@ -50,7 +50,7 @@ export function render(soak: Soak): { text: string; isHeld: boolean } {
     '|---|---|---|---|---|---|---|',
     ...KINDS.map((kind) => {
       const own = answers[kind];
-      const at = (share: number) => percentile(own, share).toFixed(1);
+      const at = (share: number) => percentile(own.times, share).toFixed(1);
       return `| ${kind} | ${count(own.times.length)} | ${own.failed} | ${at(0.5)} | ${at(0.99)} | ${LIMIT_MS[kind]} | ${at(1)} |`;
     }),
     '',
@@ -70,7 +70,7 @@ function trialTable(trials: readonly Phase[]): string[] {
     '|---|---|---|---|---|---|---|',
     ...trials.map((trial) => {
       const { pace, answers, processors } = trial;
-      const p99 = KINDS.map((kind) => percentile(answers[kind], 0.99).toFixed(1)).join(' | ');
+      const p99 = KINDS.map((kind) => percentile(answers[kind].times, 0.99).toFixed(1)).join(' | ');
       const failed = KINDS.reduce((sum, kind) => sum + answers[kind].failed, 0);
       return `| ${pace.rate} | ${p99} | ${failed} | ${processors.all.toFixed(2)} | ${holds(trial) ? 'yes' : 'no'} |`;
     }),

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { connect } from '../packages/florin/src/db/index.ts';
 import { createSpender } from '../packages/florin/src/ledger/index.ts';
 import { type Cluster, oneOf, openAccounts } from './cluster.ts';
-import { median } from './load.ts';
+import { median, percentile } from './load.ts';
 import type { Figure } from './report.ts';
 
 const LOCKED_MS = 1_000;
@@ -36,7 +36,10 @@ export async function measureLocked(cluster: Cluster): Promise<Figure[]> {
     const times: number[] = [];
     until = performance.now() + LOCKED_MS;
     await Promise.all(Array.from({ length: CALLERS }, () => spendFrom(times)));
-    return p99(times);
+    return percentile(
+      times.sort((a, b) => a - b),
+      0.99,
+    );
   };
   const rounds: { before: number; locked: number }[] = [];
   try {
@@ -66,8 +69,4 @@ export async function measureLocked(cluster: Cluster): Promise<Figure[]> {
       unit: `times (${ms.toFixed(1)} ms)`,
     },
   ];
-}
-
-function p99(values: number[]): number {
-  return values.sort((a, b) => a - b)[Math.floor(values.length * 0.99)] ?? Number.NaN;
 }

@@ -109,10 +109,6 @@ export async function run(server: Server, accounts: readonly string[], pace: Pac
   };
 }
 
-export function percentile({ times }: Answers, share: number): number {
-  return times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
-}
-
 /** Processors that something kept busy within this time. */
 export async function busyFor(ms: number): Promise<number> {
   const before = await processorSeconds(process.pid);

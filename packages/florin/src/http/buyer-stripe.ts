@@ -4,8 +4,8 @@ import { FlorinError } from '../kernel/index.ts';
 import { createStripeClient, type StripeClient } from '../stripe/index.ts';
 import type { AddressOf } from './client-address.ts';
 import type { RequestContext } from './context.ts';
-import type { RateLimits } from './limits.ts';
 import { createPace, type Pace } from './pace.ts';
+import type { RateLimits } from './rate-limits.ts';
 
 /** Makes the Stripe client for one account and one request. */
 export type StripeFor = (c: RequestContext, accountId: string) => StripeClient;

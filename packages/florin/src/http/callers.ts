@@ -4,7 +4,7 @@ import type { MemberRole } from '../kernel/index.ts';
 import { checkRole, chosenAccount, type RoleOf } from './acting.ts';
 import { uuidOf } from './body.ts';
 import type { RequestContext } from './context.ts';
-import type { Limits, RateLimits } from './limits.ts';
+import type { Limits, RateLimits } from './rate-limits.ts';
 import { RequestError } from './request-error.ts';
 import type { Buyer, UserTokens } from './user-token.ts';
 

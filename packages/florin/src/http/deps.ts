@@ -6,7 +6,7 @@ import type { JobOutcome } from '../jobs/index.ts';
 import type { Spender } from '../ledger/index.ts';
 import type { StripeClient } from '../stripe/index.ts';
 import type { WebhookDeps } from '../webhooks/index.ts';
-import type { Limits } from './limits.ts';
+import type { Limits } from './rate-limits.ts';
 
 /** All that the service is made of, passed in. */
 export type AppDeps = Context & {

@@ -14,8 +14,8 @@ import { createStripeFor, type StripeFor } from './buyer-stripe.ts';
 import { type Callers, createCallers } from './callers.ts';
 import { type AddressOf, createAddressOf } from './client-address.ts';
 import type { AppDeps } from './deps.ts';
-import { createRateLimits, DEFAULT_LIMITS, type RateLimits } from './limits.ts';
 import { createMetrics, type Metrics } from './observe.ts';
+import { createRateLimits, DEFAULT_LIMITS, type RateLimits } from './rate-limits.ts';
 import { createUserTokens } from './user-token.ts';
 
 /** A page asks every second what became of a checkout; Stripe is asked this often at most. */

@@ -9,7 +9,6 @@ export {
   readBalances,
   verifyLedger,
 } from './balance.ts';
-export { createSpender, type Spender } from './batcher.ts';
 export { keepDecimals, otherDecimals, readDecimals, withDecimals } from './decimals.ts';
 export {
   type Allocation,
@@ -60,6 +59,7 @@ export {
   type Spend,
   spendBatch,
 } from './spend.ts';
+export { createSpender, type Spender } from './spender.ts';
 export {
   type LiveGrant,
   readBalanceReport,

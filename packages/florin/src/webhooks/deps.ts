@@ -14,7 +14,7 @@ export type WebhookDeps = Context & {
   readonly stripeAccount?: string | null;
   /** Told of each account whose balance an event has changed, after its commit. */
   readonly announce?: (accountId: string) => void;
-  /** Writes an event's effects, in one commit with others' that wait (`together.ts`); default: in its own. */
+  /** Writes an event's effects, in one commit with others' that wait (`event-writer.ts`); default: in its own. */
   readonly write?: (write: EventWrite) => Promise<EventOutcome>;
   /** Completes what was written before lines were kept (docs/decisions/0075): only `reconcile --repair` does. */
   readonly mend?: boolean;

@@ -4,6 +4,7 @@ export { decideWith, type StateRequest } from './decide-with.ts';
 export type { WebhookDeps } from './deps.ts';
 export { dismissFraudWarning } from './dismiss.ts';
 export { type DrainResult, drainInbox, grantDueDrips } from './drain.ts';
+export { createEventWriter } from './event-writer.ts';
 export { factOf, HANDLERS, type Handler, thinEventTypes, webhookEventTypes } from './handlers.ts';
 export { type EventInHand, takeInHand } from './in-hand.ts';
 export {
@@ -24,5 +25,4 @@ export {
   type WebhookRequest,
 } from './receive.ts';
 export { type ReplayOutcome, replayEvent } from './replay.ts';
-export { createEventWriter } from './together.ts';
 export { listUnmatchedReturns, type UnmatchedReturn } from './unmatched-returns.ts';

@@ -14,7 +14,7 @@ import { factOf } from './handlers.ts';
 import { collectDetails } from './lookups.ts';
 import { fetchNamedObject, needsObject } from './named-object.ts';
 import { notOurs } from './not-ours.ts';
-import { readState, type StateRead } from './read-state.ts';
+import { readState, type StateBefore } from './read-state.ts';
 
 /** What earlier previews came to, by payment: the next one is made as if they had been written. */
 export type PreviewedStates = Map<string, PaymentState>;
@@ -68,7 +68,7 @@ export async function previewEvent(
 }
 
 /** What was read, with payments as earlier previews left them. */
-function aheadOf(read: StateRead, previewed: PreviewedStates): StateRead {
+function aheadOf(read: StateBefore, previewed: PreviewedStates): StateBefore {
   const ahead = <P extends { id: string; state: PaymentState }>(one: P): P => ({
     ...one,
     state: previewed.get(one.id) ?? one.state,

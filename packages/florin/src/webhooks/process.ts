@@ -19,7 +19,7 @@ import type { EventStatus } from './inbox.ts';
 import { type CollectedDetails, collectDetails } from './lookups.ts';
 import { fetchNamedObject, needsObject } from './named-object.ts';
 import { notOurs } from './not-ours.ts';
-import { readState, type StateRead } from './read-state.ts';
+import { readState, type StateBefore } from './read-state.ts';
 import { MAX_ATTEMPTS, secondsUntilRetry } from './retry.ts';
 
 export type ProcessOutcome = {
@@ -163,14 +163,14 @@ type Decided = {
   effects: Effects;
   fact?: Fact;
   aliases?: readonly string[];
-  read?: StateRead;
+  read?: StateBefore;
   unread?: boolean;
 };
 
 function decideOn(
   deps: WebhookDeps,
   on: { inHand: EventInHand; fact: Fact; details: CollectedDetails },
-): Promise<DecidedWith<StateRead> | undefined> {
+): Promise<DecidedWith<StateBefore> | undefined> {
   const { inHand, fact, details } = on;
   const { catalog, clock, mend = false } = deps;
   const read = (request: StateRequest) => readUnfinished(deps, inHand, request);
@@ -182,7 +182,7 @@ async function readUnfinished(
   deps: WebhookDeps,
   { event, claimedAttempt }: EventInHand,
   request: StateRequest,
-): Promise<StateRead | undefined> {
+): Promise<StateBefore | undefined> {
   const read = await readState(deps.db, { eventId: event.id, ...request });
   const { eventStatus } = read;
   const isFinished = eventStatus === 'processed' || eventStatus === 'skipped';

@@ -15,7 +15,7 @@ const READ_STATE: Statement = {
   text: 'select * from billing.read_state($1, $2, $3, $4, $5, $6)',
 };
 
-export type ReadRequest = StateRequest & {
+export type StateQuery = StateRequest & {
   /** Null for a job. */
   readonly eventId: string | null;
 };
@@ -34,7 +34,8 @@ function toPayment(row: PaymentRow): StoredPayment {
   return { ...row, state: fromStored(row.state) };
 }
 
-export type StateRead = {
+/** What Florin knows before it takes in the event. */
+export type StateBefore = {
   readonly eventStatus: EventStatus | null;
   readonly attempts: number;
   readonly known: KnownState;
@@ -57,7 +58,7 @@ export type ReadSubscription = {
 };
 
 /** Reads all that a decision needs, in one round trip. */
-export async function readState(db: Executor, request: ReadRequest): Promise<StateRead> {
+export async function readState(db: Executor, request: StateQuery): Promise<StateBefore> {
   const rows = await db.query<
     Row & {
       eventStatus: EventStatus | null;

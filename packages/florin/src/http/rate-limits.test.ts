@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createRateLimits, DEFAULT_LIMITS } from './limits.ts';
+import { createRateLimits, DEFAULT_LIMITS } from './rate-limits.ts';
 
 function openLimits(checkout: number) {
   let ms = 0;

@@ -44,7 +44,7 @@ export function createEventWriter(db: Executor): (write: EventWrite) => Promise<
     });
   }
 
-  async function together(batch: readonly Waiting[]): Promise<void> {
+  async function writeBatch(batch: readonly Waiting[]): Promise<void> {
     try {
       const outcomes = await applyEvents(
         db,
@@ -66,7 +66,7 @@ export function createEventWriter(db: Executor): (write: EventWrite) => Promise<
     while (queue.length > 0) {
       const [first, ...others] = queue.splice(0, MAX_TOGETHER).sort(byAccount);
       if (first !== undefined) {
-        await (others.length === 0 ? patiently(first) : together([first, ...others]));
+        await (others.length === 0 ? patiently(first) : writeBatch([first, ...others]));
       }
     }
     commits -= 1;
