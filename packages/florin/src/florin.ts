@@ -313,6 +313,7 @@ export function createFlorin(options: FlorinOptions): Florin {
     stripe,
     development,
     spender,
+    charges,
     runJobs: due,
   });
   return {

@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/index.ts';
+import type { Charges } from '../charge/index.ts';
 import type { CatchUpSession } from '../checkout/index.ts';
 import type { Config } from '../config.ts';
 import type { Context, Database } from '../db/index.ts';
@@ -19,10 +20,11 @@ export type AppDeps = Context & {
   readonly stripe: StripeClient;
   /** True in `florin dev`, where pages may offer what is only for show. */
   readonly development: boolean;
-  /** Takes credits, those that wait in one call; default: one of the app's own. */
-  readonly spender?: Spender;
-  /** Runs what is due of the background jobs; default: all but alerts, which have an address of their own. */
-  readonly runJobs?: () => Promise<readonly JobOutcome[]>;
+  /** Takes credits, those that wait in one call. */
+  readonly spender: Spender;
+  readonly charges: Charges;
+  /** Runs what is due of the background jobs. */
+  readonly runJobs: () => Promise<readonly JobOutcome[]>;
   /** Processes a paid checkout whose webhook is late; default: asks Stripe for its events. */
   readonly catchUpSession?: CatchUpSession;
   /** Requests a minute. */

@@ -1,9 +1,6 @@
 import { createPriceDirectory, type PriceDirectory } from '../catalog/index.ts';
-import { type Charges, createCharges } from '../charge/index.ts';
 import type { CatchUpSession, CheckoutDeps, RecentSessions } from '../checkout/index.ts';
-import { runJobs } from '../jobs/index.ts';
 import { createMemory } from '../kernel/index.ts';
-import { createSpender, type Spender } from '../ledger/index.ts';
 import { readRole } from '../members/index.ts';
 import { type Confirmations, createConfirmations } from '../plan-change/index.ts';
 import { createPlanCookie, createPlanSessions, type PlanCookie } from '../plan-session/index.ts';
@@ -37,9 +34,6 @@ export type Parts = AppDeps & {
   readonly checkout: CheckoutDeps;
   readonly confirmations: Confirmations;
   readonly feed: BalanceFeed;
-  readonly spend: Spender['spend'];
-  readonly charges: Charges;
-  readonly runJobs: NonNullable<AppDeps['runJobs']>;
   readonly catchUpSession: CatchUpSession;
   readonly recentSessions: RecentSessions;
 };
@@ -64,7 +58,6 @@ export function createParts(deps: AppDeps): Parts {
     }),
     onRefused: (c) => rateLimits.take('refused', addressOf(c)),
   });
-  const { spender = createSpender(db) } = deps;
   return {
     ...deps,
     deliveries: { ...webhooks, db: reserved, write: createEventWriter(reserved) },
@@ -94,9 +87,6 @@ export function createParts(deps: AppDeps): Parts {
       open: metrics.streams,
       credit: catalog.credit,
     }),
-    spend: spender.spend,
-    charges: createCharges({ db, card: catalog.usage, debtLimit: catalog.debtLimit, spender }),
-    runJobs: deps.runJobs ?? (() => runJobs(webhooks, { client: stripe })),
     catchUpSession: deps.catchUpSession ?? createCatchUp(webhooks),
     recentSessions: createMemory({ forMs: SESSION_KEPT_MS, atMost: SESSIONS_KEPT, clock }),
   };

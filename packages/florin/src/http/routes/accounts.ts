@@ -15,7 +15,7 @@ import { createServerWrite } from '../server-calls.ts';
 
 /** Adds the routes for the app's own server. Every write has a key, so that it may be repeated. */
 export function addAccounts(app: App, parts: Parts): void {
-  const { callers, spend } = parts;
+  const { callers, spender } = parts;
   const { db } = parts;
   const write = createServerWrite(parts);
 
@@ -24,7 +24,7 @@ export function addAccounts(app: App, parts: Parts): void {
     ACCOUNTS.spend,
     write(async (c, call) => {
       const { amount, actor, feature, metadata } = await readJson(c, ACCOUNTS.spend.body);
-      return spend({
+      return spender.spend({
         ...call,
         amount,
         actor,

@@ -6,7 +6,7 @@ import { type App, addRoute } from '../route.ts';
 
 /** Adds a pretend scan, in `florin dev` alone, so that there is something to spend credits on. */
 export function addDemo(app: App, parts: Parts): void {
-  const { callers, charges, feed, spend } = parts;
+  const { callers, charges, feed, spender } = parts;
   const card = parts.catalog.usage;
   if (!parts.development) {
     return;
@@ -33,7 +33,12 @@ export function addDemo(app: App, parts: Parts): void {
       ...charged
     } = card.has(meter)
       ? await charges.charge({ ...write, meter, quantity: pages })
-      : { ...(await spend({ ...write, amount })), credits: amount, rate: null, version: null };
+      : {
+          ...(await spender.spend({ ...write, amount })),
+          credits: amount,
+          rate: null,
+          version: null,
+        };
     feed.changed(accountId);
     return charged;
   });

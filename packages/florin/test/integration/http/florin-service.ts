@@ -9,11 +9,14 @@ import {
   OCR_CATALOG,
   parseCatalog,
 } from '../../../src/catalog/index.ts';
+import { createCharges } from '../../../src/charge/index.ts';
 import { type Config, parseConfig } from '../../../src/config.ts';
 import type { Operation } from '../../../src/contract/index.ts';
 import type { Credit } from '../../../src/credit/index.ts';
 import { type AppDeps, createApp, type FlorinApp } from '../../../src/http/index.ts';
+import { runJobs } from '../../../src/jobs/index.ts';
 import { type Clock, type Logger, randomIds, systemClock } from '../../../src/kernel/index.ts';
+import { createSpender } from '../../../src/ledger/index.ts';
 import { listen } from '../../../src/server.ts';
 import {
   createStripeLookups,
@@ -202,6 +205,8 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     ids: randomIds,
   };
   const limits = { stripe: 10_000, ...more.limits };
+  const { spender = createSpender(fresh.db) } = options;
+  const { usage: card, debtLimit } = catalog;
   const checked = checkAnswers(
     createApp({
       ...webhooks,
@@ -209,6 +214,9 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
       webhooks,
       stripe,
       development: false,
+      spender,
+      charges: createCharges({ db: fresh.db, card, debtLimit, spender }),
+      runJobs: () => runJobs(webhooks, { client: stripe }),
       ...more,
       limits,
     }),
