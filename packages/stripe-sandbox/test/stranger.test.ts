@@ -1,12 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { hasBrowser, launchBrowser } from './support/browser.ts';
+import { freePorts } from './support/ports.ts';
 
 const PACKAGE = resolve(import.meta.dirname, '..');
 const ROOT = resolve(PACKAGE, '../..');
@@ -29,14 +28,6 @@ async function packed(place: string): Promise<string> {
   await promisify(execFile)('npm', pack, { cwd: folder });
   const { name, version } = JSON.parse(await readFile(join(PACKAGE, 'package.json'), 'utf8'));
   return join(place, `${name}-${version}.tgz`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 /** Resolves when the program has said so. */
@@ -85,7 +76,7 @@ describe.runIf(hasBrowser)("a stranger's project, with stripe and stripe-sandbox
       { cwd: project },
     );
 
-    const [sandboxPort, shopPort] = [await freePort(), await freePort()];
+    const [sandboxPort = 0, shopPort = 0] = await freePorts(2);
     const [sandboxUrl, shopUrl] = [
       `http://127.0.0.1:${sandboxPort}`,
       `http://127.0.0.1:${shopPort}`,

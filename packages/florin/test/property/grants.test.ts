@@ -41,6 +41,7 @@ begin
   v_grant.voided := 0;
   v_grant.reversed := 0;
   v_grant.moved := 0;
+  v_grant.taken_from_voided := 0;
   insert into credits.grants select v_grant.*;
 
   v_entry.kind := case when v_grant.effective then p_kind else 'schedule' end;

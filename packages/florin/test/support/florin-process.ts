@@ -1,12 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { inject } from 'vitest';
 import { SETTINGS } from '../../src/config.ts';
+
+export { freePorts } from '../../../stripe-sandbox/test/support/ports.ts';
 
 const ROOT = process.cwd();
 const PROGRAM = join(ROOT, 'packages', 'florin', 'dist', 'cli', 'main.js');
@@ -122,18 +123,4 @@ export async function runFlorin(
   options: RunOptions = {},
 ): Promise<Finished> {
   return await (await startFlorin(args, options)).finished;
-}
-
-/** Ports that nothing listens on right now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const probes = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const probe = createServer();
-      await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-      return probe;
-    }),
-  );
-  const ports = probes.map((probe) => (probe.address() as { port: number }).port);
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-  return ports;
 }

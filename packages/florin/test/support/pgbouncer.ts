@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { chooseServerUser } from '../../../florin-dev/src/postgres/user.ts';
+import { freePorts } from '../../../stripe-sandbox/test/support/ports.ts';
 
 const PROGRAM = '/usr/sbin/pgbouncer';
 
@@ -20,7 +20,7 @@ export async function startPgBouncer(target: string, serverConnections = 3): Pro
   const home = await mkdtemp(join(tmpdir(), `florin-test-${process.pid}-`));
   const user = await chooseServerUser(home);
   const server = new URL(target);
-  const port = await findFreePort();
+  const [port = 0] = await freePorts(1);
   const settings = join(home, 'pgbouncer.ini');
   await writeFile(
     settings,
@@ -75,14 +75,4 @@ async function untilItAnswers(url: string): Promise<void> {
       await client.end().catch(() => undefined);
     }
   }
-}
-
-async function findFreePort(): Promise<number> {
-  const probe = createServer();
-  return await new Promise((resolve) => {
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

@@ -39,7 +39,8 @@ export async function launchWithoutCookies(): Promise<BrowserContext> {
     executablePath: requireChromium(),
     args: ARGUMENTS,
   });
-  context.once('close', () => rm(profile, { recursive: true, force: true }).catch(() => {}));
+  // The browser still writes a moment longer.
+  context.once('close', () => rm(profile, { recursive: true, force: true, maxRetries: 10 }));
   return context;
 }
 
