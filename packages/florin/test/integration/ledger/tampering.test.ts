@@ -62,6 +62,7 @@ const EDITS: Readonly<Record<string, readonly string[]>> = {
     "purchase_key = coalesce(purchase_key, '') || 'x'",
     'reversed = reversed + 1, burned = burned - 1',
     'moved = moved + 1, remaining = remaining - 1',
+    'taken_from_voided = taken_from_voided + 1',
     'home_account_id = gen_random_uuid(), home_grant_id = gen_random_uuid()',
   ],
   holds: [
