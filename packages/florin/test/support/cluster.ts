@@ -1,6 +1,6 @@
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isRunning, startEmbeddedPostgres } from 'florin-dev';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
@@ -29,6 +29,10 @@ declare module 'vitest' {
 }
 
 const PREFIX = 'florin-test-';
+/** Where Linux keeps files in memory. */
+const IN_MEMORY = '/dev/shm';
+/** More than a run has ever taken, in bytes. */
+const ROOM = 2 * 1024 ** 3;
 
 /**
  * One Postgres a run: an embedded cluster that is thrown away, or the server of DATABASE_URL, on
@@ -102,7 +106,7 @@ async function tryMigrations(url: string): Promise<string> {
 async function startThrowAway() {
   await sweep();
   const programs = process.env['FLORIN_TEST_POSTGRES'];
-  const home = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const home = await mkdtemp(join(await placeOfClusters(), `${PREFIX}${process.pid}-`));
   // Where we are root Postgres is another user; closed out it would keep its files elsewhere, for ever.
   await chmod(home, 0o755);
   const server = await startEmbeddedPostgres({
@@ -120,18 +124,28 @@ async function startThrowAway() {
   };
 }
 
+/** Each test file makes and drops a database of hundreds of files: in memory, where there is room. */
+async function placeOfClusters(): Promise<string> {
+  const space = await statfs(IN_MEMORY).catch(() => undefined);
+  const hasRoom = space !== undefined && space.bavail * space.bsize >= ROOM;
+  return hasRoom ? IN_MEMORY : tmpdir();
+}
+
 function programsOf(folder: string): { initdb: string; postgres: string } {
   return { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres') };
 }
 
 /** Clusters of runs that were killed: their servers are ended and their files removed. */
 async function sweep(): Promise<void> {
-  for (const entry of await readdir(tmpdir())) {
-    const owner = Number(new RegExp(`^${PREFIX}([0-9]+)-`).exec(entry)?.[1]);
+  const places = [tmpdir(), IN_MEMORY];
+  const found = await Promise.all(places.map((place) => readdir(place).catch(() => [])));
+  for (const home of places.flatMap((place, n) =>
+    (found[n] ?? []).map((name) => join(place, name)),
+  )) {
+    const owner = Number(new RegExp(`^${PREFIX}([0-9]+)-`).exec(basename(home))?.[1]);
     if (!Number.isInteger(owner) || isRunning(owner)) {
       continue;
     }
-    const home = join(tmpdir(), entry);
     const pidFile = await readFile(join(home, 'postgres', 'postmaster.pid'), 'utf8').catch(
       () => '',
     );
