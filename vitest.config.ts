@@ -40,5 +40,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     teardownTimeout: 30_000,
     restoreMocks: true,
+    // Vitest's own second is too short for a busy machine.
+    expect: { poll: { timeout: 20_000 } },
   },
 });

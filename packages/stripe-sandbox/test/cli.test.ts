@@ -233,7 +233,7 @@ describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
     const { sandbox, stripe } = await sandboxUnderTest();
     const home = await homeUnderTest();
     const cli = start(sandbox, home, ['listen', '--all-snapshot', '--forward-to', endpoint.url]);
-    await expect.poll(cli.output, { timeout: 15_000 }).toMatch(/Ready!/);
+    await expect.poll(cli.output).toMatch(/Ready!/);
     const secret = /whsec_\w+/.exec(cli.output())?.[0] ?? '';
     await stripe.paymentIntents.create({
       amount: 500,
@@ -241,7 +241,7 @@ describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
       payment_method: 'pm_card_visa',
       confirm: true,
     });
-    await expect.poll(() => endpoint.received.length, { timeout: 15_000 }).toBe(3);
+    await expect.poll(() => endpoint.received.length).toBe(3);
     for (const { body, signature } of endpoint.received) {
       expect(stripe.webhooks.constructEvent(body, signature, secret).id).toMatch(/^evt_/);
     }
@@ -259,7 +259,7 @@ describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
     const stripe = sdkFor({ url: address.href });
     const home = await homeUnderTest();
     const cli = start(sandbox, home, ['listen', '--all-snapshot', '--forward-to', endpoint.url]);
-    await expect.poll(cli.output, { timeout: 15_000 }).toMatch(/Ready!/);
+    await expect.poll(cli.output).toMatch(/Ready!/);
     const before = sandbox.events().length;
     for (let nth = 0; nth < 60; nth += 1) {
       await stripe.paymentIntents.create({
@@ -298,10 +298,10 @@ describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
     const { sandbox, stripe } = await sandboxUnderTest();
     const home = await homeUnderTest();
     const cli = start(sandbox, home, ['listen', '--all-thin', '--forward-to', endpoint.url]);
-    await expect.poll(cli.output, { timeout: 15_000 }).toMatch(/Ready!/);
+    await expect.poll(cli.output).toMatch(/Ready!/);
     const secret = /whsec_\w+/.exec(cli.output())?.[0] ?? '';
     const customer = await stripe.customers.create();
-    await expect.poll(() => endpoint.received.length, { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => endpoint.received.length).toBe(1);
     const [{ body = '', signature = '' } = {}] = endpoint.received;
     expect(stripe.parseEventNotification(body, signature, secret)).toMatchObject({
       type: 'v1.customer.created',
@@ -318,7 +318,7 @@ describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
     ];
     for (const options of [one, other]) {
       const cli = start(sandbox, await homeUnderTest(), ['listen', ...options]);
-      await expect.poll(cli.output, { timeout: 15_000 }).toMatch(/Ready!/);
+      await expect.poll(cli.output).toMatch(/Ready!/);
     }
     const { authentication_token } = await stripe.v2.billing.meterEventSession.create();
     const stream = sdkFor(sandbox, authentication_token).v2.billing.meterEventStream;
@@ -326,9 +326,9 @@ describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
     await stream.create({ events: [{ event_name: 'unknown', payload }] });
     await stripe.customers.create();
     await expect
-      .poll(() => thin.types().sort(), { timeout: 15_000 })
+      .poll(() => thin.types().sort())
       .toEqual(['v1.billing.meter.no_meter_found', 'v1.customer.created']);
-    await expect.poll(() => snapshots.types(), { timeout: 15_000 }).toEqual(['customer.created']);
+    await expect.poll(() => snapshots.types()).toEqual(['customer.created']);
     const [told] = thin.of('v1.billing.meter.no_meter_found');
     const { id } = JSON.parse(told?.body ?? '{}');
     expect(await stripe.v2.core.events.retrieve(id)).toMatchObject({
@@ -343,16 +343,16 @@ describe.runIf(hasStripeCli)('the official Stripe CLI', () => {
     });
     const home = await homeUnderTest();
     const cli = start(sandbox, home, ['listen', '--all-snapshot', '--forward-to', forwarded.url]);
-    await expect.poll(cli.output, { timeout: 15_000 }).toMatch(/Ready!/);
+    await expect.poll(cli.output).toMatch(/Ready!/);
     await stripe.customers.create();
     await sandbox.settled();
-    await expect.poll(() => forwarded.received.length, { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => forwarded.received.length).toBe(1);
     const [event] = sandbox.events('customer.created');
     const id = event?.id ?? '';
     const [hook] = (await stripe.webhookEndpoints.list()).data;
     const again = start(sandbox, home, ['events', 'resend', id]);
     expect([await again.ended, again.output()]).toEqual([0, expect.stringContaining(id)]);
-    await expect.poll(() => forwarded.received.length, { timeout: 15_000 }).toBe(2);
+    await expect.poll(() => forwarded.received.length).toBe(2);
     const directly = start(sandbox, home, [
       'events',
       'resend',

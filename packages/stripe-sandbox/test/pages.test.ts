@@ -218,8 +218,11 @@ describe('the dashboard', () => {
         headers: { 'content-type': 'application/json', ...headers },
         body,
       });
-    const moved = await post('advance', '{"days":1}');
-    expect(await moved.json()).toEqual({ now: sandbox.now() });
+    const before = sandbox.now();
+    const moved = await (await post('advance', '{"days":1}')).json();
+    expect(moved).toEqual({ now: expect.any(Number) });
+    expect(moved.now).toBeGreaterThanOrEqual(before + 86_400);
+    expect(moved.now).toBeLessThanOrEqual(sandbox.now());
     expect((await post('advance', '{"days":-1}')).status).toBe(400);
     expect((await post('advance', '{')).status).toBe(400);
     expect((await post('settle', '{"intent":"pi_none"}')).status).toBe(404);

@@ -245,7 +245,7 @@ describe.each(SERVERS)('a service on $name goes on after', { timeout: 60_000 }, 
             `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
           )
         ).rowCount;
-      await expect.poll(blocked, { timeout: 10_000 }).toBeGreaterThan(0);
+      await expect.poll(blocked).toBeGreaterThan(0);
       for (let n = 0; n < 5; n += 1) {
         await expectGood(served);
       }

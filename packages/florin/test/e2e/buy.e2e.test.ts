@@ -209,7 +209,7 @@ describe.skipIf(!hasBrowser)('buying, in a browser, on the product as a newcomer
       await product.control('reset-faults', {});
     }
     await product.control('retry-now', {});
-    await expect.poll(() => product.undelivered(), { timeout: 15_000 }).toBe(0);
+    await expect.poll(() => product.undelivered()).toBe(0);
     await page.reload();
     await available(50);
     await page.getByText('+50', { exact: true }).waitFor();

@@ -78,7 +78,7 @@ describe.skipIf(!hasBrowser)(
 
       const { data: charges } = await product.stripe.charges.list({ customer });
       await product.stripe.refunds.create({ charge: String(charges[0]?.id) });
-      await expect.poll(() => product.undelivered(), { timeout: 10_000 }).toBe(0);
+      await expect.poll(() => product.undelivered()).toBe(0);
       const after = await product.florin('account', 'show', email, '--json');
       expect(JSON.parse(after.stdout)).toMatchObject({ balance: { available: '-0.5' } });
       await available('−0.5');

@@ -146,7 +146,7 @@ describe.skipIf(!hasBrowser)('an account that three people share, in two browser
     const last = [...ids, mia.userId].sort().at(-1);
     const role = adam.page.getByLabel(`Role of ${last}`);
     await role.selectOption('viewer');
-    await expect.poll(() => role.inputValue(), { timeout: 20_000 }).toBe('viewer');
+    await expect.poll(() => role.inputValue()).toBe('viewer');
     expect(await adam.page.locator('tr[data-user]').count()).toBe(63);
 
     // The owner removes the member, whose open page stops within seconds.

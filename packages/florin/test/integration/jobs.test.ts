@@ -64,7 +64,7 @@ async function withSomethingDue(service: TestService): Promise<void> {
   });
   await deliver(service, event('checkout.session.completed', unknown));
   const short = { accountId: ADA, amount: 5, idempotencyKey: 'short', source: 'bonus' };
-  await issueGrant(fresh.db, { ...short, expiresAt: new Date(Date.now() + 1_000) });
+  await issueGrant(fresh.db, { ...short, expiresAt: new Date(Date.now() + 3_000) });
   await asOwner(
     fresh,
     `insert into billing.consumed_plan_sessions (nonce, account_id, expires_at)

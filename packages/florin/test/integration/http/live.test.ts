@@ -106,7 +106,7 @@ describe('the live balance', () => {
     for (const { stop } of opened) {
       stop();
     }
-    const exp = Math.floor(Date.now() / 1000) + 2;
+    const exp = Math.floor(Date.now() / 1000) + 4;
     const token = await service.project.token({ sub: account, exp });
     const response = await fetch(`${service.url}/api/balance/stream`, {
       headers: { authorization: `Bearer ${token}` },

@@ -171,7 +171,7 @@ describe('a live balance of a team', () => {
     ];
     await grant(team, 7);
     for (const { seen } of [first, second, third]) {
-      await expect.poll(() => seen.text, { timeout: 20_000 }).toContain('"available":7');
+      await expect.poll(() => seen.text).toContain('"available":7');
     }
     const path = `/api/accounts/${team}/members/${eve}`;
     expect((await service.ask(path, { as: ada, method: 'DELETE' })).status).toBe(204);
@@ -179,7 +179,7 @@ describe('a live balance of a team', () => {
     await members.remove({ accountId: team, userId: carl });
     await second.ended;
     await grant(team, 1);
-    await expect.poll(() => third.seen.text, { timeout: 20_000 }).toContain('"available":8');
+    await expect.poll(() => third.seen.text).toContain('"available":8');
     expect(third.seen.ended || own.seen.ended).toBe(false);
     for (const { seen } of [first, second]) {
       expect(seen.text).not.toContain('"available":8');

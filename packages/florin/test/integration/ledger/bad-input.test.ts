@@ -326,9 +326,7 @@ describe('bad input to a write', () => {
       code: 'amount_not_allowed',
       message: expect.stringContaining('9007199254740991'),
     });
-    await expect
-      .poll(async () => (await readBalance(db, accountId)).posted, { timeout: 10_000 })
-      .toBe(MOST);
+    await expect.poll(async () => (await readBalance(db, accountId)).posted).toBe(MOST);
     await expireDue(db);
     await spend(db, { accountId, amount: MOST, idempotencyKey: 'all' });
     expect(await readBalance(db, accountId)).toMatchObject({ posted: 0 });

@@ -252,9 +252,7 @@ describe('spends that wait', () => {
     await issueGrant(db, { ...grant, idempotencyKey: 'short', effectiveAt, expiresAt });
     await issueGrant(db, { ...grant, idempotencyKey: 'long' });
     await placeHold(db, { accountId: due, amount: 1, idempotencyKey: 'h', expiresInSeconds: 0.1 });
-    await expect
-      .poll(async () => (await readBalance(db, due)).posted, { timeout: 20_000 })
-      .toBe(10);
+    await expect.poll(async () => (await readBalance(db, due)).posted).toBe(10);
     const { spend: spends } = createSpender(db);
     const answers = await Promise.all([
       spends(newSpend(other)),
@@ -274,7 +272,7 @@ describe('spends that wait', () => {
     const inBatch = `query like '%spend_batch%' and datname = current_database()
       and pid <> pg_backend_pid()`;
     const waiting = `select pid from ${LOCK_WAITS} a where ${inBatch}`;
-    await expect.poll(async () => (await db.query(waiting)).length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(async () => (await db.query(waiting)).length).toBe(1);
     await db.query(`select pg_terminate_backend(pid) from (${waiting}) w`);
     expect(await lost).toBe('database_unavailable');
     await unlock();

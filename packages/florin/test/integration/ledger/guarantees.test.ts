@@ -161,9 +161,7 @@ describe('the ledger', () => {
       expiresAt: new Date(Date.now() + 3_000),
     });
     await spend(database.db, { accountId, amount: 20, idempotencyKey: 's' });
-    await expect
-      .poll(async () => (await readBalance(database.db, accountId)).available, { timeout: 20_000 })
-      .toBe(10);
+    await expect.poll(async () => (await readBalance(database.db, accountId)).available).toBe(10);
     const before = await readBalance(database.db, accountId);
     expect(await codeOf(spend(database.db, { accountId, amount: 11, idempotencyKey: 't' }))).toBe(
       'insufficient_credits',

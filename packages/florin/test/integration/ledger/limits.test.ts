@@ -219,7 +219,7 @@ describe('a limit', () => {
     const { db } = database;
     const request = { accountId, amount: 10, idempotencyKey: 'h', expiresInSeconds: 0.2 };
     await placeHold(db, request);
-    await expect.poll(() => codeOf(use(accountId, 10)), { timeout: 20_000 }).toBe('written');
+    await expect.poll(() => codeOf(use(accountId, 10))).toBe('written');
   });
 
   it('binds what a capture takes above its hold', async () => {

@@ -489,10 +489,10 @@ describe('credits that end with their period', () => {
     });
     opened.push(rolling);
     await rolling.deliver(subscribed());
-    const ends = seconds() + 4;
+    const ends = seconds() + 6;
     await rolling.deliver(renewal('in_1', { start: now - 1000, end: ends }));
     expect(await rolling.balance()).toBe(100);
-    await expect.poll(() => Date.now() / 1000, { timeout: 10_000 }).toBeGreaterThan(ends);
+    await expect.poll(() => Date.now() / 1000).toBeGreaterThan(ends);
     const second = renewal('in_2', { start: ends, end: now + 1_000_000 });
     await rolling.deliver(second);
     await rolling.deliver({ ...second, id: 'evt_again' });

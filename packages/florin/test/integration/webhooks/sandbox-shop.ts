@@ -34,7 +34,7 @@ export async function shopOnSandbox(
   /** What was delivered since the last time, once all of it has come. */
   const delivered = async () => {
     await expect
-      .poll(() => endpoint.received.length, { timeout: 10_000 })
+      .poll(() => endpoint.received.length)
       .toBe(sandbox.events().filter((event) => subscribed.has(event.type)).length);
     const fresh = endpoint.received.slice(taken);
     taken = endpoint.received.length;
