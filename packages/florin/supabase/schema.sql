@@ -7187,7 +7187,7 @@ CREATE VIEW credits.broken_a_grants_claim_is_the_sum_of_its_entries WITH (securi
            FROM credits.entries e
           WHERE (e.grant_id IS NOT NULL)
           GROUP BY e.account_id, e.grant_id) m ON (((m.account_id = g.account_id) AND (m.grant_id = g.grant_id))))
-  WHERE ((m.claim IS DISTINCT FROM ((g.remaining)::bigint + (g.burned)::bigint)) OR (m.expired <> (g.expired)::bigint) OR (m.voided <> (g.voided)::bigint) OR (m.taken_from_voided <> (g.taken_from_voided)::bigint) OR (m.reversed <> (g.reversed)::bigint) OR (m.moved <> ((g.moved)::bigint -
+  WHERE ((m.claim IS DISTINCT FROM ((g.remaining)::bigint + (g.burned)::bigint)) OR (m.expired <> (g.expired)::bigint) OR (m.voided <> (g.voided)::bigint) OR (m.reversed <> (g.reversed)::bigint) OR (m.taken_from_voided <> (g.taken_from_voided)::bigint) OR (m.moved <> ((g.moved)::bigint -
         CASE
             WHEN (g.home_grant_id IS NULL) THEN (0)::bigint
             ELSE (g.amount)::bigint

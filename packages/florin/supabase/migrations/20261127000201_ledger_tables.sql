@@ -167,9 +167,9 @@ comment on column credits.grants.purchase_key is
 comment on column credits.grants.effective is 'False while its time has not come: its credits are not posted yet.';
 comment on column credits.grants.remaining is 'Neither spent, reserved, expired, voided nor taken back, as of the last settlement.';
 comment on column credits.grants.burned is 'Stretches of the axis it pays for: spent, or reserved by an open hold.';
+comment on column credits.grants.moved is 'In other accounts now, by credits.transfer.';
 comment on column credits.grants.taken_from_voided is
   'Voided credits that reversals counted as taken: when money comes back, they are voided again.';
-comment on column credits.grants.moved is 'In other accounts now, by credits.transfer.';
 comment on column credits.grants.home_account_id is
   'Of credits that were moved here: the account that bought them, where the grant home_grant_id counts them as moved. Money that goes back is reversed there.';
 

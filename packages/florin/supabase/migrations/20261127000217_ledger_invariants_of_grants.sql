@@ -24,7 +24,8 @@ create view credits.broken_a_grants_claim_is_the_sum_of_its_entries with (securi
              sum(e.amount)::bigint as posted,
              coalesce(-sum(e.grant_delta) filter (where e.kind = 'expiry'), 0)::bigint as expired,
              coalesce(-sum(e.grant_delta) filter (where e.kind = 'void'), 0)::bigint as voided,
-             coalesce(sum(e.grant_delta) filter (where e.kind = 'void' and e.cause = 'reversal'), 0)::bigint as taken_from_voided,
+             coalesce(sum(e.grant_delta) filter (
+               where e.kind = 'void' and e.cause = 'reversal'), 0)::bigint as taken_from_voided,
              coalesce(-sum(e.grant_delta) filter (where e.kind = 'reversal'), 0)::bigint as reversed,
              coalesce(-sum(e.grant_delta) filter (where e.kind = 'transfer'), 0)::bigint as moved
         from credits.entries e
@@ -32,8 +33,8 @@ create view credits.broken_a_grants_claim_is_the_sum_of_its_entries with (securi
        group by e.account_id, e.grant_id) m
       on m.account_id = g.account_id and m.grant_id = g.grant_id
    where m.claim is distinct from g.remaining + g.burned
-      or m.expired <> g.expired or m.voided <> g.voided or m.taken_from_voided <> g.taken_from_voided
-      or m.reversed <> g.reversed
+      or m.expired <> g.expired or m.voided <> g.voided or m.reversed <> g.reversed
+      or m.taken_from_voided <> g.taken_from_voided
       or m.moved <> g.moved - (case when g.home_grant_id is null then 0 else g.amount end)
       or m.posted <> (case when g.effective then g.remaining + g.burned else 0 end)
       or (not g.effective and g.burned > 0);

@@ -31,7 +31,7 @@ declare module 'vitest' {
 const PREFIX = 'florin-test-';
 /** Where Linux keeps files in memory. */
 const IN_MEMORY = '/dev/shm';
-/** More than a run has ever taken, in bytes. */
+/** Many times what a run takes, in bytes. */
 const ROOM = 2 * 1024 ** 3;
 
 /**
@@ -137,11 +137,9 @@ function programsOf(folder: string): { initdb: string; postgres: string } {
 
 /** Clusters of runs that were killed: their servers are ended and their files removed. */
 async function sweep(): Promise<void> {
-  const places = [tmpdir(), IN_MEMORY];
-  const found = await Promise.all(places.map((place) => readdir(place).catch(() => [])));
-  for (const home of places.flatMap((place, n) =>
-    (found[n] ?? []).map((name) => join(place, name)),
-  )) {
+  const foldersOf = async (place: string) =>
+    (await readdir(place).catch(() => [])).map((name) => join(place, name));
+  for (const home of (await Promise.all([tmpdir(), IN_MEMORY].map(foldersOf))).flat()) {
     const owner = Number(new RegExp(`^${PREFIX}([0-9]+)-`).exec(basename(home))?.[1]);
     if (!Number.isInteger(owner) || isRunning(owner)) {
       continue;
