@@ -68,11 +68,11 @@ describe.skipIf(!hasBrowser)('forms that ask for credits with decimals', () => {
     expect(await smaller.isChecked()).toBe(false);
     await smaller.check();
     await page.getByRole('button', { name: 'Turn on auto top-up' }).click();
-    await page.getByText('0.0003').first().waitFor();
-    const asked = mock.asked.filter(
-      ({ method, path }) => method === 'POST' && path === '/api/top-up',
-    );
-    expect(asked.map(({ body }) => body)).toMatchObject([{ consent: true, threshold: 0.0003 }]);
+    const consents = () =>
+      mock.asked
+        .filter(({ method, path }) => method === 'POST' && path === '/api/top-up')
+        .map(({ body }) => body);
+    await expect.poll(consents).toMatchObject([{ consent: true, threshold: 0.0003 }]);
   });
 
   it('show an operator what a correction by a fraction does, and send it as it is', async () => {

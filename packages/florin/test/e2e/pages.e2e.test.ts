@@ -163,9 +163,11 @@ describe.skipIf(!hasBrowser)('the pages, in every state a service can put them i
       await page.goto(`${mock.url}/pricing.html`);
       await page.getByRole('button', { name: 'Buy Power Pack' }).dblclick();
       await page.getByRole('button', { name: 'Opening… Power Pack' }).waitFor();
-      const started = mock.asked.filter(({ path }) => path === '/api/create-checkout-session');
-      expect(started).toHaveLength(1);
+      const started = () =>
+        mock.asked.filter(({ path }) => path === '/api/create-checkout-session');
+      await expect.poll(started).toHaveLength(1);
       await expectAccessible();
+      expect(started()).toHaveLength(1);
     });
 
     it('restores the chosen plan after a cancelled checkout, and puts it back on request', async () => {
